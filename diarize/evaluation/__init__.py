@@ -1,0 +1,1 @@
+"""Measuring: error rates, reference files, simulated conversations and benchmarks."""

@@ -1,0 +1,407 @@
+"""What rooms, microphones, telephones and codecs do to speech.
+
+Every function takes and returns mono float32 arrays at 16 kHz with full scale at ±1, is pure, and
+draws whatever is random from the :class:`numpy.random.Generator` passed in. Used by the training of
+the bundled models and by the simulated conversations. Rooms need ``pyroomacoustics`` (``pip install
+"autospeech-diarize[train]"``); codecs need PyAV, which is a core dependency.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import signal
+
+from diarize.errors import DiarizeError
+
+Samples = NDArray[np.float32]
+
+SAMPLE_RATE = 16_000
+SPEED_OF_SOUND = 343.0
+# Image orders beyond this cost seconds a room and are replaced by a decaying noise tail.
+MAX_IMAGE_ORDER = 10
+CODECS = {
+    "opus": ("ogg", "libopus"),
+    "mp3": ("mp3", "libmp3lame"),
+    "aac": ("adts", "aac"),
+    "gsm-like": ("ogg", "libopus"),
+}
+CODEC_BITRATES = {
+    "opus": (8_000, 12_000, 16_000, 24_000, 32_000),
+    "mp3": (16_000, 24_000, 32_000, 64_000),
+    "aac": (16_000, 24_000, 32_000, 48_000),
+    "gsm-like": (6_000, 8_000),
+}
+
+
+# --- level ------------------------------------------------------------------------------------
+
+
+def level(samples: Samples) -> float:
+    """Mean power in dB relative to full scale; −120 for silence and for no samples.
+
+    >>> round(level(np.full(100, 0.1, dtype=np.float32)), 1)
+    -20.0
+    """
+    if samples.size == 0:
+        return -120.0
+    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    return 10.0 * float(np.log10(max(power, 1e-12)))
+
+
+def set_level(samples: Samples, dbfs: float) -> Samples:
+    """Scale to a mean power of `dbfs`; silence stays silence."""
+    now = level(samples)
+    if now <= -119.0:
+        return samples.astype(np.float32)
+    return (samples * 10.0 ** ((dbfs - now) / 20.0)).astype(np.float32)
+
+
+def clip(samples: Samples, fraction: float) -> Samples:
+    """Clip so that about `fraction` (0..1) of the samples touch the limit.
+
+    >>> clip(np.array([0.1, -0.2, 0.9, 0.3], dtype=np.float32), 0.25).round(2).tolist()
+    [0.1, -0.2, 0.45, 0.3]
+    """
+    if samples.size == 0 or fraction <= 0.0:
+        return samples.astype(np.float32)
+    limit = float(np.quantile(np.abs(samples), 1.0 - fraction))
+    return np.clip(samples, -limit, limit).astype(np.float32)
+
+
+# --- rooms ------------------------------------------------------------------------------------
+
+
+def room(
+    rng: np.random.Generator,
+    *,
+    distance: tuple[float, float] = (0.3, 4.0),
+    rt60: tuple[float, float] = (0.1, 0.8),
+) -> Samples:
+    """Impulse response of one talker to one microphone in a random shoe-box room.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of the room's size, absorption and positions.
+    distance : (float, float)
+        Metres between mouth and microphone, drawn evenly on a log scale, cut to fit the room.
+    rt60 : (float, float)
+        Reverberation time in seconds, drawn evenly.
+
+    Returns
+    -------
+    ndarray (n,), float32
+        The direct path lies at the largest early sample; see :func:`apply_rir`.
+
+    Raises
+    ------
+    DiarizeError
+        If ``pyroomacoustics`` is not installed.
+
+    Notes
+    -----
+    Image-source method (Allen and Berkley, 1979) with a bounded order; what the bound cuts off is a
+    noise tail that decays at the room's own rate.
+    """
+    return shared_room(rng, 1, distance=distance, rt60=rt60)[0]
+
+
+def shared_room(
+    rng: np.random.Generator,
+    n_sources: int,
+    *,
+    distance: tuple[float, float] = (0.5, 4.0),
+    rt60: tuple[float, float] = (0.1, 0.8),
+) -> list[Samples]:
+    """Impulse responses of several people in one room to one microphone.
+
+    Every talker has an own place and so an own distance: near and far voices on one table
+    microphone. Levels are comparable: a talker twice as far is about 6 dB quieter.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of everything that is drawn.
+    n_sources : int
+        Number of talkers, at least 1.
+    distance, rt60 : (float, float)
+        As in :func:`room`.
+
+    Returns
+    -------
+    list of ndarray (n,), float32
+        One response a talker, in order.
+    """
+    pra = _pyroomacoustics()
+    size = np.array([rng.uniform(2.5, 10.0), rng.uniform(2.5, 8.0), rng.uniform(2.3, 4.0)])
+    wanted = float(rng.uniform(*rt60))
+    absorption, order = _absorption(size, wanted)
+    shoebox = pra.ShoeBox(size, fs=SAMPLE_RATE, materials=pra.Material(absorption), max_order=order)
+    microphone = rng.uniform([0.4, 0.4, 0.6], size - [0.4, 0.4, 0.6])
+    shoebox.add_microphone(microphone)
+    for _ in range(n_sources):
+        shoebox.add_source(_place(rng, size, microphone, distance))
+    shoebox.compute_rir()
+    complete = (order + 1) * float(size.min()) / SPEED_OF_SOUND
+    return [_finish(rng, shoebox.rir[0][i], complete, wanted) for i in range(n_sources)]
+
+
+def _pyroomacoustics() -> Any:
+    try:
+        import pyroomacoustics
+    except ImportError as error:
+        raise DiarizeError(
+            "simulated rooms need pyroomacoustics, which is not installed; "
+            'run: pip install "autospeech-diarize[train]"'
+        ) from error
+    return pyroomacoustics
+
+
+def _absorption(size: NDArray[np.float64], rt60: float) -> tuple[float, int]:
+    """Absorption by Eyring's formula and an image order that covers the early part."""
+    volume = float(np.prod(size))
+    surface = 2.0 * float(size[0] * size[1] + size[0] * size[2] + size[1] * size[2])
+    decay = 24.0 * np.log(10.0) / SPEED_OF_SOUND * volume / (surface * rt60)
+    absorption = float(np.clip(1.0 - np.exp(-decay), 0.02, 0.98))
+    needed = int(np.ceil(SPEED_OF_SOUND * rt60 / float(size.min())))
+    return absorption, int(np.clip(needed, 3, MAX_IMAGE_ORDER))
+
+
+def _place(
+    rng: np.random.Generator,
+    size: NDArray[np.float64],
+    microphone: NDArray[np.float64],
+    distance: tuple[float, float],
+) -> NDArray[np.float64]:
+    """A talker's position about the drawn distance from the microphone, inside the walls."""
+    far = float(np.exp(rng.uniform(*np.log(distance))))
+    for _ in range(20):
+        direction = rng.normal(size=3) * [1.0, 1.0, 0.3]
+        spot = microphone + far * direction / np.linalg.norm(direction)
+        if np.all(spot > 0.2) and np.all(spot < size - 0.2):
+            return np.asarray(spot)
+    spot = np.clip(spot, 0.2, size - 0.2)
+    return np.asarray(spot)
+
+
+def _finish(
+    rng: np.random.Generator, response: NDArray[Any], complete: float, rt60: float
+) -> Samples:
+    """Append the tail that the bounded image order left out."""
+    early = np.asarray(response, dtype=np.float64)
+    start = int(complete * SAMPLE_RATE)
+    length = int((complete + rt60) * SAMPLE_RATE)
+    if start >= length - 1 or start < 400:
+        return early.astype(np.float32)
+    out = np.zeros(max(length, start))
+    out[: min(start, early.size)] = early[:start]
+    before = early[max(0, start - 800) : start]
+    scale = float(np.sqrt(np.mean(before**2))) if before.size else 0.0
+    time = np.arange(out.size - start) / SAMPLE_RATE
+    out[start:] = scale * rng.normal(size=time.size) * 10.0 ** (-3.0 * time / rt60)
+    return out.astype(np.float32)
+
+
+def direct_path(rir: Samples) -> int:
+    """Index of the direct sound: the first sample within 6 dB of the largest.
+
+    >>> direct_path(np.array([0, 0.01, 1.0, 0.2], dtype=np.float32))
+    2
+    """
+    size = np.abs(rir)
+    return int(np.argmax(size >= 0.5 * size.max()))
+
+
+def apply_rir(samples: Samples, rir: Samples, *, keep_level: bool = True) -> Samples:
+    """Convolve with a room's response; as long as the input and aligned with it.
+
+    Parameters
+    ----------
+    samples : ndarray (n,), float32
+    rir : ndarray (m,), float32
+    keep_level : bool
+        Give the result the input's mean power. False keeps the response's own gain, so that people
+        placed by :func:`shared_room` stay near and far.
+
+    Returns
+    -------
+    ndarray (n,), float32
+    """
+    if samples.size == 0:
+        return samples.astype(np.float32)
+    start = direct_path(rir)
+    wet = signal.fftconvolve(samples, rir)[start : start + samples.size].astype(np.float32)
+    return set_level(wet, level(samples)) if keep_level else wet
+
+
+# --- noise ------------------------------------------------------------------------------------
+
+
+def load_noises(folder: str | Path) -> dict[str, Samples]:
+    """Decode every sound file of a folder to mono float32 at 16 kHz, by name in order.
+
+    Raises
+    ------
+    DiarizeError
+        If the folder holds no sound file.
+    """
+    paths = sorted(
+        p
+        for p in Path(folder).glob("*")
+        if p.suffix.lower() in {".opus", ".ogg", ".flac", ".wav", ".mp3"}
+    )
+    if not paths:
+        raise DiarizeError(
+            f"{folder}: no sound file found; give the folder of the noise recordings"
+        )
+    return {path.stem: decode(path.read_bytes()) for path in paths}
+
+
+def noise_like(rng: np.random.Generator, noises: Mapping[str, Samples], n: int) -> Samples:
+    """`n` samples of a recording drawn at random, repeated where it is shorter."""
+    names = sorted(noises)
+    noise = noises[names[int(rng.integers(len(names)))]]
+    if noise.size < n:
+        noise = np.tile(noise, n // noise.size + 1)
+    start = int(rng.integers(noise.size - n + 1))
+    return noise[start : start + n]
+
+
+def coloured_noise(rng: np.random.Generator, n: int, exponent: float = 1.0) -> Samples:
+    """Noise whose power falls as 1/f**exponent (0 white, 1 pink, 2 brown), at −20 dBFS."""
+    if n == 0:
+        return np.zeros(0, dtype=np.float32)
+    spectrum = np.fft.rfft(rng.normal(size=n))
+    frequency = np.maximum(np.arange(spectrum.size), 1.0)
+    shaped = np.fft.irfft(spectrum * frequency ** (-exponent / 2.0), n)
+    return set_level(shaped.astype(np.float32), -20.0)
+
+
+def add_noise(samples: Samples, noise: Samples, snr_db: float) -> Samples:
+    """Add `noise` (same length) at a signal-to-noise ratio in dB; silence on either side adds nothing."""
+    if level(noise) <= -119.0 or level(samples) <= -119.0:
+        return samples.astype(np.float32)
+    return (samples + set_level(noise, level(samples) - snr_db)).astype(np.float32)
+
+
+def babble(voices: Sequence[Samples], n: int) -> Samples:
+    """Sum of several voices of equal level, cut or repeated to `n` samples."""
+    total = np.zeros(n, dtype=np.float32)
+    for voice in voices:
+        if voice.size:
+            total += set_level(np.resize(voice, n), -26.0)
+    return total
+
+
+# --- channels ---------------------------------------------------------------------------------
+
+
+def telephone(samples: Samples, low: float = 300.0, high: float = 3400.0) -> Samples:
+    """Band-pass of a telephone line (4th-order Butterworth), zero-phase so that nothing moves."""
+    if samples.size < 32:
+        return samples.astype(np.float32)
+    sos = signal.butter(2, [low, high], btype="bandpass", fs=SAMPLE_RATE, output="sos")
+    return np.asarray(signal.sosfiltfilt(sos, samples, padlen=min(30, samples.size - 1))).astype(
+        np.float32
+    )
+
+
+def mu_law(samples: Samples, mu: float = 255.0) -> Samples:
+    """Through 8-bit mu-law and back (ITU-T G.711's companding curve).
+
+    >>> mu_law(np.array([0.0, 0.5, -1.0], dtype=np.float32)).round(2).tolist()
+    [0.0, 0.5, -1.0]
+    """
+    bounded = np.clip(samples, -1.0, 1.0)
+    squeezed = np.sign(bounded) * np.log1p(mu * np.abs(bounded)) / np.log1p(mu)
+    steps = np.round(squeezed * 127.0) / 127.0
+    return (np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(mu)) / mu).astype(np.float32)
+
+
+def equalise(rng: np.random.Generator, samples: Samples, depth_db: float = 12.0) -> Samples:
+    """Random smooth equaliser: gains of up to ±`depth_db` at eight points of a log frequency axis."""
+    if samples.size == 0:
+        return samples.astype(np.float32)
+    n = int(samples.size)
+    padded = n + 512
+    frequency = np.fft.rfftfreq(padded, 1.0 / SAMPLE_RATE)
+    points = np.geomspace(60.0, 8000.0, 8)
+    gains = rng.uniform(-depth_db, depth_db, size=8)
+    curve = np.interp(np.log(np.maximum(frequency, 1.0)), np.log(points), gains)
+    out = np.fft.irfft(np.fft.rfft(samples, padded) * 10.0 ** (curve / 20.0), padded)[:n]
+    return set_level(out.astype(np.float32), level(samples))
+
+
+def codec(samples: Samples, name: str = "opus", bitrate: int | None = None) -> Samples:
+    """Encode and decode with a lossy codec by PyAV; as long as the input and aligned with it.
+
+    Parameters
+    ----------
+    samples : ndarray (n,), float32
+    name : {"opus", "mp3", "aac", "gsm-like"}
+        ``gsm-like`` is narrow-band Opus at the bit rate of a mobile call.
+    bitrate : int, optional
+        Bits per second; the lowest one of :data:`CODEC_BITRATES` if not given.
+
+    Raises
+    ------
+    DiarizeError
+        For an unknown codec name.
+    """
+    if name not in CODECS:
+        raise DiarizeError(f"unknown codec {name!r}; choose one of {', '.join(CODECS)}")
+    if samples.size < SAMPLE_RATE // 50:
+        return samples.astype(np.float32)
+    coded = decode(_encode(samples, name, bitrate or CODEC_BITRATES[name][0]))
+    return _align(coded, samples)
+
+
+def _encode(samples: Samples, name: str, bitrate: int) -> bytes:
+    """One in-memory file."""
+    import av
+
+    container, encoder = CODECS[name]
+    options = {"cutoff": "4000"} if name == "gsm-like" else {}
+    pcm = np.clip(np.round(samples * 32767.0), -32768, 32767).astype(np.int16)
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream(encoder, rate=SAMPLE_RATE, layout="mono", options=options)
+        stream.bit_rate = bitrate
+        frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        frame.pts = 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+    return buffer.getvalue()
+
+
+def decode(data: bytes) -> Samples:
+    """Decode a sound file held in memory to mono float32 at 16 kHz."""
+    import av
+
+    pieces: list[NDArray[Any]] = []
+    with av.open(io.BytesIO(data)) as container:
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+        for frame in container.decode(audio=0):
+            pieces += [out.to_ndarray()[0] for out in resampler.resample(frame)]
+        pieces += [out.to_ndarray()[0] for out in resampler.resample(None)]
+    return np.concatenate(pieces).astype(np.float32) if pieces else np.zeros(0, dtype=np.float32)
+
+
+def _align(coded: Samples, original: Samples) -> Samples:
+    """Undo an encoder's delay (up to 0.15 s), found as the peak of the cross-correlation."""
+    head = min(original.size, 2 * SAMPLE_RATE)
+    correlation = signal.fftconvolve(coded[: head + 2400], original[:head][::-1])
+    start = head - 1
+    window = correlation[start : start + 2400]
+    lag = int(np.argmax(window)) if window.size else 0
+    out = np.zeros(original.size, dtype=np.float32)
+    piece = coded[lag : lag + original.size]
+    out[: piece.size] = piece
+    return out

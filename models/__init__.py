@@ -1,0 +1,1 @@
+"""Training of the bundled models; nothing in the package itself imports this."""

@@ -1,0 +1,1 @@
+"""The AutoSpeech speaker embedding: network, training, export, evaluation."""
