@@ -1,0 +1,58 @@
+"""Who said what: speaker diarization that puts the right person's name on every word.
+
+>>> from diarize import diarize, Diarizer, label_transcript
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from diarize.version import __version__
+
+if TYPE_CHECKING:
+    from diarize.annotation import Candidate, Diarization, Segment, Speaker, Turn
+    from diarize.errors import DiarizeError
+    from diarize.pipeline import Diarizer, diarize
+    from diarize.transcript.assign import label_transcript
+    from diarize.transcript.readers import read_transcript
+
+__all__ = [
+    "Candidate",
+    "Diarization",
+    "DiarizeError",
+    "Diarizer",
+    "Segment",
+    "Speaker",
+    "Turn",
+    "__version__",
+    "diarize",
+    "label_transcript",
+    "read_transcript",
+]
+
+# Public names are loaded on first use: the command line must answer before numpy has loaded.
+_HOMES = {
+    "Candidate": "diarize.annotation",
+    "Diarization": "diarize.annotation",
+    "Segment": "diarize.annotation",
+    "Speaker": "diarize.annotation",
+    "Turn": "diarize.annotation",
+    "DiarizeError": "diarize.errors",
+    "Diarizer": "diarize.pipeline",
+    "diarize": "diarize.pipeline",
+    "label_transcript": "diarize.transcript.assign",
+    "read_transcript": "diarize.transcript.readers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'diarize' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

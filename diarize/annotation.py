@@ -1,0 +1,347 @@
+"""Who spoke when, as immutable values: segments, turns, speakers, and the whole of a recording.
+
+Everything else in the package speaks in these types, and this module imports none of the others.
+Times are seconds from the beginning of the recording.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Segment:
+    """A stretch of time, in seconds; empty (and false) when it has no length.
+
+    Examples
+    --------
+    >>> Segment(1.0, 3.0) & Segment(2.0, 5.0)
+    Segment(start=2.0, end=3.0)
+    >>> bool(Segment(1.0, 3.0) & Segment(4.0, 5.0))
+    False
+    >>> 2.5 in Segment(1.0, 3.0)
+    True
+    """
+
+    start: float
+    end: float
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, never negative."""
+        return max(0.0, self.end - self.start)
+
+    @property
+    def middle(self) -> float:
+        """The instant halfway through, in seconds."""
+        return 0.5 * (self.start + self.end)
+
+    def __bool__(self) -> bool:
+        return self.end > self.start
+
+    def __and__(self, other: Segment) -> Segment:
+        """Return the time that both share (empty when they are apart)."""
+        return Segment(max(self.start, other.start), min(self.end, other.end))
+
+    def __or__(self, other: Segment) -> Segment:
+        """Return the shortest segment that covers both."""
+        return Segment(min(self.start, other.start), max(self.end, other.end))
+
+    def __contains__(self, instant: float) -> bool:
+        return self.start <= instant < self.end
+
+    def overlap(self, other: Segment) -> float:
+        """Return how many seconds both share."""
+        return max(0.0, min(self.end, other.end) - max(self.start, other.start))
+
+    def gap(self, other: Segment) -> float:
+        """Return the seconds of silence between both, 0 when they touch or overlap."""
+        return max(0.0, max(self.start, other.start) - min(self.end, other.end))
+
+
+def union(segments: Iterable[Segment], gap: float = 0.0) -> list[Segment]:
+    """Join segments that overlap, touch, or lie at most ``gap`` seconds apart.
+
+    Examples
+    --------
+    >>> union([Segment(2, 3), Segment(0, 1), Segment(0.5, 1.5)])
+    [Segment(start=0, end=1.5), Segment(start=2, end=3)]
+    """
+    joined: list[Segment] = []
+    for segment in sorted(segment for segment in segments if segment):
+        if joined and segment.start <= joined[-1].end + gap:
+            joined[-1] = joined[-1] | segment
+        else:
+            joined.append(segment)
+    return joined
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Turn:
+    """A stretch in which one speaker talks.
+
+    Parameters
+    ----------
+    start, end : float
+        Seconds.
+    speaker : str
+        The speaker's label, such as ``SPEAKER_00``.
+    confidence : float or None
+        Margin between the best and the second-best speaker for this turn, 0 to 1. It orders turns
+        by how sure the decision is; it is not a calibrated probability.
+    overlap : bool
+        True where somebody else talks at the same time.
+    """
+
+    start: float
+    end: float
+    speaker: str
+    confidence: float | None = field(default=None, compare=False)
+    overlap: bool = field(default=False, compare=False)
+
+    @property
+    def segment(self) -> Segment:
+        """The turn's time alone."""
+        return Segment(self.start, self.end)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, never negative."""
+        return max(0.0, self.end - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An enrolled person who might be a speaker, with the score that says how much."""
+
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One voice of a recording.
+
+    Parameters
+    ----------
+    label : str
+        ``SPEAKER_00``, ``SPEAKER_01``, … by first appearance.
+    name : str or None
+        The enrolled person, where the voice was recognised.
+    score, margin : float or None
+        Similarity to that person, and its lead over the next best one.
+    candidates : tuple of Candidate
+        The best enrolled matches, whether accepted or not.
+    """
+
+    label: str
+    name: str | None = None
+    score: float | None = None
+    margin: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def display(self) -> str:
+        """The name where there is one, else the label."""
+        return self.name if self.name is not None else self.label
+
+
+def speaker_label(index: int) -> str:
+    """Return the label of the ``index``-th speaker.
+
+    Examples
+    --------
+    >>> speaker_label(3)
+    'SPEAKER_03'
+    """
+    return f"SPEAKER_{index:02d}"
+
+
+@dataclass(frozen=True)
+class Diarization:
+    """Who spoke when in one recording.
+
+    Parameters
+    ----------
+    turns : sequence of Turn
+        In order of time. Turns of different speakers may overlap; see :meth:`exclusive`.
+    duration : float
+        Length of the recording in seconds.
+    uri : str
+        The recording's name, as RTTM wants it (no folder, no extension).
+    speakers : sequence of Speaker
+        Derived from the turns where not given; ordered by first appearance.
+    speech : sequence of Segment
+        Where any voice was found; the turns' union where not given.
+    model, parameters
+        What made this: the embedding model's name, and the settings in use.
+    embeddings : mapping of label to (D,) float32 array
+        Each speaker's unit centroid. Kept in memory only: a voice print is personal data.
+    warnings : tuple of str
+        What the user should know, such as a truncated file.
+
+    Examples
+    --------
+    >>> talk = Diarization([Turn(0, 2, "b"), Turn(1.5, 3, "a")], duration=4)
+    >>> [speaker.label for speaker in talk.speakers]
+    ['b', 'a']
+    >>> talk.talk_time("a")
+    1.5
+    """
+
+    turns: Sequence[Turn]
+    duration: float
+    uri: str = "recording"
+    speakers: Sequence[Speaker] = ()
+    speech: Sequence[Segment] = ()
+    model: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    embeddings: Mapping[str, npt.NDArray[np.float32]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        turns = tuple(sorted(self.turns))
+        present = list(dict.fromkeys(turn.speaker for turn in turns))
+        known = {speaker.label: speaker for speaker in self.speakers}
+        ordered = [known.get(label, Speaker(label)) for label in present]
+        ordered += [speaker for speaker in self.speakers if speaker.label not in set(present)]
+        speech = tuple(self.speech) or tuple(union(turn.segment for turn in turns))
+        object.__setattr__(self, "turns", turns)
+        object.__setattr__(self, "speakers", tuple(ordered))
+        object.__setattr__(self, "speech", speech)
+
+    def __iter__(self) -> Iterator[Turn]:
+        return iter(self.turns)
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    def __bool__(self) -> bool:
+        return bool(self.turns)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The speakers' labels, by first appearance."""
+        return tuple(speaker.label for speaker in self.speakers)
+
+    def display(self, label: str) -> str:
+        """Return the name to show for a label: the enrolled name, else the label itself."""
+        for speaker in self.speakers:
+            if speaker.label == label:
+                return speaker.display
+        return label
+
+    def talk_time(self, label: str) -> float:
+        """Return how many seconds a speaker talks."""
+        mine = union(turn.segment for turn in self.turns if turn.speaker == label)
+        return sum(segment.duration for segment in mine)
+
+    def crop(self, segment: Segment) -> Diarization:
+        """Return what happens inside ``segment``, at unchanged times."""
+        inside = [
+            replace(turn, start=max(turn.start, segment.start), end=min(turn.end, segment.end))
+            for turn in self.turns
+            if turn.segment.overlap(segment) > 0
+        ]
+        speech = tuple(part & segment for part in self.speech if part.overlap(segment) > 0)
+        return replace(self, turns=inside, speech=speech)
+
+    def exclusive(self) -> Diarization:
+        """Return a version in which nobody talks over anybody.
+
+        Where turns overlap, the time goes to the turn with the higher confidence, then to the
+        longer one: a transcript has one speaker a word.
+        """
+        if not any(a.end > b.start for a, b in pairwise(self.turns)):
+            return replace(self, turns=[replace(turn, overlap=False) for turn in self.turns])
+        return replace(self, turns=_without_overlap(self.turns))
+
+    def rename(self, names: Mapping[str, str]) -> Diarization:
+        """Return a copy whose speakers bear new labels; two old labels may share a new one."""
+        turns = [
+            replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in self.turns
+        ]
+        speakers: dict[str, Speaker] = {}
+        for speaker in self.speakers:
+            label = names.get(speaker.label, speaker.label)
+            speakers.setdefault(label, replace(speaker, label=label))
+        vectors = {names.get(label, label): vector for label, vector in self.embeddings.items()}
+        return replace(self, turns=turns, speakers=tuple(speakers.values()), embeddings=vectors)
+
+    def to_rttm(self) -> str:
+        """Return the turns as RTTM lines (NIST RT-09, ten fields, channel 1).
+
+        Examples
+        --------
+        >>> print(Diarization([Turn(0, 1.5, "Ann Lee")], 2, uri="a b").to_rttm(), end="")
+        SPEAKER a_b 1 0.000 1.500 <NA> <NA> Ann_Lee <NA> <NA>
+        """
+        uri = rttm_field(self.uri)
+        return "".join(
+            f"SPEAKER {uri} 1 {turn.start:.3f} {turn.duration:.3f} <NA> <NA> "
+            f"{rttm_field(self.display(turn.speaker))} <NA> <NA>\n"
+            for turn in self.turns
+        )
+
+    def to_annotation(self) -> Any:
+        """Return a ``pyannote.core.Annotation`` (needs pyannote.core)."""
+        from pyannote.core import Annotation
+        from pyannote.core import Segment as PyannoteSegment
+
+        annotation = Annotation(uri=self.uri)
+        for track, turn in enumerate(self.turns):
+            annotation[PyannoteSegment(turn.start, turn.end), track] = self.display(turn.speaker)
+        return annotation
+
+    @classmethod
+    def from_annotation(cls, annotation: Any, duration: float | None = None) -> Diarization:
+        """Build from a ``pyannote.core.Annotation``; labels are kept as they are."""
+        turns = [
+            Turn(float(segment.start), float(segment.end), str(label))
+            for segment, _, label in annotation.itertracks(yield_label=True)
+        ]
+        end = max((turn.end for turn in turns), default=0.0)
+        return cls(
+            turns, duration=end if duration is None else duration, uri=annotation.uri or "recording"
+        )
+
+
+def rttm_field(text: str) -> str:
+    """Return ``text`` as one RTTM field: without white space, never empty."""
+    return re.sub(r"\s+", "_", text.strip()) or "_"
+
+
+def _without_overlap(turns: Sequence[Turn]) -> list[Turn]:
+    """Cut turns at each other's boundaries and give each piece to its strongest turn."""
+    strength: Callable[[Turn], tuple[float, float, float]] = lambda turn: (  # noqa: E731
+        -1.0 if turn.confidence is None else turn.confidence,
+        turn.duration,
+        -turn.start,
+    )
+    edges = sorted({edge for turn in turns for edge in (turn.start, turn.end)})
+    pieces: list[tuple[Turn, float, float]] = []
+    active: list[Turn] = []
+    upcoming = 0
+    for start, end in pairwise(edges):
+        while upcoming < len(turns) and turns[upcoming].start <= start:
+            active.append(turns[upcoming])
+            upcoming += 1
+        active = [turn for turn in active if turn.end > start]
+        if not active:
+            continue
+        winner = max(active, key=strength)
+        if pieces and pieces[-1][0] is winner and pieces[-1][2] == start:
+            pieces[-1] = (winner, pieces[-1][1], end)
+        else:
+            pieces.append((winner, start, end))
+    return [replace(turn, start=start, end=end, overlap=False) for turn, start, end in pieces]

@@ -1,0 +1,1 @@
+"""Transcripts: reading them, running Whisper, and putting speakers on their words."""

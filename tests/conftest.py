@@ -1,0 +1,32 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def speech_dir() -> Path:
+    """Folder of the speech corpora (``clips.csv``, ``train/``, ``dev/``, ``noise/``, ``real/``)."""
+    candidates = [os.environ.get("DIARIZE_SPEECH_DIR"), str(ROOT.parent / "shared" / "speech")]
+    for candidate in candidates:
+        if candidate and (Path(candidate) / "clips.csv").is_file():
+            return Path(candidate)
+    pytest.skip("speech corpora not found: set DIARIZE_SPEECH_DIR to their folder")
+
+
+@pytest.fixture(scope="session")
+def bundled_model() -> Path:
+    """The bundled AutoSpeech model of this checkout."""
+    return ROOT / "models" / "autospeech" / "autospeech.onnx"
+
+
+@pytest.fixture(scope="session")
+def example_dir() -> Path:
+    """Folder of the example meeting."""
+    return ROOT / "examples"
