@@ -1,0 +1,318 @@
+"""The main job: recordings in, speaker-labelled transcripts out."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diarize.cli import console
+from diarize.cli.options import (
+    add,
+    add_output_options,
+    add_speaker_count_options,
+    formats_from,
+    positive_float,
+    positive_int,
+)
+
+if TYPE_CHECKING:
+    from diarize.annotation import Diarization
+    from diarize.audio import Waveform
+    from diarize.pipeline import Diarizer
+
+EPILOG = """\
+examples:
+  diarize podcast.mp3 --srt                     podcast.json (Whisper's) is found and labelled,
+                                                or Whisper runs if it is installed
+  diarize call.m4a --transcript call.vtt -f srt,json -o out/
+  diarize talk.wav --num-speakers 2 --rttm -o -
+  diarize enroll Ann ann.wav; diarize meeting.mp3 --speakers default --srt
+
+commands (diarize COMMAND --help):
+  relabel merge enroll speakers rename forget identify verify calibrate eval bench models doctor
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of the main job."""
+    from diarize.version import __version__
+
+    parser.description = "Say who speaks when, and put the speakers onto a transcript."
+    parser.epilog = EPILOG
+    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="recordings, or - for stdin")
+    parser.add_argument("-V", "--version", action="version", version=f"diarize {__version__}")
+    _add_transcript_options(parser.add_argument_group("transcript"))
+    add_output_options(parser.add_argument_group("output"))
+    group = parser.add_argument_group("speakers")
+    add_speaker_count_options(group)
+    add(
+        group,
+        "--speakers",
+        metavar="BOOK",
+        help="name the people enrolled in this book ('default': the one `diarize enroll` fills)",
+    )
+    add(
+        group,
+        "--identify-segments",
+        action="store_true",
+        help="match each turn on its own with the enrolled people, without clustering",
+    )
+    add(
+        group,
+        "--link",
+        action="store_true",
+        help="give a stranger the same label in all the recordings of this call",
+    )
+    group = parser.add_argument_group("analysis")
+    add(
+        group,
+        "--vad",
+        default="auto",
+        metavar="auto|neural|webrtc|PATH",
+        help="what finds speech; PATH: a Silero or pyannote segmentation ONNX (default: auto)",
+    )
+    add(
+        group,
+        "--embedding-model",
+        metavar="NAME|PATH",
+        help="another ONNX speaker model (default: the bundled AutoSpeech)",
+    )
+    add(
+        group,
+        "--threshold",
+        type=positive_float,
+        metavar="D",
+        help="cosine distance at which voices are different people (default: the model's)",
+    )
+    add(group, "--threads", type=positive_int, metavar="N", help="cores to use (default: all)")
+    group = parser.add_argument_group("talk")
+    group.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+    group.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+
+
+def _add_transcript_options(group: argparse._ArgumentGroup) -> None:
+    add(
+        group,
+        "--transcript",
+        metavar="FILE",
+        help="Whisper JSON of any flavour, SRT, VTT or TSV (default: AUDIO's stem + .json)",
+    )
+    add(
+        group,
+        "--no-transcript",
+        action="store_true",
+        help="only say who speaks when; neither look for a transcript nor make one",
+    )
+    add(group, "--whisper-model", metavar="NAME|PATH", help="model to transcribe with")
+    add(group, "--language", metavar="CODE", help="spoken language (default: detected)")
+    add(group, "--task", choices=("transcribe", "translate"), default="transcribe")
+    add(group, "--initial-prompt", metavar="TEXT", help="words to put Whisper on the right track")
+    add(
+        group,
+        "--keep-nonspeech",
+        action="store_true",
+        help="keep segments that Whisper made up where nobody speaks",
+    )
+
+
+@dataclass(frozen=True)
+class _Analysis:
+    """One recording, diarized but not yet written."""
+
+    source: str
+    waveform: Waveform
+    diarization: Diarization
+    seconds: float
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the main job on every recording; one that fails does not stop the others."""
+    formats = _check(args)
+    from diarize.errors import DiarizeError
+
+    talk = console.Console(quiet=args.quiet)
+    diarizer = _diarizer(args)
+    exit_code = 0
+    analyses: list[_Analysis] = []
+    for source in args.audio:
+        try:
+            analysis = _analyse(source, diarizer, args, talk)
+            if args.link:
+                analyses.append(analysis)
+            else:
+                _finish(analysis, formats, args, talk)
+        except DiarizeError as error:
+            if args.debug or len(args.audio) == 1:
+                raise
+            talk.error(str(error))
+            exit_code = error.exit_code
+    for analysis in _linked(analyses, diarizer):
+        _finish(analysis, formats, args, talk)
+    return exit_code
+
+
+def _check(args: argparse.Namespace) -> list[str]:
+    """Refuse requests that contradict themselves; return the formats asked for (may be empty)."""
+    from diarize.errors import UsageError
+
+    formats = formats_from(args, default=())
+    low, high = args.min_speakers or 1, args.max_speakers
+    if high is not None and low > high:
+        raise UsageError(f"--min-speakers {low} is more than --max-speakers {high}")
+    if args.num_speakers and (args.min_speakers or args.max_speakers):
+        raise UsageError("--num-speakers is exact: leave out --min-speakers and --max-speakers")
+    if args.transcript and len(args.audio) > 1:
+        raise UsageError("--transcript goes with one recording; give the recordings one at a time")
+    if args.audio.count("-") > 1:
+        raise UsageError("- (stdin) can be read only once")
+    if args.output_dir == "-" and len(args.audio) > 1 and formats not in ([], ["rttm"]):
+        raise UsageError("-o - takes one recording, or several with --rttm")
+    if args.output_dir == "-" and len(formats) > 1:
+        raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
+    if args.identify_segments and not args.speakers:
+        raise UsageError("--identify-segments needs the enrolled people: add --speakers BOOK")
+    return formats
+
+
+def _diarizer(args: argparse.Namespace) -> Diarizer:
+    from diarize.pipeline import Diarizer
+
+    return Diarizer(
+        vad=args.vad,
+        embedder=args.embedding_model,
+        threshold=args.threshold,
+        threads=args.threads,
+        speakers=None if args.speakers is None else _book(args.speakers),
+        identify_segments=args.identify_segments,
+    )
+
+
+def _book(name: str) -> str:
+    """Return the path of a speaker book; ``default`` is the one that `diarize enroll` fills."""
+    if name != "default":
+        return name
+    from diarize.speakers.store import default_path
+
+    return str(default_path())
+
+
+def _analyse(
+    source: str, diarizer: Diarizer, args: argparse.Namespace, talk: console.Console
+) -> _Analysis:
+    from diarize.audio import load
+
+    begin = time.perf_counter()
+    with talk.progress(console.display_name(source)) as on_progress:
+        waveform = load(source, on_progress=on_progress)
+        diarization = diarizer(
+            waveform,
+            num_speakers=args.num_speakers,
+            min_speakers=args.min_speakers,
+            max_speakers=args.max_speakers,
+            on_progress=on_progress,
+        )
+    for warning in dict.fromkeys((*waveform.warnings, *diarization.warnings)):
+        talk.warn(warning)
+    return _Analysis(source, waveform, diarization, time.perf_counter() - begin)
+
+
+def _linked(analyses: Sequence[_Analysis], diarizer: Diarizer) -> list[_Analysis]:
+    """Give voices that several recordings share one label in all of them."""
+    if not analyses:
+        return []
+    from dataclasses import replace
+
+    from diarize.speakers.linking import link
+
+    linked = link([analysis.diarization for analysis in analyses], diarizer.embedder)
+    return [
+        replace(analysis, diarization=diarization)
+        for analysis, diarization in zip(analyses, linked, strict=True)
+    ]
+
+
+def _finish(
+    analysis: _Analysis, formats: Sequence[str], args: argparse.Namespace, talk: console.Console
+) -> None:
+    """Find or make the transcript, label it, and write what was asked for."""
+    from diarize.result import Result
+
+    found = _transcript(analysis, args, talk)
+    labelled = None
+    if found is not None:
+        from diarize.transcript.assign import label_transcript
+        from diarize.transcript.timing import energy_of
+
+        labelled = label_transcript(
+            found, analysis.diarization, energy=energy_of(analysis.waveform)
+        )
+    audio = None if analysis.source == "-" else analysis.source
+    result = Result(analysis.diarization, labelled, audio)
+    chosen = list(formats) or (["srt", "json"] if labelled is not None else ["rttm", "json"])
+    if args.output_dir == "-":
+        chosen = list(formats) or ["json"]
+    written = _write(result, chosen, analysis.source, args)
+    if not args.quiet:
+        talk.summary(analysis.diarization, analysis.seconds, written)
+
+
+def _transcript(analysis: _Analysis, args: argparse.Namespace, talk: console.Console) -> Any:
+    """Return the transcript of a recording, or None where there is none to be had."""
+    if args.no_transcript:
+        return None
+    from diarize.transcript.whisper import WhisperOptions, find_or_make_transcript
+
+    with talk.progress(console.display_name(analysis.source)) as on_progress:
+        outcome = find_or_make_transcript(
+            analysis.waveform,
+            audio=None if analysis.source == "-" else Path(analysis.source),
+            transcript=args.transcript,
+            directory=_directory(args, analysis.source),
+            speech=analysis.diarization.speech,
+            options=WhisperOptions(
+                model=args.whisper_model,
+                language=args.language,
+                task=args.task,
+                initial_prompt=args.initial_prompt,
+            ),
+            keep_nonspeech=args.keep_nonspeech,
+            on_progress=on_progress,
+        )
+    for message in outcome.messages:
+        talk.warn(message)
+    return outcome.transcript
+
+
+def _directory(args: argparse.Namespace, source: str) -> Path | None:
+    """Return the folder to write to; None for stdout."""
+    if args.output_dir == "-":
+        return None
+    if args.output_dir is not None:
+        return Path(args.output_dir)
+    return Path.cwd() if source == "-" else Path(source).parent
+
+
+def _write(
+    result: Any, formats: Sequence[str], source: str, args: argparse.Namespace
+) -> list[Path]:
+    from diarize.writers import WriterOptions, get_writer, write_files
+
+    options = WriterOptions(
+        speaker_prefix=args.speaker_prefix,
+        max_line_width=args.max_line_width,
+        max_line_count=args.max_line_count,
+        max_cue_seconds=args.max_cue_seconds,
+        exclusive=args.exclusive,
+    )
+    directory = _directory(args, source)
+    if directory is None:
+        for name in formats:
+            console.emit(get_writer(name).render(result, options))
+        return []
+    stem = "stdin" if source == "-" else Path(source).stem
+    inputs = [Path(path) for path in (source, args.transcript) if path and path != "-"]
+    return write_files(result, formats, directory, stem, options, inputs=inputs)

@@ -1,0 +1,152 @@
+"""Options that several commands share, each in both spellings (``--a-b``, ``--a_b``)."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+# The formats, in the order in which `-f all` writes them; the writers know the same names.
+FORMATS = (
+    "srt",
+    "vtt",
+    "json",
+    "txt",
+    "tsv",
+    "csv",
+    "md",
+    "rttm",
+    "audacity",
+    "textgrid",
+    "eaf",
+    "seglst",
+)
+
+
+def add(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, *flags: str, **options: Any
+) -> None:
+    """Add an option to ``parser`` under its dashed and its underscored spelling."""
+    spellings = list(flags)
+    for flag in flags:
+        underscored = "--" + flag[2:].replace("-", "_")
+        if flag.startswith("--") and underscored != flag:
+            spellings.append(underscored)
+    parser.add_argument(*spellings, **options)
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help that shows only the dashed spelling of an option."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        shown = [flag for flag in action.option_strings if "_" not in flag]
+        hidden = action.option_strings
+        action.option_strings = shown
+        try:
+            return super()._format_action_invocation(action)
+        finally:
+            action.option_strings = hidden
+
+
+def add_output_options(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, *, singles: Sequence[str] = FORMATS
+) -> None:
+    """Add the options that choose output formats, folder and layout of subtitles."""
+    for name in singles:
+        parser.add_argument(
+            f"--{name}", dest="formats", action="append_const", const=name, help=argparse.SUPPRESS
+        )
+    add(
+        parser,
+        "-f",
+        "--output-format",
+        metavar="FORMATS",
+        help=f"comma-separated: {', '.join(FORMATS)}, or all; --srt, --json, … do the same singly",
+    )
+    add(
+        parser,
+        "-o",
+        "--output-dir",
+        metavar="DIR",
+        help="folder to write to (default: beside the input), or - for stdout",
+    )
+    add(
+        parser,
+        "--speaker-prefix",
+        choices=("always", "on-change", "never"),
+        default="always",
+        help="when a subtitle begins with the speaker's name (default: always)",
+    )
+    add(
+        parser,
+        "--max-line-width",
+        type=positive_int,
+        metavar="N",
+        help="characters in a subtitle line",
+    )
+    add(parser, "--max-line-count", type=positive_int, metavar="N", help="lines in a subtitle")
+    add(
+        parser,
+        "--max-cue-seconds",
+        type=positive_float,
+        metavar="S",
+        help="seconds a subtitle stays",
+    )
+    add(
+        parser,
+        "--exclusive",
+        action="store_true",
+        help="one speaker at a time in RTTM too, where voices overlap",
+    )
+
+
+def formats_from(args: argparse.Namespace, default: Sequence[str]) -> list[str]:
+    """Return the formats that were asked for, without repeats, in the order given.
+
+    Raises
+    ------
+    UsageError
+        When a format is not known.
+    """
+    from diarize.errors import UsageError
+    from diarize.writers import names
+
+    known = names()
+    asked = list(args.formats or [])
+    for word in (args.output_format or "").replace(" ", "").split(","):
+        if word == "all":
+            asked += list(known)
+        elif word:
+            asked.append(word.lower())
+    for name in asked:
+        if name not in known:
+            raise UsageError(
+                f"output format {name!r} is not known; choose from {', '.join(known)}, all"
+            )
+    return list(dict.fromkeys(asked or default))
+
+
+def add_speaker_count_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add the options that bound the number of speakers."""
+    add(parser, "--num-speakers", type=positive_int, metavar="N", help="exact number of speakers")
+    add(parser, "--min-speakers", type=positive_int, metavar="N", help="at least this many")
+    add(parser, "--max-speakers", type=positive_int, metavar="N", help="at most this many")
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number of at least 1 from the command line."""
+    number = int(text) if text.lstrip("+-").isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def positive_float(text: str) -> float:
+    """Read a number above 0 from the command line."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
