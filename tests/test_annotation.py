@@ -1,0 +1,118 @@
+"""Values of who spoke when."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diarize.annotation import Diarization, Segment, Speaker, Turn, rttm_field, union
+
+times = st.integers(0, 600).map(lambda n: n / 10)
+
+
+@st.composite
+def turns(draw):
+    start = draw(times)
+    length = draw(st.integers(1, 80)) / 10
+    confidence = draw(st.one_of(st.none(), st.floats(0, 1)))
+    return Turn(start, start + length, draw(st.sampled_from("ABCD")), confidence)
+
+
+talks = st.lists(turns(), max_size=12).map(lambda ts: Diarization(ts, duration=80.0))
+
+
+def speech_at(talk: Diarization, instant: float) -> set[str]:
+    return {turn.speaker for turn in talk.turns if turn.start <= instant < turn.end}
+
+
+def test_segments_meet_and_join():
+    assert Segment(0, 2) & Segment(1, 3) == Segment(1, 2)
+    assert Segment(0, 2) | Segment(1, 3) == Segment(0, 3)
+    assert not Segment(0, 1) & Segment(1, 2)
+    assert Segment(0, 1).gap(Segment(3, 4)) == 2
+    assert Segment(3, 1).duration == 0
+
+
+def test_union_bridges_gaps():
+    assert union([Segment(0, 1), Segment(1.2, 2)], gap=0.3) == [Segment(0, 2)]
+    assert union([Segment(0, 1), Segment(1.2, 2)], gap=0.1) == [Segment(0, 1), Segment(1.2, 2)]
+    assert union([Segment(2, 1)]) == []
+
+
+def test_speakers_come_in_order_of_appearance_and_keep_what_is_known():
+    talk = Diarization(
+        [Turn(3, 4, "x"), Turn(0, 1, "y")], 5, speakers=[Speaker("x", name="Ann"), Speaker("y")]
+    )
+    assert talk.labels == ("y", "x")
+    assert talk.display("x") == "Ann"
+    assert talk.display("y") == "y"
+    assert talk.speech == (Segment(0, 1), Segment(3, 4))
+
+
+def test_values_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Turn(0, 1, "a").start = 3  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        Diarization([], 1).duration = 3  # type: ignore[misc]
+
+
+def test_talk_time_counts_time_once():
+    talk = Diarization([Turn(0, 2, "a"), Turn(1, 3, "a"), Turn(2, 4, "b")], 5)
+    assert talk.talk_time("a") == 3
+    assert talk.talk_time("nobody") == 0
+
+
+def test_exclusive_gives_overlap_to_the_surer_turn():
+    talk = Diarization([Turn(0, 4, "a", 0.2, True), Turn(1, 2, "b", 0.9, True)], 5)
+    assert list(talk.exclusive()) == [Turn(0, 1, "a"), Turn(1, 2, "b"), Turn(2, 4, "a")]
+    assert not any(turn.overlap for turn in talk.exclusive())
+
+
+@given(talks)
+def test_exclusive_keeps_the_speech_and_one_voice_of_those_talking(talk):
+    alone = talk.exclusive()
+    for before, after in zip(alone.turns, alone.turns[1:], strict=False):
+        assert before.end <= after.start
+    for tick in range(800):
+        instant = tick / 10 + 0.05
+        was, now = speech_at(talk, instant), speech_at(alone, instant)
+        assert len(now) == min(1, len(was))
+        assert now <= was
+    assert list(alone.exclusive()) == list(alone)
+
+
+@given(talks, times, times)
+def test_crop_keeps_what_is_inside(talk, a, b):
+    window = Segment(min(a, b), max(a, b))
+    inside = talk.crop(window)
+    for tick in range(800):
+        instant = tick / 10 + 0.05
+        expected = speech_at(talk, instant) if instant in window else set()
+        assert speech_at(inside, instant) == expected
+
+
+def test_rename_can_merge_two_speakers():
+    talk = Diarization([Turn(0, 1, "a"), Turn(2, 3, "b")], 5).rename({"b": "a"})
+    assert talk.labels == ("a",)
+    assert talk.talk_time("a") == 2
+
+
+def test_rttm_has_ten_fields_and_no_spaces_in_names():
+    talk = Diarization(
+        [Turn(0.5, 2.25, "SPEAKER_00")], 3, uri="my talk", speakers=[Speaker("SPEAKER_00", "Ann L")]
+    )
+    (line,) = talk.to_rttm().splitlines()
+    assert line.split() == [
+        "SPEAKER", "my_talk", "1", "0.500", "1.750", "<NA>", "<NA>", "Ann_L", "<NA>", "<NA>",
+    ]  # fmt: skip
+    assert rttm_field("  ") == "_"
+
+
+@given(talks)
+def test_annotation_round_trip(talk):
+    pytest.importorskip("pyannote.core", reason='pip install "autospeech-diarize[test]"')
+    back = Diarization.from_annotation(talk.to_annotation(), duration=talk.duration)
+    assert [(t.start, t.end, t.speaker) for t in back] == sorted(
+        (t.start, t.end, t.speaker) for t in talk
+    )
