@@ -1,0 +1,277 @@
+"""Put a speaker on every word and segment of a transcript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from diarize.errors import TranscriptError
+from diarize.transcript.evidence import TurnIndex, as_diarization, whole_costs
+from diarize.transcript.options import AssignOptions
+from diarize.transcript.realign import cheapest_path
+from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
+from diarize.transcript.split import split_segment, split_words
+from diarize.transcript.timing import (
+    Energy,
+    WordTime,
+    energy_of,
+    segment_times,
+    spoken_part,
+    word_times,
+)
+
+__all__ = ["AssignOptions", "Energy", "energy_of", "label_transcript", "tokens"]
+
+_TOKEN = re.compile(r"\s*(?:[぀-ヿ㐀-鿿][。、，．！？」』）…]*|[^\s぀-ヿ㐀-鿿]+)")
+
+
+@dataclass(frozen=True)
+class _Words:
+    """All words of a transcript in order, with the range of each segment."""
+
+    texts: list[str]
+    times: list[WordTime]
+    spoken: list[tuple[float, float]]
+    blurs: list[float]
+    ranges: list[tuple[int, int]]
+
+
+def label_transcript(
+    transcript: Mapping[str, Any],
+    diarization: Any,
+    *,
+    options: AssignOptions | None = None,
+    energy: Energy | None = None,
+) -> dict[str, Any]:
+    """Return a copy of a transcript in which every word and segment says its ``speaker``.
+
+    Parameters
+    ----------
+    transcript : mapping
+        In openai-whisper's shape: ``segments`` with ``start``, ``end``, ``text`` and possibly
+        ``words``. All other keys are kept. It is not changed.
+    diarization : Diarization, pyannote Annotation, DataFrame or iterable of turns
+        Who spoke when; see :func:`diarize.transcript.evidence.as_diarization`.
+    options : AssignOptions, optional
+    energy : Energy, optional
+        The recording's energy envelope, which tells where in a stretched word the sound is.
+
+    Returns
+    -------
+    dict
+        ``speaker`` is the speaker's name where one is known, else the label, and None where nobody
+        was heard near. Segments are split where the speaker changes; the pieces of a segment share
+        its other keys (``tokens``, ``avg_logprob``, …), and where there are more segments than
+        before, numeric ``id`` keys are given out anew. Words that came without a time get an
+        interpolated one, marked ``"estimated": true``. For segments without words the times of
+        words are estimated to find the split; the result then says ``"word_times": "estimated"``.
+
+    Raises
+    ------
+    TranscriptError
+        If the transcript or the diarization is of no shape known here.
+
+    Notes
+    -----
+    No word is lost, added or moved, and labelling the result again gives the result again.
+
+    Examples
+    --------
+    >>> from diarize.annotation import Diarization, Turn
+    >>> talk = Diarization([Turn(0, 2, "A"), Turn(2, 4, "B")], duration=4)
+    >>> text = {"segments": [{"start": 0, "end": 4, "text": " Is it late? Yes, very late."}]}
+    >>> for part in label_transcript(text, talk)["segments"]:
+    ...     print(part["speaker"], part["text"])
+    A  Is it late?
+    B  Yes, very late.
+    """
+    options = options or AssignOptions()
+    labelled, segments = _copy(transcript)
+    index = TurnIndex(as_diarization(diarization), options)
+    words = _collect(segments, index, options, energy)
+    evidence = [
+        index.costs(index.weights(start, end, blur)) if index.names else None
+        for (start, end), blur in zip(words.spoken, words.blurs, strict=True)
+    ]
+    path = _path(words, evidence, options)
+    names: list[str | None] = [
+        index.names[speaker] if heard else None
+        for speaker, heard in zip(path, _heard(words, evidence, options), strict=True)
+    ]
+    natural = _natural_breaks(words, options)
+    pieces: list[dict[str, Any]] = []
+    for segment, (start, stop) in zip(segments, words.ranges, strict=True):
+        if start == stop:
+            segment["speaker"] = _speaker_of_span(segment, index, options)
+            pieces.append(segment)
+        else:
+            pieces += _label_segment(
+                segment, start, stop, words, path, names, natural, index.names, options
+            )
+    if len(pieces) > len(segments):
+        _renumber(pieces)
+    labelled["segments"] = pieces
+    if any(not segment.get("words") and str(segment.get("text", "")).strip() for segment in pieces):
+        labelled["word_times"] = "estimated"
+    _label_flat_lists(labelled, pieces)
+    return labelled
+
+
+def tokens(text: str) -> list[str]:
+    """Return a text's words, each with the white space before it; one character each in CJK.
+
+    Examples
+    --------
+    >>> tokens(" So it is."), tokens("你好。")
+    ([' So', ' it', ' is.'], ['你', '好。'])
+    """
+    return _TOKEN.findall(text)
+
+
+def _copy(transcript: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return copies of the transcript and of its segments with their words."""
+    if not isinstance(transcript, Mapping) or not isinstance(
+        transcript.get("segments", []), Sequence
+    ):
+        raise TranscriptError(
+            f"a {type(transcript).__name__} is no transcript (a mapping with a list of segments): "
+            "read the file with diarize.transcript.read_transcript first"
+        )
+    segments = []
+    for segment in transcript.get("segments", []):
+        if not isinstance(segment, Mapping):
+            raise TranscriptError(f"a segment of the transcript is no mapping: {segment!r:.80}")
+        copied = dict(segment)
+        if copied.get("words"):
+            copied["words"] = [dict(word) for word in copied["words"]]
+        segments.append(copied)
+    return dict(transcript), segments
+
+
+def _collect(
+    segments: Sequence[dict[str, Any]],
+    index: TurnIndex,
+    options: AssignOptions,
+    energy: Energy | None,
+) -> _Words:
+    """Lay all words in one row; words without a time are given one in place."""
+    words = _Words([], [], [], [], [])
+    for segment, (start, end) in zip(segments, segment_times(segments, options), strict=True):
+        segment.update(start=start, end=end)
+        first = len(words.texts)
+        if segment.get("words"):
+            texts = [str(word.get("word", "")) for word in segment["words"]]
+            times = word_times(segment["words"], start, end, options)
+            for word, time in zip(segment["words"], times, strict=True):
+                if time.estimated:
+                    word.update(start=time.start, end=time.end, estimated=True)
+            blur = options.blur
+        else:
+            texts = tokens(str(segment.get("text", "")))
+            times = index.lay_out(texts, start, end)
+            blur = options.estimated_blur
+        for text, time in zip(texts, times, strict=True):
+            after_sentence = not words.texts or ends_sentence(words.texts[-1])
+            words.spoken.append(
+                spoken_part(
+                    text, time, after_sentence=after_sentence, energy=energy, options=options
+                )
+            )
+            words.texts.append(text)
+            words.times.append(time)
+            words.blurs.append(blur)
+        words.ranges.append((first, len(words.texts)))
+    return words
+
+
+def _path(
+    words: _Words, evidence: Sequence[Sequence[int] | None], options: AssignOptions
+) -> list[int]:
+    """Return the index of each word's speaker."""
+    if options.realign:
+        ends = frozenset(stop - 1 for start, stop in words.ranges if stop > start)
+        costs = switch_costs(words.texts, words.spoken, ends, options)
+        return cheapest_path(evidence, whole_costs(costs))
+    return [0 if costs is None else costs.index(min(costs)) for costs in evidence]
+
+
+def _heard(
+    words: _Words, evidence: Sequence[Sequence[int] | None], options: AssignOptions
+) -> list[bool]:
+    """Say for each word whether a voice was found near it, or near its sentence."""
+    if not options.realign:
+        return [costs is not None for costs in evidence]
+    heard = []
+    for start, stop in sentences(words.texts, words.times, options):
+        known = any(evidence[place] is not None for place in range(start, stop))
+        heard += [known] * (stop - start)
+    return heard
+
+
+def _natural_breaks(words: _Words, options: AssignOptions) -> list[bool]:
+    """Say for each word whether a sentence ends or a pause follows after it."""
+    following = [*(start for start, _ in words.spoken[1:]), float("inf")]
+    return [
+        ends_sentence(text) or after - spoken[1] >= options.pause
+        for text, spoken, after in zip(words.texts, words.spoken, following, strict=False)
+    ]
+
+
+def _label_segment(
+    segment: dict[str, Any],
+    start: int,
+    stop: int,
+    words: _Words,
+    path: Sequence[int],
+    names: Sequence[str | None],
+    natural: Sequence[bool],
+    speakers: Sequence[str],
+    options: AssignOptions,
+) -> list[dict[str, Any]]:
+    """Split one segment at its changes of speaker and label the pieces and their words."""
+    lengths = [end - begin for begin, end in words.spoken[start:stop]]
+    runs = split_words(path[start:stop], lengths, natural[start:stop], options)
+    bounds = [(time.start, time.end) for time in words.times[start:stop]]
+    pieces = split_segment(segment, words.texts[start:stop], bounds, runs)
+    for piece, run in zip(pieces, runs, strict=True):
+        inside = names[start + run.start : start + run.stop]
+        heard = any(name is not None for name in inside)
+        piece["speaker"] = speakers[run.speaker] if heard else None
+        for word, name in zip(piece.get("words") or (), inside, strict=False):
+            keep = name is None or not options.realign
+            word["speaker"] = name if keep else piece["speaker"]
+    return pieces
+
+
+def _speaker_of_span(
+    segment: Mapping[str, Any], index: TurnIndex, options: AssignOptions
+) -> str | None:
+    """Return who speaks most in a segment that holds no words."""
+    weights = index.weights(segment["start"], segment["end"], options.blur)
+    if not weights:
+        return None
+    return index.names[max(weights, key=lambda speaker: (weights[speaker], -speaker))]
+
+
+def _renumber(segments: Sequence[dict[str, Any]]) -> None:
+    """Count numeric segment ids up again from the first one."""
+    identifiers = [segment.get("id") for segment in segments]
+    if identifiers and all(isinstance(value, int) for value in identifiers):
+        first = identifiers[0]
+        assert isinstance(first, int)
+        for place, segment in enumerate(segments):
+            segment["id"] = first + place
+
+
+def _label_flat_lists(labelled: dict[str, Any], segments: Sequence[Mapping[str, Any]]) -> None:
+    """Label the flat lists of words that some producers keep beside the segments."""
+    speakers = [word["speaker"] for segment in segments for word in segment.get("words") or ()]
+    for key in ("word_segments", "words"):
+        flat = labelled.get(key)
+        if isinstance(flat, list) and len(flat) == len(speakers):
+            labelled[key] = [
+                {**word, "speaker": speaker} if isinstance(word, Mapping) else word
+                for word, speaker in zip(flat, speakers, strict=True)
+            ]

@@ -1,0 +1,73 @@
+"""Every tuned number of the merge of words and speakers, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AssignOptions:
+    """How words find their speakers.
+
+    The costs are in nats: 1 is the evidence that makes one speaker e times as likely as another.
+    They were tuned on the tuning seeds of ``python -m diarize.evaluation.words``; its table is
+    printed for other seeds.
+
+    Parameters
+    ----------
+    realign : bool
+        Weigh each word against its sentence. Without it each word goes to whoever covers most of
+        it, alone.
+    word_seconds, word_seconds_per_character : float
+        The longest a spoken word can plausibly last. What a word claims beyond that is silence or
+        somebody else's speech.
+    blur : float
+        Standard deviation, in seconds, of the error of word times against turn boundaries.
+    estimated_blur : float
+        The same for words whose times are only estimated from the length of the text.
+    doubt : float
+        How likely a word deep inside a turn belongs to somebody else all the same.
+    max_gap : float
+        A word with no turn within this many seconds has no evidence of its own.
+    gap_weight, gap_scale : float
+        Weight of a turn that does not touch the word, and the distance in seconds over which it
+        falls to a third.
+    overlap_weight : float
+        Weight of the weaker turn where two overlap; 0 is a strictly exclusive diarization.
+    confident, confidence_floor : float
+        Turns with this confidence or more count in full; with none at all, they count this much.
+    switch_inside, switch_comma, switch_sentence, switch_pause, switch_segment : float
+        Cost of a change of speaker inside a sentence, after a comma, after a sentence, at a pause,
+        and between two segments of the transcript. The cheapest that applies counts.
+    pause, long_pause : float
+        Silence between words, in seconds, that counts as a pause; the longer one ends a sentence.
+    max_sentence_words : int
+        A text without punctuation is taken in pieces of this many words.
+    min_run_words, min_run_seconds, min_run_share
+        A segment is split where both sides have this many words, and this many seconds or this
+        share of the segment; or where the change lies at a sentence end or a pause.
+    """
+
+    realign: bool = True
+    word_seconds: float = 0.5
+    word_seconds_per_character: float = 0.06
+    blur: float = 0.15
+    estimated_blur: float = 0.4
+    doubt: float = 0.02
+    max_gap: float = 2.0
+    gap_weight: float = 0.3
+    gap_scale: float = 0.5
+    overlap_weight: float = 0.3
+    confident: float = 0.1
+    confidence_floor: float = 0.5
+    switch_inside: float = 5.0
+    switch_comma: float = 3.0
+    switch_sentence: float = 0.7
+    switch_pause: float = 1.0
+    switch_segment: float = 2.0
+    pause: float = 0.4
+    long_pause: float = 1.0
+    max_sentence_words: int = 50
+    min_run_words: int = 2
+    min_run_seconds: float = 1.0
+    min_run_share: float = 0.2

@@ -1,0 +1,277 @@
+"""When each word is spoken: repair, interpolation, and the part of a stretched word that counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from diarize.transcript.options import AssignOptions
+from diarize.transcript.sentences import ends_sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from diarize.audio import Waveform
+
+_FAR_OUTSIDE = 2.0  # seconds outside its segment from which a word's time is taken as broken
+_BURST_JOIN = 0.08  # seconds; closures of plosives are shorter and stay inside a word
+_BURST_LEVEL = 0.03  # of the way from floor to peak power: about 15 dB under the loudest frame
+_EDGE = 0.15  # seconds; sound that begins this near a word's edge is taken to begin there
+
+
+@dataclass(frozen=True, slots=True)
+class WordTime:
+    """A word's time in seconds; ``estimated`` where the transcript did not say it, or wrongly."""
+
+    start: float
+    end: float
+    estimated: bool = False
+
+
+@dataclass(frozen=True)
+class Energy:
+    """A recording's loudness over time.
+
+    Parameters
+    ----------
+    power : (T,) float32 array
+        Mean square of the samples, full scale = 1, one value a step.
+    step : float
+        Seconds between two values.
+    """
+
+    power: npt.NDArray[np.float32]
+    step: float = 0.01
+
+    def between(self, start: float, end: float) -> npt.NDArray[np.float32]:
+        """Return the values of the steps from ``start`` to ``end`` (seconds)."""
+        first = max(0, math.floor(start / self.step + 1e-6))
+        return self.power[first : max(first, math.ceil(end / self.step - 1e-6))]
+
+
+def energy_of(waveform: Waveform, step: float = 0.01) -> Energy:
+    """Measure a recording's energy envelope (a few megabytes an hour), block by block."""
+    import numpy as np
+
+    samples = waveform.samples
+    size = round(step * 16000)
+    parts = []
+    for start in range(0, len(samples) - size + 1, size * 6000):
+        block = samples[start : start + size * 6000].astype(np.float32) / 32768.0
+        block = block[: len(block) // size * size].reshape(-1, size)
+        parts.append((block**2).mean(axis=1))
+    power = np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+    return Energy(power.astype(np.float32), step)
+
+
+def seconds(value: object) -> float | None:
+    """Return a time as a float, or None where it is missing, negative or not a number."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def plausible_length(word: str, options: AssignOptions) -> float:
+    """Return the longest time, in seconds, that saying ``word`` can take."""
+    letters = sum(character.isalnum() for character in word)
+    return options.word_seconds + options.word_seconds_per_character * letters
+
+
+def segment_times(
+    segments: Sequence[Mapping[str, Any]], options: AssignOptions
+) -> list[tuple[float, float]]:
+    """Return each segment's start and end; what is missing is taken from what lies beside it."""
+    known = [(seconds(part.get("start")), seconds(part.get("end"))) for part in segments]
+    times: list[tuple[float, float]] = []
+    for place, (segment, (start, end)) in enumerate(zip(segments, known, strict=True)):
+        inside = [
+            value
+            for word in segment.get("words") or ()
+            for value in (seconds(word.get("start")), seconds(word.get("end")))
+            if value is not None
+        ]
+        if start is None:
+            start = min(inside, default=times[-1][1] if times else 0.0)
+        if end is None:
+            text = str(segment.get("text", ""))
+            longest = sum(plausible_length(word, options) for word in text.split())
+            following = known[place + 1][0] if place + 1 < len(known) else None
+            end = start + longest if following is None else min(start + longest, following)
+            end = max(inside, default=end)
+        times.append((start, max(start, end)))
+    return times
+
+
+def word_times(
+    words: Sequence[Mapping[str, Any]],
+    start: float,
+    end: float,
+    options: AssignOptions,
+) -> list[WordTime]:
+    """Return a time for each word of one segment, in order.
+
+    Known times stay as they are unless they run backwards or lie far outside the segment; words
+    without a time share the room between their neighbours by their lengths.
+
+    Parameters
+    ----------
+    words : sequence of mapping
+        With ``word`` and possibly ``start`` and ``end``.
+    start, end : float
+        The segment's own time in seconds.
+    """
+    texts = [str(word.get("word", "")) for word in words]
+    known = [_known_time(word, start, end) for word in words]
+    _close_half_open(known, texts, end, options)
+    known_pairs = _forward(known)
+    times: list[WordTime] = []
+    index = 0
+    while index < len(words):
+        pair = known_pairs[index]
+        if pair is not None:
+            given = (seconds(words[index].get("start")), seconds(words[index].get("end")))
+            times.append(WordTime(*pair, estimated=pair != given))
+            index += 1
+            continue
+        stop = index
+        while stop < len(words) and known_pairs[stop] is None:
+            stop += 1
+        left = times[-1].end if times else start
+        following = known_pairs[stop] if stop < len(words) else None
+        if following is None:
+            times += _share(texts[index:stop], left, max(left, end))
+        else:  # known words may overlap; the start of the next one is firm
+            times += _share(texts[index:stop], min(left, following[0]), following[0])
+        index = stop
+    return times
+
+
+def _known_time(word: Mapping[str, Any], start: float, end: float) -> list[float | None]:
+    """Return [start, end] of a word as given, each None where missing or absurd."""
+    pair = [seconds(word.get("start")), seconds(word.get("end"))]
+    for place, value in enumerate(pair):
+        if value is None:
+            continue
+        too_early = value < start - _FAR_OUTSIDE
+        too_late = end > start and value > end + _FAR_OUTSIDE
+        if too_early or too_late:
+            pair[place] = None
+    return pair
+
+
+def _close_half_open(
+    known: list[list[float | None]],
+    texts: Sequence[str],
+    end: float,
+    options: AssignOptions,
+) -> None:
+    """Give words that know only one of their edges the other one."""
+    for index, (first, last) in enumerate(known):
+        length = plausible_length(texts[index], options)
+        if first is not None and last is None:
+            following = known[index + 1][0] if index + 1 < len(known) else None
+            last = min(first + length, end if following is None else following)
+            known[index][1] = round(max(first, last), 3)
+        elif first is None and last is not None:
+            previous = known[index - 1][1] if index else None
+            first = max(0.0, last - length if previous is None else max(last - length, previous))
+            known[index][0] = round(min(first, last), 3)
+
+
+def _forward(known: Sequence[Sequence[float | None]]) -> list[tuple[float, float] | None]:
+    """Return the known times with none before its predecessor."""
+    latest = 0.0
+    pairs: list[tuple[float, float] | None] = []
+    for first, last in known:
+        if first is None or last is None:
+            pairs.append(None)
+            continue
+        latest = max(latest, first)
+        pairs.append((latest, max(latest, last)))
+    return pairs
+
+
+def _share(texts: Sequence[str], left: float, right: float) -> list[WordTime]:
+    """Lay words without times between two instants, by their lengths."""
+    weights = [max(1, len(text.strip())) for text in texts]
+    total, done, times = sum(weights), 0, []
+    for weight in weights:
+        first = left + (right - left) * done / total
+        done += weight
+        last = left + (right - left) * done / total
+        times.append(WordTime(round(first, 3), round(last, 3), estimated=True))
+    return [
+        WordTime(min(max(time.start, left), right), min(max(time.end, left), right), True)
+        for time in times
+    ]
+
+
+def spoken_part(
+    word: str,
+    time: WordTime,
+    *,
+    after_sentence: bool,
+    energy: Energy | None,
+    options: AssignOptions,
+) -> tuple[float, float]:
+    """Return the part of a word's time, in seconds, in which it is really spoken.
+
+    A plausible length is taken as it is. A stretched word is cut to one: to the sound at the edge
+    where its sound is, if the energy tells; else to its end when it opens a sentence, and to its
+    beginning otherwise (Whisper gives the silence after a sentence to its last word).
+    """
+    limit = plausible_length(word, options)
+    if time.end - time.start <= limit:
+        return time.start, time.end
+    from_end = after_sentence and not ends_sentence(word)
+    if energy is not None:
+        bursts = _bursts(energy, time.start, time.end)
+        if bursts:
+            return _anchor(bursts, time, limit, from_end)
+    if from_end:
+        return time.end - limit, time.end
+    return time.start, time.start + limit
+
+
+def _anchor(
+    bursts: Sequence[tuple[float, float]], time: WordTime, limit: float, from_end: bool
+) -> tuple[float, float]:
+    """Choose the stretch of sound that a stretched word belongs to."""
+    at_start = bursts[0][0] - time.start <= _EDGE
+    at_end = time.end - bursts[-1][1] <= _EDGE
+    if at_start != at_end:
+        from_end = at_end
+    if from_end:
+        stop = bursts[-1][1]
+        return max(bursts[-1][0], stop - limit), stop
+    begin = bursts[0][0]
+    return begin, min(bursts[0][1], begin + limit)
+
+
+def _bursts(energy: Energy, start: float, end: float) -> list[tuple[float, float]]:
+    """Return the stretches of sound between two instants, in seconds."""
+    import numpy as np
+
+    power = energy.between(start, end)
+    if len(power) < 3:
+        return []
+    floor, peak = float(np.percentile(power, 5)), float(power.max())
+    loud = np.flatnonzero(power > floor + _BURST_LEVEL * (peak - floor))
+    if not len(loud):
+        return []
+    breaks = np.flatnonzero(np.diff(loud) * energy.step > _BURST_JOIN)
+    firsts = loud[np.concatenate(([0], breaks + 1))]
+    lasts = loud[np.concatenate((breaks, [len(loud) - 1]))]
+    origin = math.floor(start / energy.step + 1e-6) * energy.step
+    return [
+        (origin + float(first) * energy.step, origin + float(last + 1) * energy.step)
+        for first, last in zip(firsts, lasts, strict=True)
+        if last > first
+    ]
