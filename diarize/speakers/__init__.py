@@ -1,0 +1,1 @@
+"""Named speakers: the book of enrolled people, matching, calibration, and linking of strangers."""

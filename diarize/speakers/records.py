@@ -1,0 +1,181 @@
+"""What a speaker book holds: people, their voice samples, the model, and thresholds."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.annotation import Segment
+from diarize.errors import UsageError
+
+if TYPE_CHECKING:
+    from diarize.embedding import Embedder
+
+#: How far a stored vector's length may be from 1 before the book counts as damaged.
+UNIT_TOLERANCE = 1e-3
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class BookModel:
+    """The embedding model that a book's vectors were made with."""
+
+    name: str
+    checksum: str
+    dimension: int
+
+    @classmethod
+    def of(cls, embedder: Embedder) -> BookModel:
+        """Return the identity of ``embedder``."""
+        return cls(embedder.name, embedder.checksum, embedder.dimension)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One stretch of a person's speech, as a vector.
+
+    Parameters
+    ----------
+    embedding : (D,) float32 array
+        Unit vector.
+    source : str
+        Path of the recording.
+    regions : tuple of Segment
+        The parts of it that were used, in seconds; empty where they are not known.
+    seconds : float
+        How much speech that is.
+    quality : float
+        Mean cosine of the windows inside the sample to their mean, 0 to 1.
+    created : str
+        Date and time, ISO 8601, UTC.
+    """
+
+    embedding: Vectors = field(repr=False, compare=False)
+    source: str
+    regions: tuple[Segment, ...]
+    seconds: float
+    quality: float
+    created: str = ""
+
+    def to_row(self) -> tuple[bytes, str, str, float, float, str]:
+        """Return the sample as the book's table holds it; its date is now where it has none."""
+        regions = json.dumps([[round(s.start, 3), round(s.end, 3)] for s in self.regions])
+        blob = unit(self.embedding).astype("<f4").tobytes()
+        seconds, quality = round(float(self.seconds), 3), round(float(self.quality), 4)
+        return blob, self.source, regions, seconds, quality, self.created or now()
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any], dimension: int) -> Sample:
+        """Build from a row of the book's table; ValueError where the vector is damaged."""
+        blob, source, regions, seconds, quality, created = row
+        parts = tuple(Segment(start, end) for start, end in json.loads(regions))
+        return cls(decoded([blob], 1, dimension)[0], source, parts, seconds, quality, created)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A row of the list of enrolled people."""
+
+    name: str
+    samples: int
+    seconds: float
+    consistency: float | None
+    created: str
+
+
+@dataclass(frozen=True)
+class BookThresholds:
+    """Decision thresholds calibrated on the book's own people."""
+
+    verification: float
+    margin: float
+    note: str
+
+
+def decoded(blobs: Iterable[bytes], count: int, dimension: int) -> Vectors:
+    """Return stored vectors as (count, D) float32; ValueError where one is no unit vector."""
+    vectors = np.empty((count, dimension), np.float32)
+    for row, blob in enumerate(blobs):
+        if len(blob) != 4 * dimension:
+            raise ValueError("a voice sample has the wrong length")
+        vectors[row] = np.frombuffer(blob, "<f4")
+    lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    if not np.all(np.abs(lengths - 1) < UNIT_TOLERANCE):  # also catches NaN
+        raise ValueError("a voice sample is no unit vector")
+    return vectors
+
+
+def person_name(text: str) -> str:
+    """Return ``text`` as a name fit for the book.
+
+    Examples
+    --------
+    >>> person_name("  Ann   Lee ")
+    'Ann Lee'
+    """
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not name or len(name) > 200 or not name.isprintable():
+        raise UsageError(f"{text!r} is no name: 1 to 200 printable characters are needed")
+    if name.upper().startswith("SPEAKER_"):
+        raise UsageError(f"{name!r} is a label for unknown voices; give the person's name")
+    return name
+
+
+def redundant(vectors: Vectors, quality: Sequence[float], keep: int) -> list[int]:
+    """Return which of ``vectors`` to drop so that the ``keep`` most different ones stay.
+
+    Of the closest pair, the one of lower quality goes (the older one where both are equal),
+    until few enough are left.
+
+    Examples
+    --------
+    >>> redundant(np.float32([[1, 0], [0, 1], [0.6, 0.8]]), [0.9, 0.9, 0.7], keep=2)
+    [2]
+    """
+    dropped: list[int] = []
+    if len(vectors) <= keep:
+        return dropped
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -np.inf)
+    while len(vectors) - len(dropped) > keep:
+        first, second = np.unravel_index(int(np.argmax(cosines)), cosines.shape)
+        worse = int(first) if quality[int(first)] <= quality[int(second)] else int(second)
+        dropped.append(worse)
+        cosines[worse, :] = cosines[:, worse] = -np.inf
+    return sorted(dropped)
+
+
+def consistency(vectors: Vectors) -> float | None:
+    """Return the mean cosine of (N, D) samples to the mean of the others; None below two.
+
+    Examples
+    --------
+    >>> consistency(np.float32([[1, 0], [1, 0]]))
+    1.0
+    """
+    if len(vectors) < 2:
+        return None
+    total = vectors.sum(axis=0)
+    return float(np.mean([unit(total - vector) @ vector for vector in vectors]))
+
+
+def unit(vector: npt.ArrayLike) -> Vectors:
+    """Return ``vector`` scaled to length 1, as float32; zeros stay zeros.
+
+    What has length 1 already comes back bit for bit, so that copies stay equal.
+    """
+    array = np.asarray(vector, np.float32)
+    length = float(np.linalg.norm(array.astype(np.float64)))
+    return array if length == 0 or abs(length - 1) < 1e-6 else (array / length).astype(np.float32)
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,416 @@
+"""The speaker book: enrolled people and their voice samples, in one SQLite file.
+
+What is stored: for each person the name, and for each voice sample a vector of numbers computed
+from the voice (the *embedding*, a voice print), the path of the recording it came from and which
+part of it, its length in seconds, its quality, and the date. No audio is stored. Beside that: the
+name and checksum of the embedding model, and thresholds where they were calibrated.
+
+Where: one file, by default ``speakers.db`` in the user's data folder (``default_path()``), readable
+by its owner only; ``--speakers PATH`` or ``$DIARIZE_SPEAKERS`` name another. While the book is in
+use, SQLite keeps ``-wal`` and ``-shm`` files beside it; a book of many thousands of samples also
+has an ``.index`` file there, a copy of the vectors for fast matching. Nothing leaves the machine.
+
+How to remove: ``diarize forget NAME`` deletes a person: the freed pages are overwritten, the file
+is rewritten without them, its log is emptied, and the ``.index`` file is deleted. Deleting the book
+and the files beside it removes everybody. Exports, backups, other copies of the file, and what a
+file system or a flash disk keeps of overwritten blocks are beyond this program's reach.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.errors import SpeakerBookError, UsageError
+from diarize.speakers import schema
+from diarize.speakers.records import (
+    BookModel,
+    BookThresholds,
+    Person,
+    Sample,
+    Vectors,
+    consistency,
+    decoded,
+    now,
+    person_name,
+    redundant,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from diarize.embedding import Embedder
+
+#: Samples kept for one person; the most redundant go first. More than this adds cost, not accuracy.
+MAX_SAMPLES = 20
+
+
+def default_path() -> Path:
+    """Return where the book is: ``$DIARIZE_SPEAKERS``, or a file in the user's data folder."""
+    chosen = os.environ.get("DIARIZE_SPEAKERS")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("diarize", appauthor=False)) / "speakers.db"
+
+
+def index_path(book: Path) -> Path:
+    """Return where the matching index of a book lies."""
+    return book.with_name(book.name + ".index")
+
+
+class SpeakerBook:
+    """Enrolled people, in one file that several processes may use at once.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        The book's file; :func:`default_path` where not given.
+    create : bool
+        Make the file where there is none.
+
+    Raises
+    ------
+    SpeakerBookError
+        The file is missing, no speaker book, damaged, or from a newer version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ones = Sample(np.float32([1, 0]), "ann.wav", (), 8.0, 0.9)
+    >>> with SpeakerBook(Path(folder.name) / "book.db", create=True) as book:
+    ...     book.add("Ann", [ones], BookModel("tiny", "0" * 64, 2))
+    ...     book.names()
+    1
+    ['Ann']
+    """
+
+    def __init__(self, path: str | Path | None = None, *, create: bool = False) -> None:
+        self.path = default_path() if path is None else Path(path).expanduser()
+        self._connection, self.writable = schema.connect(self.path, create=create)
+
+    def close(self) -> None:
+        """Close the file; the last one to close it also empties SQLite's log."""
+        with schema.guarded(self.path):
+            self._connection.close()
+
+    def __enter__(self) -> SpeakerBook:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return int(self._rows("SELECT count(*) FROM people")[0][0])
+
+    # -- reading ------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """A random number that tells this book from any other."""
+        return self._value("id") or ""
+
+    @property
+    def revision(self) -> int:
+        """A counter that grows with every change."""
+        return int(self._value("revision") or 0)
+
+    @property
+    def model(self) -> BookModel | None:
+        """The embedding model of all samples; None while nobody is enrolled."""
+        found = self._value("model")
+        return BookModel(**json.loads(found)) if found else None
+
+    @property
+    def thresholds(self) -> BookThresholds | None:
+        """Thresholds calibrated for this book; None where the model's own are in force."""
+        found = self._value("thresholds")
+        return BookThresholds(**json.loads(found)) if found else None
+
+    def require(self, embedder: Embedder) -> None:
+        """Raise SpeakerBookError unless the samples were made by this very model."""
+        self._require(BookModel.of(embedder))
+
+    def names(self) -> list[str]:
+        """Return everybody's name, in order of enrolment."""
+        return [row[0] for row in self._rows("SELECT name FROM people ORDER BY id")]
+
+    def people(self) -> list[Person]:
+        """Return everybody, by name, with how much is stored of them."""
+        found = []
+        for number, name, created in self._rows("SELECT id, name, created FROM people"):
+            samples = self._samples(number)
+            vectors = np.array([sample.embedding for sample in samples])
+            seconds = sum(sample.seconds for sample in samples)
+            found.append(Person(name, len(samples), seconds, consistency(vectors), created))
+        return sorted(found, key=lambda person: (person.name.casefold(), person.name))
+
+    def samples(self, name: str) -> list[Sample]:
+        """Return one person's samples, oldest first."""
+        return self._samples(self._person(name))
+
+    def vectors(self) -> tuple[Vectors, npt.NDArray[np.int64], list[str]]:
+        """Return all samples at once, grouped by person.
+
+        Returns
+        -------
+        vectors : (N, D) float32 array
+        starts : (P + 1,) int64 array
+            Person ``p`` has the rows from ``starts[p]`` up to ``starts[p + 1]``.
+        names : list of P str
+        """
+        dimension = self.model.dimension if self.model else 0
+        counted = self._rows(
+            "SELECT p.name, count(*) FROM people p JOIN samples s ON s.person = p.id "
+            "GROUP BY p.id ORDER BY p.id"
+        )
+        starts = np.zeros(len(counted) + 1, np.int64)
+        np.cumsum([count for _, count in counted], out=starts[1:])
+        with schema.guarded(self.path), self._readable_samples():
+            rows = self._connection.execute("SELECT embedding FROM samples ORDER BY person, id")
+            vectors = decoded((row[0] for row in rows), int(starts[-1]), dimension)
+        return vectors, starts, [name for name, _ in counted]
+
+    def snapshot(self) -> tuple[Vectors, npt.NDArray[np.int64], list[str], int]:
+        """Return :meth:`vectors` and the revision they belong to, read as one."""
+        with self._reading():
+            return (*self.vectors(), self.revision)
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def add(self, name: str, samples: Sequence[Sample], model: BookModel) -> int:
+        """Enrol a person, or give an enrolled one more samples.
+
+        Returns
+        -------
+        int
+            How many of the samples were new. Beyond ``MAX_SAMPLES``, the most redundant of the
+            person's samples are dropped.
+        """
+        return self.add_people({name: samples}, model)[person_name(name)]
+
+    def add_people(
+        self,
+        people: Mapping[str, Sequence[Sample]],
+        model: BookModel,
+        thresholds: BookThresholds | None = None,
+    ) -> dict[str, int]:
+        """Do as :meth:`add` for several people at once: all of it is stored, or nothing.
+
+        ``thresholds`` are taken where the book has none of its own.
+        """
+        added = {}
+        with self._changing():
+            self._require(model)
+            self._set("model", json.dumps(vars(model)))
+            if thresholds and not self.thresholds:
+                self._set("thresholds", json.dumps(vars(thresholds)))
+            for name, samples in people.items():
+                name = person_name(name)
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO people (name, created) VALUES (?, ?)", (name, now())
+                )
+                added[name] = self._insert(self._person(name), samples, model.dimension)
+        return added
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a person another name; the new one must be free."""
+        new = person_name(new)
+        with self._changing():
+            person = self._person(old)
+            if new != old and self._rows("SELECT 1 FROM people WHERE name = ?", new):
+                raise SpeakerBookError(
+                    f"{self.path}: {new!r} is enrolled already; to make both one person: "
+                    f"diarize speakers merge {new!r} {old!r}"
+                )
+            self._connection.execute("UPDATE people SET name = ? WHERE id = ?", (new, person))
+
+    def merge(self, keep: str, other: str) -> None:
+        """Give ``keep`` the samples of ``other``, who then is no longer listed."""
+        if keep == other:
+            raise UsageError(f"{keep!r} cannot be merged with itself")
+        with self._changing():
+            target, source = self._person(keep), self._person(other)
+            self._connection.execute(
+                "UPDATE samples SET person = ? WHERE person = ?", (target, source)
+            )
+            self._connection.execute("DELETE FROM people WHERE id = ?", (source,))
+            self._prune(target)
+
+    def forget(self, names: Iterable[str]) -> bool:
+        """Delete people and everything stored of them, beyond recovery from the file.
+
+        Returns
+        -------
+        bool
+            False where another process holds the book open, so that traces stay in its log
+            until that process ends; calling again then removes them.
+        """
+        with self._changing():
+            for name in names:
+                self._connection.execute("DELETE FROM people WHERE id = ?", (self._person(name),))
+            if not self._rows("SELECT 1 FROM people LIMIT 1"):
+                self._connection.execute("DELETE FROM book WHERE key IN ('model', 'thresholds')")
+        index_path(self.path).unlink(missing_ok=True)
+        with schema.guarded(self.path):
+            return schema.wipe(self._connection)
+
+    def set_thresholds(self, thresholds: BookThresholds | None) -> None:
+        """Store calibrated thresholds, or with None go back to the model's own."""
+        with self._changing():
+            self._set("thresholds", json.dumps(vars(thresholds)) if thresholds else None)
+
+    def replace_samples(self, people: Mapping[str, Sequence[Sample]], model: BookModel) -> None:
+        """Put new samples in the place of all old ones, made with another model.
+
+        People without new samples are deleted, and calibrated thresholds with them: they
+        belonged to the old model.
+        """
+        with self._changing():
+            self._connection.execute("DELETE FROM samples")
+            for name in self.names():
+                if not people.get(name):
+                    self._connection.execute("DELETE FROM people WHERE name = ?", (name,))
+            self._set("model", json.dumps(vars(model)))
+            self._set("thresholds", None)
+            for name, samples in people.items():
+                if samples:
+                    self._insert(self._person(name), samples, model.dimension)
+        with schema.guarded(self.path):
+            schema.wipe(self._connection)
+
+    # -- inside -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One transaction that moves the revision on."""
+        with schema.guarded(self.path):
+            if not self.writable:
+                raise SpeakerBookError(
+                    f"{self.path}: the speaker book cannot be changed: "
+                    "the file or its folder is read-only"
+                )
+            with schema.transaction(self._connection):
+                yield
+                self._connection.execute(
+                    "UPDATE book SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'"
+                )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """One view of the book, whatever others write meanwhile."""
+        with schema.guarded(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with schema.guarded(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def _value(self, key: str) -> str | None:
+        found = self._rows("SELECT value FROM book WHERE key = ?", key)
+        return found[0][0] if found else None
+
+    def _set(self, key: str, value: str | None) -> None:
+        if value is None:
+            self._connection.execute("DELETE FROM book WHERE key = ?", (key,))
+        else:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO book (key, value) VALUES (?, ?)", (key, value)
+            )
+
+    def _require(self, model: BookModel) -> None:
+        stored = self.model
+        if stored and (stored.checksum, stored.dimension) != (model.checksum, model.dimension):
+            raise SpeakerBookError(
+                f"{self.path}: enrolled with the model {stored.name} ({stored.checksum[:8]}), "
+                f"not with {model.name} ({model.checksum[:8]}); embed its recordings anew with: "
+                f"diarize speakers re-enroll --speakers {str(self.path)!r}"
+            )
+
+    def _person(self, name: str) -> int:
+        found = self._rows("SELECT id FROM people WHERE name = ?", name)
+        if not found:
+            found = self._rows("SELECT id FROM people WHERE name = ?", person_name(name))
+        if not found:
+            raise SpeakerBookError(
+                f"{self.path}: nobody called {name!r} is enrolled{self._hint(name)}"
+            )
+        return int(found[0][0])
+
+    def _hint(self, name: str) -> str:
+        import difflib
+
+        close = difflib.get_close_matches(name, self.names(), n=1)
+        return f"; did you mean {close[0]!r}?" if close else "; see: diarize speakers"
+
+    def _samples(self, person: int) -> list[Sample]:
+        dimension = self.model.dimension if self.model else 0
+        rows = self._rows(
+            "SELECT embedding, source, regions, seconds, quality, created "
+            "FROM samples WHERE person = ? ORDER BY id",
+            person,
+        )
+        with self._readable_samples():
+            return [Sample.from_row(row, dimension) for row in rows]
+
+    @contextmanager
+    def _readable_samples(self) -> Iterator[None]:
+        """Name the book where a stored vector is no unit vector."""
+        try:
+            yield
+        except ValueError as error:
+            raise SpeakerBookError(
+                f"{self.path}: the speaker book is damaged ({error}); "
+                "restore it from a backup or an export"
+            ) from error
+
+    def _insert(self, person: int, samples: Sequence[Sample], dimension: int) -> int:
+        known = {
+            row[0] for row in self._rows("SELECT embedding FROM samples WHERE person = ?", person)
+        }
+        added = 0
+        for sample in samples:
+            row = sample.to_row()
+            if len(row[0]) != 4 * dimension:
+                raise SpeakerBookError(
+                    f"{self.path}: a sample of {sample.source} has {len(row[0]) // 4} numbers, "
+                    f"the book's have {dimension}"
+                )
+            if row[0] in known:
+                continue
+            known.add(row[0])
+            self._connection.execute(
+                "INSERT INTO samples (person, embedding, source, regions, seconds, quality,"
+                " created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (person, *row),
+            )
+            added += 1
+        self._prune(person)
+        return added
+
+    def _prune(self, person: int) -> None:
+        """Drop the most redundant samples beyond ``MAX_SAMPLES``."""
+        rows = self._rows(
+            "SELECT id, embedding, quality FROM samples WHERE person = ? ORDER BY id", person
+        )
+        vectors = np.array([np.frombuffer(blob, "<f4") for _, blob, _ in rows])
+        for index in redundant(vectors, [row[2] for row in rows], MAX_SAMPLES):
+            self._connection.execute("DELETE FROM samples WHERE id = ?", (rows[index][0],))
