@@ -1,0 +1,319 @@
+"""From window vectors to speakers: average linkage, and how many voices there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.errors import UsageError
+from diarize.settings import ClusteringSettings
+
+Float = npt.NDArray[np.float32]
+Double = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+# The largest cosine distance there is: what two windows that cannot be one speaker are apart.
+_APART = 2.0
+
+
+@dataclass(frozen=True)
+class ClusterResult:
+    """Who each window belongs to.
+
+    Parameters
+    ----------
+    labels : (N,) int64 array
+        0, 1, … by first appearance.
+    centroids : (K, D) float32 array
+        Unit vectors.
+    distance : float
+        Where the dendrogram was cut.
+    """
+
+    labels: Labels
+    centroids: Float
+    distance: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """Number of speakers."""
+        return len(self.centroids)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A dendrogram over weighted leaves.
+
+    Parameters
+    ----------
+    merges : (n - 1, 4) float64 array
+        As scipy's ``linkage`` returns it.
+    weights : (n,) float64 array
+        Seconds of speech of each leaf.
+    """
+
+    merges: Double
+    weights: Double
+
+    def labels(self, merges: int) -> Labels:
+        """Return each leaf's group after so many merges."""
+        leaves = len(self.weights)
+        parent = np.arange(leaves + merges)
+        for index in range(merges):
+            left, right = int(self.merges[index, 0]), int(self.merges[index, 1])
+            parent[left] = parent[right] = leaves + index
+        for index in range(leaves + merges - 1, -1, -1):
+            parent[index] = parent[parent[index]]
+        return np.unique(parent[:leaves], return_inverse=True)[1].astype(np.int64)
+
+    def merges_at(self, distance: float) -> int:
+        """Return how many merges happen at up to ``distance``."""
+        return int(np.searchsorted(self.merges[:, 2], distance, side="right"))
+
+    def large_counts(self, least: float) -> Labels:
+        """Return the number of groups of at least ``least`` seconds after 0, 1, 2 … merges."""
+        leaves = len(self.weights)
+        weight = np.concatenate([self.weights, np.zeros(leaves - 1)])
+        counts = np.empty(leaves, dtype=np.int64)
+        counts[0] = int((self.weights >= least).sum())
+        for index in range(leaves - 1):
+            left, right = int(self.merges[index, 0]), int(self.merges[index, 1])
+            joined = weight[leaves + index] = weight[left] + weight[right]
+            gone = int(weight[left] >= least) + int(weight[right] >= least)
+            counts[index + 1] = counts[index] - gone + int(joined >= least)
+        return counts
+
+
+def cluster(
+    embeddings: Float,
+    weights: npt.ArrayLike | None = None,
+    *,
+    threshold: float,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    constraints: npt.NDArray[np.int64] | Sequence[tuple[int, int]] | None = None,
+    settings: ClusteringSettings | None = None,
+) -> ClusterResult:
+    """Group windows into speakers by average linkage on cosine distance.
+
+    The dendrogram is cut at ``threshold``; a bound on the number of speakers moves the cut. Groups
+    with too little speech do not count as speakers: their windows go to the nearest centroid.
+
+    Parameters
+    ----------
+    embeddings : (N, D) float array
+        Unit vectors.
+    weights : (N,) array of float, optional
+        Seconds of speech in each window; 1 where not given.
+    threshold : float
+        Cosine distance of the cut.
+    num_speakers, min_speakers, max_speakers : int, optional
+        What is known of the number of speakers.
+    constraints : (P, 2) array of int, optional
+        Pairs of windows that cannot be one speaker.
+
+    Returns
+    -------
+    ClusterResult
+
+    Raises
+    ------
+    UsageError
+        Where the bounds contradict each other.
+    """
+    settings = settings or ClusteringSettings()
+    low, high = speaker_bounds(num_speakers, min_speakers, max_speakers)
+    vectors = np.asarray(embeddings, dtype=np.float32)
+    count = len(vectors)
+    seconds = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
+    if not count:
+        return ClusterResult(np.zeros(0, np.int64), np.zeros((0, vectors.shape[1]), np.float32))
+    pairs = np.asarray([] if constraints is None else constraints, dtype=np.int64).reshape(-1, 2)
+    seeds = _seeds(vectors, seconds, settings)
+    position = np.full(count, -1)
+    position[seeds] = np.arange(len(seeds))
+    inside = position[pairs]
+    tree, member = _tree(
+        vectors[seeds], seconds[seeds], inside[(inside >= 0).all(axis=1)], threshold, settings
+    )
+    merges = choose_cut(tree, threshold, low, high, settings)
+    groups = tree.labels(merges)[member]
+    labels = np.full(count, -1, dtype=np.int64)
+    labels[seeds] = _keep_large(groups, seconds[seeds], low, settings)
+    labels = absorb(vectors, seconds, labels)
+    labels = by_first_appearance(labels)
+    distance = float(tree.merges[merges - 1, 2]) if merges else 0.0
+    return ClusterResult(labels, centroids(vectors, seconds, labels), distance)
+
+
+def speaker_bounds(
+    num_speakers: int | None, min_speakers: int | None, max_speakers: int | None
+) -> tuple[int, int]:
+    """Return the least and the greatest number of speakers that is asked for.
+
+    Raises
+    ------
+    UsageError
+        Where a number is below one, or two of them contradict each other.
+
+    Examples
+    --------
+    >>> speaker_bounds(None, 2, None), speaker_bounds(3, None, None)
+    ((2, 20), (3, 3))
+    """
+    given = {"num": num_speakers, "min": min_speakers, "max": max_speakers}
+    for name, value in given.items():
+        if value is not None and value < 1:
+            raise UsageError(f"{name}_speakers is {value}: at least 1 is expected")
+    low = 1 if min_speakers is None else min_speakers
+    high = max(20, low) if max_speakers is None else max_speakers
+    if low > high:
+        raise UsageError(f"min_speakers is {low}, more than max_speakers, which is {high}")
+    if num_speakers is None:
+        return low, high
+    if not low <= num_speakers <= max(high, num_speakers if max_speakers is None else high):
+        raise UsageError(
+            f"num_speakers is {num_speakers}, outside min_speakers {low} to max_speakers {high}"
+        )
+    return num_speakers, num_speakers
+
+
+def choose_cut(
+    tree: Tree, threshold: float, low: int, high: int, settings: ClusteringSettings
+) -> int:
+    """Return after how many merges to stop: at the threshold, moved as little as bounds ask for.
+
+    Counted are groups with enough speech. Where no cut has as many of them as ``low``, the groups
+    are counted whatever their size.
+    """
+    counts = tree.large_counts(least_speech(tree.weights, settings))
+    merges = tree.merges_at(threshold)
+    if low <= counts[merges] <= high:
+        return merges
+    allowed = np.flatnonzero((counts >= low) & (counts <= high))
+    if not len(allowed):
+        leaves = len(tree.weights)
+        if counts.max() < low:
+            return max(0, leaves - low)
+        nearest = np.abs(counts - high)
+        allowed = np.flatnonzero(nearest == nearest.min())
+    return int(allowed[np.abs(allowed - merges).argmin()])
+
+
+def least_speech(weights: Double, settings: ClusteringSettings) -> float:
+    """Return the seconds of speech that make a speaker."""
+    return max(settings.least_seconds, settings.least_share * float(weights.sum()))
+
+
+def centroids(vectors: Float, weights: Double, labels: Labels) -> Float:
+    """Return the unit vector of each label's weighted mean, labels being 0, 1, …"""
+    from diarize.embedding import unit
+
+    count = int(labels.max(initial=-1)) + 1
+    sums = np.zeros((count, vectors.shape[1]))
+    known = labels >= 0
+    # Below a hundredth of a second a window still has a direction to give.
+    np.add.at(sums, labels[known], vectors[known] * np.maximum(weights[known], 0.01)[:, None])
+    return unit(sums)
+
+
+def absorb(vectors: Float, weights: Double, labels: Labels) -> Labels:
+    """Give every window without a label (−1) that of the nearest centroid."""
+    orphans = labels < 0
+    if not orphans.any():
+        return labels
+    labels = labels.copy()
+    centres = centroids(vectors, weights, labels)
+    labels[orphans] = (vectors[orphans] @ centres.T).argmax(axis=1)
+    return labels
+
+
+def by_first_appearance(labels: Labels) -> Labels:
+    """Number labels 0, 1, … in the order in which they appear.
+
+    Examples
+    --------
+    >>> by_first_appearance(np.array([7, 2, 7, 0])).tolist()
+    [0, 1, 0, 2]
+    """
+    found, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    rank = np.empty(len(found), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(found))
+    return rank[inverse]
+
+
+def _seeds(vectors: Float, seconds: Double, settings: ClusteringSettings) -> Labels:
+    """Return the windows that may start a speaker: long enough, and with an answer at all."""
+    alive = np.abs(vectors).sum(axis=1) > 0
+    long = (seconds >= settings.seed - 1e-6) & alive
+    if long.any():
+        return np.flatnonzero(long)
+    return np.flatnonzero(alive) if alive.any() else np.arange(len(vectors))
+
+
+def _keep_large(groups: Labels, seconds: Double, low: int, settings: ClusteringSettings) -> Labels:
+    """Set groups with too little speech to −1, but never leave fewer than ``low``."""
+    size = np.bincount(groups, weights=seconds)
+    large = size >= least_speech(seconds, settings)
+    missing = max(1, min(low, len(size))) - int(large.sum())
+    if missing > 0:
+        small = np.flatnonzero(~large)
+        large[small[np.argsort(-size[small], kind="stable")[:missing]]] = True
+    number = np.where(large, np.cumsum(large) - 1, -1)
+    return number[groups].astype(np.int64)
+
+
+def _tree(
+    vectors: Float,
+    seconds: Double,
+    pairs: Labels,
+    threshold: float,
+    settings: ClusteringSettings,
+) -> tuple[Tree, Labels]:
+    """Return a dendrogram, and which of its leaves each window belongs to."""
+    count = len(vectors)
+    if count <= settings.max_windows:
+        return Tree(linkage(vectors, pairs), seconds), np.arange(count)
+    member: Labels = np.empty(count, dtype=np.int64)
+    leaves = 0
+    for start in range(0, count, settings.block_windows):
+        part = slice(start, min(start + settings.block_windows, count))
+        inside = pairs[((pairs >= part.start) & (pairs < part.stop)).all(axis=1)] - start
+        block = Tree(linkage(vectors[part], inside), seconds[part])
+        merges = len(block.weights) - min(settings.block_clusters, len(block.weights))
+        groups = block.labels(min(merges, block.merges_at(threshold)))
+        member[part] = leaves + groups
+        leaves = int(member[part].max()) + 1
+    weight = np.bincount(member, weights=seconds).astype(np.float64)
+    means = np.zeros((leaves, vectors.shape[1]))
+    np.add.at(means, member, vectors * seconds[:, None])
+    # Means are left shorter than one: their products are mean cosines, as average linkage wants.
+    means /= np.maximum(weight, 1e-9)[:, None]
+    return Tree(linkage(means.astype(np.float32), member[pairs]), weight), member
+
+
+def linkage(vectors: Float, pairs: Labels) -> Double:
+    """Return scipy's average linkage on ``1 − cosine``; constrained pairs are put far apart."""
+    from scipy.cluster.hierarchy import linkage as scipy_linkage
+
+    count = len(vectors)
+    if count < 2:
+        return np.zeros((0, 4))
+    condensed = np.empty(count * (count - 1) // 2)
+    filled = 0
+    for first in range(0, count - 1, 256):
+        similar = vectors[first : first + 256] @ vectors[first:].T
+        for row in range(min(256, count - 1 - first)):
+            stop = filled + count - 1 - first - row
+            np.subtract(1.0, similar[row, row + 1 :], out=condensed[filled:stop])
+            filled = stop
+    np.clip(condensed, 0.0, _APART, out=condensed)
+    if len(pairs):
+        low, high = pairs.min(axis=1), pairs.max(axis=1)
+        low, high = low[low != high], high[low != high]
+        condensed[low * count - low * (low + 1) // 2 + high - low - 1] = _APART
+    return np.asarray(scipy_linkage(condensed, method="average"))

@@ -1,0 +1,65 @@
+"""What lies between hearing a recording and saying who spoke when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from diarize.annotation import Diarization, Segment
+    from diarize.segmentation import SpeechActivity
+
+Float = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Listening:
+    """What was heard, before anybody is told apart: all that clustering needs.
+
+    Parameters
+    ----------
+    activity : SpeechActivity
+    windows : tuple of Segment
+    vectors : (N, D) float32 array
+        Unit vectors of the windows.
+    """
+
+    activity: SpeechActivity
+    windows: tuple[Segment, ...]
+    vectors: Float
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """(N,) seconds of speech in each window."""
+        return np.array([window.duration for window in self.windows], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class DiarizationDetails:
+    """A diarization and what it was made from, for naming speakers and for tuning.
+
+    Parameters
+    ----------
+    diarization : Diarization
+    windows : tuple of Segment
+    vectors : (N, D) float32 array
+        Unit vectors of the windows.
+    labels : tuple of str
+        The speaker of each window.
+    """
+
+    diarization: Diarization
+    windows: tuple[Segment, ...]
+    vectors: Float
+    labels: tuple[str, ...]
+
+    def vectors_of(self, label: str) -> Float:
+        """Return the vectors of one speaker's windows, those nearest to the centroid first."""
+        chosen = [index for index, mine in enumerate(self.labels) if mine == label]
+        vectors = self.vectors[chosen]
+        nearness = vectors @ self.diarization.embeddings[label]
+        ordered: Float = vectors[np.argsort(-nearness, kind="stable")]
+        return ordered

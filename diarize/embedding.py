@@ -1,0 +1,334 @@
+"""Voices as unit vectors: speech segments through an ONNX network, whatever front end it wants."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize import spectrogram
+from diarize.errors import ModelError
+from diarize.networks import Thresholds, first_line, open_session, recognise
+from diarize.settings import EmbeddingSettings
+
+if TYPE_CHECKING:
+    from diarize.annotation import Segment
+    from diarize.audio import Waveform
+
+Float = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]
+
+__all__ = ["Embedder", "OnnxEmbedder", "Thresholds", "unit"]
+
+
+class Embedder(Protocol):
+    """Anything that turns speech into unit vectors; bring your own."""
+
+    @property
+    def name(self) -> str:
+        """What the model calls itself."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def window(self) -> float:
+        """Seconds of a window that the model is best at, for diarization."""
+        ...
+
+    @property
+    def hop(self) -> float:
+        """Seconds from one window to the next."""
+        ...
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The model's calibrated thresholds."""
+        ...
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the model, in hexadecimal digits: vectors of two models never mix."""
+        ...
+
+    def embed(
+        self,
+        waveform: Waveform,
+        segments: Sequence[Segment],
+        on_progress: Progress | None = None,
+    ) -> Float:
+        """Return ``(len(segments), dimension)`` unit vectors, one a segment of any length."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Partial:
+    """Frames ``start`` to ``stop`` of the recording, as a share of segment ``owner``."""
+
+    start: int
+    stop: int
+    owner: int
+    gain: float
+
+
+class OnnxEmbedder:
+    """An embedding network in an ONNX file, run by onnxruntime on the CPU.
+
+    Three kinds of files are known by their metadata and the shape of their input:
+
+    - ours (metadata key ``diarize.kind``): plain magnitudes ``(n, t, 257)``;
+    - the public AutoSpeech port: ``(n, 300, 257)``, with ``mean.npy`` and ``std.npy`` beside it;
+    - kaldi-style networks (WeSpeaker, CAM++, ECAPA…): ``(n, t, 80)`` log-mel filter banks.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        The model; None takes the bundled one.
+    threads : int, optional
+        Threads of onnxruntime; None takes the processors this process may use.
+    batch_size : int, optional
+        Windows a run, always the same number (the last batch is filled up).
+
+    Raises
+    ------
+    ModelError
+        Where the file is missing, damaged, or of no known kind.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        threads: int | None = None,
+        batch_size: int | None = None,
+        settings: EmbeddingSettings | None = None,
+    ) -> None:
+        self.settings = settings or EmbeddingSettings()
+        self.path = bundled_model() if path is None else Path(path)
+        self.threads = threads or available_processors()
+        self._session = open_session(self.path, self.threads)
+        self._input = self._session.get_inputs()[0]
+        self.format = recognise(self.path, self._session, self.settings)
+        fixed = self._input.shape[0]
+        self._batch = fixed if isinstance(fixed, int) else batch_size or self.settings.batch
+        self.dimension = self._probe()
+
+    @property
+    def name(self) -> str:
+        """What the model calls itself."""
+        return self.format.name
+
+    @property
+    def window(self) -> float:
+        """Seconds of a window for diarization."""
+        return self.format.window
+
+    @property
+    def hop(self) -> float:
+        """Seconds from window to window for diarization."""
+        return self.format.hop
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The model's own thresholds."""
+        return self.format.thresholds
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of the model file."""
+        digest = hashlib.sha256()
+        with self.path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def embed(
+        self,
+        waveform: Waveform,
+        segments: Sequence[Segment],
+        on_progress: Progress | None = None,
+    ) -> Float:
+        """Return one unit vector a segment.
+
+        A segment longer than the model's window becomes several overlapping partial utterances
+        whose vectors are averaged; a shorter one is repeated until it is long enough. Memory does
+        not depend on the length of the recording.
+
+        Parameters
+        ----------
+        waveform : Waveform
+        segments : sequence of Segment
+            In any order, of any length; they may overlap.
+        on_progress : callable, optional
+            Called with (partial utterances done, all of them).
+
+        Returns
+        -------
+        (len(segments), dimension) float32 array
+            Zeros for a segment that the network has no finite answer to.
+        """
+        sums = np.zeros((len(segments), self.dimension), dtype=np.float64)
+        partials = sorted(
+            (
+                partial
+                for owner, segment in enumerate(segments)
+                for partial in self._partials(waveform, segment, owner)
+            ),
+            key=lambda partial: (partial.start, partial.stop, partial.owner),
+        )
+        done = 0
+        for owners, vectors in self._vectors(waveform, partials):
+            np.add.at(sums, owners, vectors)
+            done += len(owners)
+            if on_progress:
+                on_progress(min(done, len(partials)), len(partials))
+        return unit(sums)
+
+    def _partials(self, waveform: Waveform, segment: Segment, owner: int) -> list[_Partial]:
+        """Cut a segment into partial utterances on the frame grid."""
+        form = self.format
+        samples = len(waveform.samples)
+        last = max(1, 1 + (samples - form.frontend.reach) // spectrogram.HOP)
+        start = min(max(0, round(segment.start * spectrogram.FRAME_RATE)), last - 1)
+        stop = min(max(start + 1, round(segment.end * spectrogram.FRAME_RATE)), last)
+        gain = 1.0
+        if form.frontend.level is not None:
+            gain = spectrogram.raise_level(_level(waveform, start, stop), form.frontend.level)
+        if stop - start <= form.frames:
+            return [_Partial(start, stop, owner, gain)]
+        starts = list(range(start, stop - form.frames + 1, form.shift))
+        left_over = stop - (starts[-1] + form.frames)
+        if not form.whole_partials and left_over > form.shift // 4:
+            starts.append(stop - form.frames)
+        return [_Partial(first, first + form.frames, owner, gain) for first in starts]
+
+    def _vectors(
+        self, waveform: Waveform, partials: Sequence[_Partial]
+    ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]]:
+        """Run partial utterances in batches of one size; yield (owners, vectors)."""
+        form = self.format
+        buffer = np.empty((self._batch, form.frames, form.frontend.bins), dtype=np.float32)
+        owners: list[int] = []
+        for partial, frames in self._frames(waveform, partials):
+            for piece in self._pieces(frames):
+                buffer[len(owners)] = form.frontend.prepare(piece)
+                owners.append(partial.owner)
+                if len(owners) == self._batch:
+                    yield np.asarray(owners), self._run(buffer, len(owners))
+                    owners = []
+        if owners:
+            buffer[len(owners) :] = buffer[0]
+            yield np.asarray(owners), self._run(buffer, len(owners))
+
+    def _pieces(self, frames: Float) -> Iterator[Float]:
+        """Lengthen what is too short, and cut what has become too long by it."""
+        form = self.format
+        if len(frames) < form.frames:
+            frames = form.frontend.lengthen(frames, form.frames)
+        stop = len(frames) - form.frames + 1 if form.whole_partials else 1
+        for start in range(0, stop, form.shift):
+            yield frames[start : start + form.frames]
+
+    def _frames(
+        self, waveform: Waveform, partials: Sequence[_Partial]
+    ) -> Iterator[tuple[_Partial, Float]]:
+        """Compute the spectrogram of what is asked for, once and block by block."""
+        longest = round(self.settings.block * spectrogram.FRAME_RATE)
+        first = 0
+        while first < len(partials):
+            begin, end = partials[first].start, partials[first].stop
+            after = first + 1
+            while (
+                after < len(partials)
+                and partials[after].start <= end
+                and partials[after].stop <= max(begin + longest, end)
+            ):
+                end = max(end, partials[after].stop)
+                after += 1
+            block = self.format.frontend.frames(self._samples(waveform, begin, end))
+            for partial in partials[first:after]:
+                frames = block[partial.start - begin : partial.stop - begin]
+                yield partial, frames if partial.gain == 1.0 else frames * np.float32(partial.gain)
+            first = after
+
+    def _samples(self, waveform: Waveform, begin: int, end: int) -> Float:
+        """Return the samples that frames ``begin`` to ``end`` look at."""
+        start = begin * spectrogram.HOP
+        stop = (end - 1) * spectrogram.HOP + self.format.frontend.reach
+        samples = waveform.block(start, min(stop, len(waveform.samples)))
+        # Only a recording shorter than one frame has to be filled up.
+        return np.pad(samples, (0, stop - start - len(samples)))
+
+    def _run(self, batch: Float, count: int) -> npt.NDArray[np.float64]:
+        """Return the first ``count`` vectors of a batch, ready to be averaged."""
+        try:
+            output = self._session.run(None, {self._input.name: batch})[0]
+        except Exception as error:
+            raise ModelError(f"{self.path}: the network failed ({first_line(error)})") from None
+        vectors = np.asarray(output[:count], dtype=np.float64)
+        vectors[~np.isfinite(vectors).all(axis=1)] = 0.0
+        return unit(vectors).astype(np.float64) if self.format.unit_partials else vectors
+
+    def _probe(self) -> int:
+        """Run one batch to learn that the network works, and how long its vectors are."""
+        form = self.format
+        shape = (self._batch, form.frames, form.frontend.bins)
+        try:
+            output = np.asarray(
+                self._session.run(None, {self._input.name: np.full(shape, 0.01, np.float32)})[0]
+            )
+        except Exception as error:
+            raise ModelError(f"{self.path}: the network fails ({first_line(error)})") from None
+        if output.ndim != 2 or len(output) != self._batch:
+            raise ModelError(
+                f"{self.path}: one vector a window is expected, the network answers with the "
+                f"shape {output.shape}; is this a speaker embedding model?"
+            )
+        return int(output.shape[1])
+
+
+def available_processors() -> int:
+    """Return how many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+def bundled_model() -> Path:
+    """Return where the bundled embedding model lies."""
+    from diarize.models import bundled
+
+    return bundled("autospeech")
+
+
+def unit(vectors: npt.NDArray[np.floating[Any]]) -> Float:
+    """Return vectors scaled to length one; zero vectors stay zero.
+
+    Examples
+    --------
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1.0), dtype=np.float32)
+
+
+def _level(waveform: Waveform, start: int, stop: int) -> float:
+    """Return the level in dBFS of the samples under frames ``start`` to ``stop``."""
+    begin, end = start * spectrogram.HOP, min(stop * spectrogram.HOP, len(waveform.samples))
+    power = 0.0
+    for first in range(begin, end, 1 << 20):
+        block = waveform.block(first, min(first + (1 << 20), end))
+        power += float(np.sum(np.square(block, dtype=np.float64)))
+    power /= max(1, end - begin)
+    return 10.0 * float(np.log10(power)) if power > 0 else float("-inf")

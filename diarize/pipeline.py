@@ -1,0 +1,379 @@
+"""The order of things: a recording in, who spoke when out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize import resegmentation, windows
+from diarize.annotation import Diarization, Segment, speaker_label
+from diarize.clustering import ClusterResult, cluster, speaker_bounds
+from diarize.details import DiarizationDetails, Listening
+from diarize.embedding import Embedder, OnnxEmbedder
+from diarize.errors import UsageError
+from diarize.segmentation import SpeechActivity
+from diarize.settings import Settings
+from diarize.version import __version__
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from diarize.audio import Waveform
+    from diarize.speakers import SpeakerBook
+
+OnProgress = Callable[[str, int, int | None], None]
+Source = Union[str, Path, "BinaryIO", "npt.NDArray[Any]", "Waveform"]
+_ONCE = ("channels", "sample_rate", "uri")
+Detector = Callable[["Waveform"], SpeechActivity | Sequence[Segment]]
+
+
+class Diarizer:
+    """Tells who spoke when; loads its models once and is used for many recordings.
+
+    Parameters
+    ----------
+    vad : str, Path or callable
+        ``"auto"`` (what measured best), ``"webrtc"``, ``"neural"``, the path of a segmentation or
+        voice activity model (ONNX), or a callable that returns segments of speech for a waveform.
+    embedder : str, Path or Embedder, optional
+        A model's path or registered name, or an embedder of your own; None is the bundled model.
+    threshold : float, optional
+        Cosine distance at which voices are different people; the model's own where not given.
+    num_speakers, min_speakers, max_speakers : int, optional
+        What is known of the number of speakers; a call may say otherwise.
+    threads : int, optional
+        Threads of the networks; None takes the processors this process may use.
+    speakers : SpeakerBook, str or Path, optional
+        Enrolled people, by whose names the speakers are then called.
+    identify_segments : bool
+        Match each turn on its own with the enrolled people, whatever cluster it is in.
+    on_progress : callable, optional
+        Called with (stage, done, total or None); stages are ``audio``, ``speech``, ``embed``,
+        ``cluster`` and ``turns``. A call may bring its own.
+    settings : Settings, optional
+        The tuned numbers.
+
+    Examples
+    --------
+    >>> diarizer = Diarizer(max_speakers=4)                                  # doctest: +SKIP
+    >>> for turn in diarizer("meeting.mp3"):                                 # doctest: +SKIP
+    ...     print(turn.speaker, turn.start, turn.end)
+    """
+
+    def __init__(
+        self,
+        *,
+        vad: str | Path | Detector = "auto",
+        embedder: str | Path | Embedder | None = None,
+        threshold: float | None = None,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        threads: int | None = None,
+        speakers: SpeakerBook | str | Path | None = None,
+        identify_segments: bool = False,
+        on_progress: OnProgress | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        speaker_bounds(num_speakers, min_speakers, max_speakers)
+        self.settings = settings or Settings()
+        self.num_speakers = num_speakers
+        self.min_speakers = min_speakers
+        self.max_speakers = max_speakers
+        self.threshold = threshold
+        self.speakers = speakers
+        self.identify_segments = identify_segments
+        self.on_progress = on_progress
+        self.detector, self.vad = _detector(vad, threads)
+        if embedder is None or isinstance(embedder, str | Path):
+            embedder = OnnxEmbedder(embedder, threads=threads, settings=self.settings.embedding)
+        self.embedder: Embedder = embedder
+
+    def __call__(self, source: Source, **options: Any) -> Diarization:
+        """Return who spoke when in a recording; options as for :meth:`analyse`."""
+        return self.analyse(source, **options).diarization
+
+    def analyse(
+        self,
+        source: Source,
+        *,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        channels: str | int = "mix",
+        sample_rate: int | None = None,
+        uri: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> DiarizationDetails:
+        """Return who spoke when, together with the windows and vectors behind it.
+
+        Parameters
+        ----------
+        source : str, Path, file object, array or Waveform
+            A recording in any container; ``"-"`` is standard input; an array needs
+            ``sample_rate``.
+        num_speakers, min_speakers, max_speakers : int, optional
+            Override the diarizer's own.
+        channels : str or int
+            ``"mix"``, or the number of one channel.
+        uri : str, optional
+            Name of the recording in RTTM; the file's name where not given.
+        on_progress : callable, optional
+            Instead of the diarizer's own.
+
+        Raises
+        ------
+        AudioError
+            Where the recording cannot be read.
+        UsageError
+            Where the numbers of speakers contradict each other.
+        """
+        tell = on_progress or self.on_progress or _silent
+        bounds = self._bounds(num_speakers, min_speakers, max_speakers)
+        speaker_bounds(**bounds)
+        waveform = _load(source, channels, sample_rate, tell)
+        heard = self.listen(waveform, tell)
+        tell("cluster", 0, None)
+        found = self.decide(heard, waveform=waveform, **bounds)
+        diarization = replace(
+            found.diarization,
+            duration=waveform.duration,
+            uri=uri or _uri(waveform.path),
+            warnings=waveform.warnings,
+        )
+        return self._name(replace(found, diarization=diarization))
+
+    def listen(self, waveform: Waveform, on_progress: OnProgress | None = None) -> Listening:
+        """Find speech, cut windows, and embed them: the part that costs time."""
+        tell = on_progress or self.on_progress or _silent
+        tell("speech", 0, None)
+        found = self.detector(waveform)
+        activity = found if isinstance(found, SpeechActivity) else SpeechActivity.of(found)
+        shortest = self.settings.embedding.shortest
+        pieces = windows.split(activity.speech, activity.changes, shortest)
+        cuts = windows.cut(pieces, self.embedder.window, self.embedder.hop, shortest)
+        if not cuts and pieces:
+            cuts = list(pieces)
+        tell("embed", 0, len(cuts))
+        vectors = self.embedder.embed(
+            waveform, cuts, lambda done, total: tell("embed", done, total)
+        )
+        return Listening(activity, tuple(cuts), vectors)
+
+    def decide(
+        self,
+        heard: Listening,
+        *,
+        threshold: float | None = None,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        waveform: Waveform | None = None,
+    ) -> DiarizationDetails:
+        """Tell the speakers of windows apart: cheap, so that thresholds can be tried by the dozen.
+
+        Parameters
+        ----------
+        heard : Listening
+            What :meth:`listen` returned.
+        threshold : float, optional
+            Clustering distance; the model's own where not given.
+        waveform : Waveform, optional
+            Lets changes of speaker move to the quietest instant near them.
+        """
+        bounds = self._bounds(num_speakers, min_speakers, max_speakers)
+        if threshold is None:
+            own = self.embedder.thresholds.clustering
+            threshold = own if self.threshold is None else self.threshold
+        result = cluster(
+            heard.vectors,
+            heard.seconds,
+            threshold=threshold,
+            num_speakers=bounds["num_speakers"],
+            min_speakers=bounds["min_speakers"],
+            max_speakers=bounds["max_speakers"],
+            settings=self.settings.clustering,
+        )
+        return self._turns(heard, result, waveform, self._parameters(threshold, bounds))
+
+    def _turns(
+        self,
+        heard: Listening,
+        result: ClusterResult,
+        waveform: Waveform | None,
+        parameters: Mapping[str, Any],
+    ) -> DiarizationDetails:
+        """Turn clustered windows into turns, labelled by first appearance."""
+        settings = self.settings.resegmentation
+        labels, centres = resegmentation.refine(
+            heard.vectors, heard.seconds, result.labels, settings.rounds
+        )
+        turns = resegmentation.to_turns(
+            heard.activity.speech,
+            heard.windows,
+            (heard.vectors @ centres.T).astype(np.float64),
+            changes=heard.activity.changes,
+            quietest=_quietest(waveform) if waveform is not None else None,
+            settings=settings,
+        )
+        order = list(dict.fromkeys(turn.speaker for turn in turns))
+        names = {label: speaker_label(index) for index, label in enumerate(order)}
+        vectors = {
+            names[speaker_label(index)]: centre
+            for index, centre in enumerate(centres)
+            if speaker_label(index) in names
+        }
+        diarization = Diarization(
+            [replace(turn, speaker=names[turn.speaker]) for turn in turns],
+            duration=max((region.end for region in heard.activity.speech), default=0.0),
+            speech=heard.activity.speech,
+            model=self.embedder.name,
+            parameters=parameters,
+            embeddings=dict(sorted(vectors.items())),
+        )
+        # A speaker may have lost every frame to the others: their windows go to the runner-up.
+        kept = [index for index in range(len(centres)) if speaker_label(index) in names]
+        nearest = np.asarray(kept, dtype=np.int64)[(heard.vectors @ centres[kept].T).argmax(axis=1)]
+        final = np.where(np.isin(labels, kept), labels, nearest) if kept else labels
+        return DiarizationDetails(
+            diarization,
+            heard.windows,
+            heard.vectors,
+            tuple(names[speaker_label(int(label))] for label in final),
+        )
+
+    def _name(self, details: DiarizationDetails) -> DiarizationDetails:
+        """Call speakers by the names of enrolled people."""
+        if self.speakers is None or not details.diarization:
+            return details
+        from diarize import speakers
+
+        name = speakers.identify_turns if self.identify_segments else speakers.name_speakers
+        return replace(details, diarization=name(details, self.embedder, self.speakers))
+
+    def _bounds(
+        self, num_speakers: int | None, min_speakers: int | None, max_speakers: int | None
+    ) -> dict[str, int | None]:
+        """Return the call's numbers of speakers where it gives any, else the diarizer's own."""
+        if num_speakers is min_speakers is max_speakers is None:
+            return {
+                "num_speakers": self.num_speakers,
+                "min_speakers": self.min_speakers,
+                "max_speakers": self.max_speakers,
+            }
+        return {
+            "num_speakers": num_speakers,
+            "min_speakers": min_speakers,
+            "max_speakers": max_speakers,
+        }
+
+    def _parameters(self, threshold: float, bounds: Mapping[str, int | None]) -> dict[str, Any]:
+        """Return what made a result, for its record."""
+        known = {name: value for name, value in bounds.items() if value is not None}
+        return {
+            "version": __version__,
+            "vad": self.vad,
+            "model": self.embedder.name,
+            "model_sha256": self.embedder.checksum,
+            "window": self.embedder.window,
+            "hop": self.embedder.hop,
+            "threshold": threshold,
+            **known,
+            "clustering": asdict(self.settings.clustering),
+            "resegmentation": asdict(self.settings.resegmentation),
+        }
+
+
+def diarize(source: Source, **options: Any) -> Diarization:
+    """Return who spoke when in a recording.
+
+    Parameters
+    ----------
+    source : str, Path, file object, array or Waveform
+        A recording in any container; ``"-"`` is standard input.
+    **options
+        Those of :class:`Diarizer` and of :meth:`Diarizer.analyse`.
+
+    Raises
+    ------
+    DiarizeError
+        With one line that says what is wrong and what to do.
+
+    Examples
+    --------
+    >>> result = diarize("podcast.mp3", min_speakers=2)                      # doctest: +SKIP
+    >>> print(result.to_rttm())                                              # doctest: +SKIP
+    """
+    once = {name: options.pop(name) for name in _ONCE if name in options}
+    return Diarizer(**options)(source, **once)
+
+
+def _silent(stage: str, done: int, total: int | None) -> None:
+    """Take no notice."""
+
+
+def _load(
+    source: Source, channels: str | int, sample_rate: int | None, tell: OnProgress
+) -> Waveform:
+    """Decode the recording, unless it is decoded already."""
+    from diarize import audio
+
+    if isinstance(source, audio.Waveform):
+        return source
+    return audio.load(source, channels=channels, sample_rate=sample_rate, on_progress=tell)
+
+
+def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector, str]:
+    """Return what finds speech, and its name."""
+    if callable(vad):
+        return vad, getattr(vad, "__name__", type(vad).__name__)
+    if vad == "webrtc" or (vad == "auto" and not _has_segmentation()):
+        from diarize.vad import WebRtcVad
+
+        return WebRtcVad(), "webrtc"
+    from diarize.segmentation import load_segmentation
+
+    if vad in ("auto", "neural"):
+        return load_segmentation(None, threads=threads), "neural"
+    if not Path(vad).is_file():
+        raise UsageError(
+            f"vad is {str(vad)!r}: auto, webrtc, neural or the path of an ONNX model is expected"
+        )
+    return load_segmentation(Path(vad), threads=threads), Path(vad).name
+
+
+def _has_segmentation() -> bool:
+    """Return whether a segmentation model is bundled."""
+    from diarize.errors import ModelError
+    from diarize.models import bundled
+
+    try:
+        return bundled("segmentation").is_file()
+    except ModelError:
+        return False
+
+
+def _uri(path: str) -> str:
+    """Return a recording's name as RTTM wants it."""
+    return Path(path).stem or "recording"
+
+
+def _quietest(waveform: Waveform) -> resegmentation.Quietest:
+    """Return a function that finds the quietest 50 ms of a stretch."""
+    rate, frame = 16000, 160
+
+    def find(start: float, end: float) -> float:
+        samples = waveform.block(int(start * rate), int(end * rate))
+        count = len(samples) // frame
+        if count < 5:
+            return (start + end) / 2
+        power = np.square(samples[: count * frame]).reshape(count, frame).sum(axis=1)
+        smooth = np.convolve(power, np.ones(5), mode="valid")
+        return start + (int(smooth.argmin()) + 2.5) * frame / rate
+
+    return find

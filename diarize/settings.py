@@ -1,0 +1,72 @@
+"""Every tuned number of the pipeline, in one place, each with where it comes from.
+
+Thresholds that belong to a model live in the model's own metadata; see
+:class:`diarize.networks.Thresholds`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """How windows are cut and run through the network."""
+
+    window: float = 1.6
+    """Seconds of a window where the model does not say: peers use 1.2 to 1.6 s."""
+    hop: float = 0.8
+    """Seconds from window to window where the model does not say."""
+    batch: int = 16
+    """Windows a run: of 8, 16, 32 and 64 the fastest on two cores, within 5 %."""
+    block: float = 60.0
+    """Seconds of spectrogram held at once; 6 MB."""
+    shortest: float = 0.1
+    """Seconds below which a stretch of speech gets no window of its own (10 frames)."""
+
+
+@dataclass(frozen=True)
+class ClusteringSettings:
+    """How windows become speakers."""
+
+    seed: float = 0.5
+    """Seconds of speech below which a window never starts a speaker of its own."""
+    least_share: float = 0.02
+    """A speaker has at least this share of the speech; less is absorbed by the nearest one."""
+    least_seconds: float = 2.0
+    """... and at least so many seconds."""
+    max_windows: int = 8000
+    """Above it, blocks are clustered first: 8 000 windows take 256 MB of distances."""
+    block_windows: int = 2000
+    """Windows of a block."""
+    block_clusters: int = 100
+    """Groups that a block is reduced to; four times what a room with twenty voices needs."""
+
+
+@dataclass(frozen=True)
+class ResegmentationSettings:
+    """How labelled windows become turns."""
+
+    step: float = 0.1
+    """Seconds of a frame of the search."""
+    rounds: int = 2
+    """Rounds of assigning windows to centroids and centroids to windows."""
+    switch: float = 0.6
+    """What a change of speaker costs, in cosine times frames."""
+    island: float = 0.6
+    """A turn between two of another speaker, shorter than so many seconds, is absorbed ..."""
+    island_margin: float = 0.15
+    """... unless it leads by so much cosine."""
+    snap: float = 0.4
+    """A change moves to the quietest instant at most so many seconds away."""
+    join: float = 0.5
+    """Turns of one speaker with a shorter silence between them become one."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of them."""
+
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    clustering: ClusteringSettings = ClusteringSettings()
+    resegmentation: ResegmentationSettings = ResegmentationSettings()

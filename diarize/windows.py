@@ -1,0 +1,55 @@
+"""Where to listen: speech regions cut into the windows that get an embedding each."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from math import ceil
+
+from diarize.annotation import Segment
+
+
+def split(regions: Iterable[Segment], instants: Sequence[float], shortest: float) -> list[Segment]:
+    """Cut regions at instants (ascending), leaving no piece shorter than ``shortest`` seconds.
+
+    Examples
+    --------
+    >>> split([Segment(0.0, 4.0)], [1.0, 3.95], shortest=0.1)
+    [Segment(start=0.0, end=1.0), Segment(start=1.0, end=4.0)]
+    """
+    pieces: list[Segment] = []
+    for region in regions:
+        start = region.start
+        for instant in instants[bisect_right(instants, region.start) :]:
+            if instant > region.end - shortest:
+                break
+            if instant >= start + shortest:
+                pieces.append(Segment(start, instant))
+                start = instant
+        pieces.append(Segment(start, region.end))
+    return pieces
+
+
+def cut(pieces: Iterable[Segment], window: float, hop: float, shortest: float) -> list[Segment]:
+    """Cut each piece into evenly spaced windows, at most ``hop`` seconds apart.
+
+    A piece that is not longer than a window is one window; a piece shorter than ``shortest`` gets
+    none: there is nothing to hear in it.
+
+    Examples
+    --------
+    >>> cut([Segment(0.0, 2.0), Segment(3.0, 3.5)], window=1.6, hop=0.8, shortest=0.1)
+    [Segment(start=0.0, end=1.6), Segment(start=0.4, end=2.0), Segment(start=3.0, end=3.5)]
+    """
+    windows: list[Segment] = []
+    for piece in pieces:
+        spare = piece.duration - window
+        if piece.duration < shortest:
+            continue
+        if spare <= 0.05:
+            windows.append(piece)
+            continue
+        steps = max(1, ceil(spare / hop - 1e-6))
+        starts = [piece.start + spare * index / steps for index in range(steps + 1)]
+        windows += [Segment(start, start + window) for start in starts]
+    return windows
