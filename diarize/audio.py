@@ -228,9 +228,8 @@ class _Mixer:
         else:
             mixed = planes.mean(axis=0, dtype=np.float32)
             self._weigh(planes, mixed)
-        if self.gain != 1:
-            mixed = np.multiply(mixed, self.gain)
-        return mixed
+        louder: Samples = mixed * self.gain if self.gain != 1 else mixed
+        return louder
 
     def _repair(self, planes: Samples) -> Samples:
         good = np.abs(planes) < GARBAGE  # false for NaN as well
