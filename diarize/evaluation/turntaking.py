@@ -1,4 +1,4 @@
-"""When people talk in a conversation: turns, pauses, interruptions and backchannels, drawn at random.
+"""When people talk in a conversation: turns, pauses, interruptions and backchannels, at random.
 
 A model of timing alone, without sound. Its numbers follow what was measured on real talk: the time
 from one speaker's end to the next one's start has its mode at about 0.2 s and is negative (overlap)
@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 
 
 class PlannedTurn(NamedTuple):
-    """One stretch of talk: speaker number, seconds, and whether it is a listener's short word."""
+    """One stretch of talk: speaker number, seconds, and whether it is a listener's short word.
+
+    ``draw`` numbers the questions put to ``length`` (see :func:`schedule`), so that whoever answers
+    can find again what was to be said.
+    """
 
     speaker: int
     start: float
     end: float
     is_backchannel: bool
+    draw: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +105,8 @@ def schedule(
     options : TurnTaking, optional
     length : callable, optional
         ``length(speaker, seconds, is_backchannel)`` says how long a turn of about ``seconds`` will
-        really be (from the recordings at hand); as drawn where not given. It is asked once a turn,
-        in the order of drawing. A length of 0 leaves the turn out.
+        really be (from the recordings at hand); as drawn where not given. The answer to its n-th
+        call is in the turn whose ``draw`` is n, if that found room; 0 leaves the turn out.
 
     Returns
     -------
@@ -117,10 +122,22 @@ def schedule(
     True
     """
     options = options or TurnTaking()
-    length = length or (lambda _speaker, seconds, _short: seconds)
-    floor = _floor_turns(rng, n_speakers, duration, options, length)
-    short = _backchannels(rng, n_speakers, floor, options, length)
+    asked = _Asked(length or (lambda _speaker, seconds, _short: seconds))
+    floor = _floor_turns(rng, n_speakers, duration, options, asked)
+    short = _backchannels(rng, n_speakers, floor, options, asked)
     return sorted([*floor, *short], key=lambda turn: (turn.start, turn.speaker))
+
+
+class _Asked:
+    """Counts the questions about lengths."""
+
+    def __init__(self, length: Lengthen) -> None:
+        self._length = length
+        self.draw = -1
+
+    def __call__(self, speaker: int, seconds: float, short: bool) -> float:
+        self.draw += 1
+        return self._length(speaker, seconds, short)
 
 
 def _floor_turns(
@@ -128,7 +145,7 @@ def _floor_turns(
     n_speakers: int,
     duration: float,
     options: TurnTaking,
-    length: Lengthen,
+    length: _Asked,
 ) -> list[PlannedTurn]:
     """Draw the main line of the talk, one turn after the other."""
     shares = np.maximum(
@@ -150,7 +167,7 @@ def _floor_turns(
             now += 0.2
             continue
         end = min(start + seconds, duration)
-        turns.append(PlannedTurn(speaker, start, end, False))
+        turns.append(PlannedTurn(speaker, start, end, False, length.draw))
         order.append(speaker)
         talked[speaker] += end - start
         ends[speaker] = end
@@ -198,7 +215,7 @@ def _backchannels(
     n_speakers: int,
     floor: list[PlannedTurn],
     options: TurnTaking,
-    length: Lengthen,
+    length: _Asked,
 ) -> list[PlannedTurn]:
     """Draw listeners' short words inside other people's turns."""
     made: list[PlannedTurn] = []
@@ -212,7 +229,7 @@ def _backchannels(
             seconds = float(rng.uniform(*options.backchannel_seconds))
             start = float(rng.uniform(turn.start + 0.5, turn.end))
             seconds = length(listener, seconds, True)
-            word = PlannedTurn(listener, start, start + seconds, True)
+            word = PlannedTurn(listener, start, start + seconds, True, length.draw)
             if seconds > 0.0 and _free(word, floor) and _free(word, made):
                 made.append(word)
     limit = floor[-1].end if floor else 0.0
