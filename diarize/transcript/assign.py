@@ -11,6 +11,7 @@ from diarize.errors import TranscriptError
 from diarize.transcript.evidence import TurnIndex, as_diarization, whole_costs
 from diarize.transcript.options import AssignOptions
 from diarize.transcript.realign import cheapest_path
+from diarize.transcript.schema import Transcript
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
 from diarize.transcript.split import split_segment, split_words
 from diarize.transcript.timing import (
@@ -39,7 +40,7 @@ class _Words:
 
 
 def label_transcript(
-    transcript: Mapping[str, Any],
+    transcript: Mapping[str, Any] | Transcript,
     diarization: Any,
     *,
     options: AssignOptions | None = None,
@@ -49,7 +50,7 @@ def label_transcript(
 
     Parameters
     ----------
-    transcript : mapping
+    transcript : mapping, or Transcript
         In openai-whisper's shape: ``segments`` with ``start``, ``end``, ``text`` and possibly
         ``words``. All other keys are kept. It is not changed.
     diarization : Diarization, pyannote Annotation, DataFrame or iterable of turns
@@ -130,8 +131,12 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def _copy(transcript: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _copy(
+    transcript: Mapping[str, Any] | Transcript,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return copies of the transcript and of its segments with their words."""
+    if isinstance(transcript, Transcript):
+        transcript = transcript.data
     if not isinstance(transcript, Mapping) or not isinstance(
         transcript.get("segments", []), Sequence
     ):

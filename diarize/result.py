@@ -1,0 +1,225 @@
+"""What the package hands out in the end: who spoke when, and what was said, together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from diarize.annotation import Candidate, Diarization, Segment, Speaker, Turn
+from diarize.errors import TranscriptError
+from diarize.transcript.schema import join_texts
+
+_PARAGRAPH_SECONDS = 45.0  # from this length on a pause begins a new paragraph (by taste)
+_PARAGRAPH_PAUSE = 1.5  # seconds
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Something said by one speaker (None: by nobody known), times in seconds."""
+
+    start: float
+    end: float
+    speaker: str | None
+    text: str
+    words: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """A diarized recording, with its labelled transcript where there is one.
+
+    Parameters
+    ----------
+    diarization : Diarization
+    transcript : dict or None
+        As :func:`diarize.transcript.assign.label_transcript` returns it.
+    audio : str or None
+        The recording's path.
+    """
+
+    diarization: Diarization
+    transcript: dict[str, Any] | None = None
+    audio: str | None = None
+
+    @cached_property
+    def utterances(self) -> tuple[Utterance, ...]:
+        """The transcript's segments with text; without a transcript the turns, with none."""
+        if self.transcript is None:
+            show = self.diarization.display
+            return tuple(
+                Utterance(turn.start, turn.end, show(turn.speaker), "")
+                for turn in self.diarization.turns
+            )
+        found = []
+        for segment in self.transcript.get("segments") or ():
+            text = one_line(str(segment.get("text") or ""))
+            start, end = float(segment.get("start") or 0.0), float(segment.get("end") or 0.0)
+            if text:
+                words = tuple(segment.get("words") or ())
+                speaker = segment.get("speaker")
+                found.append(Utterance(start, max(start, end), speaker, text, words))
+        return tuple(found)
+
+    def paragraphs(self) -> list[Utterance]:
+        """Return the utterances joined to one a turn; very long turns break at pauses."""
+        joined: list[Utterance] = []
+        for part in self.utterances:
+            last = joined[-1] if joined else None
+            if (
+                last is not None
+                and last.speaker == part.speaker
+                and not (
+                    last.end - last.start > _PARAGRAPH_SECONDS
+                    and part.start - last.end > _PARAGRAPH_PAUSE
+                )
+            ):
+                text = join_texts([{"text": last.text}, {"text": part.text}])
+                joined[-1] = replace(last, end=max(last.end, part.end), text=text, words=())
+            else:
+                joined.append(part)
+        return joined
+
+    def speakers_shown(self) -> list[str | None]:
+        """Return the speakers' names in order of appearance; None comes last, if it occurs."""
+        show = self.diarization.display
+        names: list[str | None] = [show(label) for label in self.diarization.labels]
+        names += [part.speaker for part in self.utterances if part.speaker is not None]
+        nobody = any(part.speaker is None for part in self.utterances)
+        return [*dict.fromkeys(names), *([None] if nobody else [])]
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` without line breaks, control characters or doubled spaces.
+
+    Examples
+    --------
+    >>> one_line(" Well,\\n  I\\tknow. ")
+    'Well, I know.'
+    """
+    return " ".join("".join(c if c >= " " and c != "\x7f" else " " for c in text).split())
+
+
+def to_block(result: Result) -> dict[str, Any]:
+    """Return the JSON block that holds everything known about the speakers."""
+    from diarize.version import __version__
+
+    diarization = result.diarization
+    return {
+        "generator": f"diarize {__version__}",
+        "audio": result.audio,
+        "uri": diarization.uri,
+        "duration": round(diarization.duration, 3),
+        "model": diarization.model,
+        "parameters": dict(diarization.parameters),
+        "speakers": [
+            {
+                "label": speaker.label,
+                "name": speaker.name,
+                "score": speaker.score,
+                "margin": speaker.margin,
+                "candidates": [
+                    {"name": candidate.name, "score": candidate.score}
+                    for candidate in speaker.candidates
+                ],
+                "talk_time": round(diarization.talk_time(speaker.label), 3),
+                "turns": sum(turn.speaker == speaker.label for turn in diarization.turns),
+            }
+            for speaker in diarization.speakers
+        ],
+        "turns": [
+            {
+                "start": round(turn.start, 3),
+                "end": round(turn.end, 3),
+                "speaker": turn.speaker,
+                "confidence": None if turn.confidence is None else round(turn.confidence, 4),
+                "overlap": turn.overlap,
+            }
+            for turn in diarization.turns
+        ],
+        "speech": [[round(part.start, 3), round(part.end, 3)] for part in diarization.speech],
+        "warnings": list(diarization.warnings),
+    }
+
+
+def from_json(data: Any, name: str = "the file") -> Result:
+    """Read a result back from what the JSON writer wrote.
+
+    A labelled transcript without our block (whisperX's, say) is read too: its segments' speakers
+    become the turns.
+
+    Parameters
+    ----------
+    data : object
+        The decoded JSON.
+    name : str
+        What to call it in error messages.
+
+    Raises
+    ------
+    TranscriptError
+        If it holds neither the block nor segments with speakers.
+    """
+    block = data.get("diarization") if isinstance(data, Mapping) else None
+    segments = data.get("segments") if isinstance(data, Mapping) else None
+    if not isinstance(block, Mapping):
+        if not segments or not any(part.get("speaker") for part in segments):
+            raise TranscriptError(
+                f'{name} holds no speakers: it needs the "diarization" block that '
+                "`diarize … --json` writes, or segments with a speaker"
+            )
+        return Result(_from_segments(segments), dict(data), None)
+    try:
+        diarization = _from_block(block)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TranscriptError(
+            f"the diarization block of {name} is damaged ({error!r:.80}): run diarize again"
+        ) from None
+    transcript = {key: value for key, value in data.items() if key != "diarization"}
+    return Result(diarization, transcript if segments is not None else None, block.get("audio"))
+
+
+def _from_block(block: Mapping[str, Any]) -> Diarization:
+    speakers = [
+        Speaker(
+            label=str(item["label"]),
+            name=item.get("name"),
+            score=item.get("score"),
+            margin=item.get("margin"),
+            candidates=tuple(
+                Candidate(str(candidate["name"]), float(candidate["score"]))
+                for candidate in item.get("candidates") or ()
+            ),
+        )
+        for item in block.get("speakers") or ()
+    ]
+    turns = [
+        Turn(
+            float(item["start"]),
+            float(item["end"]),
+            str(item["speaker"]),
+            item.get("confidence"),
+            bool(item.get("overlap", False)),
+        )
+        for item in block["turns"]
+    ]
+    return Diarization(
+        turns,
+        duration=float(block.get("duration") or 0.0),
+        uri=str(block.get("uri") or "recording"),
+        speakers=speakers,
+        speech=[Segment(float(start), float(end)) for start, end in block.get("speech") or ()],
+        model=str(block.get("model") or ""),
+        parameters=dict(block.get("parameters") or {}),
+        warnings=tuple(block.get("warnings") or ()),
+    )
+
+
+def _from_segments(segments: Sequence[Mapping[str, Any]]) -> Diarization:
+    turns = [
+        Turn(float(part["start"]), float(part["end"]), str(part["speaker"]))
+        for part in segments
+        if part.get("speaker") and part.get("start") is not None and part.get("end") is not None
+    ]
+    return Diarization(turns, duration=max((turn.end for turn in turns), default=0.0))

@@ -1,0 +1,253 @@
+"""Cues that people can read: one speaker each, broken where the text breaks."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from diarize.result import Utterance, one_line
+from diarize.transcript.assign import tokens
+from diarize.transcript.sentences import ends_clause, ends_sentence
+from diarize.transcript.timing import seconds
+
+# Subtitling guides agree on about two lines of 42 columns; these serve where only one is given.
+LINE_WIDTH = 42
+LINE_COUNT = 2
+# Without options Whisper's segments stay whole up to this (its longest are 30 s).
+EXTREME_SECONDS = 15.0
+EXTREME_WIDTH = 240
+# Cost of ending a cue after a word, beside 1 a cue: the numbers order the choices, no more.
+_AFTER_SENTENCE, _AFTER_CLAUSE, _INSIDE, _TINY = 0.0, 0.35, 0.8, 0.6
+_TINY_SHARE = 0.25  # a cue with less than this share of a full one looks lost
+_SMALL_OVERLAP = 0.5  # seconds; cues that overlap by less are cut apart
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One subtitle: times in seconds, the speaker of all its words, and its lines."""
+
+    start: float
+    end: float
+    speaker: str | None
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A word on its way into a cue, with the white space before it."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    width: int | None
+    lines: int
+    seconds: float
+    columns: int
+
+
+def width_of(text: str) -> int:
+    """Return how many columns a text takes on a screen.
+
+    Examples
+    --------
+    >>> width_of("abc"), width_of("你好")
+    (3, 4)
+    """
+    return sum(
+        0
+        if unicodedata.combining(character)
+        else 2
+        if unicodedata.east_asian_width(character) in "WF"
+        else 1
+        for character in text
+    )
+
+
+def cues(
+    utterances: Iterable[Utterance],
+    *,
+    prefix: str = "always",
+    max_line_width: int | None = None,
+    max_line_count: int | None = None,
+    max_cue_seconds: float | None = None,
+) -> list[Cue]:
+    """Cut utterances into cues of one speaker each.
+
+    Parameters
+    ----------
+    utterances : iterable of Utterance
+        One without text (a bare turn) shows its speaker's name.
+    prefix : {"always", "on-change", "never"}
+        When the first line begins with ``Name: ``.
+    max_line_width : int, optional
+        Columns in a line. A single longer word stays whole.
+    max_line_count : int, optional
+        Lines in a cue, 2 where only the width is given.
+    max_cue_seconds : float, optional
+        Without any of the three the utterances stay whole, unless they are extremely long.
+    """
+    limits = _limits(max_line_width, max_line_count, max_cue_seconds)
+    shown: list[Cue] = []
+    for utterance in utterances:
+        if not utterance.text:
+            name = one_line(utterance.speaker or "")
+            shown.append(Cue(utterance.start, utterance.end, utterance.speaker, (name,)))
+            continue
+        for speaker, pieces in _runs(utterance):
+            previous = shown[-1].speaker if shown else None
+            for start, stop in _partition(pieces, _lead(speaker, None, prefix), limits):
+                lead = _lead(speaker, previous, prefix)
+                part = pieces[start:stop]
+                lines = _lines(lead, [piece.text for piece in part], limits)
+                begin = part[0].start
+                end = max(begin, max(piece.end for piece in part))
+                if max_cue_seconds is not None:
+                    end = min(end, begin + max_cue_seconds)
+                shown.append(Cue(begin, end, speaker, tuple(lines)))
+                previous = speaker
+    return _apart(shown)
+
+
+def _limits(width: int | None, count: int | None, longest: float | None) -> _Limits:
+    if width is None and count is None:
+        return _Limits(None, 1, longest or EXTREME_SECONDS, EXTREME_WIDTH)
+    width = width or LINE_WIDTH
+    count = count or LINE_COUNT
+    return _Limits(width, count, longest or float("inf"), width * count)
+
+
+def _lead(speaker: str | None, previous: str | None, prefix: str) -> str:
+    """Return what stands before a cue's first word."""
+    if speaker is None or prefix == "never" or (prefix == "on-change" and speaker == previous):
+        return ""
+    return f"{one_line(speaker)}: "
+
+
+def _runs(utterance: Utterance) -> list[tuple[str | None, list[_Piece]]]:
+    """Return an utterance's words by speaker; words of nobody go with those before them."""
+    timed = _timed(utterance)
+    if timed is None:
+        return [(utterance.speaker, _estimated(utterance))]
+    owners: list[str | None] = []
+    for word in utterance.words:
+        fallback = owners[-1] if owners else utterance.speaker
+        owners.append(word.get("speaker") or fallback)
+    runs = []
+    for speaker, group in groupby(range(len(timed)), key=owners.__getitem__):
+        pieces = [timed[place] for place in group if timed[place].text.strip()]
+        if pieces:
+            runs.append((speaker, pieces))
+    return runs
+
+
+def _timed(utterance: Utterance) -> list[_Piece] | None:
+    """Return the utterance's own words, or None where they do not make up its text."""
+    words = utterance.words
+    spaced = any(str(word.get("word", ""))[:1].isspace() for word in words[1:])
+    joiner = "" if spaced or utterance.text.count(" ") == 0 else " "
+    texts = [joiner + str(word.get("word", "")) for word in words]
+    if not words or one_line("".join(texts)) != utterance.text:
+        return None
+    pieces, clock = [], utterance.start
+    for text, word in zip(texts, words, strict=True):
+        start, end = seconds(word.get("start")), seconds(word.get("end"))
+        start = clock if start is None else max(clock, start)
+        end = start if end is None else max(start, end)
+        pieces.append(_Piece(text, start, end))
+        clock = start
+    return pieces
+
+
+def _estimated(utterance: Utterance) -> list[_Piece]:
+    """Return the words of a text, each with its share of the utterance's time."""
+    texts = tokens(utterance.text)
+    total = sum(len(text) for text in texts)
+    length = utterance.end - utterance.start
+    pieces, done = [], 0
+    for text in texts:
+        start = utterance.start + length * done / total
+        done += len(text)
+        pieces.append(_Piece(text, start, utterance.start + length * done / total))
+    return pieces
+
+
+def _partition(pieces: Sequence[_Piece], lead: str, limits: _Limits) -> list[tuple[int, int]]:
+    """Cut words into cues: as few as may be, ended where the text allows it best."""
+    count = len(pieces)
+    best = [0.0] + [float("inf")] * count
+    origin = [0] * (count + 1)
+    for start in range(count):
+        for stop in range(start + 1, count + 1):
+            if stop > start + 1 and not _fits(pieces[start:stop], lead, limits):
+                break
+            cost = best[start] + 1.0 + _end_cost(pieces, start, stop, limits)
+            if cost < best[stop]:
+                best[stop], origin[stop] = cost, start
+    ranges, stop = [], count
+    while stop:
+        ranges.append((origin[stop], stop))
+        stop = origin[stop]
+    return ranges[::-1]
+
+
+def _fits(part: Sequence[_Piece], lead: str, limits: _Limits) -> bool:
+    if max(piece.end for piece in part) - part[0].start > limits.seconds:
+        return False
+    texts = [piece.text for piece in part]
+    if limits.width is None:
+        return width_of(lead + "".join(texts).strip()) <= limits.columns
+    return len(_wrap(lead, texts, limits.width)) <= limits.lines
+
+
+def _end_cost(pieces: Sequence[_Piece], start: int, stop: int, limits: _Limits) -> float:
+    """Return how badly a cue over these words ends."""
+    text = "".join(piece.text for piece in pieces[start:stop])
+    cost = _TINY if width_of(text.strip()) < _TINY_SHARE * limits.columns else 0.0
+    if stop == len(pieces):
+        return cost if start else 0.0
+    last = pieces[stop - 1].text
+    if ends_sentence(last):
+        return cost + _AFTER_SENTENCE
+    return cost + (_AFTER_CLAUSE if ends_clause(last) else _INSIDE)
+
+
+def _wrap(lead: str, texts: Sequence[str], width: int) -> list[str]:
+    """Fill lines with words, greedily."""
+    lines = [lead + texts[0].strip()]
+    for text in texts[1:]:
+        if width_of(lines[-1]) + width_of(text) <= width:
+            lines[-1] += text
+        else:
+            lines.append(text.strip())
+    return [line.rstrip() for line in lines]
+
+
+def _lines(lead: str, texts: Sequence[str], limits: _Limits) -> list[str]:
+    """Return a cue's lines, as even as the number of lines allows."""
+    if limits.width is None:
+        return [one_line(lead + "".join(texts).strip())]
+    lines = _wrap(lead, texts, limits.width)
+    narrow = limits.width
+    while narrow > limits.width // 2:
+        narrow -= 1
+        tighter = _wrap(lead, texts, narrow)
+        if len(tighter) > len(lines):
+            break
+        lines = tighter
+    return [one_line(line) for line in lines]
+
+
+def _apart(shown: Sequence[Cue]) -> list[Cue]:
+    """End each cue before the next begins, where they overlap by a little."""
+    result = list(shown)
+    for place in range(len(result) - 1):
+        this, following = result[place], result[place + 1]
+        if 0 < this.end - following.start <= _SMALL_OVERLAP and following.start > this.start:
+            result[place] = replace(this, end=following.start)
+    return result

@@ -1,0 +1,159 @@
+"""Writers: one file a format, loaded when used.
+
+Third parties add formats under the entry-point group ``autospeech_diarize.writers``: a name and a
+class (or function without arguments) that gives a :class:`Writer`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from diarize.errors import OutputError, UsageError
+from diarize.writers.base import Writer, WriterOptions
+
+if TYPE_CHECKING:
+    from diarize.result import Result
+
+__all__ = ["WRITERS", "Writer", "WriterOptions", "get_writer", "names", "write_files"]
+
+GROUP = "autospeech_diarize.writers"
+
+# In the order in which `-f all` writes them.
+WRITERS = {
+    "srt": "diarize.writers.srt:SrtWriter",
+    "vtt": "diarize.writers.vtt:VttWriter",
+    "json": "diarize.writers.json:JsonWriter",
+    "txt": "diarize.writers.txt:TxtWriter",
+    "tsv": "diarize.writers.tsv:TsvWriter",
+    "csv": "diarize.writers.csv:CsvWriter",
+    "md": "diarize.writers.md:MarkdownWriter",
+    "rttm": "diarize.writers.rttm:RttmWriter",
+    "audacity": "diarize.writers.audacity:AudacityWriter",
+    "textgrid": "diarize.writers.textgrid:TextGridWriter",
+    "eaf": "diarize.writers.eaf:EafWriter",
+    "seglst": "diarize.writers.seglst:SegLstWriter",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all formats, those of installed plug-ins last."""
+    return (*WRITERS, *(name for name in sorted(_plugins()) if name not in WRITERS))
+
+
+def get_writer(name: str) -> Writer:
+    """Return the writer of a format.
+
+    Raises
+    ------
+    UsageError
+        If no such format is known.
+    OutputError
+        If a plug-in's writer cannot be loaded.
+    """
+    place = WRITERS.get(name) or _plugins().get(name)
+    if place is None:
+        raise UsageError(f"output format {name!r} is not known; choose from {', '.join(names())}")
+    module, _, attribute = place.partition(":")
+    try:
+        return cast(Writer, getattr(importlib.import_module(module), attribute)())
+    except (ImportError, AttributeError) as error:
+        raise OutputError(f"the writer of {name!r} ({place}) cannot be loaded: {error}") from None
+
+
+def _plugins() -> dict[str, str]:
+    """Return the writers that other packages bring: name -> "module:attribute"."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
+def write_files(
+    result: Result,
+    formats: Iterable[str],
+    directory: str | os.PathLike[str],
+    stem: str,
+    options: WriterOptions | None = None,
+    *,
+    inputs: Sequence[str | os.PathLike[str]] = (),
+) -> list[Path]:
+    """Write a result in several formats: all files whole, or none of them.
+
+    Parameters
+    ----------
+    result : Result
+    formats : iterable of str
+    directory : path
+        Made if it is not there.
+    stem : str
+        The files' name without extension.
+    options : WriterOptions, optional
+    inputs : sequence of path
+        Files that must not be overwritten. Where a file would get the name of one,
+        ``STEM.diarized.EXTENSION`` is written instead: a recording's ``talk.json`` from Whisper
+        stays as it is beside our ``talk.diarized.json``.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of ``formats``.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written, or would overwrite an input under either name.
+    """
+    options = options or WriterOptions()
+    folder = Path(directory)
+    kept = {_identity(Path(path)) for path in inputs}
+    texts: dict[Path, str] = {}
+    for name in dict.fromkeys(formats):
+        writer = get_writer(name)
+        path = folder / f"{stem}.{writer.extension}"
+        if _identity(path) in kept:
+            path = folder / f"{stem}.diarized.{writer.extension}"
+        if _identity(path) in kept:
+            raise OutputError(f"{path} is an input and is not overwritten: choose another -o DIR")
+        texts[path] = writer.render(result, options)
+    write_texts(texts)
+    return list(texts)
+
+
+def write_texts(texts: dict[Path, str]) -> None:
+    """Write files as a whole: each beside its place first, then all moved to it.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written. No half-written file is left then.
+    """
+    waiting: dict[Path, Path] = {}
+    current: Path | None = None
+    try:
+        for current, text in texts.items():
+            current.parent.mkdir(parents=True, exist_ok=True)
+            if current.is_dir():
+                raise IsADirectoryError(None, "there is a folder of that name")
+            beside = current.with_name(f".{current.name[:200]}.{os.getpid()}.part")
+            waiting[beside] = current
+            beside.write_bytes(text.encode("utf-8", errors="replace"))
+        for beside, current in waiting.items():
+            beside.replace(current)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"cannot write {current}: {reason}. Choose another folder with -o DIR"
+        ) from None
+    finally:
+        for beside in waiting:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> str:
+    """Return what makes two spellings of one file equal."""
+    return os.path.normcase(os.path.realpath(path))

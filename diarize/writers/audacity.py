@@ -1,0 +1,21 @@
+"""Audacity's label track."""
+
+from __future__ import annotations
+
+from diarize.result import Result, one_line
+from diarize.writers.base import UNKNOWN, WriterOptions
+
+
+class AudacityWriter:
+    """Writes ``start``, ``end`` (seconds, six decimals), ``Name: text``, tab-separated."""
+
+    extension = "audacity.txt"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        rows = []
+        for part in result.utterances:
+            name = one_line(part.speaker or UNKNOWN)
+            label = f"{name}: {part.text}" if part.text else name
+            rows.append(f"{part.start:.6f}\t{part.end:.6f}\t{label}\n")
+        return "".join(rows)

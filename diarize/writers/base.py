@@ -1,0 +1,98 @@
+"""What all writers share: their protocol, their options, times and tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from diarize.result import Result, Utterance
+
+UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class WriterOptions:
+    """How results are written.
+
+    Parameters
+    ----------
+    speaker_prefix : {"always", "on-change", "never"}
+        When a subtitle begins with its speaker's name.
+    max_line_width : int or None
+        Columns in a subtitle line (a CJK character takes two).
+    max_line_count : int or None
+        Lines in a subtitle.
+    max_cue_seconds : float or None
+        Seconds a subtitle stays.
+    exclusive : bool
+        Write RTTM without overlaps.
+    """
+
+    speaker_prefix: str = "always"
+    max_line_width: int | None = None
+    max_line_count: int | None = None
+    max_cue_seconds: float | None = None
+    exclusive: bool = False
+
+
+class Writer(Protocol):
+    """Renders a result in one format.
+
+    Attributes
+    ----------
+    extension : str
+        What the file's name ends with, without the dot before it.
+    """
+
+    extension: str
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        ...
+
+
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and whole seconds.
+
+    Examples
+    --------
+    >>> clock(3725.9)
+    '01:02:05'
+    """
+    whole = int(seconds)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a time in whole milliseconds."""
+    return round(seconds * 1000)
+
+
+def tiers(result: Result) -> dict[str, list[Utterance]]:
+    """Return each speaker's utterances, clipped so that none of one speaker overlap.
+
+    Annotation editors allow neither overlaps nor empty stretches within a tier. An utterance that
+    has no room left gives its text to the one before it.
+    """
+    rows: dict[str, list[Utterance]] = {name or UNKNOWN: [] for name in result.speakers_shown()}
+    for part in sorted(result.utterances, key=lambda part: (part.start, part.end)):
+        row = rows[part.speaker or UNKNOWN]
+        start, end = milliseconds(part.start) / 1000, milliseconds(part.end) / 1000
+        if row:
+            start = max(start, row[-1].end)
+        if end > start:
+            row.append(Utterance(start, end, part.speaker, part.text))
+        elif row:
+            last = row.pop()
+            text = f"{last.text} {part.text}".strip()
+            row.append(Utterance(last.start, last.end, last.speaker, text))
+        else:
+            row.append(Utterance(start, start + 0.001, part.speaker, part.text))
+    return rows
+
+
+def end_of(result: Result, rows: Sequence[Utterance]) -> float:
+    """Return the recording's end in seconds, or that of the last utterance if that is later."""
+    last = max((part.end for part in rows), default=0.0)
+    return max(milliseconds(result.diarization.duration) / 1000, last, 0.001)

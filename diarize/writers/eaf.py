@@ -1,0 +1,118 @@
+"""ELAN's annotation format, one tier a speaker."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from xml.etree import ElementTree
+
+from diarize.result import Result, Utterance, one_line
+from diarize.writers.base import UNKNOWN, WriterOptions, milliseconds, tiers
+
+_SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# ELAN wants a date; the same input must give the same bytes, so it is not today's.
+_DATE = "1970-01-01T00:00:00+00:00"
+
+
+class EafWriter:
+    """Writes EAF 3.0."""
+
+    extension = "eaf"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        schema = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
+        ElementTree.register_namespace("xsi", "http://www.w3.org/2001/XMLSchema-instance")
+        root = ElementTree.Element(
+            "ANNOTATION_DOCUMENT",
+            {"AUTHOR": "diarize", "DATE": _DATE, "FORMAT": "3.0", "VERSION": "3.0"},
+        )
+        root.set(schema, _SCHEMA)
+        _add_header(root, result.audio)
+        rows = tiers(result)
+        order = ElementTree.SubElement(root, "TIME_ORDER")
+        edges = {edge for row in rows.values() for part in row for edge in (part.start, part.end)}
+        slots = _TimeSlots(sorted(map(milliseconds, edges)), order)
+        numbers = count(1)
+        for name, row in rows.items():
+            _add_tier(root, name, row, slots, numbers)
+        ElementTree.SubElement(
+            root,
+            "LINGUISTIC_TYPE",
+            {
+                "GRAPHIC_REFERENCES": "false",
+                "LINGUISTIC_TYPE_ID": "default-lt",
+                "TIME_ALIGNABLE": "true",
+            },
+        )
+        ElementTree.indent(root, "    ")
+        text = ElementTree.tostring(root, encoding="unicode")
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+class _TimeSlots:
+    """The document's instants, each written once."""
+
+    def __init__(self, instants: list[int], parent: ElementTree.Element) -> None:
+        self._names = {instant: f"ts{number}" for number, instant in enumerate(instants, start=1)}
+        for instant, name in self._names.items():
+            ElementTree.SubElement(
+                parent, "TIME_SLOT", {"TIME_SLOT_ID": name, "TIME_VALUE": str(instant)}
+            )
+
+    def name(self, seconds: float) -> str:
+        return self._names[milliseconds(seconds)]
+
+
+def _add_tier(
+    root: ElementTree.Element,
+    name: str,
+    row: Sequence[Utterance],
+    slots: _TimeSlots,
+    numbers: Iterator[int],
+) -> None:
+    shown = _clean(name)
+    tier = ElementTree.SubElement(
+        root,
+        "TIER",
+        {"LINGUISTIC_TYPE_REF": "default-lt", "PARTICIPANT": shown, "TIER_ID": shown},
+    )
+    for part in row:
+        annotation = ElementTree.SubElement(
+            ElementTree.SubElement(tier, "ANNOTATION"),
+            "ALIGNABLE_ANNOTATION",
+            {
+                "ANNOTATION_ID": f"a{next(numbers)}",
+                "TIME_SLOT_REF1": slots.name(part.start),
+                "TIME_SLOT_REF2": slots.name(part.end),
+            },
+        )
+        value = ElementTree.SubElement(annotation, "ANNOTATION_VALUE")
+        value.text = _clean(part.text or part.speaker or UNKNOWN)
+
+
+def _add_header(root: ElementTree.Element, audio: str | None) -> None:
+    header = ElementTree.SubElement(
+        root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
+    )
+    if audio is None:
+        return
+    path = Path(audio)
+    ElementTree.SubElement(
+        header,
+        "MEDIA_DESCRIPTOR",
+        {
+            "MEDIA_URL": _clean(f"./{path.name}"),
+            "MIME_TYPE": mimetypes.guess_type(path.name)[0] or "unknown",
+            "RELATIVE_MEDIA_URL": _clean(f"./{path.name}"),
+        },
+    )
+
+
+def _clean(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return one_line(_NOT_XML.sub(" ", text))

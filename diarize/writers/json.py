@@ -1,0 +1,37 @@
+"""JSON in openai-whisper's shape, plus speakers, plus everything known about them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from diarize.result import Result, to_block
+from diarize.writers.base import WriterOptions
+
+
+class JsonWriter:
+    """Writes the labelled transcript with a ``diarization`` block beside it."""
+
+    extension = "json"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        document = {**(result.transcript or {}), "diarization": to_block(result)}
+        return json.dumps(_plain(document), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it: arrays as lists, numbers that are none as null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "tolist"):  # numpy, torch
+        return _plain(value.tolist())
+    return str(value)

@@ -1,0 +1,17 @@
+"""RTTM, the exchange format of diarization."""
+
+from __future__ import annotations
+
+from diarize.result import Result
+from diarize.writers.base import WriterOptions
+
+
+class RttmWriter:
+    """Writes the turns, overlapping ones as they are unless ``options.exclusive``."""
+
+    extension = "rttm"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        diarization = result.diarization
+        return (diarization.exclusive() if options.exclusive else diarization).to_rttm()

@@ -1,0 +1,21 @@
+"""Plain text: a paragraph a turn, with its speaker and time."""
+
+from __future__ import annotations
+
+from diarize.result import Result, one_line
+from diarize.writers.base import UNKNOWN, WriterOptions, clock
+
+
+class TxtWriter:
+    """Writes ``Name (00:12:34): text`` paragraphs."""
+
+    extension = "txt"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        paragraphs = [
+            f"{one_line(part.speaker or UNKNOWN)} ({clock(part.start)})"
+            + (f": {part.text}\n" if part.text else f" to {clock(part.end)}\n")
+            for part in result.paragraphs()
+        ]
+        return "\n".join(paragraphs)
