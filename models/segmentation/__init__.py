@@ -1,0 +1,1 @@
+"""The segmentation model: network, simulated conversations, training, export, evaluation."""

@@ -1,0 +1,106 @@
+"""Write a checkpoint as ONNX: ``python -m models.segmentation.export --run DIR --output FILE``.
+
+The graph reads |STFT| (n, t, 257), t a multiple of 4 frames of 10 ms, and holds the mel filters, the
+logarithm and the normalisation. Thresholds and provenance lie in the metadata.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from diarize.segmentation import SegmentationOptions
+from models.segmentation.network import BINS, FromMagnitude, SegmentationNet
+from models.segmentation.train import RUNS, averaged
+
+TARGET = Path(__file__).parent / "segmentation.onnx"
+VERSION = "1"
+WINDOW = 10.0
+LICENCE = "CC-BY-SA-4.0"
+TRAINING = (
+    "simulated conversations of 819 speakers of speechocean762, LibriSpeech, WUW Corpus II, "
+    "DSPSpeech-20, Google Speech Commands, Arabic Speech Commands and FSDD; see MODEL_CARD.md"
+)
+
+
+def export(network: SegmentationNet, options: SegmentationOptions, note: str, target: Path) -> Path:
+    """Write the ONNX file whole or not at all, and check that it computes the same.
+
+    Parameters
+    ----------
+    network : SegmentationNet
+        With its averaged weights.
+    options : SegmentationOptions
+        Thresholds tuned for it; `note` says on what.
+
+    Raises
+    ------
+    SystemExit
+        When onnxruntime's log probabilities differ from torch's by more than 1e-4.
+    """
+    import onnx
+
+    model = FromMagnitude(network).eval()
+    example = torch.rand(2, 200, BINS)
+    partial = target.with_suffix(".part")
+    torch.onnx.export(
+        model,
+        (example,),
+        str(partial),
+        input_names=["magnitude"],
+        output_names=["log_probabilities"],
+        dynamic_axes={"magnitude": {0: "n", 1: "t"}, "log_probabilities": {0: "n", 1: "f"}},
+        opset_version=17,
+        dynamo=False,
+    )
+    proto = onnx.load(str(partial))
+    values = {"kind": "segmentation", "frontend": "linear", "version": VERSION, "window": WINDOW}
+    values |= {"licence": LICENCE, "training": TRAINING, "note": note, **asdict(options)}
+    onnx.helper.set_model_props(proto, {f"diarize.{k}": str(v) for k, v in values.items()})
+    onnx.save(proto, str(partial))
+    error = parity(model, partial)
+    if error > 1e-4:
+        partial.unlink()
+        raise SystemExit(f"{target}: onnxruntime differs from torch by {error:.1e}")
+    partial.replace(target)
+    return target
+
+
+def parity(model: FromMagnitude, path: Path) -> float:
+    """Largest difference in log probability between torch and onnxruntime, on two lengths."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for frames in (400, 1000):
+        torch.manual_seed(frames)
+        magnitude = torch.rand(3, frames, BINS) ** 4
+        with torch.no_grad():
+            wanted = model(magnitude).numpy()
+        (got,) = session.run(None, {"magnitude": magnitude.numpy()})
+        worst = max(worst, float(np.abs(wanted - got).max()))
+    return worst
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Export the newest checkpoint of a run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, default=RUNS / "main")
+    parser.add_argument("--output", type=Path, default=TARGET)
+    parser.add_argument("--note", default="thresholds: defaults, not tuned")
+    for name, value in asdict(SegmentationOptions()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value, dest=name)
+    args = parser.parse_args(argv)
+    options = SegmentationOptions(
+        **{name: vars(args)[name] for name in asdict(SegmentationOptions())}
+    )
+    path = export(averaged(args.run / "checkpoint.pt"), options, args.note, args.output)
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""The segmentation network: log-mel frames in, powerset classes each 20 ms out.
+
+A strided convolution stem (20 ms), dilated residual convolutions and a bidirectional GRU at 40 ms
+for the context that tells voices apart, and a skip connection back to 20 ms. The classes are those
+of Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization"
+(Interspeech 2023): nobody, one of three local speakers, or two of them at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LOCAL_SPEAKERS = 3
+# Which local speakers talk in each class.
+POWERSET = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
+ORDERS = tuple(permutations(range(LOCAL_SPEAKERS)))
+BINS = 257
+MELS = 64
+# Log-mel values further than this below the loudest one of a window are cut off: 8 nepers = 69 dB.
+DYNAMIC_RANGE = 8.0
+LOG_FLOOR = 1e-7
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the network."""
+
+    channels: int = 128
+    hidden: int = 96
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4)
+    layers: int = 1
+    dropout: float = 0.1
+
+
+def mel_filters(bins: int = BINS, mels: int = MELS, rate: int = 16_000) -> NDArray[np.float32]:
+    """Triangular filters (bins, mels), even on the mel scale from 60 to 7800 Hz, each of sum 1."""
+    to_mel = lambda hertz: 2595.0 * np.log10(1.0 + hertz / 700.0)  # noqa: E731
+    points = np.linspace(to_mel(60.0), to_mel(7800.0), mels + 2)
+    hertz = 700.0 * (10.0 ** (points / 2595.0) - 1.0)
+    frequency = np.linspace(0.0, rate / 2, bins)[:, None]
+    rising = (frequency - hertz[:-2]) / (hertz[1:-1] - hertz[:-2])
+    falling = (hertz[2:] - frequency) / (hertz[2:] - hertz[1:-1])
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    # The lowest filters are narrower than a bin: give those that caught none the nearest one.
+    for mel in np.flatnonzero(filters.sum(0) == 0):
+        filters[int(np.argmin(np.abs(frequency[:, 0] - hertz[mel + 1]))), mel] = 1.0
+    return (filters / filters.sum(0)).astype(np.float32)
+
+
+def normalise(mels: Tensor) -> Tensor:
+    """Make log-mel (N, T, M) independent of level and channel: limit its range, centre bands."""
+    mels = torch.maximum(mels, mels.amax(dim=(1, 2), keepdim=True) - DYNAMIC_RANGE)
+    return mels - mels.mean(dim=1, keepdim=True)
+
+
+class Residual(nn.Module):
+    """Dilated convolution over time with batch normalisation around a shortcut."""
+
+    def __init__(self, channels: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.norm = nn.BatchNorm1d(channels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T) → (N, C, T)."""
+        return x + self.dropout(F.relu(self.norm(self.convolution(x))))
+
+
+class SegmentationNet(nn.Module):
+    """Log-mel (N, T, 64) each 10 ms, T a multiple of 4 → class scores (N, T / 2, 7) each 20 ms."""
+
+    def __init__(self, shape: Shape | None = None, voices: int = 0) -> None:
+        super().__init__()
+        shape = shape or Shape()
+        self.shape = shape
+        c, h, p = shape.channels, shape.hidden, shape.dropout
+        self.entry = nn.BatchNorm1d(MELS)
+        self.stem = nn.Sequential(
+            nn.Conv1d(MELS, c, 6, stride=2, padding=2), nn.BatchNorm1d(c), nn.ReLU()
+        )
+        self.local = Residual(c, 1, 0.0)
+        self.down = nn.Sequential(
+            nn.Conv1d(c, c, 4, stride=2, padding=1), nn.BatchNorm1d(c), nn.ReLU()
+        )
+        self.context = nn.Sequential(*(Residual(c, d, p) for d in shape.dilations))
+        self.memory = nn.GRU(c, h, shape.layers, batch_first=True, bidirectional=True)
+        self.up = nn.Conv1d(c + 2 * h, c, 1)
+        self.mix = nn.Sequential(nn.Conv1d(c, c, 3, padding=1), nn.BatchNorm1d(c), nn.ReLU())
+        self.head = nn.Conv1d(c, len(POWERSET), 1)
+        # Only for training: who talks, from the features that the memory reads.
+        self.who = nn.Sequential(nn.Linear(c, 64), nn.Linear(64, voices)) if voices else None
+
+    def features(self, mels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the 20 ms features (N, C, T / 2) and the 40 ms context (N, C, T / 4)."""
+        x = self.entry(normalise(mels).transpose(1, 2))
+        fine = self.local(self.stem(x))
+        return fine, self.context(self.down(fine))
+
+    def decide(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """Return the class scores (N, T / 2, 7) from both kinds of features."""
+        memory, _ = self.memory(coarse.transpose(1, 2))
+        both = torch.cat([coarse, memory.transpose(1, 2)], dim=1)
+        wide = self.up(both).repeat_interleave(2, dim=2)
+        return self.head(self.mix(F.relu(wide + fine))).transpose(1, 2)
+
+    def forward(self, mels: Tensor) -> Tensor:
+        """Return the scores before softmax."""
+        return self.decide(*self.features(mels))
+
+
+class FromMagnitude(nn.Module):
+    """The network with its front end: |STFT| (N, T, 257) → log probabilities (N, T / 2, 7)."""
+
+    def __init__(self, network: SegmentationNet) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("filters", torch.from_numpy(mel_filters()))
+
+    def forward(self, magnitude: Tensor) -> Tensor:
+        """Return log probabilities."""
+        mels = torch.log(magnitude @ self.filters + LOG_FLOOR)
+        return F.log_softmax(self.network(mels), dim=-1)
+
+
+def to_classes(activity: Tensor) -> Tensor:
+    """Powerset class (N, T) int64 of activities (N, T, 3); where three talk, the first two count.
+
+    >>> to_classes(torch.tensor([[[0, 0, 0], [0, 1, 0], [1, 0, 1], [1, 1, 1]]])).tolist()
+    [[0, 2, 5, 4]]
+    """
+    code = (activity.long() * torch.tensor([1, 2, 4])).sum(-1)
+    table = torch.zeros(8, dtype=torch.long)
+    for index, members in enumerate(POWERSET):
+        table[sum(1 << m for m in members)] = index
+    table[7] = POWERSET.index((0, 1))
+    return table[code]
+
+
+def class_orders() -> Tensor:
+    """(6, 7) int64: which class each class becomes under each order of the three speakers."""
+    rows = [
+        [POWERSET.index(tuple(sorted(order[m] for m in members))) for members in POWERSET]
+        for order in ORDERS
+    ]
+    return torch.tensor(rows)
+
+
+def permutation_invariant_loss(
+    scores: Tensor, activity: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Cross entropy (N,) under the best order of the local speakers of each window.
+
+    Parameters
+    ----------
+    scores : Tensor (N, T, 7)
+        Before softmax.
+    activity : Tensor (N, T, 3)
+        Who talks.
+    weights : Tensor (7,), optional
+        How much a frame of each class counts.
+    """
+    logp = F.log_softmax(scores, dim=-1)
+    orders = class_orders()
+    target = to_classes(activity)
+    each = orders[:, target]  # (6, N, T)
+    picked = torch.stack([logp.gather(2, t.unsqueeze(2)).squeeze(2) for t in each])
+    if weights is None:
+        return -picked.mean(dim=2).amax(dim=0)
+    # Orders keep the number of speakers, so a frame's weight is the same under all of them.
+    frame = weights[target]
+    return -((picked * frame).sum(dim=2) / frame.sum(dim=1)).amax(dim=0)

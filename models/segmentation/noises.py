@@ -1,0 +1,157 @@
+"""Noise, hum, music and taps for the simulated conversations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.evaluation import acoustics
+
+Samples = NDArray[np.float32]
+RATE = 16_000
+BANK_SECONDS = 20.0
+
+
+class NoiseBank:
+    """Stretches of noise of every kind, made once and cut at random.
+
+    Parameters
+    ----------
+    folder : Path
+        Recorded noises.
+    rng : numpy.random.Generator
+        Draws the synthetic ones.
+    """
+
+    def __init__(self, folder: Path, rng: np.random.Generator) -> None:
+        recorded = acoustics.load_noises(folder)
+        short = {k: v for k, v in recorded.items() if v.size < 3 * RATE or "short" in k}
+        self.taps = [acoustics.set_level(v, -20.0) for v in short.values()]
+        self.recorded = {k: v for k, v in recorded.items() if k not in short}
+        n = int(BANK_SECONDS * RATE)
+        self.coloured = [
+            acoustics.coloured_noise(rng, n, float(rng.uniform(0.0, 2.2))) for _ in range(12)
+        ]
+        self.tonal = [hum(rng, n) for _ in range(16)]
+        self.music = [music(rng, n) for _ in range(32)]
+
+    def steady(self, rng: np.random.Generator, n: int) -> Samples:
+        """`n` samples of one kind of background."""
+        kind = float(rng.random())
+        if kind < 0.45 and self.recorded:
+            return acoustics.noise_like(rng, self.recorded, n)
+        bank = self.coloured if kind < 0.7 else self.tonal if kind < 0.8 else self.music
+        source = bank[int(rng.integers(len(bank)))]
+        start = int(rng.integers(source.size))
+        return np.resize(np.roll(source, -start), n)
+
+    def events(self, rng: np.random.Generator, n: int, level: float) -> Samples:
+        """A few taps, rubs and clicks somewhere in `n` samples, each at `level` dBFS or below."""
+        out = np.zeros(n, dtype=np.float32)
+        for _ in range(int(rng.integers(1, 8))):
+            if self.taps and rng.random() < 0.7:
+                tap = self.taps[int(rng.integers(len(self.taps)))]
+            else:
+                tap = click(rng)
+            tap = tap[: int(rng.uniform(0.05, 1.0) * RATE)]
+            start = int(rng.integers(max(1, n - tap.size)))
+            part = tap[: n - start]
+            gain = level - acoustics.level(part) - float(rng.uniform(0.0, 15.0))
+            out[start : start + part.size] += part * np.float32(10.0 ** (gain / 20.0))
+        return out
+
+    def alone(self, rng: np.random.Generator, n: int) -> Samples:
+        """A window in which nobody talks: noise of any kind, sometimes plain silence."""
+        kind = float(rng.random())
+        out = np.zeros(n, dtype=np.float32)
+        if kind < 0.1:
+            return out
+        if kind < 0.9:
+            out = acoustics.set_level(self.steady(rng, n), -30.0)
+        if kind > 0.6:
+            out = out + self.events(rng, n, float(rng.uniform(-45.0, -15.0)))
+        return out
+
+    def add(self, rng: np.random.Generator, samples: Samples, speech_power: float) -> Samples:
+        """Add background at 0 to 30 dB below speech (a quarter: 30 to 60 dB), sometimes taps."""
+        speech = 10.0 * float(np.log10(speech_power + 1e-9))
+        quiet = rng.random() < 0.25
+        ratio = float(rng.uniform(30.0, 60.0) if quiet else 30.0 * rng.beta(1.6, 1.3))
+        noise = acoustics.set_level(self.steady(rng, samples.size), speech - ratio)
+        if rng.random() < 0.25:
+            below = speech - max(ratio, 10.0) - float(rng.uniform(0.0, 10.0))
+            noise = noise + acoustics.set_level(self.steady(rng, samples.size), below)
+        if rng.random() < 0.2:
+            noise = noise + self.events(rng, samples.size, speech + float(rng.uniform(-12.0, 6.0)))
+        return samples + noise
+
+
+def hum(rng: np.random.Generator, n: int) -> Samples:
+    """Mains hum, a whistle or an alarm: few partials, steady or pulsing."""
+    time = np.arange(n) / RATE
+    base = float(rng.choice([50.0, 60.0, 100.0, 120.0])) if rng.random() < 0.5 else 0.0
+    base = base or float(np.exp(rng.uniform(np.log(150.0), np.log(3000.0))))
+    partials = int(rng.integers(1, 12))
+    out = np.zeros(n)
+    for k in range(1, partials + 1):
+        if k * base < 7800.0:
+            phase = rng.uniform(0, 2 * np.pi)
+            out += rng.uniform(0.1, 1.0) / k * np.sin(2 * np.pi * k * base * time + phase)
+    if rng.random() < 0.4:
+        rate = rng.uniform(0.3, 6.0)
+        out *= (np.sin(2 * np.pi * rate * time) > rng.uniform(-0.5, 0.7)).astype(float)
+    out += rng.normal(size=n) * 0.003
+    return acoustics.set_level(out.astype(np.float32), -20.0)
+
+
+def music(rng: np.random.Generator, n: int) -> Samples:
+    """Something like music: chords and a tune of decaying harmonic notes, sometimes with drums."""
+    out = np.zeros(n)
+    beat = float(rng.uniform(0.18, 0.7))
+    root = float(rng.uniform(36, 60))
+    scale = np.array([0, 2, 4, 5, 7, 9, 11] if rng.random() < 0.5 else [0, 2, 3, 5, 7, 8, 10])
+    brightness, decay = float(rng.uniform(0.4, 1.8)), float(rng.uniform(0.1, 1.5))
+    vibrato = float(rng.uniform(0.0, 0.006))
+    drums = rng.random() < 0.5
+    for start in np.arange(0.0, n / RATE, beat):
+        first = int(start * RATE)
+        degrees = [int(rng.integers(7))]
+        if rng.random() < 0.5:
+            degrees += [degrees[0] + 2, degrees[0] + 4]
+        for degree in degrees:
+            if rng.random() < 0.2:
+                continue
+            pitch = root + scale[degree % 7] + 12 * (degree // 7 + int(rng.integers(0, 3)))
+            held = float(rng.choice([1, 1, 2, 4])) * beat
+            tone = note(440.0 * 2 ** ((pitch - 69) / 12), held, brightness, decay, vibrato)
+            part = tone[: n - first]
+            out[first : first + part.size] += part
+        if drums:
+            part = click(rng)[: n - first]
+            out[first : first + part.size] += float(rng.uniform(0.2, 1.0)) * part
+    out += rng.normal(size=n) * 1e-4
+    return acoustics.set_level(out.astype(np.float32), -20.0)
+
+
+def note(
+    hertz: float, seconds: float, brightness: float, decay: float, vibrato: float
+) -> NDArray[np.float64]:
+    """One decaying harmonic tone."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    bend = hertz * (time + vibrato * np.sin(2 * np.pi * 5.5 * time) / (2 * np.pi * 5.5))
+    tone = np.zeros(time.size)
+    for k in range(1, 9):
+        if k * hertz < 7600.0:
+            tone += k**-brightness * np.sin(2 * np.pi * k * bend)
+    attack = np.minimum(1.0, time / 0.015) * np.minimum(1.0, (seconds - time) / 0.02)
+    return tone * attack * np.exp(-time / decay)
+
+
+def click(rng: np.random.Generator) -> Samples:
+    """A short burst of coloured noise: a key, a tap, a drum."""
+    n = int(rng.uniform(0.01, 0.25) * RATE)
+    burst = acoustics.coloured_noise(rng, n, float(rng.uniform(0.0, 2.0)))
+    decay = np.exp(-np.arange(n) / (n * rng.uniform(0.05, 0.4)))
+    return (burst * decay).astype(np.float32)
