@@ -17,9 +17,19 @@ from diarize.errors import OutputError, UsageError
 from diarize.writers.base import Writer, WriterOptions
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from diarize.result import Result
 
-__all__ = ["WRITERS", "Writer", "WriterOptions", "get_writer", "names", "write_files"]
+__all__ = [
+    "WRITERS",
+    "Writer",
+    "WriterOptions",
+    "get_writer",
+    "names",
+    "options_from",
+    "write_files",
+]
 
 GROUP = "autospeech_diarize.writers"
 
@@ -63,6 +73,17 @@ def get_writer(name: str) -> Writer:
         return cast(Writer, getattr(importlib.import_module(module), attribute)())
     except (ImportError, AttributeError) as error:
         raise OutputError(f"the writer of {name!r} ({place}) cannot be loaded: {error}") from None
+
+
+def options_from(args: Namespace) -> WriterOptions:
+    """Return what the command line's output options say."""
+    return WriterOptions(
+        speaker_prefix=args.speaker_prefix,
+        max_line_width=args.max_line_width,
+        max_line_count=args.max_line_count,
+        max_cue_seconds=args.max_cue_seconds,
+        exclusive=args.exclusive,
+    )
 
 
 def _plugins() -> dict[str, str]:

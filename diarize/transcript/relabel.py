@@ -1,0 +1,129 @@
+"""Change who is who in a finished result: join speakers, swap them, give them names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from diarize.annotation import Diarization, Speaker
+from diarize.errors import UsageError
+from diarize.result import Result
+
+
+def relabel(
+    result: Result,
+    *,
+    merge: Sequence[Sequence[str]] = (),
+    swap: Sequence[tuple[str, str]] = (),
+    rename: Mapping[str, str] | None = None,
+) -> Result:
+    """Return a result with other speakers; neither audio nor a model is needed.
+
+    Joining comes first, then swapping, then renaming; each is said in terms of what the one before
+    made of the result. Speakers are named by label or by the name shown.
+
+    Parameters
+    ----------
+    result : Result
+    merge : sequence of sequence of str
+        Speakers who are one person; the first one's label and name are kept.
+    swap : sequence of (str, str)
+        Two speakers who were taken for each other throughout.
+    rename : mapping
+        New names. A name that another speaker bears already joins the two.
+
+    Raises
+    ------
+    UsageError
+        If a speaker is not in the result, or a new name is empty.
+
+    Examples
+    --------
+    >>> from diarize.annotation import Diarization, Turn
+    >>> talk = Result(Diarization([Turn(0, 1, "SPEAKER_00"), Turn(1, 2, "SPEAKER_01")], 2))
+    >>> relabel(talk, rename={"SPEAKER_01": "Ann"}).diarization.display("SPEAKER_01")
+    'Ann'
+    """
+    for group in merge:
+        labels = [_label(result.diarization, key) for key in group]
+        result = _move(result, dict.fromkeys(labels[1:], labels[0]))
+    for pair in swap:
+        first, second = (_label(result.diarization, key) for key in pair)
+        result = _move(result, {first: second, second: first})
+    for key, name in (rename or {}).items():
+        result = _rename(result, key, name)
+    return result
+
+
+def _label(diarization: Diarization, key: str) -> str:
+    """Return the label of the speaker who is called ``key``."""
+    for speaker in diarization.speakers:
+        if speaker.label == key:
+            return key
+    for speaker in diarization.speakers:
+        if speaker.display == key:
+            return speaker.label
+    known = ", ".join(
+        speaker.label if speaker.name is None else f"{speaker.label} ({speaker.name})"
+        for speaker in diarization.speakers
+    )
+    raise UsageError(f"there is no speaker {key!r} in this result; it has {known or 'none'}")
+
+
+def _move(result: Result, moves: Mapping[str, str]) -> Result:
+    """Give the turns and words of some speakers to others."""
+    before = result.diarization
+    turns = [replace(turn, speaker=moves.get(turn.speaker, turn.speaker)) for turn in before.turns]
+    kept = set(before.labels) - (set(moves) - set(moves.values()))
+    speakers = [speaker for speaker in before.speakers if speaker.label in kept]
+    # voice prints stay with the voices, which have other labels now; joined ones fit no more
+    vectors = {moves.get(label, label): vector for label, vector in before.embeddings.items()}
+    after = replace(before, turns=turns, speakers=speakers, embeddings=vectors)
+    shown = {before.display(old): before.display(new) for old, new in moves.items()}
+    return _with_speakers(replace(result, diarization=after), lambda name: shown.get(name, name))
+
+
+def _rename(result: Result, key: str, name: str) -> Result:
+    """Name one speaker; whoever bears the name already becomes the same."""
+    name = name.strip()
+    if not name:
+        raise UsageError(f"the new name of {key!r} is empty: write --rename {key}=NAME")
+    label = _label(result.diarization, key)
+    same = [
+        speaker.label
+        for speaker in result.diarization.speakers
+        if speaker.display == name and speaker.label != label
+    ]
+    if same:
+        return _move(result, {label: same[0]})
+    old = result.diarization.display(label)
+    # scores of the automatic match say nothing about a name that a person gave
+    speakers = [
+        Speaker(label, name, candidates=speaker.candidates) if speaker.label == label else speaker
+        for speaker in result.diarization.speakers
+    ]
+    renamed = replace(result, diarization=replace(result.diarization, speakers=speakers))
+    return _with_speakers(renamed, lambda shown: name if shown == old else shown)
+
+
+def _with_speakers(result: Result, new_name: Callable[[str], str]) -> Result:
+    """Rewrite the speakers' names in the transcript."""
+    if result.transcript is None:
+        return result
+
+    def renamed(item: Any) -> Any:
+        if not isinstance(item, Mapping):
+            return item
+        copied = dict(item)
+        if isinstance(copied.get("speaker"), str):
+            copied["speaker"] = new_name(copied["speaker"])
+        if isinstance(copied.get("words"), list):
+            copied["words"] = [renamed(word) for word in copied["words"]]
+        return copied
+
+    transcript = dict(result.transcript)
+    for key in ("segments", "word_segments", "words"):
+        if isinstance(transcript.get(key), list):
+            transcript[key] = [renamed(item) for item in transcript[key]]
+    return replace(result, transcript=transcript)
