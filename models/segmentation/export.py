@@ -1,7 +1,7 @@
 """Write a checkpoint as ONNX: ``python -m models.segmentation.export --run DIR --output FILE``.
 
-The graph reads |STFT| (n, t, 257), t a multiple of 4 frames of 10 ms, and holds the mel filters, the
-logarithm and the normalisation. Thresholds and provenance lie in the metadata.
+The graph reads |STFT| (n, t, 257), t a multiple of 4 frames of 10 ms, and holds the mel filters,
+the logarithm and the normalisation. Thresholds and provenance lie in the metadata.
 """
 
 from __future__ import annotations
