@@ -31,11 +31,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from diarize.result import Result
-from diarize.writers import WriterOptions, get_writer
 
 from diarize.annotation import Diarization, Turn
 from diarize.evaluation import acoustics
+from diarize.result import Result
+from diarize.writers import WriterOptions, get_writer
 
 HERE = Path(__file__).resolve().parent
 RATE = 16000
