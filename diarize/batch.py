@@ -1,0 +1,145 @@
+"""Many recordings at once: a pool of processes on this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diarize.errors import DiarizeError, UsageError
+
+if TYPE_CHECKING:
+    from diarize.annotation import Diarization
+    from diarize.pipeline import Diarizer
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recording: a diarization, or the error that prevented it."""
+
+    source: str
+    diarization: Diarization | None = None
+    error: str | None = None
+
+
+def diarize_many(
+    sources: Iterable[str | Path],
+    *,
+    workers: int | None = None,
+    client: Any = None,
+    on_done: Callable[[Outcome], None] | None = None,
+    **options: Any,
+) -> list[Outcome]:
+    """Diarize many recordings in parallel; one that fails does not stop the others.
+
+    Each worker loads the models once and keeps them. The recordings are independent: voices are
+    named apart in each (see :func:`diarize.speakers.linking.link` to link them afterwards).
+
+    Parameters
+    ----------
+    sources : iterable of path
+        The recordings; the workers must be able to read them.
+    workers : int, optional
+        Processes on this machine; one for every two cores where not given.
+    client : dask.distributed.Client, optional
+        Where given, the recordings go to this cluster instead, whose workers need this package.
+    on_done : callable, optional
+        Called with each outcome as it arrives, in any order.
+    **options
+        What :class:`diarize.Diarizer` takes. ``threads`` is shared out among local workers.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of ``sources``.
+
+    Raises
+    ------
+    UsageError
+        When ``workers`` is below 1.
+
+    Examples
+    --------
+    >>> diarize_many([])
+    []
+    """
+    names = [str(source) for source in sources]
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers is {workers}; give at least 1")
+    if not names:
+        return []
+    arriving = (
+        _on_this_machine(names, workers, options)
+        if client is None
+        else _on_cluster(names, client, options)
+    )
+    outcomes: dict[int, Outcome] = {}
+    for index, outcome in arriving:
+        outcomes[index] = outcome
+        if on_done is not None:
+            on_done(outcome)
+    return [outcomes[index] for index in range(len(names))]
+
+
+def _on_this_machine(
+    names: list[str], workers: int | None, options: dict[str, Any]
+) -> Iterator[tuple[int, Outcome]]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    cores = os.cpu_count() or 1
+    count = min(len(names), workers or max(1, cores // 2))
+    options = {"threads": max(1, cores // count), **options}
+    # Spawned, not forked: onnxruntime's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        waiting = {
+            pool.submit(_diarize_one, name, options): index for index, name in enumerate(names)
+        }
+        for future in as_completed(waiting):
+            index = waiting[future]
+            yield index, _outcome(names[index], future)
+
+
+def _on_cluster(
+    names: list[str], client: Any, options: dict[str, Any]
+) -> Iterator[tuple[int, Outcome]]:
+    try:
+        from dask.distributed import as_completed
+    except ImportError:
+        from diarize.errors import MissingExtraError
+
+        raise MissingExtraError("dask", "cluster", "work on a cluster") from None
+    futures = client.map(_diarize_one, names, options=options, pure=False)
+    indices = {future.key: index for index, future in enumerate(futures)}
+    for future in as_completed(futures):
+        index = indices[future.key]
+        yield index, _outcome(names[index], future)
+
+
+def _outcome(name: str, future: Any) -> Outcome:
+    """Read a finished future; a worker that died is an error of its recording alone."""
+    try:
+        result: Outcome = future.result()
+        return result
+    except Exception as error:
+        return Outcome(name, error=f"{name}: the worker failed ({type(error).__name__}: {error})")
+
+
+# The worker's own pipeline, kept between recordings, and the options it was made with.
+_pipeline: tuple[str, Diarizer] | None = None
+
+
+def _diarize_one(name: str, options: dict[str, Any]) -> Outcome:
+    global _pipeline
+    key = repr(sorted(options.items(), key=lambda item: item[0]))
+    try:
+        if _pipeline is None or _pipeline[0] != key:
+            from diarize.pipeline import Diarizer
+
+            _pipeline = (key, Diarizer(**options))
+        return Outcome(name, diarization=_pipeline[1](name))
+    except DiarizeError as error:
+        return Outcome(name, error=str(error))
