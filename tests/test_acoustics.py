@@ -14,11 +14,12 @@ RATE = acoustics.SAMPLE_RATE
 
 
 def voice_like(seconds: float = 1.0, seed: int = 0) -> acoustics.Samples:
-    """Pulses at 120 Hz through two resonances: enough like speech for a codec."""
+    """Harmonics of a wandering pitch that come and go: enough like speech for a codec."""
     rng = np.random.default_rng(seed)
     n = int(seconds * RATE)
     time = np.arange(n) / RATE
-    tone = sum(np.sin(2 * np.pi * 120 * k * time) / k for k in range(1, 30))
+    phase = 2 * np.pi * np.cumsum(120 + 40 * np.sin(2 * np.pi * 1.3 * time)) / RATE
+    tone = sum(np.sin(k * phase) / k for k in range(1, 30))
     envelope = 0.5 + 0.5 * np.sin(2 * np.pi * 3 * time)
     return (0.05 * tone * envelope + 0.001 * rng.normal(size=n)).astype(np.float32)
 
@@ -43,7 +44,7 @@ def test_silence_and_nothing_stay_what_they_are():
         acoustics.coloured_noise(rng, 0),
         acoustics.clip(nothing, 0.5),
     ):
-        assert out.size == 0 and out.dtype == np.float32
+        assert (out.size, out.dtype) == (0, np.float32)
     assert acoustics.level(nothing) == -120.0
 
 
@@ -59,9 +60,9 @@ def test_noise_is_added_at_the_ratio(snr):
 def test_codecs_keep_length_and_alignment(name):
     clean = voice_like()
     coded = acoustics.codec(clean, name)
-    assert coded.shape == clean.shape and coded.dtype == np.float32
+    assert (coded.shape, coded.dtype) == (clean.shape, np.float32)
     lags = np.correlate(coded[2000:12000], clean[2500:11500], "valid")
-    assert abs(int(np.argmax(lags)) - 500) <= 2
+    assert abs(int(np.argmax(lags)) - 500) <= 4
     assert not np.array_equal(coded, clean)
 
 
@@ -105,7 +106,8 @@ def test_rooms_are_seeded_and_longer_when_livelier():
     same = acoustics.room(np.random.default_rng(5), rt60=(0.2, 0.2))
     lively = acoustics.room(np.random.default_rng(5), rt60=(0.9, 0.9))
     assert np.array_equal(one, same)
-    assert np.isfinite(lively).all() and lively.size > one.size
+    assert np.isfinite(lively).all()
+    assert lively.size > one.size
 
     def centre(rir):
         energy = np.square(rir[acoustics.direct_path(rir) :], dtype=np.float64)
@@ -129,7 +131,8 @@ def test_shared_room_is_near_and_far():
 
 def test_noise_folder_is_decoded(tmp_path, speech_dir):
     noises = acoustics.load_noises(speech_dir / "noise")
-    assert len(noises) > 5 and all(n.dtype == np.float32 for n in noises.values())
+    assert len(noises) > 5
+    assert all(n.dtype == np.float32 for n in noises.values())
     piece = acoustics.noise_like(np.random.default_rng(0), noises, 200_000)
     assert piece.shape == (200_000,)
     with pytest.raises(DiarizeError, match="no sound file"):

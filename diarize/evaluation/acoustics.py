@@ -9,15 +9,18 @@ the bundled models and by the simulated conversations. Rooms need ``pyroomacoust
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import pathlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
+from scipy import fft, signal
 
 from diarize.errors import DiarizeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 Samples = NDArray[np.float32]
 
@@ -59,13 +62,14 @@ def set_level(samples: Samples, dbfs: float) -> Samples:
     now = level(samples)
     if now <= -119.0:
         return samples.astype(np.float32)
-    return (samples * 10.0 ** ((dbfs - now) / 20.0)).astype(np.float32)
+    return np.asarray(samples * 10.0 ** ((dbfs - now) / 20.0), dtype=np.float32)
 
 
 def clip(samples: Samples, fraction: float) -> Samples:
     """Clip so that about `fraction` (0..1) of the samples touch the limit.
 
-    >>> clip(np.array([0.1, -0.2, 0.9, 0.3], dtype=np.float32), 0.25).round(2).tolist()
+    >>> loud = clip(np.array([0.1, -0.2, 0.9, 0.3], dtype=np.float32), 0.25)
+    >>> [round(float(x), 2) for x in loud]
     [0.1, -0.2, 0.45, 0.3]
     """
     if samples.size == 0 or fraction <= 0.0:
@@ -236,7 +240,8 @@ def apply_rir(samples: Samples, rir: Samples, *, keep_level: bool = True) -> Sam
     if samples.size == 0:
         return samples.astype(np.float32)
     start = direct_path(rir)
-    wet = signal.fftconvolve(samples, rir)[start : start + samples.size].astype(np.float32)
+    wet = signal.fftconvolve(samples, rir)[start : start + samples.size]
+    wet = np.pad(wet, (0, samples.size - wet.size)).astype(np.float32)
     return set_level(wet, level(samples)) if keep_level else wet
 
 
@@ -253,7 +258,7 @@ def load_noises(folder: str | Path) -> dict[str, Samples]:
     """
     paths = sorted(
         p
-        for p in Path(folder).glob("*")
+        for p in pathlib.Path(folder).glob("*")
         if p.suffix.lower() in {".opus", ".ogg", ".flac", ".wav", ".mp3"}
     )
     if not paths:
@@ -277,14 +282,15 @@ def coloured_noise(rng: np.random.Generator, n: int, exponent: float = 1.0) -> S
     """Noise whose power falls as 1/f**exponent (0 white, 1 pink, 2 brown), at −20 dBFS."""
     if n == 0:
         return np.zeros(0, dtype=np.float32)
-    spectrum = np.fft.rfft(rng.normal(size=n))
-    frequency = np.maximum(np.arange(spectrum.size), 1.0)
-    shaped = np.fft.irfft(spectrum * frequency ** (-exponent / 2.0), n)
-    return set_level(shaped.astype(np.float32), -20.0)
+    length = int(fft.next_fast_len(n, real=True))
+    spectrum = fft.rfft(rng.standard_normal(length, dtype=np.float32))
+    frequency = np.maximum(np.arange(spectrum.size, dtype=np.float32), 1.0)
+    shaped = fft.irfft(spectrum * frequency ** np.float32(-exponent / 2.0), length)[:n]
+    return set_level(np.asarray(shaped, dtype=np.float32), -20.0)
 
 
 def add_noise(samples: Samples, noise: Samples, snr_db: float) -> Samples:
-    """Add `noise` (same length) at a signal-to-noise ratio in dB; silence on either side adds nothing."""
+    """Add `noise` (same length) at a ratio in dB; silence on either side adds nothing."""
     if level(noise) <= -119.0 or level(samples) <= -119.0:
         return samples.astype(np.float32)
     return (samples + set_level(noise, level(samples) - snr_db)).astype(np.float32)
@@ -315,27 +321,29 @@ def telephone(samples: Samples, low: float = 300.0, high: float = 3400.0) -> Sam
 def mu_law(samples: Samples, mu: float = 255.0) -> Samples:
     """Through 8-bit mu-law and back (ITU-T G.711's companding curve).
 
-    >>> mu_law(np.array([0.0, 0.5, -1.0], dtype=np.float32)).round(2).tolist()
+    >>> [round(float(x), 2) for x in mu_law(np.array([0.0, 0.5, -1.0], dtype=np.float32))]
     [0.0, 0.5, -1.0]
     """
     bounded = np.clip(samples, -1.0, 1.0)
     squeezed = np.sign(bounded) * np.log1p(mu * np.abs(bounded)) / np.log1p(mu)
     steps = np.round(squeezed * 127.0) / 127.0
-    return (np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(mu)) / mu).astype(np.float32)
+    expanded = np.sign(steps) * np.expm1(np.abs(steps) * np.log1p(mu)) / mu
+    return np.asarray(expanded, dtype=np.float32)
 
 
 def equalise(rng: np.random.Generator, samples: Samples, depth_db: float = 12.0) -> Samples:
-    """Random smooth equaliser: gains of up to ±`depth_db` at eight points of a log frequency axis."""
+    """Random smooth equaliser: up to ±`depth_db` at eight points of a log frequency axis."""
     if samples.size == 0:
         return samples.astype(np.float32)
     n = int(samples.size)
-    padded = n + 512
-    frequency = np.fft.rfftfreq(padded, 1.0 / SAMPLE_RATE)
+    padded = int(fft.next_fast_len(n + 512, real=True))
+    frequency = fft.rfftfreq(padded, 1.0 / SAMPLE_RATE)
     points = np.geomspace(60.0, 8000.0, 8)
     gains = rng.uniform(-depth_db, depth_db, size=8)
     curve = np.interp(np.log(np.maximum(frequency, 1.0)), np.log(points), gains)
-    out = np.fft.irfft(np.fft.rfft(samples, padded) * 10.0 ** (curve / 20.0), padded)[:n]
-    return set_level(out.astype(np.float32), level(samples))
+    gain = (10.0 ** (curve / 20.0)).astype(np.float32)
+    out = fft.irfft(fft.rfft(samples.astype(np.float32), padded) * gain, padded)[:n]
+    return set_level(np.asarray(out, dtype=np.float32), level(samples))
 
 
 def codec(samples: Samples, name: str = "opus", bitrate: int | None = None) -> Samples:

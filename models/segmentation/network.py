@@ -77,7 +77,7 @@ class Residual(nn.Module):
 class SegmentationNet(nn.Module):
     """Log-mel (N, T, 64) each 10 ms, T a multiple of 4 → class scores (N, T / 2, 7) each 20 ms."""
 
-    def __init__(self, shape: Shape | None = None, voices: int = 0) -> None:
+    def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
         shape = shape or Shape()
         self.shape = shape
@@ -95,8 +95,8 @@ class SegmentationNet(nn.Module):
         self.up = nn.Conv1d(c + 2 * h, c, 1)
         self.mix = nn.Sequential(nn.Conv1d(c, c, 3, padding=1), nn.BatchNorm1d(c), nn.ReLU())
         self.head = nn.Conv1d(c, len(POWERSET), 1)
-        # Only for training: who talks, from the features that the memory reads.
-        self.who = nn.Sequential(nn.Linear(c, 64), nn.Linear(64, voices)) if voices else None
+        # Only for training: a vector a frame, alike for frames of the same talkers.
+        self.alike = nn.Conv1d(c + 2 * h, 32, 1)
 
     def features(self, mels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the 20 ms features (N, C, T / 2) and the 40 ms context (N, C, T / 4)."""
@@ -104,16 +104,20 @@ class SegmentationNet(nn.Module):
         fine = self.local(self.stem(x))
         return fine, self.context(self.down(fine))
 
-    def decide(self, fine: Tensor, coarse: Tensor) -> Tensor:
-        """Return the class scores (N, T / 2, 7) from both kinds of features."""
+    def remember(self, coarse: Tensor) -> Tensor:
+        """Add what the memory makes of the whole window: (N, C, T / 4) → (N, C + 2 H, T / 4)."""
         memory, _ = self.memory(coarse.transpose(1, 2))
-        both = torch.cat([coarse, memory.transpose(1, 2)], dim=1)
+        return torch.cat([coarse, memory.transpose(1, 2)], dim=1)
+
+    def decide(self, fine: Tensor, both: Tensor) -> Tensor:
+        """Return the class scores (N, T / 2, 7) from both kinds of features."""
         wide = self.up(both).repeat_interleave(2, dim=2)
         return self.head(self.mix(F.relu(wide + fine))).transpose(1, 2)
 
     def forward(self, mels: Tensor) -> Tensor:
         """Return the scores before softmax."""
-        return self.decide(*self.features(mels))
+        fine, coarse = self.features(mels)
+        return self.decide(fine, self.remember(coarse))
 
 
 class FromMagnitude(nn.Module):
@@ -177,3 +181,36 @@ def permutation_invariant_loss(
     # Orders keep the number of speakers, so a frame's weight is the same under all of them.
     frame = weights[target]
     return -((picked * frame).sum(dim=2) / frame.sum(dim=1)).amax(dim=0)
+
+
+def affinity_loss(vectors: Tensor, activity: Tensor) -> Tensor:
+    """Mean squared error of the vectors' similarities within each window of speech.
+
+    Deep clustering (Hershey et al., ICASSP 2016): vectors of two frames shall be equal where the
+    same people talk and orthogonal where not. Breaks the long plateau in which a network trained
+    with the permutation-invariant loss alone calls everybody by the same class.
+
+    Parameters
+    ----------
+    vectors : Tensor (N, D, T)
+        Of any length but zero.
+    activity : Tensor (N, T, 3)
+        Who talks; frames in which nobody does are left out.
+
+    Examples
+    --------
+    >>> talk = torch.tensor([[[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0]]])
+    >>> right = torch.tensor([[[1.0, 0.0, 0.0, 9.0], [0.0, 1.0, 1.0, 9.0]]])
+    >>> float(affinity_loss(right, talk))
+    0.0
+    """
+    target = to_classes(activity)
+    speech = (target > 0).float().unsqueeze(1)
+    v = F.normalize(vectors, dim=1) * speech
+    y = F.one_hot(target, len(POWERSET)).float().transpose(1, 2) * speech
+    pairs = speech.sum(dim=(1, 2)) ** 2
+    error = sum(
+        sign * torch.square(a @ b.transpose(1, 2)).sum(dim=(1, 2))
+        for sign, a, b in ((1.0, v, v), (-2.0, v, y), (1.0, y, y))
+    )
+    return error.sum() / pairs.sum().clamp(min=1.0)

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from models.autospeech.data import CACHE
@@ -27,6 +26,7 @@ from models.segmentation.network import (
     POWERSET,
     SegmentationNet,
     Shape,
+    affinity_loss,
     permutation_invariant_loss,
     to_classes,
 )
@@ -46,8 +46,8 @@ class Recipe:
         Share of the steps in which each window gives two crops of 5 s instead of one of 10 s.
     rate, warmup, decay : float, int, float
         Peak learning rate (cosine to zero), steps up to it, weight decay.
-    who : float
-        Weight of the auxiliary loss that names the voice (training only).
+    alike : float
+        Weight of the auxiliary loss on frame vectors (see :func:`affinity_loss`).
     overlap : float
         How many ordinary frames a frame of two voices counts for.
     average : float
@@ -62,7 +62,7 @@ class Recipe:
     rate: float = 1.5e-3
     warmup: int = 150
     decay: float = 1e-4
-    who: float = 0.25
+    alike: float = 1.0
     overlap: float = 2.0
     average: float = 0.998
     precision: str = "bfloat16"
@@ -142,17 +142,10 @@ def losses(network: SegmentationNet, batch: Batch, recipe: Recipe) -> tuple[Tens
     weights[4:] = recipe.overlap
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         fine, coarse = network.features(batch.mels)
-    fine, coarse = fine.float(), coarse.float()
-    scores = network.decide(fine, coarse)
+    both = network.remember(coarse.float())
+    scores = network.decide(fine.float(), both)
     main = permutation_invariant_loss(scores, batch.activity, weights).mean()
-    # Every other 40 ms frame in which one voice talks alone names that voice.
-    activity = batch.activity[:, ::4]
-    alone = activity.sum(dim=2) == 1
-    names = (activity.long() * batch.voices[:, None, :]).sum(dim=2)[alone]
-    if network.who is None or not len(names):
-        return main, torch.zeros(())
-    features = coarse.transpose(1, 2)[:, ::2][:, : alone.shape[1]][alone]
-    return main, F.cross_entropy(network.who(features), names)
+    return main, affinity_loss(network.alike(both), batch.activity[:, ::2])
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
@@ -166,10 +159,10 @@ def learning_rate(step: int, recipe: Recipe) -> float:
 class Trainer:
     """A run: network, optimiser, running average of the weights, log."""
 
-    def __init__(self, recipe: Recipe, shape: Shape, voices: int, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, shape: Shape, folder: Path) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.folder = recipe, folder
-        self.network = SegmentationNet(shape, voices)
+        self.network = SegmentationNet(shape)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=recipe.rate, weight_decay=recipe.decay
@@ -186,14 +179,14 @@ class Trainer:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.step, self.recipe)
-        main, who = losses(self.network, augment(batch, rng), self.recipe)
+        main, alike = losses(self.network, augment(batch, rng), self.recipe)
         self.optimiser.zero_grad(set_to_none=True)
-        (main + self.recipe.who * who).backward()
+        (main + self.recipe.alike * alike).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 3.0)
         self.optimiser.step()
         self.step += 1
         self._follow()
-        return float(main.detach()), float(who.detach())
+        return float(main.detach()), float(alike.detach())
 
     def _follow(self) -> None:
         """Move the averaged weights along (faster in the beginning)."""
@@ -219,6 +212,12 @@ class Trainer:
         path.with_suffix(".part").replace(path)
         return path
 
+    def begin_with(self, path: Path) -> None:
+        """Take the averaged weights of another run for a start, where they fit."""
+        state = torch.load(path, weights_only=True)["average"]
+        self.network.load_state_dict(state, strict=False)
+        self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
+
     def resume(self) -> bool:
         """Continue from the folder's checkpoint, if there is one."""
         path = self.folder / "checkpoint.pt"
@@ -233,12 +232,11 @@ class Trainer:
 
 
 def averaged(path: Path) -> SegmentationNet:
-    """Load the averaged weights of a checkpoint, without the training-only head."""
+    """Load the averaged weights of a checkpoint, ready to use."""
     state = torch.load(path, weights_only=True)
     shape = Shape(**{**state["shape"], "dilations": tuple(state["shape"]["dilations"])})
     network = SegmentationNet(shape)
-    wanted = {k: v for k, v in state["average"].items() if not k.startswith("who.")}
-    network.load_state_dict(wanted)
+    network.load_state_dict(state["average"])
     return network.eval()
 
 
@@ -246,7 +244,7 @@ def averaged(path: Path) -> SegmentationNet:
 def validate(trainer: Trainer, windows: list[Window]) -> dict[str, float]:
     """Loss, missed and false speech (of all speech), overlap F1 on windows of unseen people."""
     network = SegmentationNet(trainer.network.shape)
-    network.load_state_dict({k: v for k, v in trainer.average.items() if not k.startswith("who.")})
+    network.load_state_dict(trainer.average)
     network.eval()
     batch = to_batch(windows)
     scores = network(batch.mels)
@@ -276,7 +274,7 @@ def train(
             row = {"step": trainer.step, "seconds": round(time.monotonic() - began, 1)}
             row |= {
                 "loss": round(float(sums[0]) / count, 4),
-                "who": round(float(sums[1]) / count, 4),
+                "alike": round(float(sums[1]) / count, 4),
             }
             row["rate"] = learning_rate(trainer.step, recipe)
             if held_out and (trainer.step % recipe.validate == 0 or trainer.step == recipe.steps):
@@ -288,7 +286,7 @@ def train(
     trainer.save()
 
 
-COLUMNS = ("step", "seconds", "loss", "who", "rate")
+COLUMNS = ("step", "seconds", "loss", "alike", "rate")
 VALIDATION = ("val_loss", "val_miss", "val_false", "val_overlap_f1")
 
 
@@ -310,6 +308,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--run", type=Path, default=RUNS / "main")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
+    parser.add_argument("--weights", type=Path, help="checkpoint of another run to begin with")
     parser.add_argument("--minutes", type=float, default=math.inf)
     for field in fields(Recipe):
         parser.add_argument(f"--{field.name}", type=type(field.default))
@@ -328,7 +327,9 @@ def main(argv: list[str] | None = None) -> None:
     source = Conversations(args.cache, args.speech / "noise", seed=recipe.seed)
     unseen = Conversations(args.cache, args.speech / "noise", part="dev", seed=99, rooms=30)
     held_out = [unseen.window(i) for i in range(96)]
-    trainer = Trainer(recipe, Shape(layers=2), len(source.speech.voices), args.run)
+    trainer = Trainer(recipe, Shape(layers=2), args.run)
+    if args.weights is not None:
+        trainer.begin_with(args.weights)
     if trainer.resume():
         print(f"continuing at step {trainer.step}", flush=True)
     windows = DataLoader(

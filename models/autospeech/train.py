@@ -1,0 +1,340 @@
+"""Train the embedding: ``python -m models.autospeech.train --run NAME --steps N``.
+
+Distillation from a precomputed teacher plus a margin softmax over the training voices. A batch is
+a function of the seed and its number alone, so a run can be stopped at any minute and resumed
+(``--resume``) with the same outcome up to floating point. Checkpoints, a CSV log and nothing else
+go to ``models/autospeech/runs/NAME``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from diarize.evaluation import acoustics
+from models.autospeech import data, fast
+from models.autospeech.augmentation import Augmenter, room_bank
+from models.autospeech.losses import MarginSoftmax, distillation
+from models.autospeech.network import AutoSpeech, NetworkConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+RUNS = Path(__file__).parent / "runs"
+HOP, FRAME, FFT = 160, 400, 512
+# Draws per speaker relative to the others: few speakers with much speech, and phone calls, count
+# more than ten seconds of single words.
+CORPUS_WEIGHT = {"sc1": 0.4, "sc2": 0.4, "wuw": 2.0, "arsc": 1.5, "dsp": 1.5, "ocean": 1.2}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What decides a run besides the network."""
+
+    steps: int = 6000
+    batch: int = 64
+    seed: int = 0
+    rate: float = 2e-3
+    warm_up: int = 200
+    anneal: float = 0.35
+    weight_decay: float = 0.02
+    average: float = 0.998
+    local: float = 0.5
+    margin_weight: float = 0.03
+    margin: float = 0.2
+    ramp: float = 0.4
+    frames: tuple[tuple[float, int], ...] = ((0.0, 96), (0.35, 128), (0.65, 160))
+
+
+def window_frames(config: TrainConfig, step: int) -> int:
+    """Frames a window at a step: short at first, which is cheaper."""
+    done = step / config.steps
+    return max((at, frames) for at, frames in config.frames if at <= done)[1]
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, a plateau, then a cosine down to 1 % over the last `anneal` of the steps."""
+    if step < config.warm_up:
+        return config.rate * (step + 1) / config.warm_up
+    begin = (1.0 - config.anneal) * config.steps
+    if step <= begin:
+        return config.rate
+    done = min(1.0, (step - begin) / (config.anneal * config.steps))
+    return config.rate * (0.01 + 0.99 * 0.5 * (1.0 + float(np.cos(np.pi * done))))
+
+
+class Targets:
+    """The teacher's vectors by voice: centred, of unit length."""
+
+    def __init__(self, path: Path, voices: int, local: float) -> None:
+        with np.load(path) as stored:
+            rows, vectors = stored["rows"], stored["vectors"]
+        self.local = local
+        order = np.lexsort((rows[:, 1], rows[:, 0]))
+        rows, vectors = rows[order], vectors[order]
+        first = np.searchsorted(rows[:, 0], np.arange(voices + 1))
+        if np.any(np.diff(first) == 0):
+            raise SystemExit(f"{path}: some voices have no teacher vector; let the teacher run on")
+        means = np.add.reduceat(vectors, first[:-1], axis=0) / np.diff(first)[:, None]
+        self.centre = means.mean(axis=0)
+        self.starts, self.first = rows[:, 1], first
+        self.vectors = _unit(vectors - self.centre)
+        self.means = _unit(means - self.centre)
+
+    def __call__(self, voice: int, start: int) -> NDArray[np.float32]:
+        """Mix of the vector nearest to the window and of the voice's mean."""
+        low, high = self.first[voice], self.first[voice + 1]
+        near = low + int(np.argmin(np.abs(self.starts[low:high] + 12_800 - start)))
+        mixed = self.local * self.vectors[near] + (1.0 - self.local) * self.means[voice]
+        return mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+def magnitude(samples: Tensor) -> Tensor:
+    """(n, samples) to (n, t, 257) magnitudes, as ``diarize.spectrogram.magnitude``."""
+    window = torch.nn.functional.pad(torch.hann_window(FRAME), (0, FFT - FRAME))
+    frames = torch.nn.functional.pad(samples, (0, FFT - FRAME)).unfold(1, FFT, HOP)
+    return torch.fft.rfft(frames * window).abs()
+
+
+class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
+    """Batch number `i`: features (n, 1, t, bands), targets (n, d), voices (n,)."""
+
+    def __init__(
+        self,
+        speech: data.Speech,
+        targets: Targets,
+        augmenter: Augmenter,
+        front: torch.nn.Module,
+        config: TrainConfig,
+    ) -> None:
+        self.speech, self.targets, self.augmenter = speech, targets, augmenter
+        self.front, self.config = front, config
+        weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
+        self.weight = weight / weight.sum()
+
+    def __len__(self) -> int:
+        return self.config.steps
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        config = self.config
+        rng = np.random.default_rng((config.seed, step))
+        strength = min(1.0, 0.2 + 0.8 * step / max(1.0, config.ramp * config.steps))
+        length = (window_frames(config, step) - 1) * HOP + FRAME
+        chosen = rng.choice(len(self.weight), config.batch, p=self.weight)
+        clean, targets = [], []
+        for index in chosen:
+            voice = self.speech.voices[int(index)]
+            start = int(rng.integers(max(1, voice.length - length)))
+            clean.append(self.speech.cut(voice, start, length))
+            targets.append(self.targets(int(index), start + length // 2 - 12_800))
+        heard = [
+            self.augmenter(rng, piece, strength, _others(rng, clean, i))
+            for i, piece in enumerate(clean)
+        ]
+        with torch.inference_mode():
+            features = self.front(magnitude(torch.from_numpy(np.stack(heard))))
+        return features, torch.from_numpy(np.stack(targets)), torch.from_numpy(chosen)
+
+
+def _others(
+    rng: np.random.Generator, clean: Sequence[NDArray[np.float32]], own: int
+) -> list[NDArray[np.float32]]:
+    """One to four other windows of the batch, for babble."""
+    picked = rng.integers(len(clean), size=int(rng.integers(1, 5)))
+    return [clean[i] for i in picked if i != own]
+
+
+@dataclass
+class State:
+    """What a checkpoint holds."""
+
+    network: AutoSpeech
+    average: AutoSpeech
+    margin: MarginSoftmax
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+    def save(self, path: Path, config: TrainConfig) -> None:
+        """Write whole or not at all."""
+        temporary = path.with_suffix(".part")
+        torch.save(
+            {
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "margin": self.margin.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "shape": self.network.config.to_dict(),
+                "training": asdict(config),
+            },
+            temporary,
+        )
+        temporary.replace(path)
+
+    def restore(self, stored: dict[str, Any], *, weights_only: bool = False) -> None:
+        """Take up what :meth:`save` wrote; `weights_only` begins a new schedule from it."""
+        self.network.load_state_dict(stored["average" if weights_only else "network"])
+        self.average.load_state_dict(stored["average"])
+        if stored["margin"]["directions"].shape == self.margin.directions.shape:
+            self.margin.load_state_dict(stored["margin"])
+        if not weights_only:
+            self.optimiser.load_state_dict(stored["optimiser"])
+            self.step = int(stored["step"])
+
+
+def build(shape: NetworkConfig, config: TrainConfig, directions: NDArray[np.float32]) -> State:
+    """A fresh network, its running average, the margin loss and the optimiser."""
+    torch.manual_seed(config.seed)
+    network = AutoSpeech(shape)
+    margin = MarginSoftmax(torch.from_numpy(directions))
+    flat = [p for p in network.parameters() if p.ndim == 1]
+    deep = [p for p in network.parameters() if p.ndim > 1]
+    groups = [
+        {"params": deep, "weight_decay": config.weight_decay},
+        {"params": [*flat, *margin.parameters()], "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
+    return State(network, copy.deepcopy(network), margin, optimiser)
+
+
+def update_average(state: State, decay: float) -> None:
+    """Exponential average of the weights; shorter at the start, where they still run."""
+    decay = min(decay, (1 + state.step) / (10 + state.step))
+    with torch.no_grad():
+        for kept, new in zip(
+            state.average.state_dict().values(), state.network.state_dict().values(), strict=True
+        ):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1.0 - decay)
+            else:
+                kept.copy_(new)
+
+
+def train_step(
+    state: State, batch: tuple[Tensor, Tensor, Tensor], config: TrainConfig
+) -> tuple[float, float]:
+    """One update; the distillation and the margin loss."""
+    features, target, label = batch
+    for group in state.optimiser.param_groups:
+        group["lr"] = learning_rate(config, state.step)
+    embedding = fast.from_features(state.network, features)
+    near = distillation(embedding, target)
+    apart = state.margin(embedding, label, config.margin)
+    loss = near + config.margin_weight * apart
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    state.optimiser.step()
+    state.step += 1
+    update_average(state, config.average)
+    return float(near.detach()), float(apart.detach())
+
+
+def loop(
+    state: State, batches: Batches, config: TrainConfig, run: Path, save_minutes: float
+) -> None:
+    """Steps until the schedule ends; a checkpoint every `save_minutes` and at the end."""
+    loader = DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(state.step, config.steps),
+        num_workers=1,
+        prefetch_factor=6,
+    )
+    log = run / "log.csv"
+    fresh = not log.exists()
+    begun = saved = time.time()
+    sums, count = np.zeros(2), 0
+    with log.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if fresh:
+            writer.writerow(["step", "windows", "seconds", "frames", "rate", "distil", "margin"])
+        for batch in loader:
+            sums += train_step(state, batch, config)
+            count += 1
+            if count == 50 or state.step == config.steps:
+                rate, frames = learning_rate(config, state.step), batch[0].shape[2]
+                near, apart = (sums / count).round(4)
+                seconds = round(time.time() - begun, 1)
+                line = [state.step, state.step * config.batch, seconds, frames, f"{rate:.2e}"]
+                writer.writerow([*line, near, apart])
+                file.flush()
+                sums, count = np.zeros(2), 0
+            if time.time() - saved > 60 * save_minutes or state.step == config.steps:
+                state.save(run / "checkpoint.pt", config)
+                saved = time.time()
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    defaults, shape = TrainConfig(), NetworkConfig()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", default="main", help="name of the run's folder")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+    parser.add_argument("--init", type=Path, help="weights to begin from: checkpoint.pt or .onnx")
+    parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
+    parser.add_argument("--cache", type=Path, default=data.CACHE)
+    parser.add_argument("--teacher", default="campplus")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--save-minutes", type=float, default=5.0)
+    for name in ("steps", "batch", "seed", "warm_up"):
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=int, default=getattr(defaults, name)
+        )
+    for name in ("rate", "anneal", "local", "margin_weight", "margin", "ramp"):
+        value = getattr(defaults, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value)
+    parser.add_argument("--frames", type=int, help="fixed frames a window, no schedule")
+    for name in ("channels", "cells", "bands"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(shape, name))
+    parser.add_argument("--pooling", choices=["mean", "attentive"], default=shape.pooling)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train or go on."""
+    args = parse()
+    if args.speech is None:
+        raise SystemExit("give --speech DIR or set DIARIZE_SPEECH_DIR")
+    torch.set_num_threads(args.threads)
+    names = ("steps", "batch", "seed", "warm_up", "rate", "anneal")
+    names += ("local", "margin_weight", "margin", "ramp")
+    config = TrainConfig(**{name: getattr(args, name) for name in names})
+    if args.frames:
+        config = TrainConfig(**{**asdict(config), "frames": ((0.0, args.frames),)})
+    run = RUNS / args.run
+    run.mkdir(parents=True, exist_ok=True)
+    speech = data.load(args.cache, "train")
+    targets = Targets(args.cache / f"{args.teacher}.npz", len(speech.voices), config.local)
+    dimension = targets.means.shape[1]
+    shape = NetworkConfig(args.channels, args.cells, args.bands, dimension, args.pooling)
+    state = build(shape, config, targets.means)
+    if args.resume and (run / "checkpoint.pt").exists():
+        state.restore(torch.load(run / "checkpoint.pt", weights_only=True))
+    elif args.init:
+        state.restore(torch.load(args.init, weights_only=True), weights_only=True)
+    rooms = room_bank(args.cache / "rooms.npz")
+    augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
+    batches = Batches(speech, targets, augmenter, copy.deepcopy(state.network.front), config)
+    loop(state, batches, config, run, args.save_minutes)
+
+
+if __name__ == "__main__":
+    main()
