@@ -1,0 +1,194 @@
+"""Reading transcripts: every producer's shape in, openai-whisper's shape out, and back again.
+
+The producer is recognised by the shape of what it wrote, never by the file's name.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from diarize.errors import TranscriptError
+from diarize.transcript.readers import (
+    files,
+    funasr,
+    objects,
+    openai_api,
+    srt,
+    transformers,
+    tsv,
+    vtt,
+    whisper,
+    whisper_cpp,
+    whisperx,
+)
+from diarize.transcript.readers.common import Data, Format
+from diarize.transcript.schema import Transcript
+
+__all__ = ["parse_transcript", "read_transcript", "to_source_shape"]
+
+# The first that matches reads; shapes with marks of their own come before the general ones.
+_JSON_FORMATS: tuple[Format, ...] = (
+    whisper.OWN,
+    whisper_cpp.FORMAT,
+    funasr.FORMAT,
+    transformers.FORMAT,
+    openai_api.DIARIZED,
+    openai_api.VERBOSE,
+    whisperx.FORMAT,
+    whisper.STABLE_TS,
+    whisper.TIMESTAMPED,
+    whisper.WHISPER,
+    whisper.SEGMENT_LIST,
+)
+_TEXT_FORMATS: tuple[Format, ...] = (vtt.FORMAT, srt.FORMAT, tsv.TABLE, tsv.LABELS)
+_BY_PRODUCER = {fmt.producer: fmt for fmt in (*_JSON_FORMATS, *_TEXT_FORMATS)}
+
+
+def read_transcript(source: object) -> Transcript:
+    """Read a transcript, whoever made it.
+
+    Parameters
+    ----------
+    source : str, Path, file object or object
+        A path (``-`` is standard input), an open file, or the object itself: a producer's result
+        as a dictionary or list, faster-whisper's generator of segments (alone or paired with its
+        info), a result object of stable-ts or of the openai client. A generator is used up.
+
+    Returns
+    -------
+    Transcript
+        Whisper-shaped data that shares nothing with ``source``, the producer's name, and the
+        source for :func:`to_source_shape`. A transcript without any words is fine.
+
+    Raises
+    ------
+    TranscriptError
+        When the file cannot be read or fits no known shape.
+
+    Examples
+    --------
+    >>> chunks = {"text": " Hi there.", "chunks": [{"text": " Hi there.", "timestamp": (0.0, 1.0)}]}
+    >>> transcript = read_transcript(chunks)
+    >>> transcript.producer, transcript.segments
+    ('transformers', [{'id': 0, 'text': ' Hi there.', 'start': 0.0, 'end': 1.0}])
+    """
+    if isinstance(source, Transcript):
+        return source
+    if isinstance(source, (str, Path)):
+        name = "standard input" if str(source) == "-" else str(source)
+        transcript = parse_transcript(files.read_bytes(source), name)
+        return replace(transcript, path=None if str(source) == "-" else str(source))
+    if callable(getattr(source, "read", None)):
+        content = source.read()  # type: ignore[attr-defined]
+        raw = content.encode("utf-8") if isinstance(content, str) else content
+        return parse_transcript(raw, str(getattr(source, "name", "transcript")))
+    return _read_object(source)
+
+
+def parse_transcript(raw: bytes, name: str = "transcript") -> Transcript:
+    """Read a transcript from the bytes of a file; ``name`` is for messages."""
+    if not raw.strip():
+        raise TranscriptError(f"{name}: the transcript file is empty")
+    if files.looks_like_json(raw):
+        return _parse_json(raw, name)
+    if b"\0" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+        raise TranscriptError(
+            f"{name}: a binary file, not a transcript. A recording goes first on the command line, "
+            "its transcript after --transcript"
+        )
+    text, warnings = files.decode(raw)
+    for fmt in _TEXT_FORMATS:
+        if fmt.matches(text):
+            return _read_with(fmt, text, name, tuple(f"{name} {w}" for w in warnings))
+    raise TranscriptError(
+        f"{name}: neither JSON nor subtitles. Expected one of: {_expectations(all_formats=True)}. "
+        "Plain text has no times to match speakers to"
+    )
+
+
+def to_source_shape(labelled: Data, transcript: Transcript) -> Any:
+    """Give a labelled transcript back in the shape that its producer wrote.
+
+    Parameters
+    ----------
+    labelled : dict
+        Whisper-shaped data made from ``transcript.data``, with ``speaker`` on every word and
+        segment.
+    transcript : Transcript
+        As :func:`read_transcript` returned it.
+
+    Returns
+    -------
+    dict or list
+        Ready for JSON, and to be read by the producer's own tools, with ``speaker`` added; for
+        segment objects, such objects. Subtitles and tables have no JSON shape of their own: these
+        come back as they are in ``labelled``.
+    """
+    if isinstance(transcript.source, objects.SegmentObjects):
+        return objects.write(copy.deepcopy(labelled), transcript.source)
+    fmt = _BY_PRODUCER.get(transcript.producer)
+    if fmt is None or isinstance(transcript.source, str):
+        return labelled
+    return fmt.write(copy.deepcopy(labelled), transcript.source)
+
+
+def _parse_json(raw: bytes, name: str) -> Transcript:
+    text, warnings = files.decode(raw, keep_broken_bytes=True)
+    source = files.parse_json(text, name)
+    fmt = _recognise(source, name)
+    if fmt is not whisper_cpp.FORMAT and any("\udc80" <= c <= "\udcff" for c in text):
+        text, warnings = files.decode(raw)
+        source = files.parse_json(text, name)
+    return _read_with(fmt, source, name, tuple(f"{name} {w}" for w in warnings))
+
+
+def _recognise(source: object, name: str) -> Format:
+    for fmt in _JSON_FORMATS:
+        if fmt.matches(source):
+            return fmt
+    raise TranscriptError(f"{name}: {_explain(source)}")
+
+
+def _read_with(fmt: Format, source: Any, name: str, warnings: tuple[str, ...]) -> Transcript:
+    try:
+        data = copy.deepcopy(fmt.read(source))
+    except TranscriptError as error:
+        raise TranscriptError(f"{name}: {error}") from None
+    if isinstance(source, str) and "warnings" in data:
+        warnings += tuple(f"{name}: {warning}" for warning in data.pop("warnings"))
+    return Transcript(data, fmt.producer, source, warnings=warnings)
+
+
+def _read_object(source: object) -> Transcript:
+    found = objects.collect(source)
+    if found is not None:
+        return Transcript(objects.read(found), objects.PRODUCER, found)
+    dictionary = objects.as_dictionary(source)
+    if dictionary is None:
+        raise TranscriptError(
+            f"cannot read a transcript from a {type(source).__name__}: expected a path, a "
+            "dictionary in a known shape, or segments with start, end and text"
+        )
+    return _read_with(_recognise(dictionary, "transcript"), dictionary, "transcript", ())
+
+
+def _explain(source: object) -> str:
+    """Say what a JSON value lacks to be a transcript."""
+    if isinstance(source, dict):
+        if isinstance(source.get("text"), str) and not source.keys() & {"segments", "chunks"}:
+            return (
+                "holds a text but no times to match speakers to. Ask its producer for timestamps "
+                "(OpenAI API: response_format=verbose_json; transformers: return_timestamps=True)"
+            )
+        keys = ", ".join(sorted(source)[:8]) or "no keys"
+        return f"JSON of no known shape (has: {keys}). Expected one of: {_expectations()}"
+    kind = "a list of other things" if isinstance(source, list) else f"a {type(source).__name__}"
+    return f"JSON of no known shape ({kind}). Expected one of: {_expectations()}"
+
+
+def _expectations(*, all_formats: bool = False) -> str:
+    formats = _JSON_FORMATS + (_TEXT_FORMATS if all_formats else ())
+    return "; ".join(fmt.expects for fmt in formats)

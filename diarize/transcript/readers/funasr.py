@@ -1,0 +1,120 @@
+"""FunASR's results: sentences with times in milliseconds, and a time for each of their tokens."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from diarize.transcript.readers.common import (
+    Data,
+    Format,
+    finish,
+    is_list_of_dicts,
+    make_segment,
+    milliseconds,
+    number,
+    without,
+)
+from diarize.transcript.readers.words import make_word, set_word_texts
+from diarize.transcript.schema import is_unspaced
+
+# A token is one character of a script without spaces, or a word of one with them.
+_RUN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+
+def _unwrap(source: Any) -> Any:
+    """One recording's result comes in a list."""
+    return source[0] if isinstance(source, list) and len(source) == 1 else source
+
+
+def _matches(source: Any) -> bool:
+    result = _unwrap(source)
+    return isinstance(result, dict) and is_list_of_dicts(result.get("sentence_info"))
+
+
+def _read(source: Any) -> Data:
+    result = _unwrap(source)
+    segments = [_segment(item, index) for index, item in enumerate(result["sentence_info"])]
+    extra = without(result, "sentence_info")
+    return finish(extra, segments)
+
+
+def _segment(item: Data, index: int) -> Data:
+    start, end = number(item.get("start")), number(item.get("end"))
+    text = str(item.get("text", item.get("sentence", "")))
+    known = {
+        "start": None if start is None else start / 1000,
+        "end": None if end is None else end / 1000,
+        "text": text,
+    }
+    segment = make_segment(without(item, "timestamp", "sentence", "spk"), index, **known)
+    if item.get("spk") is not None:
+        segment.setdefault("original_speaker", item["spk"])
+    tokens, times = tokenize(text), item.get("timestamp")
+    if isinstance(times, list) and tokens and len(tokens) == len(times):
+        segment["words"] = [
+            make_word({}, token, _second(time, 0), _second(time, 1), None)
+            for token, time in zip(tokens, times, strict=True)
+        ]
+        set_word_texts(segment["words"], text)
+    elif times is not None:
+        segment["timestamp"] = times
+    return segment
+
+
+def _second(time: object, index: int) -> float | None:
+    value = number(time[index]) if isinstance(time, list) and len(time) == 2 else None
+    return None if value is None else value / 1000
+
+
+def tokenize(text: str) -> list[str]:
+    """Cut a text as FunASR does: words, and single characters where no spaces are written.
+
+    Examples
+    --------
+    >>> tokenize("好的, that's OK。")
+    ['好', '的', "that's", 'OK']
+    """
+    tokens: list[str] = []
+    for run in _RUN.findall(text):
+        pending = ""
+        for character in run:
+            if is_unspaced(character):
+                tokens += [pending, character]
+                pending = ""
+            else:
+                pending += character
+        tokens.append(pending)
+    return [token for token in tokens if token]
+
+
+def _write(labelled: Data, source: Any) -> object:
+    result = _unwrap(source)
+    labels = list(dict.fromkeys(s["speaker"] for s in labelled["segments"] if s.get("speaker")))
+    text_key = "sentence" if any("sentence" in s for s in result["sentence_info"]) else "text"
+    sentences = []
+    for segment in labelled["segments"]:
+        sentence = without(segment, "id", "words", "text")
+        sentence[text_key] = segment["text"]
+        sentence["start"] = milliseconds(segment["start"])
+        sentence["end"] = milliseconds(segment["end"])
+        speaker = segment.get("speaker")
+        sentence["spk"] = labels.index(speaker) if speaker else None
+        if segment.get("words"):
+            sentence["timestamp"] = [
+                [milliseconds(word["start"]), milliseconds(word["end"])]
+                for word in segment["words"]
+                if "start" in word
+            ]
+        sentences.append(sentence)
+    written = {**without(labelled, "segments"), "sentence_info": sentences}
+    return [written] if isinstance(source, list) else written
+
+
+FORMAT = Format(
+    "funasr",
+    "FunASR results ({sentence_info: [{start, end, text, spk}]})",
+    _matches,
+    _read,
+    _write,
+)

@@ -1,0 +1,102 @@
+"""Python objects instead of files: faster-whisper's segments, and whatever looks like them.
+
+A generator is used up; what it yielded is kept as the transcript's source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from diarize.transcript.readers.common import Data, finish, plain
+from diarize.transcript.readers.whisper import read_segment
+
+PRODUCER = "faster-whisper"
+
+# What faster-whisper says about the whole recording, and a reader of the transcript may want.
+_INFO = ("language", "language_probability", "duration", "duration_after_vad")
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentObjects:
+    """The objects that a transcript was read from: segments, and faster-whisper's info."""
+
+    segments: tuple[Any, ...]
+    info: Any = None
+
+
+def collect(source: object) -> SegmentObjects | None:
+    """Return the segment objects in ``source``; None when it is something else.
+
+    Takes an iterable (a generator too) of objects with ``start``, ``end`` and ``text``, and the
+    pair of such an iterable and an info object that faster-whisper's ``transcribe`` returns.
+    """
+    info = None
+    if isinstance(source, tuple) and len(source) == 2 and hasattr(source[1], "language"):
+        source, info = source
+    if isinstance(source, (str, bytes, Mapping)) or not isinstance(source, Iterable):
+        return None
+    items = tuple(source)
+    if info is None and not items and not isinstance(source, Iterator):
+        return None
+    if not all(_is_segment(item) for item in items):
+        return None
+    return SegmentObjects(items, info)
+
+
+def _is_segment(item: object) -> bool:
+    return not isinstance(item, Mapping) and all(
+        hasattr(item, name) for name in ("start", "end", "text")
+    )
+
+
+def as_dictionary(source: object) -> object:
+    """Return the dictionary that a result object stands for: stable-ts, the openai client."""
+    if isinstance(source, Mapping):
+        return plain(source)
+    for method in ("to_dict", "model_dump"):
+        if callable(getattr(source, method, None)):
+            return plain(getattr(source, method)())
+    if isinstance(source, (list, tuple)):
+        return plain(source)
+    if hasattr(source, "segments"):
+        return plain({"segments": source.segments, "language": getattr(source, "language", None)})
+    return None
+
+
+def read(source: SegmentObjects) -> Data:
+    """Return whisper-shaped data."""
+    segments = [read_segment(plain(item), index) for index, item in enumerate(source.segments)]
+    extra = {
+        name: plain(getattr(source.info, name)) for name in _INFO if hasattr(source.info, name)
+    }
+    return finish(extra, segments)
+
+
+def write(labelled: Data, source: SegmentObjects) -> list[Any]:
+    """Return segment objects of the source's own class; they and their words have ``speaker``."""
+    segment_like = source.segments[0] if source.segments else None
+    words = (word for item in source.segments for word in getattr(item, "words", None) or ())
+    word_like = next(iter(words), None)
+    segments = []
+    for item in labelled["segments"]:
+        parts = item.get("words")
+        words_made = None if parts is None else [_like(word_like, word) for word in parts]
+        segments.append(_like(segment_like, {**item, "words": words_made}))
+    return segments
+
+
+def _like(example: object, values: Data) -> Any:
+    """Build an object of the example's class; one with plain attributes if that is not possible."""
+    if dataclasses.is_dataclass(example) and not isinstance(example, type):
+        names = [field.name for field in dataclasses.fields(example) if field.init]
+        built = type(example)(**{name: values.get(name) for name in names})
+        try:
+            for name in values.keys() - set(names):
+                setattr(built, name, values[name])
+            return built
+        except AttributeError:  # frozen, or without room for more attributes
+            pass
+    return SimpleNamespace(**values)

@@ -1,0 +1,101 @@
+"""Hugging Face's speech pipeline and insanely-fast-whisper: chunks of phrases, or of words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diarize.transcript.readers.common import (
+    Data,
+    Format,
+    finish,
+    is_list_of_dicts,
+    make_segment,
+    number,
+    without,
+)
+from diarize.transcript.readers.words import are_words, group_words, make_word, set_word_texts
+
+
+def _unwrap(source: Any) -> Any:
+    """A batch of one recording is a list of one result; a bare list of chunks is a result too."""
+    if isinstance(source, list) and len(source) == 1 and "chunks" in source[0]:
+        return source[0]
+    if source and is_list_of_dicts(source) and all("timestamp" in item for item in source):
+        return {"chunks": source}
+    return source
+
+
+def _matches(source: Any) -> bool:
+    if isinstance(source, list) and not is_list_of_dicts(source):
+        return False
+    result = _unwrap(source)
+    if not isinstance(result, dict) or not is_list_of_dicts(result.get("chunks")):
+        return False
+    return all("text" in chunk and "timestamp" in chunk for chunk in result["chunks"])
+
+
+def _times(chunk: Data) -> tuple[float | None, float | None]:
+    stamp = chunk["timestamp"]
+    if not isinstance(stamp, (list, tuple)) or len(stamp) != 2:
+        return None, None
+    return number(stamp[0]), number(stamp[1])
+
+
+def _lists_words(chunks: list[Data]) -> bool:
+    times = [_times(chunk) for chunk in chunks]
+    lengths = [end - start for start, end in times if start is not None and end is not None]
+    return are_words([str(chunk["text"] or "") for chunk in chunks], lengths)
+
+
+def _read(source: Any) -> Data:
+    result = _unwrap(source)
+    chunks = result["chunks"]
+    extra = without(result, "chunks")
+    if _lists_words(chunks):
+        words = [_word(chunk) for chunk in chunks]
+        set_word_texts(words, str(result.get("text") or ""))
+        return finish(extra, group_words(words))
+    segments = []
+    for index, chunk in enumerate(chunks):
+        start, end = _times(chunk)
+        item = without(chunk, "timestamp")
+        segments.append(make_segment(item, index, start=start, end=end))
+    return finish(extra, segments)
+
+
+def _word(chunk: Data) -> Data:
+    start, end = _times(chunk)
+    return make_word(
+        without(chunk, "timestamp", "text"), str(chunk["text"] or ""), start, end, None
+    )
+
+
+def _write(labelled: Data, source: Any) -> object:
+    result = _unwrap(source)
+    if _lists_words(result["chunks"]):
+        items = [(w, w["word"]) for s in labelled["segments"] for w in s.get("words", ())]
+        if not any(str(chunk["text"])[:1].isspace() for chunk in result["chunks"]):
+            items = [(word, text.strip()) for word, text in items]
+    else:
+        items = [(segment, segment["text"]) for segment in labelled["segments"]]
+    chunks = [
+        {
+            **without(item, "id", "start", "end", "text", "word", "words", "source_word"),
+            "text": item.get("source_word", text),
+            "timestamp": [item.get("start"), item.get("end")],
+        }
+        for item, text in items
+    ]
+    if result is not source and "text" not in result:
+        return chunks
+    written = {**without(labelled, "segments"), "chunks": chunks}
+    return [written] if isinstance(source, list) else written
+
+
+FORMAT = Format(
+    "transformers",
+    "Hugging Face chunks ({chunks: [{text, timestamp: [start, end]}]})",
+    _matches,
+    _read,
+    _write,
+)

@@ -1,0 +1,259 @@
+"""whisper.cpp's JSON, brief (``-oj``), with tokens (``-ojf``), or a word an entry (``-ml 1``).
+
+The full form lists sub-word tokens, some of them control marks such as ``[_BEG_]``. A character
+of several bytes may be cut between two tokens, which leaves invalid UTF-8 in the file: such bytes
+arrive here as lone surrogates (or as U+FFFD, if another program has rewritten the file).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from diarize.transcript.readers.common import (
+    Data,
+    Format,
+    finish,
+    is_list_of_dicts,
+    make_segment,
+    milliseconds,
+    number,
+    without,
+)
+from diarize.transcript.readers.words import are_words, group_words, make_word
+from diarize.transcript.schema import is_unspaced
+
+_SPECIAL = re.compile(r"\[_[A-Z]+_?(\d+|[A-Za-z ]*\d*)?_?\]|<\|[^|]*\|>")
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+)[,.](\d+)")
+_TIME_KEYS = ("timestamps", "offsets")
+
+
+def _matches(source: Any) -> bool:
+    return (
+        isinstance(source, dict)
+        and is_list_of_dicts(source.get("transcription"))
+        and all("text" in entry for entry in source["transcription"])
+    )
+
+
+def _read(source: Data) -> Data:
+    result = source.get("result")
+    language = result.get("language") if isinstance(result, dict) else None
+    extra = without(source, "transcription")
+    if _lists_words(source):
+        segments = group_words(_words_of_entries(source["transcription"]))
+    else:
+        segments = [_segment(entry, i) for i, entry in enumerate(source["transcription"])]
+    return finish(extra, segments, language=language)
+
+
+def _times(item: Data) -> tuple[float | None, float | None]:
+    """Return start and end in seconds, from the milliseconds or else from the clock times."""
+    offsets, clock = item.get("offsets"), item.get("timestamps")
+    if isinstance(offsets, dict):
+        start, end = number(offsets.get("from")), number(offsets.get("to"))
+        if start is not None and end is not None:
+            return start / 1000, end / 1000
+    if isinstance(clock, dict):
+        return _seconds(clock.get("from")), _seconds(clock.get("to"))
+    return None, None
+
+
+def _seconds(clock: object) -> float | None:
+    match = _CLOCK.fullmatch(clock) if isinstance(clock, str) else None
+    if match is None:
+        return None
+    hours, minutes, seconds, fraction = match.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + float(f"0.{fraction}")
+
+
+def _segment(entry: Data, index: int) -> Data:
+    start, end = _times(entry)
+    text = _mend(entry["text"])
+    segment = make_segment(without(entry, *_TIME_KEYS), index, start=start, end=end, text=text)
+    if is_list_of_dicts(entry.get("tokens")):
+        words = words_of_tokens(entry["tokens"], text)
+        if words:
+            segment["words"] = words
+            del segment["tokens"]
+        else:
+            segment["tokens"] = [_clean(token) for token in entry["tokens"]]
+    return segment
+
+
+def words_of_tokens(tokens: Sequence[Data], text: str) -> list[Data]:
+    """Join sub-word tokens into words; each word keeps its tokens under ``tokens``.
+
+    Parameters
+    ----------
+    tokens : sequence of dict
+        As whisper.cpp lists them, special ones included: these stay with a neighbouring word.
+    text : str
+        The text of the whole entry, which settles characters that were cut between tokens.
+    """
+    units = _whole_characters([t for t in tokens if not _is_special(t)], text)
+    groups: list[tuple[str, list[Data]]] = []
+    for unit_text, unit in units:
+        if groups and not _begins_word(groups[-1][0], unit_text):
+            groups[-1] = (groups[-1][0] + unit_text, groups[-1][1] + unit)
+        else:
+            groups.append((unit_text, list(unit)))
+    words = []
+    position = 0
+    for group_text, group in groups:
+        stop = next(i for i in range(position, len(tokens)) if tokens[i] is group[-1]) + 1
+        words.append(_word(group_text, group, tokens[position:stop]))
+        position = stop
+    if words:
+        words[-1]["tokens"] += [_clean(token) for token in tokens[position:]]
+    return words
+
+
+def _word(text: str, tokens: Sequence[Data], everything: Sequence[Data]) -> Data:
+    times = [_times(token) for token in tokens]
+    starts = [start for start, _ in times if start is not None]
+    ends = [end for _, end in times if end is not None]
+    chances = [chance for chance in (number(token.get("p")) for token in tokens) if chance]
+    kept = {"tokens": [_clean(token) for token in everything]}
+    return make_word(
+        kept,
+        text,
+        min(starts, default=None),
+        max(ends, default=None),
+        sum(chances) / len(chances) if chances else None,
+    )
+
+
+def _is_special(token: Data) -> bool:
+    return bool(_SPECIAL.fullmatch(str(token.get("text", "")).strip()))
+
+
+def _begins_word(before: str, after: str) -> bool:
+    """Return whether a new word begins: at a space, or anywhere in scripts that write none."""
+    if after[:1].isspace():
+        return True
+    return (
+        bool(before.strip())
+        and (is_unspaced(before[-1]) or is_unspaced(after[:1] or "a"))
+        and any(character.isalnum() for character in after)
+    )
+
+
+def _whole_characters(tokens: Sequence[Data], text: str) -> list[tuple[str, list[Data]]]:
+    """Join tokens until each unit is whole characters; return the units with their texts."""
+    units: list[tuple[str, list[Data]]] = []
+    broken: list[Data] = []
+    position = 0
+    for token in tokens:
+        raw = str(token.get("text", ""))
+        if _is_cut(raw):
+            broken.append(token)
+            mended = _try_mend("".join(str(part["text"]) for part in broken))
+            if mended is not None:
+                units.append((mended, broken))
+                position, broken = position + len(mended), []
+            continue
+        found = text.find(raw, position)
+        if broken:
+            lost = text[position:found] if found >= 0 else _mend("".join(t["text"] for t in broken))
+            units.append((lost, broken))
+            broken = []
+        units.append((raw, [token]))
+        position = found + len(raw) if found >= 0 else position
+    if broken:
+        units.append((text[position:] or _mend("".join(t["text"] for t in broken)), broken))
+    return units
+
+
+def _is_cut(text: str) -> bool:
+    return any(character == "�" or "\udc80" <= character <= "\udcff" for character in text)
+
+
+def _try_mend(text: str) -> str | None:
+    """Put lone bytes back together into characters; None while some are missing."""
+    try:
+        mended = text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return None
+    return None if "�" in mended else mended
+
+
+def _mend(text: object) -> str:
+    encoded = str(text or "").encode("utf-8", "surrogateescape")
+    return encoded.decode("utf-8", "replace")
+
+
+def _clean(token: Data) -> Data:
+    return {**token, "text": _mend(token.get("text"))}
+
+
+def _lists_words(source: Data) -> bool:
+    entries = source["transcription"]
+    if any("tokens" in entry for entry in entries):
+        return False
+    times = [_times(entry) for entry in entries]
+    lengths = [end - start for start, end in times if start is not None and end is not None]
+    return are_words([str(entry["text"] or "") for entry in entries], lengths)
+
+
+def _words_of_entries(entries: Sequence[Data]) -> list[Data]:
+    """Join entries of a word or less into words; each keeps its entries under ``pieces``."""
+    groups: list[list[Data]] = []
+    joined = ""
+    for entry in entries:
+        text = _mend(entry["text"])
+        if not groups or _begins_word(joined, text):
+            groups.append([])
+            joined = ""
+        groups[-1].append({**entry, "text": text})
+        joined += text
+    words = []
+    for group in groups:
+        start, end = _times(group[0])[0], _times(group[-1])[1]
+        text = "".join(entry["text"] for entry in group)
+        words.append(make_word({"pieces": group}, text, start, end, None))
+    return words
+
+
+def _write(labelled: Data, source: Data) -> Data:
+    entries: list[Data] = []
+    for segment in labelled["segments"]:
+        words = segment.get("words") or []
+        if words and all("pieces" in word for word in words):
+            entries += [{**p, "speaker": word["speaker"]} for word in words for p in word["pieces"]]
+        else:
+            entries.append(_write_entry(segment, words))
+    result = without(labelled, "segments", "text", "language")
+    return {**result, "transcription": entries}
+
+
+def _write_entry(segment: Data, words: Sequence[Data]) -> Data:
+    times = {"from": segment["start"], "to": segment["end"]}
+    entry: Data = {
+        "timestamps": {name: _clock(seconds) for name, seconds in times.items()},
+        "offsets": {name: milliseconds(seconds) for name, seconds in times.items()},
+        "text": segment["text"],
+    }
+    entry |= without(segment, "id", "start", "end", "text", "words")
+    if words and any("tokens" in word for word in words):
+        entry["tokens"] = [
+            token if _is_special(token) else {**token, "speaker": word["speaker"]}
+            for word in words
+            for token in word.get("tokens", ())
+        ]
+    return entry
+
+
+def _clock(seconds: float) -> str:
+    whole, thousandths = divmod(milliseconds(seconds), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d},{thousandths:03d}"
+
+
+FORMAT = Format(
+    "whisper.cpp",
+    "whisper.cpp JSON ({transcription: [{offsets, text, tokens?}]})",
+    _matches,
+    _read,
+    _write,
+)

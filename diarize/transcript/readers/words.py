@@ -1,0 +1,151 @@
+"""Words and the text that they stand in: spaces, punctuation, and words without segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from diarize.transcript.readers.common import Data, number, set_speaker_aside, set_times
+from diarize.transcript.schema import is_unspaced
+
+SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
+# A producer that lists words alone gives no phrases: a new one begins after these pauses (seconds)
+# and never holds more words than a breath does.
+_PAUSE = 1.0
+_MOST_WORDS = 60
+# Single words last well under a second; even short phrases of one word each seldom do all along.
+_WORD_SECONDS = 1.0
+_WORD_CHARACTERS = 12
+
+
+def make_word(item: Data, text: str, start: object, end: object, probability: object) -> Data:
+    """Return a whisper-shaped word that keeps ``item``'s other keys."""
+    word: Data = {**item, "word": text}
+    begin, stop = number(start), number(end)
+    set_times(word, begin, begin if stop is None else stop)
+    certainty = number(probability)
+    if certainty is not None:
+        word["probability"] = certainty
+    set_speaker_aside(word)
+    return word
+
+
+def source_word(word: Data) -> str:
+    """Return a word as its producer wrote it, for producers that write no leading space."""
+    original = word.get("source_word")
+    return original if isinstance(original, str) else str(word["word"]).strip()
+
+
+def set_word_texts(words: Sequence[Data], text: str) -> None:
+    """Write each word as it stands in ``text``, so that joining the words gives the text; in place.
+
+    White space goes to the word that follows it. Characters between two words that no word claims,
+    such as punctuation left out by the producer, go to the word before them, up to the first white
+    space. A word that changes by this, other than in white space, keeps its old form in
+    ``source_word``. Where a word cannot be found in the text, words merely get leading spaces.
+    """
+    joined = "".join(word["word"] for word in words)
+    if not words or joined == text:
+        return
+    found = _locate([word["word"].strip() for word in words], text)
+    if found is None:
+        _add_spaces(words)
+        return
+    starts = [0]
+    for (_, end), (start, _) in pairwise(found):
+        between = text[end:start]
+        starts.append(end + next((i for i, c in enumerate(between) if c.isspace()), len(between)))
+    for word, begin, end in zip(words, starts, [*starts[1:], len(text)], strict=True):
+        old = word["word"].strip()
+        word["word"] = text[begin:end]
+        if word["word"].strip() != old:
+            word["source_word"] = old
+
+
+def _locate(words: Sequence[str], text: str) -> list[tuple[int, int]] | None:
+    """Find words in a text, one after the other; None when other words stand between them."""
+    haystack, needles = text.lower(), [word.lower() for word in words]
+    if len(haystack) != len(text):  # a few letters change length in lower case
+        haystack, needles = text, list(words)
+    found: list[tuple[int, int]] = []
+    position = 0
+    for needle in needles:
+        start = haystack.find(needle, position)
+        if not needle or start < 0 or any(c.isalnum() for c in haystack[position:start]):
+            return None
+        position = start + len(needle)
+        found.append((start, position))
+    return None if any(c.isalnum() for c in haystack[position:]) else found
+
+
+def _add_spaces(words: Sequence[Data]) -> None:
+    if any(word["word"][:1].isspace() for word in words[1:]):
+        return
+    for before, word in zip([None, *words], words, strict=False):
+        text = word["word"].strip()
+        edge = before["word"][-1:] if before else ""
+        unspaced = bool(text) and bool(edge) and (is_unspaced(text[0]) or is_unspaced(edge))
+        word["word"] = text if unspaced or not text else " " + text
+
+
+def are_words(texts: Sequence[str], lengths: Sequence[float]) -> bool:
+    """Return whether timed texts are single words rather than phrases.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        As the producer wrote them.
+    lengths : sequence of float
+        Their durations in seconds, same order.
+
+    Examples
+    --------
+    >>> are_words([" So", " who", " is", " it?"], [0.2, 0.2, 0.1, 0.3])
+    True
+    >>> are_words([" Yes.", " No."], [0.4, 0.4])
+    False
+    """
+    stripped = [text.strip() for text in texts if text.strip()]
+    if len(stripped) < 2 or any(character.isspace() for text in stripped for character in text):
+        return False
+    if all(text.endswith(SENTENCE_ENDS) for text in stripped[:-1]):
+        return False
+    unspaced = any(is_unspaced(text[0]) for text in stripped)
+    longest = 4 if unspaced else _WORD_CHARACTERS
+    typical = median(len(text) for text in stripped)
+    return typical <= longest and (not lengths or median(lengths) <= _WORD_SECONDS)
+
+
+def group_words(words: Sequence[Data]) -> list[Data]:
+    """Make segments of words that came without any: at sentence ends, pauses, and lengths.
+
+    Examples
+    --------
+    >>> words = [{"word": " Hi.", "start": 0, "end": 1}, {"word": " You", "start": 1, "end": 2}]
+    >>> [segment["text"] for segment in group_words(words)]
+    [' Hi.', ' You']
+    """
+    groups: list[list[Data]] = []
+    last_end: float | None = None
+    for word in words:
+        start = word.get("start")
+        paused = start is not None and last_end is not None and start - last_end > _PAUSE
+        if not groups or paused or _is_complete(groups[-1]):
+            groups.append([])
+        groups[-1].append(word)
+        last_end = word.get("end", last_end)
+    return [_segment_of(group, index) for index, group in enumerate(groups)]
+
+
+def _is_complete(group: Sequence[Data]) -> bool:
+    return len(group) >= _MOST_WORDS or group[-1]["word"].rstrip("\"'”’») ").endswith(SENTENCE_ENDS)
+
+
+def _segment_of(words: list[Data], index: int) -> Data:
+    segment: Data = {"id": index, "text": "".join(word["word"] for word in words), "words": words}
+    timed = [word for word in words if "start" in word]
+    if timed:
+        segment["start"] = min(word["start"] for word in timed)
+        segment["end"] = max(word["end"] for word in timed)
+    return segment
