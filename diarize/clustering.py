@@ -175,7 +175,7 @@ def speaker_bounds(
         raise UsageError(f"min_speakers is {low}, more than max_speakers, which is {high}")
     if num_speakers is None:
         return low, high
-    if not low <= num_speakers <= max(high, num_speakers if max_speakers is None else high):
+    if num_speakers < low or (max_speakers is not None and num_speakers > high):
         raise UsageError(
             f"num_speakers is {num_speakers}, outside min_speakers {low} to max_speakers {high}"
         )

@@ -153,7 +153,7 @@ class Diarizer:
         tell = on_progress or self.on_progress or _silent
         tell("speech", 0, None)
         found = self.detector(waveform)
-        activity = found if isinstance(found, SpeechActivity) else SpeechActivity.of(found)
+        activity = found if isinstance(found, SpeechActivity) else _activity(found)
         shortest = self.settings.embedding.shortest
         pieces = windows.split(activity.speech, activity.changes, shortest)
         cuts = windows.cut(pieces, self.embedder.window, self.embedder.hop, shortest)
@@ -356,6 +356,11 @@ def _has_segmentation() -> bool:
         return bundled("segmentation").is_file()
     except ModelError:
         return False
+
+
+def _activity(speech: Sequence[Segment]) -> SpeechActivity:
+    """Wrap the segments of a plain detector, which may bring numbers of its own kinds."""
+    return SpeechActivity.of(Segment(float(part.start), float(part.end)) for part in speech)
 
 
 def _uri(path: str) -> str:

@@ -1,0 +1,182 @@
+"""Clustering on tiny exact examples, and what must hold for any input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster
+from scipy.cluster.hierarchy import linkage as scipy_linkage
+from scipy.spatial.distance import pdist
+
+from diarize.clustering import (
+    Tree,
+    by_first_appearance,
+    cluster,
+    linkage,
+    speaker_bounds,
+)
+from diarize.embedding import unit
+from diarize.errors import UsageError
+from diarize.settings import ClusteringSettings
+
+EVERYTHING_COUNTS = ClusteringSettings(least_share=0.0, least_seconds=0.0)
+
+
+def voices(sizes: list[int], noise: float = 0.05, seed: int = 0, dimension: int = 32) -> np.ndarray:
+    """Vectors around orthogonal directions, one a speaker, in blocks."""
+    rng = np.random.default_rng(seed)
+    centres = np.repeat(np.eye(dimension)[: len(sizes)], sizes, axis=0)
+    return unit(centres + noise * rng.standard_normal(centres.shape))
+
+
+def truth(sizes: list[int]) -> list[int]:
+    return np.repeat(np.arange(len(sizes)), sizes).tolist()
+
+
+def test_well_separated_voices_are_found() -> None:
+    sizes = [10, 7, 12]
+    result = cluster(voices(sizes), threshold=0.5)
+    assert result.labels.tolist() == truth(sizes)
+    assert np.allclose(np.linalg.norm(result.centroids, axis=1), 1.0, atol=1e-5)
+    assert np.allclose(result.centroids[:, :3], np.eye(3), atol=0.1)
+
+
+def test_one_voice_stays_one() -> None:
+    assert cluster(voices([40], noise=0.1), threshold=0.5).count == 1
+
+
+def test_nothing_and_a_single_window() -> None:
+    assert cluster(np.zeros((0, 8), np.float32), threshold=0.5).count == 0
+    one = cluster(voices([1]), threshold=0.5, num_speakers=4)
+    assert (one.labels.tolist(), one.count) == ([0], 1)
+
+
+def test_linkage_equals_scipy_on_cosine_distances() -> None:
+    vectors = voices([30, 20], noise=0.3)
+    expected = scipy_linkage(pdist(vectors, "cosine"), "average")
+    ours = linkage(vectors, np.zeros((0, 2), np.int64))
+    assert np.allclose(ours[:, 2], expected[:, 2], atol=1e-5)
+    tree = Tree(ours, np.ones(50))
+    for merges in range(50):
+        wanted = fcluster(expected, 50 - merges, "maxclust")
+        assert len(set(tree.labels(merges))) == 50 - merges == len(set(wanted))
+        assert len(set(zip(tree.labels(merges), wanted, strict=True))) == 50 - merges
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_the_count_asked_for_moves_the_cut(count: int) -> None:
+    sizes = [12, 12, 12]
+    result = cluster(voices(sizes, noise=0.15), threshold=0.5, num_speakers=count)
+    assert result.count == count
+    # The dendrogram is nested: with more speakers voices are split, with fewer they are joined.
+    pairs = set(zip(result.labels.tolist(), truth(sizes), strict=True))
+    assert len(pairs) == max(count, 3)
+
+
+def test_bounds_move_the_cut_only_if_they_must() -> None:
+    vectors = voices([12, 12, 12], noise=0.15)
+    assert cluster(vectors, threshold=0.5, min_speakers=2, max_speakers=5).count == 3
+    assert cluster(vectors, threshold=0.5, max_speakers=2).count == 2
+    assert cluster(vectors, threshold=0.5, min_speakers=4).count == 4
+
+
+def test_more_speakers_than_windows_are_not_invented() -> None:
+    assert cluster(voices([2, 1]), threshold=0.5, num_speakers=9).count == 3
+
+
+def test_too_little_speech_is_absorbed_by_the_nearest() -> None:
+    vectors = voices([20, 20, 1])
+    vectors[-1] = unit(vectors[-1] + 0.5 * vectors[0])
+    result = cluster(vectors, np.full(41, 0.8), threshold=0.3)
+    assert result.count == 2
+    assert result.labels[-1] == 0
+    # A speaker who is asked for is kept, however little was said.
+    assert cluster(vectors, np.full(41, 0.8), threshold=0.3, num_speakers=3).count == 3
+
+
+def test_short_windows_never_seed() -> None:
+    vectors = voices([10, 10, 10])
+    weights = np.repeat([1.6, 1.6, 0.3], 10)
+    assert cluster(vectors, weights, threshold=0.5).count == 2
+    assert cluster(vectors, np.full(30, 0.3), threshold=0.5, settings=EVERYTHING_COUNTS).count == 3
+
+
+def test_windows_without_an_answer_join_somebody() -> None:
+    vectors = voices([5, 5])
+    vectors[3] = 0.0
+    result = cluster(vectors, threshold=0.5)
+    assert result.count == 2
+    assert result.labels[3] in (0, 1)
+
+
+def test_constrained_windows_part() -> None:
+    vectors = voices([6], noise=0.01)
+    pairs = [(a, b) for a in range(3) for b in range(3, 6)]
+    free = cluster(vectors, threshold=0.5, settings=EVERYTHING_COUNTS)
+    bound = cluster(vectors, threshold=0.5, constraints=pairs, settings=EVERYTHING_COUNTS)
+    assert free.count == 1
+    assert bound.labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_blocks_give_the_same_speakers_as_the_whole() -> None:
+    rng = np.random.default_rng(3)
+    vectors = voices([150, 200, 130, 90], noise=0.12)[rng.permutation(570)]
+    whole = cluster(vectors, threshold=0.5)
+    small = ClusteringSettings(max_windows=100, block_windows=64, block_clusters=12)
+    blocks = cluster(vectors, threshold=0.5, settings=small)
+    assert whole.count == 4
+    assert (blocks.labels == whole.labels).all()
+
+
+def test_equal_input_gives_equal_output() -> None:
+    vectors = voices([30, 30], noise=0.4)
+    first, second = (cluster(vectors, threshold=0.6) for _ in range(2))
+    assert first.labels.tobytes() == second.labels.tobytes()
+    assert first.centroids.tobytes() == second.centroids.tobytes()
+
+
+@given(
+    count=st.integers(1, 30),
+    threshold=st.floats(0.0, 2.0),
+    low=st.integers(1, 5),
+    more=st.integers(0, 5),
+    seed=st.integers(0, 99),
+)
+def test_labels_are_complete_whatever_comes(
+    count: int, threshold: float, low: int, more: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = unit(rng.standard_normal((count, 4)))
+    weights = rng.uniform(0.1, 1.6, count)
+    result = cluster(
+        vectors, weights, threshold=threshold, min_speakers=low, max_speakers=low + more
+    )
+    assert len(result.labels) == count
+    assert sorted(set(result.labels.tolist())) == list(range(result.count))
+    assert result.count <= low + more
+    assert np.array_equal(by_first_appearance(result.labels), result.labels)
+    seeds = int((weights >= 0.5).sum()) or count
+    assert result.count >= min(low, seeds)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"num_speakers": 0}, "num_speakers is 0"),
+        ({"min_speakers": -1}, "min_speakers is -1"),
+        ({"min_speakers": 4, "max_speakers": 2}, "more than max_speakers"),
+        ({"num_speakers": 5, "max_speakers": 3}, "outside"),
+        ({"num_speakers": 2, "min_speakers": 3}, "outside"),
+    ],
+)
+def test_impossible_bounds(options: dict[str, int], word: str) -> None:
+    known = {"num_speakers": None, "min_speakers": None, "max_speakers": None, **options}
+    with pytest.raises(UsageError, match=word):
+        speaker_bounds(**known)
+
+
+def test_a_large_number_may_be_asked_for() -> None:
+    assert speaker_bounds(30, None, None) == (30, 30)
+    assert speaker_bounds(None, 25, None) == (25, 25)
