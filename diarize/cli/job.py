@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.audio import Waveform
     from diarize.pipeline import Diarizer
+    from diarize.transcript.find import Outcome
 
 EPILOG = """\
 examples:
@@ -241,31 +242,34 @@ def _finish(
     """Find or make the transcript, label it, and write what was asked for."""
     from diarize.result import Result
 
-    found = _transcript(analysis, args, talk)
+    found = _transcript(analysis, formats, args, talk)
     labelled = None
-    if found is not None:
+    if found.transcript is not None:
         from diarize.transcript.assign import label_transcript
         from diarize.transcript.timing import energy_of
 
         labelled = label_transcript(
-            found, analysis.diarization, energy=energy_of(analysis.waveform)
+            found.transcript, analysis.diarization, energy=energy_of(analysis.waveform)
         )
     audio = None if analysis.source == "-" else analysis.source
     result = Result(analysis.diarization, labelled, audio)
     chosen = list(formats) or (["srt", "json"] if labelled is not None else ["rttm", "json"])
     if args.output_dir == "-":
         chosen = list(formats) or ["json"]
-    written = _write(result, chosen, analysis.source, args)
+    written = _write(result, chosen, analysis.source, args, found.inputs)
     if not args.quiet:
         talk.summary(analysis.diarization, analysis.seconds, written)
 
 
-def _transcript(analysis: _Analysis, args: argparse.Namespace, talk: console.Console) -> Any:
-    """Return the transcript of a recording, or None where there is none to be had."""
-    if args.no_transcript:
-        return None
-    from diarize.transcript.whisper import WhisperOptions, find_or_make_transcript
+def _transcript(
+    analysis: _Analysis, formats: Sequence[str], args: argparse.Namespace, talk: console.Console
+) -> Outcome:
+    """Find the transcript of a recording, or make one if what is asked for holds words."""
+    from diarize.transcript.find import Outcome, find_or_make_transcript
+    from diarize.transcript.whisper import WhisperOptions
 
+    if args.no_transcript:
+        return Outcome(None)
     with talk.progress(console.display_name(analysis.source)) as on_progress:
         outcome = find_or_make_transcript(
             analysis.waveform,
@@ -279,12 +283,13 @@ def _transcript(analysis: _Analysis, args: argparse.Namespace, talk: console.Con
                 task=args.task,
                 initial_prompt=args.initial_prompt,
             ),
+            make=list(formats) != ["rttm"],
             keep_nonspeech=args.keep_nonspeech,
             on_progress=on_progress,
         )
     for message in outcome.messages:
         talk.warn(message)
-    return outcome.transcript
+    return outcome
 
 
 def _directory(args: argparse.Namespace, source: str) -> Path | None:
@@ -297,7 +302,11 @@ def _directory(args: argparse.Namespace, source: str) -> Path | None:
 
 
 def _write(
-    result: Any, formats: Sequence[str], source: str, args: argparse.Namespace
+    result: Any,
+    formats: Sequence[str],
+    source: str,
+    args: argparse.Namespace,
+    transcripts: Sequence[Path],
 ) -> list[Path]:
     from diarize.writers import WriterOptions, get_writer, write_files
 
@@ -314,5 +323,5 @@ def _write(
             console.emit(get_writer(name).render(result, options))
         return []
     stem = "stdin" if source == "-" else Path(source).stem
-    inputs = [Path(path) for path in (source, args.transcript) if path and path != "-"]
+    inputs = [*transcripts, *([Path(source)] if source != "-" else [])]
     return write_files(result, formats, directory, stem, options, inputs=inputs)

@@ -1,0 +1,99 @@
+"""Segments that a recogniser made up where nobody speaks, and transcripts of another recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from diarize.annotation import Segment, union
+from diarize.transcript.schema import Transcript, join_texts
+
+# Whisper's segment boundaries are off by a few tenths of a second, and a speech detector cuts word
+# ends: a segment counts as made up only if no speech is near it. Both numbers err on the side of
+# keeping, since a lost sentence is worse than a stray "Thank you." Chosen by hand, not tuned.
+_MARGIN = 0.3
+_LEAST_SPEECH = 0.1
+
+# When a transcript is doubted to belong to the recording: seconds, and shares of time. By hand.
+_OVERHANG = 2.0
+_OVERHANG_SHARE = 0.02
+_LEAST_SHARE_IN_SPEECH = 0.4
+_LEAST_SHARE_COVERED = 0.5
+_ENOUGH_TO_TELL = 30.0
+
+
+def drop_nonspeech(
+    transcript: Transcript, speech: Sequence[Segment]
+) -> tuple[Transcript, list[dict[str, Any]]]:
+    """Take out the segments that lie where there is no speech.
+
+    Parameters
+    ----------
+    transcript : Transcript
+    speech : sequence of Segment
+        Where a speech detector heard any voice.
+
+    Returns
+    -------
+    Transcript
+        Without these segments; its text is put together anew if any were dropped.
+    list of dict
+        The dropped segments, for the user to be told of.
+
+    Examples
+    --------
+    >>> segments = [{"start": 0, "end": 2, "text": " Hi."},
+    ...             {"start": 9, "end": 11, "text": " Thanks for watching!"}]
+    >>> transcript = Transcript({"text": "", "segments": segments})
+    >>> kept, dropped = drop_nonspeech(transcript, [Segment(0.2, 1.8)])
+    >>> kept.data["text"], [segment["text"] for segment in dropped]
+    (' Hi.', [' Thanks for watching!'])
+    """
+    near = union((Segment(s.start - _MARGIN, s.end + _MARGIN) for s in speech), gap=0.0)
+    kept: list[dict[str, Any]] = []
+    dropped: list[dict[str, Any]] = []
+    for segment in transcript.segments:
+        time = Segment(segment["start"], segment["end"])
+        # Where a segment is shorter than the least speech, its instant decides.
+        needed = min(_LEAST_SPEECH, time.duration)
+        heard = sum(time.overlap(part) for part in near)
+        silent = heard < needed or not any(time.gap(part) == 0 for part in near)
+        has_text = bool(str(segment.get("text") or "").strip())
+        (dropped if silent and has_text else kept).append(segment)
+    if not dropped:
+        return transcript, []
+    data = {**transcript.data, "segments": kept, "text": join_texts(kept)}
+    return replace(transcript, data=data), dropped
+
+
+def doubts(transcript: Transcript, duration: float, speech: Sequence[Segment] = ()) -> list[str]:
+    """Say what speaks against a transcript belonging to a recording; nothing if it fits.
+
+    Parameters
+    ----------
+    transcript : Transcript
+    duration : float
+        Of the recording, in seconds.
+    speech : sequence of Segment
+        Where the recording has speech, if that is known.
+    """
+    told = [segment for segment in transcript.segments if str(segment["text"]).strip()]
+    total = sum(part.duration for part in speech)
+    if not told:
+        return ["holds no words"] if total > 1.0 else []
+    end = max(segment["end"] for segment in told)
+    if end > duration + max(_OVERHANG, _OVERHANG_SHARE * duration):
+        return [f"goes on until {end:.0f} s, but the recording ends at {duration:.0f} s"]
+    if total == 0:
+        return []
+    times = union(Segment(segment["start"], segment["end"]) for segment in told)
+    spoken = sum(time.overlap(part) for time in times for part in speech)
+    length = sum(time.duration for time in times)
+    found = []
+    if length > 0 and spoken / length < _LEAST_SHARE_IN_SPEECH:
+        found.append(f"lies mostly where nobody speaks ({spoken / length:.0%} of it is on speech)")
+    rest = sum(part.overlap(Segment(end, duration)) for part in speech)
+    if rest > _ENOUGH_TO_TELL and rest / total > _LEAST_SHARE_COVERED:
+        found.append(f"ends at {end:.0f} s, but people speak for another {rest:.0f} s after that")
+    return found
