@@ -1,0 +1,125 @@
+"""Material for measuring speaker recognition: people's speech cut into enrolment and test pieces.
+
+Enrolment and test speech of a person never share a clip, nor a session where the person has
+enough of them. How long each person speaks decides what they can be used for: who has at most 10 s
+is only ever a stranger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.annotation import Segment
+from diarize.speakers.records import Vectors
+from diarize.windows import cut
+
+if TYPE_CHECKING:
+    from diarize.embedding import Embedder
+    from diarize.evaluation.voices import Clip, Voice, VoiceBank
+
+#: Seconds of speech to enrol with, and to recognise by.
+ENROLMENTS = (5.0, 15.0, 60.0)
+TESTS = (2.0, 5.0, 15.0)
+#: Test pieces of one length taken from one person: nobody shall outweigh the others.
+MOST_TESTS = 8
+#: Share of what a person says that is kept for enrolment, where that decides.
+ENROLMENT_SHARE = 2 / 3
+
+_PAUSE = 0.1
+_RATE = 16_000
+
+
+@dataclass(frozen=True)
+class Material:
+    """One person's speech as vectors.
+
+    Parameters
+    ----------
+    name, corpus : str
+    enrolment : mapping of seconds to (windows, (n, D) vectors)
+        As much speech as the key says.
+    tests : mapping of seconds to sequences of (n, D) vectors
+        The windows of each test piece.
+    sessions_apart : bool
+        Whether the tests come from other sessions than the enrolment.
+    """
+
+    name: str
+    corpus: str
+    enrolment: Mapping[float, tuple[list[Segment], Vectors]]
+    tests: Mapping[float, Sequence[Vectors]]
+    sessions_apart: bool
+
+
+def materials(
+    bank: VoiceBank, embedder: Embedder, on_progress: Callable[[int, int], None] | None = None
+) -> Iterator[Material]:
+    """Yield each person of ``bank`` as vectors; deterministic."""
+    for number, name in enumerate(sorted(bank.voices)):
+        yield _material(bank, bank.voices[name], embedder)
+        if on_progress:
+            on_progress(number + 1, len(bank.voices))
+
+
+def _material(bank: VoiceBank, voice: Voice, embedder: Embedder) -> Material:
+    enrol, test, apart = divide(voice)
+    enrolment = {}
+    for seconds in ENROLMENTS:
+        pieces = _pieces(bank, enrol, seconds, most=1)
+        if pieces:
+            enrolment[seconds] = embed_piece(pieces[0], embedder)
+    tests = {
+        seconds: [
+            embed_piece(piece, embedder)[1] for piece in _pieces(bank, test, seconds, MOST_TESTS)
+        ]
+        for seconds in TESTS
+    }
+    return Material(voice.name, voice.corpus, enrolment, tests, apart)
+
+
+def divide(voice: Voice) -> tuple[list[Clip], list[Clip], bool]:
+    """Return the clips to enrol with, those to test with, and whether their sessions differ."""
+    total = voice.seconds
+    if total <= 10.0:
+        return [], list(voice.clips), False
+    wanted = max(ENROLMENTS) + 1.0
+    target = wanted if total >= wanted + max(TESTS) else min(ENROLMENT_SHARE * total, 16.0)
+    enrol: list[Clip] = []
+    rest = list(voice.clips)
+    while rest and sum(clip.duration for clip in enrol) < target:
+        enrol.append(rest.pop(0))
+    used = {clip.session for clip in enrol}
+    elsewhere = [clip for clip in rest if clip.session not in used]
+    apart = sum(clip.duration for clip in elsewhere) >= TESTS[1]
+    return enrol, elsewhere if apart else rest, apart
+
+
+def _pieces(
+    bank: VoiceBank, clips: Sequence[Clip], seconds: float, most: int
+) -> list[npt.NDArray[np.int16]]:
+    """Join clips, and cut them into at most ``most`` pieces of the length asked for."""
+    if not clips:
+        return []
+    pause = np.zeros(round(_PAUSE * _RATE), np.float32)
+    joined = np.concatenate([part for clip in clips for part in (bank.samples(clip), pause)])
+    size = round(seconds * _RATE)
+    count = min(most, len(joined) // size)
+    step = len(joined) // max(count, 1)
+    pieces = [joined[index * step : index * step + size] for index in range(count)]
+    return [np.clip(np.round(piece * 32768.0), -32768, 32767).astype(np.int16) for piece in pieces]
+
+
+def embed_piece(
+    samples: npt.NDArray[np.int16], embedder: Embedder
+) -> tuple[list[Segment], Vectors]:
+    """Return the windows of a piece of speech and their (n, D) vectors."""
+    from diarize.audio import Waveform
+
+    waveform = Waveform(samples)
+    windows = cut([Segment(0.0, waveform.duration)], embedder.window, embedder.hop, 0.1)
+    return windows, embedder.embed(waveform, windows)

@@ -1,0 +1,321 @@
+"""From a recording of one person to samples fit for the speaker book, or a reason why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from diarize.annotation import Diarization, Segment, Turn, union
+from diarize.errors import EnrolmentError
+from diarize.speakers.quality import inconsistency, recording_warnings
+from diarize.speakers.records import Sample, Vectors, unit
+from diarize.speakers.sampling import voice_samples
+
+if TYPE_CHECKING:
+    from diarize.audio import Waveform
+    from diarize.details import DiarizationDetails, Listening
+    from diarize.embedding import Embedder
+    from diarize.pipeline import Diarizer
+    from diarize.result import Result
+
+#: Seconds below which a turn of a result is not listened to.
+SHORTEST_WINDOW = 0.5
+
+
+@dataclass(frozen=True)
+class EnrolmentOptions:
+    """What a recording must be like.
+
+    Parameters
+    ----------
+    least_speech : float
+        Seconds of speech, after voice activity detection.
+    second_voice_seconds, second_voice_share : float
+        A second voice counts if it speaks this long, and for this share of the speech: less than
+        that is as often an odd stretch of the first voice.
+    clipped_share : float
+        Share of samples at full scale beyond which clipping is warned of.
+    low_level : float
+        Mean level of the speech in dBFS below which the recording is called quiet.
+    """
+
+    least_speech: float = 5.0
+    second_voice_seconds: float = 3.0
+    second_voice_share: float = 0.1
+    clipped_share: float = 0.001
+    low_level: float = -45.0
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """Samples of one person, and what the user should know of them."""
+
+    samples: tuple[Sample, ...]
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One of the voices in a recording that was to have one."""
+
+    label: str
+    windows: tuple[Segment, ...]
+    vectors: Vectors
+
+    @property
+    def seconds(self) -> float:
+        """How long it speaks."""
+        return sum(region.duration for region in union(self.windows))
+
+
+def enrol(
+    source: Any,
+    diarizer: Diarizer,
+    *,
+    regions: Sequence[Segment] = (),
+    speaker: str | None = None,
+    options: EnrolmentOptions | None = None,
+) -> Enrolment:
+    """Return samples of the one person who speaks in a recording.
+
+    Parameters
+    ----------
+    source : path, file object or Waveform
+    diarizer : Diarizer
+        Finds speech, embeds it, and tells voices apart.
+    regions : sequence of Segment
+        Use only these parts.
+    speaker : str, optional
+        Which voice to take where there are several: its label or the label's number.
+
+    Raises
+    ------
+    AudioError
+        The recording cannot be read.
+    EnrolmentError
+        Too little speech, or more than one voice.
+    """
+    options = options or EnrolmentOptions()
+    waveform = _loaded(source)
+    where = waveform.path
+    heard = listen(waveform, diarizer, regions)
+    _check_speech(heard, where, options)
+    found = voices(heard, diarizer, options, split=speaker is not None)
+    voice = _chosen(found, speaker, where)
+    if voice.seconds < options.least_speech:
+        raise EnrolmentError(
+            f"{where}: {voice.label} speaks for {voice.seconds:.1f} s, at least "
+            f"{options.least_speech:g} s are needed; add more of this voice"
+        )
+    return _enrolment(waveform, voice, diarizer.embedder, options)
+
+
+def enrol_from_result(
+    path: Path, speaker: str, embedder: Embedder, options: EnrolmentOptions | None = None
+) -> Enrolment:
+    """Return samples of a speaker of a finished result, from the recording that it names.
+
+    Parameters
+    ----------
+    path : Path
+        JSON, as the main job writes it.
+    speaker : str
+        Label, or the name shown.
+
+    Raises
+    ------
+    EnrolmentError
+        No such speaker, too little speech, or the recording is gone.
+    TranscriptError
+        ``path`` is no such JSON.
+    """
+    from diarize.windows import cut
+
+    options = options or EnrolmentOptions()
+    result = _result(path)
+    talk = result.diarization
+    labels = [one.label for one in talk.speakers if speaker in (one.label, one.display)]
+    if not labels:
+        known = ", ".join(one.display for one in talk.speakers) or "nobody"
+        raise EnrolmentError(f"{path}: there is no {speaker}; it has {known}")
+    waveform = _loaded(_recording(path, result.audio))
+    alone = [
+        turn.segment
+        for turn in talk.exclusive()
+        if turn.speaker in labels and not _talked_over(turn, talk)
+    ]
+    windows = cut(union(alone), embedder.window, embedder.hop, SHORTEST_WINDOW)
+    voice = Voice(labels[0], tuple(windows), embedder.embed(waveform, windows))
+    if voice.seconds < options.least_speech:
+        raise EnrolmentError(
+            f"{path}: {speaker} speaks alone for {voice.seconds:.1f} s, at least "
+            f"{options.least_speech:g} s are needed"
+        )
+    return _enrolment(waveform, voice, embedder, options)
+
+
+def _talked_over(turn: Turn, talk: Diarization) -> bool:
+    """Return whether most of a turn is spoken while somebody else talks."""
+    others = union(one.segment for one in talk if one.speaker != turn.speaker)
+    return sum(turn.segment.overlap(other) for other in others) > 0.5 * turn.duration
+
+
+def _result(path: Path) -> Result:
+    from diarize.result import from_json
+
+    try:
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise EnrolmentError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise EnrolmentError(f"{path}: not a JSON file ({error})") from error
+    return from_json(data, str(path))
+
+
+def _recording(path: Path, audio: str | None) -> Path:
+    """Return where the recording of a result is: where it says, else beside the result."""
+    if not audio:
+        raise EnrolmentError(
+            f"{path}: does not say which recording it is of; enrol from the recording itself: "
+            "diarize enroll NAME FILE --from START-END"
+        )
+    for place in (Path(audio), path.parent / audio, path.parent / Path(audio).name):
+        if place.is_file():
+            return place
+    raise EnrolmentError(f"{path}: its recording {audio} is gone; put it back beside the result")
+
+
+def _enrolment(
+    waveform: Waveform, voice: Voice, embedder: Embedder, options: EnrolmentOptions
+) -> Enrolment:
+    samples = voice_samples(voice.windows, voice.vectors, source_of(waveform))
+    warnings = [
+        *waveform.warnings,
+        *recording_warnings(
+            waveform,
+            voice.windows,
+            clipped_share=options.clipped_share,
+            low_level=options.low_level,
+        ),
+    ]
+    odd = inconsistency(samples, embedder.thresholds.verification)
+    return Enrolment(tuple(samples), voice.seconds, (*warnings, *([odd] if odd else [])))
+
+
+def _loaded(source: Any) -> Waveform:
+    from diarize.audio import Waveform, load
+
+    return source if isinstance(source, Waveform) else load(source)
+
+
+def source_of(waveform: Waveform) -> str:
+    """Return what the book notes as source: an absolute path, where the sound came from a file."""
+    if waveform.path in ("-", "array"):
+        return waveform.path
+    return str(Path(waveform.path).resolve())
+
+
+def listen(waveform: Waveform, diarizer: Diarizer, regions: Sequence[Segment] = ()) -> Listening:
+    """Find speech in the parts asked for, and embed its windows; silent windows are left out."""
+    whole = Segment(0.0, waveform.duration)
+    asked = union(region & whole for region in regions) if regions else [whole]
+    if regions and not any(region.duration for region in asked):
+        spans = ", ".join(f"{region.start:g}-{region.end:g}" for region in regions)
+        raise EnrolmentError(
+            f"{waveform.path}: lasts {waveform.duration:.1f} s, there is nothing at {spans}"
+        )
+    heard = diarizer.listen(masked(waveform, asked) if regions else waveform)
+    kept = [
+        row
+        for row, window in enumerate(heard.windows)
+        if bool(np.any(heard.vectors[row])) and any(window.overlap(part) for part in asked)
+    ]
+    return replace(
+        heard,
+        windows=tuple(_inside(heard.windows[row], asked) for row in kept),
+        vectors=heard.vectors[kept],
+    )
+
+
+def masked(waveform: Waveform, regions: Sequence[Segment]) -> Waveform:
+    """Return the recording with silence outside the regions."""
+    from diarize.audio import SAMPLE_RATE
+
+    samples = np.zeros_like(waveform.samples)
+    for region in regions:
+        start, stop = round(region.start * SAMPLE_RATE), round(region.end * SAMPLE_RATE)
+        samples[start:stop] = waveform.samples[start:stop]
+    return replace(waveform, samples=samples)
+
+
+def _inside(window: Segment, regions: Sequence[Segment]) -> Segment:
+    """Return the part of a window that is inside the regions; the rest of it is silence."""
+    return max((window & region for region in regions), key=lambda part: part.duration)
+
+
+def _check_speech(heard: Listening, where: str, options: EnrolmentOptions) -> None:
+    seconds = sum(region.duration for region in union(heard.windows))
+    if not seconds:
+        raise EnrolmentError(f"{where}: no speech found; record the person speaking")
+    if seconds < options.least_speech:
+        raise EnrolmentError(
+            f"{where}: only {seconds:.1f} s of speech found, at least {options.least_speech:g} s "
+            "are needed; add a longer recording"
+        )
+
+
+def voices(
+    heard: Listening, diarizer: Diarizer, options: EnrolmentOptions, *, split: bool = False
+) -> list[Voice]:
+    """Return the voices in a recording, by first appearance.
+
+    Voices that the model would take for one person are one, unless ``split``; so are those that
+    speak too little to tell.
+    """
+    details = diarizer.decide(heard)
+    found = [_voice(details, label) for label in details.diarization.labels]
+    if split:
+        return found
+    whole = sum(voice.seconds for voice in found)
+    least = max(options.second_voice_seconds, options.second_voice_share * whole)
+    counted = [voice for voice in found if voice.seconds >= least]
+    line = diarizer.embedder.thresholds.verification
+    distinct: list[Voice] = []
+    for voice in sorted(counted, key=lambda one: -one.seconds):
+        mean = unit(voice.vectors.mean(axis=0))
+        if all(mean @ unit(one.vectors.mean(axis=0)) < line for one in distinct):
+            distinct.append(voice)
+    if len(distinct) > 1:
+        return [voice for voice in found if voice in distinct]
+    return [Voice(found[0].label, heard.windows, heard.vectors)]
+
+
+def _voice(details: DiarizationDetails, label: str) -> Voice:
+    rows = [row for row, mine in enumerate(details.labels) if mine == label]
+    return Voice(label, tuple(details.windows[row] for row in rows), details.vectors[rows])
+
+
+def _chosen(found: Sequence[Voice], speaker: str | None, where: str) -> Voice:
+    listed = ", ".join(
+        f"{voice.label} ({voice.seconds:.0f} s, from {voice.windows[0].start:.1f} s on)"
+        for voice in found
+        if voice.windows
+    )
+    if speaker is None:
+        if len(found) == 1:
+            return found[0]
+        raise EnrolmentError(
+            f"{where}: {len(found)} voices found, one is needed: {listed}; "
+            "choose one with --speaker, or a part with --from"
+        )
+    label = speaker if not speaker.isdigit() else f"SPEAKER_{int(speaker):02d}"
+    for voice in found:
+        if voice.label == label:
+            return voice
+    raise EnrolmentError(f"{where}: there is no {label}; the voices found: {listed}")

@@ -1,0 +1,206 @@
+"""Names of enrolled people on a diarization: on its clusters, or on each turn by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.annotation import Diarization, Segment, Speaker, Turn, speaker_label
+from diarize.speakers.index import load_index
+from diarize.speakers.matching import Match, MatchOptions, match, query
+from diarize.speakers.records import Vectors
+from diarize.speakers.store import SpeakerBook
+from diarize.windows import cut
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from diarize.audio import Waveform
+    from diarize.details import DiarizationDetails
+    from diarize.embedding import Embedder
+
+#: Turns of one speaker are joined across pauses up to this many seconds once names are known.
+JOIN_SECONDS = 1e-3
+
+
+def name_speakers(
+    details: DiarizationDetails,
+    embedder: Embedder,
+    book: SpeakerBook | str | Path,
+    options: MatchOptions | None = None,
+) -> Diarization:
+    """Call the speakers of a recording by the names of enrolled people they match.
+
+    Speakers who match nobody keep their labels, with the best candidates noted. Two speakers who
+    match one person become one, under the label of whoever spoke first.
+
+    Parameters
+    ----------
+    details : DiarizationDetails
+        The diarization with the windows behind it.
+    embedder : Embedder
+        What made the vectors; the book must have been made with the same.
+    book : SpeakerBook or path
+    options : MatchOptions, optional
+        The book's thresholds, else the model's, where not given.
+
+    Raises
+    ------
+    SpeakerBookError
+        The book cannot be read, or belongs to another model.
+    """
+    diarization = details.diarization
+    labels = [label for label in diarization.labels if label in diarization.embeddings]
+    with opened(book) as people:
+        people.require(embedder)
+        options = options or MatchOptions.of(embedder.thresholds, people)
+        voices = [
+            query(diarization.embeddings[label], details.vectors_of(label), options.best_windows)
+            for label in labels
+        ]
+        matches = match(voices, load_index(people), options)
+    return apply_matches(diarization, dict(zip(labels, matches, strict=True)))
+
+
+def apply_matches(diarization: Diarization, matches: Mapping[str, Match]) -> Diarization:
+    """Return the diarization with the names decided on; labels of one person become one label."""
+    merged: dict[str, str] = {}
+    speakers: dict[str, Speaker] = {}
+    first: dict[str, str] = {}
+    for speaker in diarization.speakers:
+        found = matches.get(speaker.label, Match(None, None, None))
+        label = speaker.label
+        if found.name is not None:
+            label = first.setdefault(found.name, speaker.label)
+        if label != speaker.label:
+            merged[speaker.label] = label
+            if (speakers[label].score or 0.0) >= (found.score or 0.0):
+                continue
+        speakers[label] = Speaker(label, found.name, found.score, found.margin, found.candidates)
+    return replace(
+        diarization,
+        turns=_joined(
+            replace(turn, speaker=merged.get(turn.speaker, turn.speaker))
+            for turn in diarization.turns
+        ),
+        speakers=tuple(speakers.values()),
+        embeddings=_centroids(diarization, merged),
+    )
+
+
+def _joined(turns: Iterable[Turn]) -> list[Turn]:
+    """Join turns of one speaker that touch or overlap since two labels became one."""
+    joined: list[Turn] = []
+    latest: dict[str, int] = {}
+    for turn in sorted(turns):
+        at = latest.get(turn.speaker)
+        if at is not None and turn.start <= joined[at].end + JOIN_SECONDS:
+            joined[at] = _united(joined[at], turn)
+        else:
+            latest[turn.speaker] = len(joined)
+            joined.append(turn)
+    return joined
+
+
+def _united(first: Turn, second: Turn) -> Turn:
+    known = [turn.confidence for turn in (first, second) if turn.confidence is not None]
+    return replace(
+        first,
+        end=max(first.end, second.end),
+        confidence=min(known) if known else None,
+        overlap=first.overlap or second.overlap,
+    )
+
+
+def _centroids(diarization: Diarization, merged: Mapping[str, str]) -> dict[str, Vectors]:
+    """Return unit centroids, those of merged speakers weighted by how long they talked."""
+    sums: dict[str, Vectors] = {}
+    for label, vector in diarization.embeddings.items():
+        target = merged.get(label, label)
+        share = vector * np.float32(diarization.talk_time(label) or 1e-3)
+        sums[target] = sums[target] + share if target in sums else share
+    return {label: total / np.linalg.norm(total) for label, total in sums.items()}
+
+
+def identify_segments(
+    diarization: Diarization,
+    waveform: Waveform,
+    embedder: Embedder,
+    book: SpeakerBook | str | Path,
+    options: MatchOptions | None = None,
+) -> Diarization:
+    """Match each turn on its own with the enrolled people, whatever speaker it was given.
+
+    Turns that match nobody keep their speaker's label; labels are numbered anew by first
+    appearance. Longer turns are recognised better: below two seconds most stay unnamed.
+
+    Parameters
+    ----------
+    diarization : Diarization
+        Who spoke when; its speakers matter only for turns that match nobody.
+    waveform : Waveform
+        The recording.
+
+    Raises
+    ------
+    SpeakerBookError
+        The book cannot be read, or belongs to another model.
+    """
+    with opened(book) as people:
+        people.require(embedder)
+        options = options or MatchOptions.of(embedder.thresholds, people)
+        index = load_index(people)
+        voices = turn_voices([turn.segment for turn in diarization.turns], waveform, embedder)
+        # One by one: several turns are of one person as a rule, so nobody has to be outbid.
+        matches = [match([voice], index, options)[0] for voice in voices]
+    return _by_turn(diarization, matches)
+
+
+def turn_voices(
+    segments: Sequence[Segment], waveform: Waveform, embedder: Embedder
+) -> list[Vectors]:
+    """Return the query of each segment by itself: its centroid and its windows."""
+    windows = [cut([segment], embedder.window, embedder.hop, 0.0) for segment in segments]
+    vectors = embedder.embed(waveform, [window for mine in windows for window in mine])
+    voices, at = [], 0
+    for mine in windows:
+        part = vectors[at : at + len(mine)]
+        voices.append(query(part.mean(axis=0), part))
+        at += len(mine)
+    return voices
+
+
+def _by_turn(diarization: Diarization, matches: Sequence[Match]) -> Diarization:
+    """Return the diarization with a speaker for each matched person and each label left."""
+    order: dict[tuple[str, str], str] = {}
+    speakers: dict[str, Speaker] = {}
+    turns = []
+    for turn, found in zip(diarization.turns, matches, strict=True):
+        key = ("person", found.name) if found.name is not None else ("label", turn.speaker)
+        label = order.setdefault(key, speaker_label(len(order)))
+        best = speakers.get(label)
+        if best is None or (found.score or -1.0) > (best.score or -1.0):
+            speakers[label] = Speaker(
+                label, found.name, found.score, found.margin, found.candidates
+            )
+        turns.append(replace(turn, speaker=label))
+    return replace(
+        diarization,
+        turns=turns,
+        speakers=tuple(speakers.values()),
+        embeddings={
+            label: diarization.embeddings[old]
+            for (kind, old), label in order.items()
+            if kind == "label" and old in diarization.embeddings
+        },
+    )
+
+
+def opened(book: SpeakerBook | str | Path) -> AbstractContextManager[SpeakerBook]:
+    """Return the book as a context: one opened here is closed again, one handed in stays open."""
+    return nullcontext(book) if isinstance(book, SpeakerBook) else SpeakerBook(book)

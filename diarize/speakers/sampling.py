@@ -1,0 +1,71 @@
+"""From one person's windows to the samples that a speaker book keeps of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.annotation import Segment, union
+from diarize.speakers.records import Sample, Vectors, unit
+
+#: Seconds of speech in one sample. Fewer seconds are noisier, more of them leave fewer samples.
+SAMPLE_SECONDS = 6.0
+#: Samples taken from one recording, spread over all of it.
+MOST_SAMPLES = 10
+
+
+def voice_samples(windows: Sequence[Segment], vectors: Vectors, source: str = "") -> list[Sample]:
+    """Return samples of about ``SAMPLE_SECONDS`` of speech, spread over the recording.
+
+    Parameters
+    ----------
+    windows : sequence of N Segment
+        Where one person speaks, in order of time; neighbours may overlap.
+    vectors : (N, D) float32 array
+        Their unit vectors.
+    source : str
+        The recording.
+
+    Returns
+    -------
+    list of Sample
+        None where there are no windows. The samples share the windows evenly, so that none is
+        made of a scrap.
+
+    Examples
+    --------
+    >>> windows = [Segment(float(start), start + 2.0) for start in range(13)]
+    >>> vectors = np.tile(np.float32([1, 0]), (13, 1))
+    >>> [(sample.regions[0], sample.seconds) for sample in voice_samples(windows, vectors)]
+    [(Segment(start=0.0, end=8.0), 8.0), (Segment(start=7.0, end=14.0), 7.0)]
+    """
+    if not windows:
+        return []
+    seconds = [region.duration for region in union(windows)]
+    parts = max(1, int(sum(seconds) / SAMPLE_SECONDS))
+    if parts > MOST_SAMPLES:
+        return _spread(windows, vectors, source, parts)
+    return [
+        _sample(windows, vectors, rows, source)
+        for rows in np.array_split(np.arange(len(windows)), min(parts, len(windows)))
+    ]
+
+
+def _spread(windows: Sequence[Segment], vectors: Vectors, source: str, parts: int) -> list[Sample]:
+    """Cut into many parts and keep ``MOST_SAMPLES`` of them at even distances."""
+    cut = np.array_split(np.arange(len(windows)), min(parts, len(windows)))
+    step = len(cut) / MOST_SAMPLES
+    chosen = [cut[int((index + 0.5) * step)] for index in range(MOST_SAMPLES)]
+    return [_sample(windows, vectors, rows, source) for rows in chosen]
+
+
+def _sample(
+    windows: Sequence[Segment], vectors: Vectors, rows: npt.NDArray[np.intp], source: str
+) -> Sample:
+    regions = tuple(union(windows[row] for row in rows))
+    mean = unit(vectors[rows].mean(axis=0))
+    seconds = sum(region.duration for region in regions)
+    quality = float(np.mean(vectors[rows] @ mean))
+    return Sample(mean, source, regions, seconds, quality)
