@@ -146,7 +146,7 @@ class Diarizer:
             uri=uri or _uri(waveform.path),
             warnings=waveform.warnings,
         )
-        return self._name(replace(found, diarization=diarization))
+        return self._name(replace(found, diarization=diarization), waveform)
 
     def listen(self, waveform: Waveform, on_progress: OnProgress | None = None) -> Listening:
         """Find speech, cut windows, and embed them: the part that costs time."""
@@ -238,8 +238,10 @@ class Diarizer:
         )
         # A speaker may have lost every frame to the others: their windows go to the runner-up.
         kept = [index for index in range(len(centres)) if speaker_label(index) in names]
-        nearest = np.asarray(kept, dtype=np.int64)[(heard.vectors @ centres[kept].T).argmax(axis=1)]
-        final = np.where(np.isin(labels, kept), labels, nearest) if kept else labels
+        final = labels
+        if len(kept) < len(centres):
+            nearest = (heard.vectors @ centres[kept].T).argmax(axis=1)
+            final = np.where(np.isin(labels, kept), labels, np.asarray(kept)[nearest])
         return DiarizationDetails(
             diarization,
             heard.windows,
@@ -247,14 +249,19 @@ class Diarizer:
             tuple(names[speaker_label(int(label))] for label in final),
         )
 
-    def _name(self, details: DiarizationDetails) -> DiarizationDetails:
+    def _name(self, details: DiarizationDetails, waveform: Waveform) -> DiarizationDetails:
         """Call speakers by the names of enrolled people."""
         if self.speakers is None or not details.diarization:
             return details
         from diarize import speakers
 
-        name = speakers.identify_turns if self.identify_segments else speakers.name_speakers
-        return replace(details, diarization=name(details, self.embedder, self.speakers))
+        if self.identify_segments:
+            named = speakers.identify_segments(
+                details.diarization, waveform, self.embedder, self.speakers
+            )
+        else:
+            named = speakers.name_speakers(details, self.embedder, self.speakers)
+        return replace(details, diarization=named)
 
     def _bounds(
         self, num_speakers: int | None, min_speakers: int | None, max_speakers: int | None

@@ -53,7 +53,7 @@ def refine(embeddings: Float, weights: Double, labels: Labels, rounds: int) -> t
         Unit vectors.
     """
     centres = centroids(embeddings, weights, labels)
-    for _ in range(rounds):
+    for _ in range(rounds if len(centres) > 1 else 0):
         nearest = (embeddings @ centres.T).argmax(axis=1)
         if len(np.unique(nearest)) < len(centres) or (nearest == labels).all():
             break

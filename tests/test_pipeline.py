@@ -1,0 +1,184 @@
+"""The whole pipeline on real sound."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diarize.annotation import Segment
+from diarize.audio import Waveform
+from diarize.embedding import OnnxEmbedder
+from diarize.errors import UsageError
+from diarize.pipeline import Diarizer, diarize
+from diarize.segmentation import SpeechActivity
+from tests.networks import write_mean_network
+
+RATE = 16000
+
+
+def whole(waveform: Waveform) -> list[Segment]:
+    """Take everything for speech."""
+    return [Segment(0.0, waveform.duration)]
+
+
+def buzz(frequency: float, seconds: float, seed: int = 0) -> np.ndarray:
+    """A "voice": harmonics of one pitch, and a little noise."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    tone = sum(np.sin(2 * np.pi * frequency * k * time) / k for k in range(1, 12))
+    return (3000 * tone + 30 * rng.standard_normal(len(time))).astype(np.int16)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Diarizer:
+    """A pipeline around a network that answers with the mean spectrum."""
+    embedder = OnnxEmbedder(write_mean_network(tmp_path / "tiny.onnx"), threads=1)
+    return Diarizer(vad=whole, embedder=embedder)
+
+
+@pytest.fixture
+def dialogue() -> Waveform:
+    """Two buzzing voices take turns: 0-5, 5-9, 9-15 and 15-20 s."""
+    parts = [(110.0, 5), (247.0, 4), (110.0, 6), (247.0, 5)]
+    return Waveform(np.concatenate([buzz(f, s, i) for i, (f, s) in enumerate(parts)]), "two.wav")
+
+
+def test_two_voices_take_turns(tiny: Diarizer, dialogue: Waveform) -> None:
+    result = tiny(dialogue)
+    assert [turn.speaker for turn in result] == ["SPEAKER_00", "SPEAKER_01"] * 2
+    assert [turn.end for turn in result] == pytest.approx([5, 9, 15, 20], abs=0.4)
+    assert set(result.embeddings) == {"SPEAKER_00", "SPEAKER_01"}
+    assert result.uri == "two"
+    assert result.duration == 20.0
+    assert result.parameters["threshold"] == 0.3
+    assert len(result.parameters["model_sha256"]) == 64
+
+
+def test_details_tell_the_windows_behind_a_speaker(tiny: Diarizer, dialogue: Waveform) -> None:
+    details = tiny.analyse(dialogue)
+    assert len(details.windows) == len(details.vectors) == len(details.labels)
+    for label in details.diarization.labels:
+        nearness = details.vectors_of(label) @ details.diarization.embeddings[label]
+        assert (np.diff(nearness) <= 1e-6).all()
+        assert nearness[0] > 0.9
+
+
+def test_thresholds_can_be_tried_without_listening_again(
+    tiny: Diarizer, dialogue: Waveform
+) -> None:
+    heard = tiny.listen(dialogue)
+    counts = [
+        len(tiny.decide(heard, threshold=threshold).diarization.speakers)
+        for threshold in (0.3, 1.9)
+    ]
+    assert counts == [2, 1]
+    assert len(tiny.decide(heard, threshold=1.9, num_speakers=2).diarization.speakers) == 2
+
+
+def test_changes_bound_the_windows_and_the_turns(tiny: Diarizer, dialogue: Waveform) -> None:
+    tiny.detector = lambda waveform: SpeechActivity((Segment(0.0, 20.0),), changes=(5.0, 9.0, 15.0))
+    details = tiny.analyse(dialogue)
+    assert not any(w.start < 9.0 - 1e-6 < 9.0 + 1e-6 < w.end for w in details.windows)
+    assert [turn.end for turn in details.diarization] == [5.0, 9.0, 15.0, 20.0]
+
+
+def test_the_number_of_speakers_may_be_given_to_either(tiny: Diarizer, dialogue: Waveform) -> None:
+    assert len(tiny(dialogue, num_speakers=1).speakers) == 1
+    tiny.num_speakers = 1
+    assert len(tiny(dialogue).speakers) == 1
+    assert len(tiny(dialogue, num_speakers=2).speakers) == 2
+    with pytest.raises(UsageError):
+        tiny(dialogue, min_speakers=3, max_speakers=2)
+    with pytest.raises(UsageError):
+        Diarizer(vad=whole, num_speakers=0)
+
+
+def test_a_diarizer_of_no_known_vad_is_refused() -> None:
+    with pytest.raises(UsageError, match="auto, webrtc, neural or the path"):
+        Diarizer(vad="silence-o-matic")
+
+
+def test_progress_is_told_in_order(tiny: Diarizer, dialogue: Waveform) -> None:
+    stages: list[str] = []
+    tiny(dialogue, on_progress=lambda stage, done, total: stages.append(stage))
+    assert list(dict.fromkeys(stages)) == ["speech", "embed", "cluster"]
+
+
+@pytest.fixture(scope="module")
+def real() -> Diarizer:
+    pytest.importorskip("webrtcvad", reason="pip install webrtcvad-wheels")
+    return Diarizer(vad="webrtc", threads=1)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(RATE * 5, np.int16),
+        np.zeros(0, np.int16),
+        np.zeros(100, np.int16),
+        (300 * np.random.default_rng(0).standard_normal(RATE // 5)).astype(np.int16),
+        (300 * np.random.default_rng(0).standard_normal(RATE * 5)).astype(np.int16),
+        np.full(RATE * 2, 32767, np.int16),
+        buzz(440.0, 0.2),
+    ],
+    ids=["silence", "nothing", "100 samples", "0.2 s", "noise", "direct current", "beep"],
+)
+def test_odd_recordings_give_valid_results(real: Diarizer, samples: np.ndarray) -> None:
+    result = real(Waveform(samples))
+    for turn in result:
+        assert 0.0 <= turn.start < turn.end <= result.duration + 1e-6
+    assert result.to_rttm().count("\n") == len(result)
+
+
+def test_silence_holds_nobody(real: Diarizer) -> None:
+    result = real(Waveform(np.zeros(RATE * 5, np.int16)))
+    assert not result
+    assert result.speakers == ()
+    assert result.duration == 5.0
+
+
+def test_the_example_meeting_comes_out_the_same_twice(real: Diarizer, example_dir: Path) -> None:
+    meeting = example_dir / "meeting.mp3"
+    if not meeting.is_file():
+        pytest.skip("examples/make_meeting.py has not been run")
+    first, second = (real(str(meeting)) for _ in range(2))
+    assert first.to_rttm() == second.to_rttm()
+    assert [turn.confidence for turn in first] == [turn.confidence for turn in second]
+    for label in first.labels:
+        assert first.embeddings[label].tobytes() == second.embeddings[label].tobytes()
+
+
+def test_an_array_is_a_recording(real: Diarizer) -> None:
+    result = real(np.zeros(8000, np.float32), sample_rate=8000, uri="quiet")
+    assert (result.uri, result.duration) == ("quiet", 1.0)
+
+
+def test_no_torch_is_imported(tmp_path: Path) -> None:
+    recording = tmp_path / "a.wav"
+    from scipy.io import wavfile
+
+    wavfile.write(recording, RATE, buzz(200.0, 2.0))
+    program = (
+        "import sys; from diarize import diarize; "
+        f"diarize({str(recording)!r}, vad='webrtc', threads=1); "
+        "print({'torch', 'onnx', 'librosa'} & {name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_network_of_the_public_port_runs(tmp_path: Path) -> None:
+    np.save(tmp_path / "mean.npy", np.zeros(257, np.float32))
+    np.save(tmp_path / "std.npy", np.ones(257, np.float32))
+    model = write_mean_network(tmp_path / "port.onnx", ("n", 300, 257), {})
+    voices = Waveform(np.concatenate([buzz(110.0, 4), buzz(247.0, 4)]))
+    result = diarize(voices, vad=whole, embedder=model, threads=1, num_speakers=2)
+    assert [turn.speaker for turn in result] == ["SPEAKER_00", "SPEAKER_01"]
+    assert result.turns[0].end == pytest.approx(4.0, abs=0.3)
