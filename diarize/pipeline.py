@@ -372,7 +372,7 @@ def _activity(speech: Sequence[Segment]) -> SpeechActivity:
 
 def _uri(path: str) -> str:
     """Return a recording's name as RTTM wants it."""
-    return Path(path).stem or "recording"
+    return "stdin" if path == "-" else Path(path).stem or "recording"
 
 
 def _quietest(waveform: Waveform) -> resegmentation.Quietest:

@@ -128,6 +128,7 @@ def test_recording_and_result_may_be_piped(meeting):
     transcript = meeting.with_suffix(".json")
     data = meeting.read_bytes()
     done = run("-", "--transcript", transcript, "--rttm", "-o", "-", "-q", stdin=data)
+    assert done.stdout.startswith(b"SPEAKER stdin 1 ")
     piped = done.stdout.decode().replace("SPEAKER stdin ", "SPEAKER meeting ")
     named = run(meeting, "--rttm", "-o", "-", "-q").stdout.decode()
     assert done.returncode == 0, done.stderr
