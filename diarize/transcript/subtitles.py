@@ -19,7 +19,7 @@ LINE_COUNT = 2
 EXTREME_SECONDS = 15.0
 EXTREME_WIDTH = 240
 # Cost of ending a cue after a word, beside 1 a cue: the numbers order the choices, no more.
-_AFTER_SENTENCE, _AFTER_CLAUSE, _INSIDE, _TINY = 0.0, 0.35, 0.8, 0.6
+_AFTER_SENTENCE, _AFTER_CLAUSE, _INSIDE, _TINY = 0.0, 0.35, 1.3, 0.6
 _TINY_SHARE = 0.25  # a cue with less than this share of a full one looks lost
 _SMALL_OVERLAP = 0.5  # seconds; cues that overlap by less are cut apart
 

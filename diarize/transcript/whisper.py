@@ -90,7 +90,10 @@ def is_whisper_installed() -> bool:
     """Return whether openai-whisper can be imported, without importing it."""
     from importlib.util import find_spec
 
-    return find_spec("whisper") is not None
+    try:
+        return find_spec("whisper") is not None
+    except ValueError:  # imports of it are blocked
+        return False
 
 
 class WhisperTranscriber:

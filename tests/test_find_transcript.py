@@ -1,0 +1,289 @@
+"""A recording's transcript is given, found, kept from before, or made; and made-up parts go."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diarize.annotation import Diarization, Segment, Turn
+from diarize.audio import Waveform
+from diarize.errors import MissingExtraError, ModelError, TranscriptError
+from diarize.transcript.find import Outcome, find_or_make_transcript
+from diarize.transcript.nonspeech import doubts, drop_nonspeech
+from diarize.transcript.readers import read_transcript
+from diarize.transcript.schema import Transcript
+from diarize.transcript.whisper import WhisperOptions
+
+SPEECH = [Segment(0.5, 4.0), Segment(6.0, 9.0)]
+
+
+def phrase(start: float, end: float, text: str) -> dict[str, Any]:
+    return {"start": start, "end": end, "text": text}
+
+
+HEARD = {"segments": [phrase(0.5, 4, " Hello."), phrase(6, 9, " Bye.")], "language": "en"}
+
+
+class Recogniser:
+    """A transcriber of one's own, which counts how often it has to work."""
+
+    def __init__(self, result: Any = None, name: str = "mine v1") -> None:
+        self.name = name
+        self.result = HEARD if result is None else result
+        self.calls = 0
+
+    def __call__(self, waveform: Waveform, on_progress: Any = None) -> Any:
+        self.calls += 1
+        if isinstance(self.result, Exception):
+            raise self.result
+        return copy.deepcopy(self.result)
+
+
+@pytest.fixture
+def audio(tmp_path: Path) -> Path:
+    path = tmp_path / "talk.mp3"
+    path.write_bytes(b"the bytes of a recording")
+    return path
+
+
+@pytest.fixture
+def waveform() -> Waveform:
+    return Waveform(np.zeros(160_000, dtype=np.int16))
+
+
+def find(waveform: Waveform, audio: Path | None, **options: Any) -> Outcome:
+    options.setdefault("directory", audio.parent if audio else None)
+    options.setdefault("speech", SPEECH)
+    return find_or_make_transcript(waveform, audio=audio, **options)
+
+
+def test_a_transcript_that_is_given_comes_first(waveform: Waveform, audio: Path) -> None:
+    given = audio.with_name("other.json")
+    given.write_text(json.dumps({"segments": [phrase(1, 2, " given")]}))
+    audio.with_suffix(".json").write_text(json.dumps(HEARD))
+    outcome = find(waveform, audio, transcript=given)
+    assert (outcome.origin, outcome.inputs) == ("given", (given,))
+    assert outcome.transcript is not None
+    assert outcome.transcript.segments[0]["text"] == " given"
+    with pytest.raises(TranscriptError, match="no such"):
+        find(waveform, audio, transcript="none.json")
+
+
+@pytest.mark.parametrize("name", ["talk.json", "talk.mp3.json"])
+def test_a_transcript_beside_the_recording_is_found(
+    name: str, waveform: Waveform, audio: Path
+) -> None:
+    audio.with_name(name).write_text(json.dumps(HEARD))
+    outcome = find(waveform, audio)
+    assert (outcome.origin, outcome.path) == ("found", audio.with_name(name))
+    assert outcome.inputs == (audio.with_name(name),)
+    assert outcome.messages == ()
+
+
+def test_json_that_is_no_transcript_is_passed_over_loudly(waveform: Waveform, audio: Path) -> None:
+    audio.with_suffix(".json").write_text('{"settings": 1}')
+    recogniser = Recogniser()
+    outcome = find(waveform, audio, make=False)
+    assert outcome.transcript is None
+    assert "passed over" in outcome.messages[0]
+    assert find(waveform, audio, transcriber=recogniser).origin == "made"
+
+
+def test_what_was_made_is_kept_and_never_made_again(waveform: Waveform, audio: Path) -> None:
+    recogniser = Recogniser()
+    made = find(waveform, audio, transcriber=recogniser)
+    assert made.path == audio.with_name("talk.whisper.json")
+    assert made.inputs == ()
+    kept = find(waveform, audio, transcriber=recogniser)
+    assert (recogniser.calls, kept.origin) == (1, "kept")
+    assert kept.transcript is not None
+    assert made.transcript is not None
+    assert kept.transcript.data == made.transcript.data
+    plain = find(waveform, audio)
+    assert plain.origin == "kept"
+    audio.rename(audio.with_name("copy.mp3"))
+    audio.with_name("talk.whisper.json").rename(audio.with_name("copy.whisper.json"))
+    assert find(waveform, audio.with_name("copy.mp3")).origin == "kept"
+
+
+def test_another_transcriber_or_other_options_work_anew(waveform: Waveform, audio: Path) -> None:
+    find(waveform, audio, transcriber=Recogniser())
+    other = Recogniser(name="mine v2")
+    outcome = find(waveform, audio, transcriber=other)
+    assert other.calls == 1
+    assert "made with other options" in outcome.messages[0]
+    note = {"name": "openai-whisper tiny", "task": "transcribe", "language": "de"}
+    audio.with_name("talk.whisper.json").write_text(
+        json.dumps({**HEARD, "transcriber": {**note, "audio": {"duration": 10.0}}})
+    )
+
+    def origin(**wanted: Any) -> str:
+        return find(waveform, audio, make=False, options=WhisperOptions(**wanted)).origin
+
+    assert origin() == "kept"
+    assert origin(language="de") == "kept"
+    assert origin(model="tiny") == "kept"
+    assert origin(model="base") == "none"
+    assert origin(language="en") == "none"
+    assert origin(task="translate") == "none"
+    assert origin(initial_prompt="Ann") == "none"
+
+
+def test_a_kept_transcript_of_another_recording_is_told(waveform: Waveform, audio: Path) -> None:
+    recogniser = Recogniser()
+    find(waveform, audio, transcriber=recogniser)
+    audio.write_bytes(b"the bytes of another one")
+    outcome = find(waveform, audio, transcriber=recogniser)
+    assert recogniser.calls == 2
+    assert "another recording" in outcome.messages[0]
+
+
+def write_result(audio: Path, transcript: dict[str, Any] | None, duration: float = 10.0) -> None:
+    from diarize.result import Result
+    from diarize.transcript.assign import label_transcript
+    from diarize.writers import write_files
+
+    talk = Diarization([Turn(0, 5, "SPEAKER_00"), Turn(5, 10, "SPEAKER_01")], duration=duration)
+    labelled = None if transcript is None else label_transcript(transcript, talk)
+    write_files(Result(talk, labelled, str(audio)), ["json"], audio.parent, audio.stem)
+
+
+def test_the_words_of_an_earlier_result_are_used_again(waveform: Waveform, audio: Path) -> None:
+    write_result(audio, read_transcript(HEARD).data)
+    outcome = find(waveform, audio)
+    assert (outcome.origin, outcome.inputs, outcome.messages) == ("kept", (), ())
+    assert outcome.transcript is not None
+    assert [s["text"] for s in outcome.transcript.segments] == [" Hello.", " Bye."]
+    assert all("speaker" not in s for s in outcome.transcript.segments)
+    write_result(audio, read_transcript(HEARD).data, duration=99.0)
+    outcome = find(waveform, audio, make=False)
+    assert outcome.transcript is None
+    assert "another recording" in outcome.messages[0]
+
+
+def test_an_earlier_result_without_words_is_no_transcript(waveform: Waveform, audio: Path) -> None:
+    write_result(audio, None)
+    outcome = find(waveform, audio, make=False)
+    assert (outcome.transcript, outcome.messages) == (None, ())
+
+
+def test_without_whisper_there_is_a_hint(
+    waveform: Waveform, audio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("diarize.transcript.find.is_whisper_installed", lambda: False)
+    outcome = find(waveform, audio)
+    assert outcome.transcript is None
+    assert "--transcript FILE" in outcome.messages[-1]
+    assert "[whisper]" in outcome.messages[-1]
+    with pytest.raises(MissingExtraError):
+        find(waveform, audio, options=WhisperOptions(model="base"))
+
+
+def test_weights_that_are_missing_fail_only_when_asked_for(
+    waveform: Waveform, audio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_model(*args: Any) -> None:
+        raise ModelError("no weights here")
+
+    monkeypatch.setattr("diarize.transcript.find.is_whisper_installed", lambda: True)
+    monkeypatch.setattr("diarize.transcript.find.WhisperTranscriber.__call__", no_model)
+    monkeypatch.setattr("diarize.transcript.find.WhisperTranscriber.name", "w")
+    assert find(waveform, audio).messages == ("no weights here",)
+    with pytest.raises(ModelError):
+        find(waveform, audio, options=WhisperOptions(model="base"))
+
+
+def test_where_nobody_speaks_nothing_is_transcribed(waveform: Waveform, audio: Path) -> None:
+    recogniser = Recogniser()
+    outcome = find(waveform, audio, transcriber=recogniser, speech=[])
+    assert recogniser.calls == 0
+    assert outcome.transcript is not None
+    assert outcome.transcript.segments == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(waveform: Waveform, audio: Path) -> None:
+    (audio.parent / "file").write_text("")
+    outcome = find(waveform, audio, transcriber=Recogniser(), directory=audio.parent / "file")
+    assert outcome.transcript is not None
+    assert "could not be kept" in outcome.messages[0]
+
+
+def test_standard_input_has_nothing_beside_it(waveform: Waveform, tmp_path: Path) -> None:
+    recogniser = Recogniser()
+    outcome = find(waveform, None, transcriber=recogniser, directory=tmp_path)
+    assert (outcome.origin, outcome.path, list(tmp_path.iterdir())) == ("made", None, [])
+
+
+# --- made-up segments -----------------------------------------------------------------------------
+
+MADE_UP = {"segments": [*HEARD["segments"], phrase(9.6, 10.0, " Thanks for watching!")]}
+
+
+def test_what_was_made_up_is_left_out_and_told(waveform: Waveform, audio: Path) -> None:
+    recogniser = Recogniser(MADE_UP)
+    for origin in ("made", "kept"):
+        outcome = find(waveform, audio, transcriber=recogniser)
+        assert outcome.origin == origin
+        assert outcome.transcript is not None
+        assert outcome.transcript.data["text"] == " Hello. Bye."
+        assert "1 segment(s)" in outcome.messages[-1]
+        assert "Thanks for watching!" in outcome.messages[-1]
+        assert len(outcome.dropped) == 1
+    kept = find(waveform, audio, transcriber=recogniser, keep_nonspeech=True)
+    assert kept.transcript is not None
+    assert len(kept.transcript.segments) == 3
+    on_disk = json.loads(audio.with_name("talk.whisper.json").read_text())
+    assert len(on_disk["segments"]) == 3
+
+
+def test_nothing_is_taken_out_of_a_transcript_of_the_users(waveform: Waveform, audio: Path) -> None:
+    audio.with_suffix(".json").write_text(json.dumps(MADE_UP))
+    outcome = find(waveform, audio)
+    assert outcome.transcript is not None
+    assert len(outcome.transcript.segments) == 3
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "stays"),
+    [
+        (0.6, 0.7, True),  # inside
+        (3.9, 8.0, True),  # stretched over the pause
+        (4.15, 4.9, True),  # a boundary some tenths late
+        (4.4, 5.5, False),
+        (2.0, 2.0, True),  # an instant inside speech
+        (5.0, 5.0, False),
+        (9.5, 30.0, False),
+    ],
+)
+def test_only_what_is_far_from_speech_goes(start: float, end: float, stays: bool) -> None:
+    transcript = Transcript({"text": " x", "segments": [phrase(start, end, " x")]})
+    kept, dropped = drop_nonspeech(transcript, SPEECH)
+    assert (len(kept.segments), len(dropped)) == ((1, 0) if stays else (0, 1))
+    assert transcript.data["text"] == " x"
+    if stays:
+        assert kept is transcript
+
+
+def test_doubts() -> None:
+    transcript = read_transcript(HEARD)
+    assert doubts(transcript, 10.0, SPEECH) == []
+    assert doubts(transcript, 10.0) == []
+    assert "recording ends at 5 s" in doubts(transcript, 5.0, SPEECH)[0]
+    assert "nobody speaks" in doubts(transcript, 10.0, [Segment(4.2, 5.8)])[0]
+    assert "another 90 s" in doubts(transcript, 120.0, [Segment(0, 9), Segment(20, 110)])[0]
+    empty = replace(transcript, data={"text": "", "segments": []})
+    assert doubts(empty, 10.0, SPEECH) == ["holds no words"]
+    assert doubts(empty, 10.0, []) == []
+
+
+def test_a_transcript_that_does_not_fit_is_told(waveform: Waveform, audio: Path) -> None:
+    audio.with_suffix(".json").write_text(json.dumps({"segments": [phrase(50, 60, " late")]}))
+    outcome = find(waveform, audio)
+    assert "is it of this recording?" in outcome.messages[0]
+    assert outcome.transcript is not None
