@@ -8,7 +8,8 @@ from diarize.annotation import union
 from diarize.result import Result, one_line
 from diarize.writers.base import UNKNOWN, WriterOptions, clock
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
+# an underscore inside a word is no markup
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 class MarkdownWriter:

@@ -1,0 +1,181 @@
+"""Cues: one speaker each, within the limits, nothing lost."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+pytest.importorskip("hypothesis", reason="pip install hypothesis")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diarize.result import Utterance, one_line
+from diarize.transcript.subtitles import cues, width_of
+
+
+def said(
+    text: str, start: float = 0.0, speaker: str | None = "Ann", step: float = 0.3
+) -> Utterance:
+    words = [
+        {"word": f" {part}", "start": start + step * place, "end": start + step * (place + 1)}
+        for place, part in enumerate(text.split())
+    ]
+    return Utterance(start, words[-1]["end"], speaker, text, tuple(words))  # type: ignore[arg-type]
+
+
+LONG = (
+    "When we started this project, nobody knew how long it would take. Then the first results "
+    "came in, and they were better than anyone had dared to hope, which was a relief."
+)
+
+
+def test_whole_segments_without_options() -> None:
+    shown = cues([said("One two."), said(LONG, 5.0)])
+    assert [cue.lines for cue in shown] == [("Ann: One two.",), (f"Ann: {LONG}",)]
+    assert (shown[0].start, shown[0].end) == (0.0, 0.6)
+
+
+def test_extremely_long_segments_are_cut_at_punctuation() -> None:
+    shown = cues([said(" ".join([LONG] * 4))])
+    assert len(shown) > 1
+    assert all(cue.lines[0].endswith((".", ",")) for cue in shown)
+    assert all(cue.end - cue.start <= 15.0 for cue in shown)
+
+
+def test_lines_keep_to_width_and_count() -> None:
+    shown = cues([said(LONG)], max_line_width=32, max_line_count=2)
+    assert all(len(cue.lines) <= 2 for cue in shown)
+    assert all(width_of(line) <= 32 for cue in shown for line in cue.lines)
+    assert " ".join(line for cue in shown for line in cue.lines).replace("Ann: ", "") == LONG
+
+
+def test_the_prefix_counts_as_width() -> None:
+    shown = cues([said("seven letters hereabouts")], max_line_width=20, max_line_count=1)
+    assert [cue.lines for cue in shown] == [("Ann: seven letters",), ("Ann: hereabouts",)]
+
+
+def test_a_cue_prefers_to_end_with_its_sentence() -> None:
+    text = "Yes, it does. But we should look at it again tomorrow morning."
+    shown = cues([said(text)], max_line_width=26, max_line_count=2, prefix="never")
+    assert " ".join(shown[0].lines) == "Yes, it does."
+
+
+def test_lines_are_even() -> None:
+    (cue,) = cues([said("aaaa bbbb cccc dddd eeee")], max_line_width=19, prefix="never")
+    assert cue.lines == ("aaaa bbbb cccc", "dddd eeee")
+
+
+def test_seconds_are_kept_even_for_one_stretched_word() -> None:
+    words = (
+        {"word": " Well", "start": 0.0, "end": 9.0},
+        {"word": " no.", "start": 9.0, "end": 9.4},
+    )
+    shown = cues([Utterance(0.0, 9.4, "Ann", "Well no.", words)], max_cue_seconds=4.0)
+    assert [(cue.start, cue.end) for cue in shown] == [(0.0, 4.0), (9.0, 9.4)]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"),
+    [
+        ("always", ["Ann: a", "Ann: b", "Bo: c", "d", "Bo: e"]),
+        ("on-change", ["Ann: a", "b", "Bo: c", "d", "Bo: e"]),
+        ("never", ["a", "b", "c", "d", "e"]),
+    ],
+)
+def test_prefixes(prefix: str, expected: list[str]) -> None:
+    spoken: list[tuple[str, str | None]] = [
+        ("a", "Ann"), ("b", "Ann"), ("c", "Bo"), ("d", None), ("e", "Bo")
+    ]  # fmt: skip
+    shown = cues(
+        [said(text, place * 1.0, name) for place, (text, name) in enumerate(spoken)], prefix=prefix
+    )
+    assert [cue.lines[0] for cue in shown] == expected
+
+
+def test_a_cue_has_the_speaker_of_all_its_words() -> None:
+    words = tuple(
+        {"word": f" {text}", "start": place, "end": place + 1, "speaker": speaker}
+        for place, (text, speaker) in enumerate(
+            [("is", "Ann"), ("it?", "Ann"), ("uh", None), ("Yes.", "Bo"), ("Good.", "Ann")]
+        )
+    )
+    shown = cues([Utterance(0, 5, "Ann", "is it? uh Yes. Good.", words)])
+    assert [(cue.speaker, cue.lines[0]) for cue in shown] == [
+        ("Ann", "Ann: is it? uh"),
+        ("Bo", "Bo: Yes."),
+        ("Ann", "Ann: Good."),
+    ]
+
+
+def test_wide_characters_count_twice() -> None:
+    text = "我们今天开始。大家都准备好了吗？"
+    (first, *rest) = cues(
+        [Utterance(0, 4, None, text)], max_line_width=18, max_line_count=1, prefix="never"
+    )
+    assert first.lines == ("我们今天开始。",)
+    assert all(width_of(line) <= 18 for cue in rest for line in cue.lines)
+    assert "".join(line for cue in (first, *rest) for line in cue.lines) == text
+
+
+def test_a_text_without_words_is_shared_out_in_time() -> None:
+    shown = cues([Utterance(10, 20, "Ann", LONG)], max_line_width=40)
+    assert shown[0].start == 10
+    assert shown[-1].end == pytest.approx(20)
+    assert all(a.end <= b.start + 1e-9 for a, b in pairwise(shown))
+
+
+def test_words_that_do_not_make_up_the_text_are_not_trusted() -> None:
+    words = ({"word": " other", "start": 0.0, "end": 1.0},)
+    (cue,) = cues([Utterance(0, 2, "Ann", "the text", words)])
+    assert cue.lines == ("Ann: the text",)
+
+
+def test_bare_turns_show_the_speaker() -> None:
+    assert cues([Utterance(0, 2, "Ann", "")])[0].lines == ("Ann",)
+
+
+def test_small_overlaps_are_cut() -> None:
+    shown = cues([said("a b", 0.0), said("c", 0.5)])
+    assert shown[0].end == 0.5
+
+
+LIMITS = st.fixed_dictionaries(
+    {
+        "max_line_width": st.sampled_from([None, 1, 8, 20, 42]),
+        "max_line_count": st.sampled_from([None, 1, 2, 3]),
+        "max_cue_seconds": st.sampled_from([None, 0.5, 2.0, 6.0]),
+        "prefix": st.sampled_from(["always", "on-change", "never"]),
+    }
+)
+TEXTS = st.lists(
+    st.sampled_from(["a", "bb,", "ccc.", "dddddddd", "你好。", "yes?", "-->"]),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(TEXTS, st.sampled_from(["Ann", "Bo", None])), max_size=4), LIMITS)
+def test_every_word_is_shown_once_and_in_order(
+    spoken: list[tuple[list[str], str | None]], limits: dict[str, Any]
+) -> None:
+    utterances = []
+    clock = 0.0
+    for texts, speaker in spoken:
+        utterances.append(said(" ".join(texts), clock, speaker))
+        clock = utterances[-1].end + 0.1
+    shown = cues(utterances, **limits)
+    text = " ".join(line.removeprefix(f"{cue.speaker}:") for cue in shown for line in cue.lines)
+    assert one_line(text) == " ".join(utterance.text for utterance in utterances)
+    for cue in shown:
+        assert cue.end >= cue.start
+        if limits["max_cue_seconds"] is not None:
+            assert cue.end - cue.start <= limits["max_cue_seconds"] + 1e-9
+        if limits["max_line_width"] is not None:
+            single = all(
+                len(line.removeprefix(f"{cue.speaker}: ").split()) <= 1 for line in cue.lines
+            )
+            assert single or max(map(width_of, cue.lines)) <= limits["max_line_width"]
