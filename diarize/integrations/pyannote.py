@@ -1,0 +1,123 @@
+"""pyannote's ``Annotation``, both ways, and this diarizer as a pyannote-style pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from diarize.errors import MissingExtraError, UsageError
+from diarize.integrations.common import load_audio, run_diarizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyannote.core import Annotation
+
+    from diarize.annotation import Diarization
+
+__all__ = ["Pipeline", "from_annotation", "to_annotation"]
+
+
+def to_annotation(diarization: Diarization) -> Annotation:
+    """Return a ``pyannote.core.Annotation`` whose labels are the speakers' names.
+
+    Raises
+    ------
+    MissingExtraError
+        When pyannote.core is not installed.
+    """
+    try:
+        return diarization.to_annotation()
+    except ImportError:
+        raise MissingExtraError("pyannote.core", "eval", "an Annotation") from None
+
+
+def from_annotation(annotation: Any, duration: float | None = None) -> Diarization:
+    """Return the Diarization that an ``Annotation``, or a pipeline's output holding one, tells of.
+
+    Parameters
+    ----------
+    annotation : Annotation, or the output of a pyannote.audio pipeline
+        Of the latter, its ``speaker_diarization``.
+    duration : float, optional
+        Length of the recording in seconds; the end of the last turn where not given.
+    """
+    from diarize.annotation import Diarization
+
+    inner = getattr(annotation, "speaker_diarization", annotation)
+    if not hasattr(inner, "itertracks"):
+        raise UsageError(f"a {type(annotation).__name__} is no pyannote Annotation")
+    return Diarization.from_annotation(inner, duration)
+
+
+class Pipeline:
+    """Called as a pyannote.audio pipeline is; returns an ``Annotation``.
+
+    Parameters
+    ----------
+    **options
+        For :class:`diarize.Diarizer`.
+
+    Examples
+    --------
+    >>> from diarize.integrations.pyannote import Pipeline                   # doctest: +SKIP
+    >>> annotation = Pipeline()("meeting.wav", num_speakers=2)               # doctest: +SKIP
+    """
+
+    def __init__(self, **options: Any) -> None:
+        from diarize.pipeline import Diarizer
+
+        self.diarizer = Diarizer(**options)
+
+    def to(self, device: Any) -> Pipeline:
+        """Do nothing: everything runs on the CPU."""
+        return self
+
+    def __call__(
+        self,
+        file: Any,
+        *,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        hook: Callable[..., Any] | None = None,
+    ) -> Annotation:
+        """Return who spoke when.
+
+        Parameters
+        ----------
+        file : path, or mapping
+            With ``audio`` (a path), or ``waveform`` ((channels, n) array or tensor) and
+            ``sample_rate``; and possibly ``uri``.
+        num_speakers, min_speakers, max_speakers : int, optional
+        hook : callable, optional
+            Called as pyannote's: ``hook(step, artifact, file=, total=, completed=)``.
+        """
+        from dataclasses import replace
+
+        counts = {
+            "num_speakers": num_speakers,
+            "min_speakers": min_speakers,
+            "max_speakers": max_speakers,
+        }
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            if hook is not None:
+                hook(stage, None, file=file, total=total, completed=done)
+
+        diarization = run_diarizer(_load(file), self.diarizer, counts, report)
+        if isinstance(file, dict) and file.get("uri"):
+            diarization = replace(diarization, uri=str(file["uri"]))
+        return to_annotation(diarization)
+
+
+def _load(file: Any) -> Any:
+    if not isinstance(file, dict):
+        return load_audio(file)
+    if "waveform" not in file:
+        return load_audio(file["audio"])
+    from diarize.audio import load
+
+    samples = file["waveform"]
+    if hasattr(samples, "detach"):
+        samples = samples.detach().cpu().numpy()
+    return load(samples, sample_rate=int(file["sample_rate"]))

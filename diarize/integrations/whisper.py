@@ -1,0 +1,110 @@
+"""openai-whisper with speakers: the same call, the same dictionary, and ``speaker`` in it.
+
+>>> import whisper                                                           # doctest: +SKIP
+>>> from diarize.integrations.whisper import transcribe                      # doctest: +SKIP
+>>> result = transcribe(whisper.load_model("base"), "meeting.mp3")           # doctest: +SKIP
+>>> result["segments"][0]["speaker"]                                         # doctest: +SKIP
+'SPEAKER_00'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from diarize.integrations.common import label, load_audio, run_diarizer
+
+if TYPE_CHECKING:
+    from diarize.annotation import Diarization
+    from diarize.pipeline import Diarizer
+
+__all__ = ["add_speakers", "transcribe"]
+
+
+def transcribe(
+    model: Any,
+    audio: Any,
+    *,
+    diarize: bool | Diarization | Diarizer = True,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    **whisper_options: Any,
+) -> dict[str, Any]:
+    """Transcribe with ``model.transcribe`` and put speakers on the result.
+
+    Parameters
+    ----------
+    model : whisper.Whisper
+    audio : path, array or tensor
+        As for ``model.transcribe``; the recording is decoded once, without an ``ffmpeg`` programme.
+    diarize : bool, Diarization or Diarizer
+        True: with default settings; False: not at all; or who spoke when, if that is known; or the
+        diarizer to use.
+    num_speakers, min_speakers, max_speakers : int, optional
+    **whisper_options
+        For ``model.transcribe``. Word times are asked for unless told otherwise.
+
+    Returns
+    -------
+    dict
+        Whisper's own result, in which every segment and word has ``speaker``.
+    """
+    waveform = load_audio(audio)
+    options = {"word_timestamps": True, **whisper_options}
+    if "fp16" not in options:
+        options["fp16"] = str(getattr(model, "device", "cpu")).startswith("cuda")
+    result: dict[str, Any] = model.transcribe(waveform.block(0, len(waveform)), **options)
+    if diarize is False:
+        return result
+    labelled: dict[str, Any] = add_speakers(
+        result,
+        waveform,
+        diarize=diarize,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+    )
+    return labelled
+
+
+def add_speakers(
+    result: Any,
+    audio: Any,
+    *,
+    diarize: bool | Diarization | Diarizer = True,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+) -> Any:
+    """Put speakers on a transcript that exists already.
+
+    Parameters
+    ----------
+    result : object
+        What ``model.transcribe`` returned, or any other transcript that
+        :func:`diarize.transcript.readers.read_transcript` takes.
+    audio : path, array or tensor
+        The recording it is of, at 16 kHz where it is samples.
+    diarize, num_speakers, min_speakers, max_speakers
+        As for :func:`transcribe`.
+
+    Returns
+    -------
+    dict or list
+        A new transcript in the shape of ``result``, with ``speaker`` on segments and words.
+    """
+    from diarize.annotation import Diarization
+    from diarize.transcript.readers import read_transcript, to_source_shape
+
+    transcript = read_transcript(result)
+    waveform = load_audio(audio)
+    if isinstance(diarize, Diarization):
+        talk = diarize
+    else:
+        counts = {
+            "num_speakers": num_speakers,
+            "min_speakers": min_speakers,
+            "max_speakers": max_speakers,
+        }
+        talk = run_diarizer(waveform, None if isinstance(diarize, bool) else diarize, counts)
+    return to_source_shape(label(transcript, talk, waveform), transcript)
