@@ -1,6 +1,6 @@
 """The segmentation network: log-mel frames in, powerset classes each 20 ms out.
 
-A strided convolution stem (20 ms), dilated residual convolutions and a bidirectional GRU at 40 ms
+A strided convolution stem (20 ms), dilated residual convolutions and a bidirectional LSTM at 40 ms
 for the context that tells voices apart, and a skip connection back to 20 ms. The classes are those
 of Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization"
 (Interspeech 2023): nobody, one of three local speakers, or two of them at once.
@@ -91,7 +91,7 @@ class SegmentationNet(nn.Module):
             nn.Conv1d(c, c, 4, stride=2, padding=1), nn.BatchNorm1d(c), nn.ReLU()
         )
         self.context = nn.Sequential(*(Residual(c, d, p) for d in shape.dilations))
-        self.memory = nn.GRU(c, h, shape.layers, batch_first=True, bidirectional=True)
+        self.memory = nn.LSTM(c, h, shape.layers, batch_first=True, bidirectional=True)
         self.up = nn.Conv1d(c + 2 * h, c, 1)
         self.mix = nn.Sequential(nn.Conv1d(c, c, 3, padding=1), nn.BatchNorm1d(c), nn.ReLU())
         self.head = nn.Conv1d(c, len(POWERSET), 1)

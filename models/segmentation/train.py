@@ -11,6 +11,7 @@ import csv
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -40,8 +41,9 @@ class Recipe:
 
     Attributes
     ----------
-    steps, windows : int
-        Updates, and windows of 10 s drawn for each.
+    steps, windows, fresh, pool : int
+        Updates; windows of 10 s for each; how many of them are new, the others being drawn from the
+        last ``pool`` steps' new ones (drawing windows costs as much as learning from them).
     halves : float
         Share of the steps in which each window gives two crops of 5 s instead of one of 10 s.
     rate, warmup, decay : float, int, float
@@ -58,6 +60,8 @@ class Recipe:
 
     steps: int = 7000
     windows: int = 8
+    fresh: int = 4
+    pool: int = 64
     halves: float = 0.6
     rate: float = 1.5e-3
     warmup: int = 150
@@ -75,7 +79,9 @@ class Recipe:
 
 PRESETS = {
     "cpu": Recipe(),
-    "gpu": Recipe(steps=60_000, windows=128, threads=8, workers=12, validate=2000, save=1000),
+    "gpu": Recipe(
+        steps=60_000, windows=128, fresh=64, threads=8, workers=12, validate=2000, save=1000
+    ),
 }
 
 
@@ -98,18 +104,40 @@ def first_of(batch: list[Window]) -> Window:
 
 @dataclass(frozen=True)
 class Batch:
-    """Log-mel (N, T, 64) float32, activity (N, T / 2, 3) bool, voices (N, 3) int64."""
+    """Log-mel (N, T, 64) float32 and activity (N, T / 2, 3) bool."""
 
     mels: Tensor
     activity: Tensor
-    voices: Tensor
 
 
 def to_batch(windows: list[Window]) -> Batch:
     """Stack windows."""
     mels = torch.from_numpy(np.stack([w.mels for w in windows]).astype(np.float32))
     activity = torch.from_numpy(np.stack([w.activity for w in windows]))
-    return Batch(mels, activity, torch.from_numpy(np.stack([w.voices for w in windows])))
+    return Batch(mels, activity)
+
+
+def first_window(recipe: Recipe, step: int) -> int:
+    """Index of the oldest window that is still in the pool at a step."""
+    return recipe.fresh * max(0, step - recipe.pool)
+
+
+def batches(recipe: Recipe, windows: Iterable[Window], step: int) -> Iterator[Batch]:
+    """Put batches together from new windows and those of the pool.
+
+    `windows` begins with the one that :func:`first_window` names, so that the batches of a resumed
+    run are those of an uninterrupted one.
+    """
+    series = iter(windows)
+    size = recipe.fresh * recipe.pool
+    pool = deque((next(series) for _ in range(min(recipe.fresh * step, size))), maxlen=size)
+    while True:
+        rng = np.random.default_rng([recipe.seed, 5, step])
+        new = [next(series) for _ in range(recipe.fresh)]
+        pool.extend(new)
+        old = rng.choice(len(pool), size=recipe.windows - recipe.fresh)
+        yield to_batch(new + [pool[int(index)] for index in old])
+        step += 1
 
 
 def crop(batch: Batch, rng: np.random.Generator) -> Batch:
@@ -122,7 +150,7 @@ def crop(batch: Batch, rng: np.random.Generator) -> Batch:
         mels = batch.mels[:, 2 * start : 2 * (start + half)]
         parts.append((mels, batch.activity[:, start : start + half]))
     mels, activity = (torch.cat(piece) for piece in zip(*parts, strict=True))
-    return Batch(mels, activity, batch.voices.repeat(2, 1))
+    return Batch(mels, activity)
 
 
 def augment(batch: Batch, rng: np.random.Generator) -> Batch:
@@ -143,7 +171,8 @@ def losses(network: SegmentationNet, batch: Batch, recipe: Recipe) -> tuple[Tens
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         fine, coarse = network.features(batch.mels)
     both = network.remember(coarse.float())
-    scores = network.decide(fine.float(), both)
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        scores = network.decide(fine, both).float()
     main = permutation_invariant_loss(scores, batch.activity, weights).mean()
     return main, affinity_loss(network.alike(both), batch.activity[:, ::2])
 
@@ -215,7 +244,9 @@ class Trainer:
     def begin_with(self, path: Path) -> None:
         """Take the averaged weights of another run for a start, where they fit."""
         state = torch.load(path, weights_only=True)["average"]
-        self.network.load_state_dict(state, strict=False)
+        own = self.network.state_dict()
+        fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
+        self.network.load_state_dict(fitting, strict=False)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
 
     def resume(self) -> bool:
@@ -266,9 +297,10 @@ def train(
 ) -> None:
     """Run to the recipe's last step, or until `minutes` have passed."""
     recipe, began, log = trainer.recipe, time.monotonic(), trainer.folder / "log.csv"
-    series, sums, count = iter(windows), np.zeros(2), 0
+    sums, count = np.zeros(2), 0
+    series = batches(recipe, windows, trainer.step)
     while trainer.step < recipe.steps and time.monotonic() - began < minutes * 60.0:
-        sums += trainer.update(to_batch([next(series) for _ in range(recipe.windows)]))
+        sums += trainer.update(next(series))
         count += 1
         if trainer.step % 25 == 0 or trainer.step == recipe.steps:
             row = {"step": trainer.step, "seconds": round(time.monotonic() - began, 1)}
@@ -327,17 +359,17 @@ def main(argv: list[str] | None = None) -> None:
     source = Conversations(args.cache, args.speech / "noise", seed=recipe.seed)
     unseen = Conversations(args.cache, args.speech / "noise", part="dev", seed=99, rooms=30)
     held_out = [unseen.window(i) for i in range(96)]
-    trainer = Trainer(recipe, Shape(layers=2), args.run)
+    trainer = Trainer(recipe, Shape(), args.run)
     if args.weights is not None:
         trainer.begin_with(args.weights)
     if trainer.resume():
         print(f"continuing at step {trainer.step}", flush=True)
     windows = DataLoader(
-        Windows(source, trainer.step * recipe.windows),
+        Windows(source, first_window(recipe, trainer.step)),
         batch_size=1,
         num_workers=recipe.workers,
         collate_fn=first_of,
-        prefetch_factor=4 * recipe.windows if recipe.workers else None,
+        prefetch_factor=8 * recipe.fresh if recipe.workers else None,
     )
     train(trainer, windows, held_out, args.minutes)
 

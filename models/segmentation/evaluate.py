@@ -1,0 +1,226 @@
+"""Compare the segmentation model with WebRTC's detector, the pipeline otherwise the same.
+
+``python -m models.segmentation.evaluate --speech DIR`` prints a table for simulated conversations
+of people that nothing was trained on, and one for the recordings of ``DIR/real``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.annotation import Segment, Turn, union
+from diarize.audio import Waveform, load
+from diarize.evaluation.metrics import DiarizationError, diarization_error
+from diarize.evaluation.rttm import read_rttm
+from diarize.evaluation.simulation import SimulationOptions, simulate_many
+from diarize.pipeline import Diarizer
+from diarize.segmentation import SpeechActivity, load_segmentation
+from diarize.vad import WebRtcVad
+from models.segmentation.export import TARGET
+
+STEP = 0.01
+# A change counts as found when a boundary lies so near, in seconds.
+TOLERANCE = 0.25
+# A voice takes over from another one that was heard at most so many seconds before.
+HANDOVER = 0.5
+
+Detector = Callable[[Waveform], SpeechActivity]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A waveform and who really spoke when."""
+
+    uri: str
+    waveform: Waveform
+    turns: list[Turn]
+
+
+@dataclass
+class Score:
+    """Sums over recordings; times in seconds."""
+
+    speech: float = 0.0
+    missed: float = 0.0
+    false: float = 0.0
+    pair: float = 0.0
+    pair_found: float = 0.0
+    pair_hit: float = 0.0
+    changes: int = 0
+    changes_hit: int = 0
+    boundaries: int = 0
+    boundaries_hit: int = 0
+    full: DiarizationError = field(default_factory=DiarizationError)
+    forgiving: DiarizationError = field(default_factory=DiarizationError)
+    audio: float = 0.0
+    cpu: float = 0.0
+
+
+def simulated(speech: Path, seeds: Sequence[int], part: str = "dev") -> Iterator[Recording]:
+    """Two-minute conversations of two to five people, every kind of scene."""
+    options = SimulationOptions(speakers=(2, 5), minutes=(2.0, 2.0))
+    for talk in simulate_many(speech, part, seeds, options):
+        yield Recording(talk.uri, Waveform(talk.samples, talk.uri), list(talk.turns))
+
+
+def real(speech: Path) -> Iterator[Recording]:
+    """Read the recordings with their references."""
+    for path in sorted((speech / "real").glob("*.flac")):
+        turns = [t for found in read_rttm(path.with_suffix(".rttm")).values() for t in found]
+        yield Recording(path.stem, load(path), turns)
+
+
+def counts(turns: Iterable[Turn], duration: float) -> NDArray[np.int64]:
+    """How many people talk in each frame of 10 ms."""
+    out = np.zeros(int(np.ceil(duration / STEP)), dtype=np.int64)
+    by_speaker: dict[str, list[Segment]] = {}
+    for turn in turns:
+        by_speaker.setdefault(turn.speaker, []).append(turn.segment)
+    for segments in by_speaker.values():
+        out += frames(union(segments), duration)
+    return out
+
+
+def frames(segments: Iterable[Segment], duration: float) -> NDArray[np.bool_]:
+    """Frames of 10 ms that lie in any of the segments."""
+    out = np.zeros(int(np.ceil(duration / STEP)), dtype=bool)
+    for segment in segments:
+        out[max(0, round(segment.start / STEP)) : max(0, round(segment.end / STEP))] = True
+    return out
+
+
+def reference_changes(turns: Iterable[Turn]) -> list[float]:
+    """When a voice sets in while, or at most half a second after, another one was heard.
+
+    >>> reference_changes([Turn(0, 2, "a"), Turn(2.3, 4, "b"), Turn(9, 10, "a")])
+    [2.3]
+    """
+    ordered = sorted(turns)
+    return [
+        turn.start
+        for turn in ordered
+        if any(
+            other.speaker != turn.speaker
+            and other.start < turn.start
+            and other.end > turn.start - HANDOVER
+            for other in ordered
+        )
+    ]
+
+
+def near(instants: Sequence[float], others: Sequence[float]) -> int:
+    """How many instants have one of the others within the tolerance."""
+    if not len(others):
+        return 0
+    gaps = np.abs(np.asarray(instants)[:, None] - np.asarray(others)[None, :])
+    return int((gaps.min(axis=1) <= TOLERANCE).sum()) if len(instants) else 0
+
+
+def add(score: Score, recording: Recording, activity: SpeechActivity) -> None:
+    """Score what a detector found in a recording."""
+    duration = recording.waveform.duration
+    truth = counts(recording.turns, duration)
+    said, both = frames(activity.speech, duration), frames(activity.overlaps, duration)
+    score.speech += STEP * float((truth > 0).sum())
+    score.missed += STEP * float(((truth > 0) & ~said).sum())
+    score.false += STEP * float(((truth == 0) & said).sum())
+    score.pair += STEP * float((truth > 1).sum())
+    score.pair_found += STEP * float(both.sum())
+    score.pair_hit += STEP * float(((truth > 1) & both).sum())
+    found = sorted({*activity.changes, *(e for s in activity.speech for e in (s.start, s.end))})
+    wanted = reference_changes(recording.turns)
+    edges = [edge for turn in recording.turns for edge in (turn.start, turn.end)]
+    score.changes += len(wanted)
+    score.changes_hit += near(wanted, found)
+    score.boundaries += len(found)
+    score.boundaries_hit += near(found, edges)
+    score.audio += duration
+
+
+def judge(detector: Detector, recordings: Sequence[Recording], embed: bool) -> Score:
+    """Run a detector, and the pipeline behind it, over recordings."""
+    score = Score()
+    diarizer = Diarizer(vad=detector, threads=1) if embed else None
+    for recording in recordings:
+        began = time.process_time()
+        activity = detector(recording.waveform)
+        score.cpu += time.process_time() - began
+        add(score, recording, activity)
+        if diarizer is not None:
+            turns = diarizer(recording.waveform).turns
+            score.full += diarization_error(recording.turns, turns)
+            score.forgiving += diarization_error(
+                recording.turns, turns, collar=0.25, skip_overlap=True
+            )
+    return score
+
+
+def row(name: str, score: Score) -> str:
+    """One line of the table, in percent."""
+    percent = lambda a, b: f"{100.0 * a / b:6.1f}" if b else "     –"  # noqa: E731
+    both = score.missed + score.false
+    f1 = percent(2.0 * score.pair_hit, score.pair + score.pair_found)
+    cells = [
+        percent(score.missed, score.speech),
+        percent(score.false, score.speech),
+        percent(both, score.speech),
+        percent(score.pair_hit, score.pair_found),
+        percent(score.pair_hit, score.pair),
+        f1,
+        percent(score.changes_hit, score.changes),
+        percent(score.boundaries_hit, score.boundaries),
+        percent(score.full.rate, 1.0) if score.full.total else "     –",
+        percent(score.forgiving.rate, 1.0) if score.forgiving.total else "     –",
+        f"{1000.0 * score.cpu / max(score.audio, 1e-9):6.2f}",
+    ]
+    return f"| {name:<9} | " + " | ".join(cells) + " |"
+
+
+HEAD = (
+    "| detector  |  miss  | false  |  sum   | ov.pre | ov.rec | ov.F1  | ch.rec | bd.pre |"
+    " Full   | Forg.  | ms/s   |\n"
+    "|-----------|" + "--------|" * 11
+)
+
+
+def webrtc(mode: int) -> Detector:
+    """WebRTC's detector as shipped, in one of its modes."""
+    detector = WebRtcVad(mode=mode)
+    return lambda waveform: SpeechActivity.of(detector(waveform))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
+    parser.add_argument("--model", type=Path, default=TARGET)
+    parser.add_argument("--conversations", type=int, default=24)
+    parser.add_argument("--no-pipeline", action="store_true", help="leave DER out")
+    args = parser.parse_args(argv)
+    if args.speech is None:
+        parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
+    detectors: dict[str, Detector] = {f"webrtc {mode}": webrtc(mode) for mode in (1, 2, 3)}
+    if args.model.is_file():
+        detectors["model"] = load_segmentation(args.model, threads=1)
+    sets = {
+        f"{args.conversations} simulated conversations (part dev, seeds 0 …)": list(
+            simulated(args.speech, range(args.conversations))
+        ),
+        "real meetings": list(real(args.speech)),
+    }
+    for title, recordings in sets.items():
+        print(f"\n{title}, {sum(r.waveform.duration for r in recordings) / 60:.0f} min\n\n{HEAD}")
+        for name, detector in detectors.items():
+            print(row(name, judge(detector, recordings, not args.no_pipeline)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
