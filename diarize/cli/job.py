@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from diarize.audio import Waveform
     from diarize.pipeline import Diarizer
     from diarize.transcript.find import Outcome
+    from diarize.transcript.whisper import Transcriber
 
 EPILOG = """\
 examples:
@@ -109,6 +110,12 @@ def _add_transcript_options(group: argparse._ArgumentGroup) -> None:
         help="only say who speaks when; neither look for a transcript nor make one",
     )
     add(group, "--whisper-model", metavar="NAME|PATH", help="model to transcribe with")
+    add(
+        group,
+        "--transcriber",
+        metavar="NAME",
+        help="transcribe with this installed plug-in instead of Whisper",
+    )
     add(group, "--language", metavar="CODE", help="spoken language (default: detected)")
     add(group, "--task", choices=("transcribe", "translate"), default="transcribe")
     add(group, "--initial-prompt", metavar="TEXT", help="words to put Whisper on the right track")
@@ -283,6 +290,7 @@ def _transcript(
                 task=args.task,
                 initial_prompt=args.initial_prompt,
             ),
+            transcriber=_transcriber(args.transcriber),
             make=list(formats) != ["rttm"],
             keep_nonspeech=args.keep_nonspeech,
             on_progress=on_progress,
@@ -290,6 +298,16 @@ def _transcript(
     for message in outcome.messages:
         talk.warn(message)
     return outcome
+
+
+def _transcriber(name: str | None) -> Transcriber | None:
+    """Return the transcriber that an installed package offers under a name."""
+    if name is None:
+        return None
+    from diarize import plugins
+
+    transcriber: Transcriber = plugins.load("transcribers", name)
+    return transcriber
 
 
 def _directory(args: argparse.Namespace, source: str) -> Path | None:
