@@ -209,9 +209,9 @@ def mel_matrix(bands: int, low: float = 50.0, high: float = 7900.0) -> np.ndarra
 class FrontEnd(nn.Module):
     """Plain magnitudes at any level to scaled log magnitudes.
 
-    The window's mean power is brought to a fixed level, the bins are folded into mel bands, and
-    the logarithm is shifted by its mean over the window (bounds the colour of the microphone)
-    and scaled. `frequency_mean` subtracts the mean per band, otherwise one number a window.
+    The window's mean power is brought to a fixed level, the bins are folded into mel bands, the
+    logarithm is taken, half of each band's mean over the window is taken away (the colour of the
+    microphone) along with half of the overall mean, and the rest is scaled.
     """
 
     FLOOR = 1e-3

@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from diarize.evaluation import acoustics
 from models.autospeech import data, fast
 from models.autospeech.augmentation import Augmenter, room_bank
+from models.autospeech.export import read_weights
 from models.autospeech.losses import MarginSoftmax, distillation
 from models.autospeech.network import AutoSpeech, NetworkConfig
 
@@ -88,7 +89,8 @@ class Targets:
         first = np.searchsorted(rows[:, 0], np.arange(voices + 1))
         if np.any(np.diff(first) == 0):
             raise SystemExit(f"{path}: some voices have no teacher vector; let the teacher run on")
-        means = np.add.reduceat(vectors, first[:-1], axis=0) / np.diff(first)[:, None]
+        counts = np.diff(first)[:, None].astype(np.float32)
+        means = np.add.reduceat(vectors, first[:-1], axis=0) / counts
         self.centre = means.mean(axis=0)
         self.starts, self.first = rows[:, 1], first
         self.vectors = _unit(vectors - self.centre)
@@ -99,7 +101,7 @@ class Targets:
         low, high = self.first[voice], self.first[voice + 1]
         near = low + int(np.argmin(np.abs(self.starts[low:high] + 12_800 - start)))
         mixed = self.local * self.vectors[near] + (1.0 - self.local) * self.means[voice]
-        return mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+        return (mixed / max(float(np.linalg.norm(mixed)), 1e-9)).astype(np.float32)
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,15 +190,18 @@ class State:
         )
         temporary.replace(path)
 
-    def restore(self, stored: dict[str, Any], *, weights_only: bool = False) -> None:
-        """Take up what :meth:`save` wrote; `weights_only` begins a new schedule from it."""
-        self.network.load_state_dict(stored["average" if weights_only else "network"])
+    def restore(self, stored: dict[str, Any]) -> None:
+        """Go on from what :meth:`save` wrote."""
+        self.network.load_state_dict(stored["network"])
         self.average.load_state_dict(stored["average"])
-        if stored["margin"]["directions"].shape == self.margin.directions.shape:
-            self.margin.load_state_dict(stored["margin"])
-        if not weights_only:
-            self.optimiser.load_state_dict(stored["optimiser"])
-            self.step = int(stored["step"])
+        self.margin.load_state_dict(stored["margin"])
+        self.optimiser.load_state_dict(stored["optimiser"])
+        self.step = int(stored["step"])
+
+    def begin_from(self, network: AutoSpeech) -> None:
+        """A new schedule from a trained network's weights."""
+        self.network.load_state_dict(network.state_dict())
+        self.average.load_state_dict(network.state_dict())
 
 
 def build(shape: NetworkConfig, config: TrainConfig, directions: NDArray[np.float32]) -> State:
@@ -329,7 +334,7 @@ def main() -> None:
     if args.resume and (run / "checkpoint.pt").exists():
         state.restore(torch.load(run / "checkpoint.pt", weights_only=True))
     elif args.init:
-        state.restore(torch.load(args.init, weights_only=True), weights_only=True)
+        state.begin_from(read_weights(args.init))
     rooms = room_bank(args.cache / "rooms.npz")
     augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
     batches = Batches(speech, targets, augmenter, copy.deepcopy(state.network.front), config)

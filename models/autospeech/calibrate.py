@@ -1,0 +1,246 @@
+"""Thresholds of a model from the ``dev`` speakers, written into its metadata.
+
+``python -m models.autospeech.calibrate --speech DIR --write`` prints and stores
+
+- the verification threshold: 1 % false accepts between people of one corpus;
+- the identification margin: the lead over the second best person that keeps wrong names among
+  enrolled people of one corpus at 1 % of the trials;
+- the clustering distance: the least diarization error on simulated conversations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.autospeech import data, export
+from models.autospeech.evaluate import (
+    RATE,
+    Segments,
+    cut_segments,
+    error_rates,
+    in_batches,
+    onnx_embedder,
+    trials,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+FALSE_ACCEPTS = 0.01
+WRONG_NAMES = 0.01
+# A piece that is compared: what a person says in a few turns.
+SECONDS = 4.8
+ENROLLED = 8
+MARGINS = np.arange(0.0, 0.201, 0.01)
+DISTANCES = np.arange(0.30, 0.901, 0.04)
+# Seeds of the conversations for the distance; the benchmark's own start elsewhere.
+SEEDS = tuple(range(7000, 7016))
+
+
+def threshold_at(
+    scores: NDArray[np.float32], same: NDArray[np.bool_], rate: float = FALSE_ACCEPTS
+) -> float:
+    """The least score that accepts at most `rate` of the pairs of different people.
+
+    >>> threshold_at(np.array([.9, .6, .4, .2]), np.array([True, False, True, False]), 0.5)
+    0.6
+    """
+    impostors = np.sort(scores[~same])[::-1]
+    allowed = int(rate * impostors.size)
+    if allowed < impostors.size and allowed > 0:
+        return float(impostors[allowed - 1])
+    return float(np.nextafter(impostors[0], 2.0)) if allowed == 0 else -1.0
+
+
+def curve(
+    scores: NDArray[np.float32], same: NDArray[np.bool_], thresholds: Sequence[float]
+) -> list[tuple[float, float, float]]:
+    """(threshold, false accepts, false rejects) at given thresholds."""
+    return [
+        (float(t), float((scores[~same] >= t).mean()), float((scores[same] < t).mean()))
+        for t in thresholds
+    ]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Shares of the trials at one margin: wrong names, and right names of enrolled people."""
+
+    margin: float
+    wrong: float
+    right: float
+
+
+def naming(
+    vectors: NDArray[np.float32], segments: Segments, threshold: float, seed: int = 0
+) -> list[Naming]:
+    """Open-set identification inside each corpus, by margin.
+
+    Eight people of a corpus are enrolled with three pieces each; their other pieces and those of
+    everybody else in the corpus are the trials. Repeated with other people twenty times.
+    """
+    rng = np.random.default_rng(seed)
+    results: list[tuple[float, float, bool, bool]] = []
+    for corpus in sorted(set(segments.corpus.tolist())):
+        people = np.unique(segments.speaker[segments.corpus == corpus])
+        if people.size < 4:
+            continue
+        for _ in range(20):
+            known = rng.permutation(people)[: min(ENROLLED, people.size // 2)]
+            results += _one_round(rng, vectors, segments, people, known)
+    score, lead, right, enrolled = (np.array(column) for column in zip(*results, strict=True))
+    rows = []
+    for margin in MARGINS:
+        named = (score >= threshold) & (lead >= margin)
+        wrong = float((named & ~right).mean())
+        rows.append(Naming(float(margin), wrong, float((named & right)[enrolled].mean())))
+    return rows
+
+
+def _one_round(
+    rng: np.random.Generator,
+    vectors: NDArray[np.float32],
+    segments: Segments,
+    people: NDArray[np.int64],
+    known: NDArray[np.int64],
+) -> list[tuple[float, float, bool, bool]]:
+    """(best score, lead over the second, name is right, person is enrolled) of every trial."""
+    out, book, left = [], [], {}
+    for person in people:
+        rows = rng.permutation(np.flatnonzero(segments.speaker == person))
+        if person in known:
+            mean = vectors[rows[:3]].mean(axis=0)
+            book.append((person, mean / np.linalg.norm(mean)))
+            rows = rows[3:]
+        left[person] = rows[:5]
+    names = np.array([person for person, _ in book])
+    centroids = np.stack([vector for _, vector in book])
+    for person, rows in left.items():
+        for row in rows:
+            scores = centroids @ vectors[row]
+            second, best = np.argsort(scores)[-2:]
+            lead = float(scores[best] - scores[second])
+            right = bool(names[best] == person)
+            out.append((float(scores[best]), lead, right, person in known))
+    return out
+
+
+def choose_margin(rows: Sequence[Naming]) -> float:
+    """The least margin that keeps wrong names at :data:`WRONG_NAMES`; else the most careful one."""
+    good = [row.margin for row in rows if row.wrong <= WRONG_NAMES]
+    return min(good) if good else rows[-1].margin
+
+
+def clustering_curve(
+    model: Path, speech_dir: Path, seeds: Sequence[int] = SEEDS, minutes: float = 3.0
+) -> list[tuple[float, float, float]]:
+    """(distance, DER Full, DER Forgiving) of the package's own pipeline, speakers not told.
+
+    Conversations of two to six people are heard once; only the clustering is repeated.
+    """
+    from diarize.audio import Waveform
+    from diarize.evaluation.metrics import FORGIVING, FULL, DiarizationError, diarization_error
+    from diarize.evaluation.scenes import SimulationOptions
+    from diarize.evaluation.simulation import simulate_many
+    from diarize.pipeline import Diarizer
+
+    diarizer = Diarizer(embedder=str(model), threads=1)
+    sums = [[DiarizationError(), DiarizationError()] for _ in DISTANCES]
+    options = SimulationOptions(minutes=(minutes, minutes))
+    for talk in simulate_many(speech_dir, "dev", seeds, options, speakers=range(2, 7)):
+        waveform = Waveform(talk.samples)
+        heard = diarizer.listen(waveform)
+        for row, distance in zip(sums, DISTANCES, strict=True):
+            found = diarizer.decide(heard, threshold=float(distance), waveform=waveform)
+            for i, protocol in enumerate((FULL, FORGIVING)):
+                row[i] = row[i] + diarization_error(
+                    talk.turns,
+                    found.diarization.turns,
+                    collar=protocol.collar,
+                    skip_overlap=protocol.skip_overlap,
+                )
+    return [
+        (float(distance), full.rate, forgiving.rate)
+        for distance, (full, forgiving) in zip(DISTANCES, sums, strict=True)
+    ]
+
+
+def best_distance(rows: Sequence[tuple[float, float, float]]) -> float:
+    """The distance with the least sum of both error rates, the curve smoothed over neighbours.
+
+    >>> best_distance([(0.1, 0.9, 0.9), (0.2, 0.5, 0.4), (0.3, 0.5, 0.5), (0.4, 0.9, 0.9)])
+    0.2
+    """
+    total = np.array([full + forgiving for _, full, forgiving in rows])
+    padded = np.pad(total, 1, mode="edge")
+    smooth = 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
+    return round(rows[int(np.argmin(smooth))][0], 3)
+
+
+def report_verification(
+    scores: NDArray[np.float32], same: NDArray[np.bool_], threshold: float
+) -> str:
+    """The error curve around the threshold as Markdown."""
+    at = sorted({*np.round(np.arange(0.1, 0.91, 0.1), 2).tolist(), round(threshold, 3)})
+    lines = ["| threshold | false accepts % | false rejects % |", "|---|---|---|"]
+    lines += [f"| {t:.3f} | {100 * a:.2f} | {100 * r:.2f} |" for t, a, r in curve(scores, same, at)]
+    _, accepts, rejects = error_rates(scores, same)
+    middle = int(np.argmin(np.abs(accepts - rejects)))
+    lines.append(f"\nEqual-error rate {100 * (accepts[middle] + rejects[middle]) / 2:.2f} %")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Calibrate one model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=Path(__file__).parent / "autospeech.onnx")
+    parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
+    parser.add_argument("--cache", type=Path, default=data.CACHE)
+    parser.add_argument("--no-clustering", action="store_true", help="leave the distance as it is")
+    parser.add_argument("--write", action="store_true", help="store in the model's metadata")
+    args = parser.parse_args()
+    if args.speech is None:
+        parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
+    if not (args.cache / "dev.json").exists():
+        data.prepare(Path(args.speech), "dev", args.cache, (1.0,))
+    segments = cut_segments(data.load(args.cache, "dev"), SECONDS)
+    vectors = in_batches(onnx_embedder(args.model), segments.samples)
+    scores, same = trials(vectors, segments)["pooled"]
+    threshold = threshold_at(scores, same)
+    print(f"Verification, {SECONDS} s against {SECONDS} s inside a corpus ({same.size} pairs):\n")
+    print(report_verification(scores, same, threshold))
+    rows = naming(vectors, segments, threshold)
+    margin = choose_margin(rows)
+    print("\n| margin | wrong names % | right names of enrolled % |\n|---|---|---|")
+    for row in rows[::2]:
+        print(f"| {row.margin:.2f} | {100 * row.wrong:.2f} | {100 * row.right:.2f} |")
+    found = {
+        "diarize.threshold.verification": f"{threshold:.3f}",
+        "diarize.threshold.margin": f"{margin:.2f}",
+    }
+    if not args.no_clustering:
+        points = clustering_curve(args.model, Path(args.speech))
+        found["diarize.threshold.clustering"] = f"{best_distance(points):.2f}"
+        print("\n| distance | DER Full % | DER Forgiving % |\n|---|---|---|")
+        for distance, full, forgiving in points:
+            print(f"| {distance:.2f} | {100 * full:.1f} | {100 * forgiving:.1f} |")
+    found["diarize.threshold.note"] = (
+        f"dev speakers: verification at {FALSE_ACCEPTS:.0%} false accepts inside a corpus "
+        f"({RATE // 1000} kHz, {SECONDS} s pieces); margin at {WRONG_NAMES:.0%} wrong names of "
+        f"{ENROLLED} enrolled; clustering by least DER on {len(SEEDS)} simulated conversations"
+    )
+    print("\n" + "\n".join(f"{key} = {value}" for key, value in found.items()))
+    if args.write:
+        export.stamp(args.model, found)
+
+
+if __name__ == "__main__":
+    main()

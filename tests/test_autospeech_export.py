@@ -1,0 +1,89 @@
+"""Export: the graph equals the network, axes are free, weights survive."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="pip install torch")
+pytest.importorskip("onnx", reason="pip install onnx")
+onnxruntime = pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
+
+from models.autospeech import export  # noqa: E402
+from models.autospeech.network import AutoSpeech, NetworkConfig, PaperNetwork  # noqa: E402
+
+
+def trained_a_little(config: NetworkConfig) -> AutoSpeech:
+    """Random weights with running statistics that are not the defaults."""
+    torch.manual_seed(0)
+    network = AutoSpeech(config).train()
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.rand(8, 64, 257) * 3)
+    return network.eval()
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attentive"])
+@pytest.mark.parametrize("bands", [0, 80])
+def test_export_equals_pytorch_at_any_length(tmp_path, pooling, bands):
+    network = trained_a_little(NetworkConfig(8, 8, bands, 16, pooling))
+    path = tmp_path / "model.onnx"
+    export.write_onnx(network, path, export.describe(network, "7", "a test"))
+    assert export.check(network, path) < 1e-4
+    session = onnxruntime.InferenceSession(str(path))
+    (source,), (target,) = session.get_inputs(), session.get_outputs()
+    assert (source.name, source.shape[2], target.name) == ("magnitude", 257, "embedding")
+    kinds = [n.op_type for n in __import__("onnx").load(str(path)).graph.node]
+    assert "BatchNormalization" not in kinds
+    metadata = export.read_metadata(path)
+    assert metadata["diarize.kind"] == "autospeech"
+    assert metadata["diarize.frontend"] == "log"
+    assert metadata["diarize.dimension"] == "16"
+
+
+def test_one_at_a_time_equals_a_batch(tmp_path):
+    network = trained_a_little(NetworkConfig(8, 8, 80, 16))
+    path = tmp_path / "model.onnx"
+    export.write_onnx(network, path, {})
+    session = onnxruntime.InferenceSession(str(path))
+    x = np.random.default_rng(0).random((5, 120, 257), dtype=np.float32)
+    whole = session.run(None, {"magnitude": x})[0]
+    single = [session.run(None, {"magnitude": x[i : i + 1]})[0][0] for i in range(5)]
+    assert np.allclose(whole, single, atol=1e-5)
+
+
+def test_stamp_keeps_what_it_does_not_name(tmp_path):
+    network = trained_a_little(NetworkConfig(8, 8, 80, 16))
+    path = tmp_path / "model.onnx"
+    export.write_onnx(network, path, {"diarize.version": "1", "diarize.kind": "autospeech"})
+    export.stamp(path, {"diarize.version": "2"})
+    assert export.read_metadata(path) == {"diarize.version": "2", "diarize.kind": "autospeech"}
+
+
+def test_training_goes_on_from_exactly_the_exported_weights(tmp_path):
+    network = trained_a_little(NetworkConfig(8, 8, 80, 16))
+    stored = {"average": network.state_dict(), "shape": network.config.to_dict()}
+    export.write_onnx(network, tmp_path / "model.onnx", {})
+    export.write_weights(stored, tmp_path / "model.npz")
+    again = export.read_weights(tmp_path / "model.onnx")
+    assert again.config == network.config
+    for (name, a), b in zip(network.state_dict().items(), again.state_dict().values(), strict=True):
+        if not name.endswith("num_batches_tracked"):
+            assert torch.equal(a, b), name
+    with pytest.raises(SystemExit, match=r"nothing\.npz"):
+        export.read_weights(tmp_path / "nothing.onnx")
+
+
+def test_published_network_in_the_public_ports_shape(tmp_path):
+    torch.manual_seed(0)
+    network = PaperNetwork(channels=128, cells=8).eval()
+    path = tmp_path / "port.onnx"
+    export.write_paper_onnx(network, path)
+    session = onnxruntime.InferenceSession(str(path))
+    (source,), (target,) = session.get_inputs(), session.get_outputs()
+    assert source.shape[1:] == [300, 257]
+    assert target.shape[1:] == [2048]
+    x = np.random.default_rng(0).normal(size=(2, 300, 257)).astype(np.float32)
+    with torch.inference_mode():
+        want = network(torch.from_numpy(x)).numpy()
+    assert np.abs(session.run(None, {source.name: x})[0] - want).max() < 1e-4
