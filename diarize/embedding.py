@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from diarize import spectrogram
 from diarize.errors import ModelError
+from diarize.models import resolve
 from diarize.networks import Thresholds, first_line, open_session, recognise
 from diarize.settings import EmbeddingSettings
 
@@ -113,7 +114,7 @@ class OnnxEmbedder:
         settings: EmbeddingSettings | None = None,
     ) -> None:
         self.settings = settings or EmbeddingSettings()
-        self.path = bundled_model() if path is None else Path(path)
+        self.path = bundled_model() if path is None else resolve(path)
         self.threads = threads or available_processors()
         self._session = open_session(self.path, self.threads)
         self._input = self._session.get_inputs()[0]

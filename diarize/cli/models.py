@@ -1,0 +1,131 @@
+"""``diarize models``: which models there are, fetch some, check what was fetched."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diarize.models import RemoteModel
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = (
+        "Fetched models lie in $DIARIZE_MODELS, or in your cache folder. DIARIZE_OFFLINE=1 forbids "
+        "downloads.\nUse one with: diarize meeting.mp3 --embedding-model NAME"
+    )
+    actions = parser.add_subparsers(dest="action", metavar="list|fetch|verify")
+    listing = actions.add_parser("list", help="show bundled and fetchable models (default)")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    fetching = actions.add_parser("fetch", help="download models by name")
+    fetching.add_argument("names", nargs="+", metavar="NAME")
+    fetching.add_argument(
+        "-y", "--yes", action="store_true", help="take files that no checksum is known of"
+    )
+    fetching.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    verifying = actions.add_parser("verify", help="compare fetched files with their checksums")
+    verifying.add_argument("names", nargs="*", metavar="NAME", help="default: all that are here")
+    for action in (listing, fetching, verifying):
+        action.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; returns the exit code."""
+    if args.action == "fetch":
+        return _fetch(args)
+    if args.action == "verify":
+        return _verify(args)
+    return _list(getattr(args, "json", False))
+
+
+def _list(as_json: bool) -> int:
+    from diarize import models
+
+    rows = [_bundled_row(name) for name in models.BUNDLED]
+    rows += [_remote_row(model) for model in models.REGISTRY.values()]
+    if as_json:
+        import json
+
+        print(json.dumps(rows, indent=2))
+        return 0
+    keys = ("name", "kind", "MB", "vector", "state", "licence")
+    shown = [keys, *([row[key].split(" (")[0] for key in keys] for row in rows)]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(keys))]
+    for row in shown:
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    print(f"\nFetched models are kept in {models.folder()}")
+    return 0
+
+
+def _bundled_row(name: str) -> dict[str, str]:
+    from diarize import models
+    from diarize.errors import ModelError
+
+    try:
+        path = models.bundled(name)
+        state, size = "bundled", f"{path.stat().st_size / 1e6:.1f}"
+    except ModelError:
+        state, size, path = "missing", "-", None
+    kind = "embedding" if name == "autospeech" else name
+    return {
+        "name": name,
+        "kind": kind,
+        "MB": size,
+        "vector": "-",
+        "state": state,
+        "licence": "see the model's card",
+        "path": str(path or ""),
+    }
+
+
+def _remote_row(model: RemoteModel) -> dict[str, str]:
+    state = "fetched" if model.path.is_file() else "not here"
+    if model.sha256 is None:
+        state += ", unpinned"
+    return {
+        "name": model.name,
+        "kind": model.kind,
+        "MB": f"{model.size / 1e6:.1f}",
+        "vector": str(model.dimension or "-"),
+        "state": state,
+        "licence": model.licence,
+        "path": str(model.path),
+        "url": model.url,
+        "sha256": model.sha256 or "unpinned",
+        "source": model.source,
+    }
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from diarize import models
+    from diarize.cli.console import Console
+
+    for name in args.names:
+        models.find(name)  # an unknown name stops before anything is downloaded
+    console = Console(quiet=args.quiet)
+    for name in args.names:
+        with console.progress(name) as report:
+            path = models.fetch(name, accept_unpinned=args.yes, on_progress=report)
+        print(path)
+        model = models.REGISTRY[name]
+        if not args.quiet:
+            print(f"{name}: {model.source}; licence: {model.licence}", file=sys.stderr)
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from diarize import models
+
+    chosen = [models.find(name) for name in args.names]
+    chosen = chosen or [model for model in models.REGISTRY.values() if model.path.is_file()]
+    failed = 0
+    for model in chosen:
+        problem = models.check(model)
+        failed += problem is not None
+        pinned = "" if model.sha256 else " (unpinned: unchanged since it was fetched, if noted)"
+        print(problem or f"{model.name}: right{pinned}")
+    if not chosen:
+        print("no models have been fetched; the bundled ones came with the package")
+    return 1 if failed else 0
