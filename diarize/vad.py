@@ -74,19 +74,19 @@ class VadOptions:
 
     mode: int = 3
     frame: float = 0.02
-    integration: float = 0.2
-    smoothing: float = 0.3
-    onset: float = 0.25
+    integration: float = 0.3
+    smoothing: float = 0.4
+    onset: float = 0.35
     offset: float = 0.15
-    votes: float = 0.1
-    floor_window: float = 30.0
-    floor_percentile: float = 5.0
-    sounding: float = 6.0
-    max_range: float = 45.0
+    votes: float = 0.2
+    floor_window: float = 60.0
+    floor_percentile: float = 10.0
+    sounding: float = 8.0
+    max_range: float = 35.0
     target_level: float = -23.0
     max_gain: float = 50.0
-    min_speech: float = 0.2
-    min_pause: float = 0.4
+    min_speech: float = 0.3
+    min_pause: float = 0.5
     padding: float = 0.05
 
     def __post_init__(self) -> None:
