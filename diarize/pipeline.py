@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from diarize import resegmentation, windows
-from diarize.annotation import Diarization, Segment, speaker_label
-from diarize.clustering import ClusterResult, cluster, speaker_bounds
+from diarize import plugins, windows
+from diarize.annotation import Diarization, Segment
+from diarize.clustering import speaker_bounds
+from diarize.decision import decide as decision_of
 from diarize.details import DiarizationDetails, Listening
 from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.errors import UsageError
+from diarize.overlap import without
+from diarize.resegmentation import Quietest
 from diarize.segmentation import SpeechActivity
 from diarize.settings import Settings
 from diarize.version import __version__
@@ -90,6 +93,8 @@ class Diarizer:
         self.identify_segments = identify_segments
         self.on_progress = on_progress
         self.detector, self.vad = _detector(vad, threads)
+        if isinstance(embedder, str) and embedder in plugins.names("embedders"):
+            embedder = cast("Embedder", plugins.load("embedders", embedder))
         if embedder is None or isinstance(embedder, str | Path):
             embedder = OnnxEmbedder(embedder, threads=threads, settings=self.settings.embedding)
         self.embedder: Embedder = embedder
@@ -154,16 +159,24 @@ class Diarizer:
         tell("speech", 0, None)
         found = self.detector(waveform)
         activity = found if isinstance(found, SpeechActivity) else _activity(found)
-        shortest = self.settings.embedding.shortest
-        pieces = windows.split(activity.speech, activity.changes, shortest)
-        cuts = windows.cut(pieces, self.embedder.window, self.embedder.hop, shortest)
-        if not cuts and pieces:
-            cuts = list(pieces)
+        cuts = self._windows(activity)
         tell("embed", 0, len(cuts))
         vectors = self.embedder.embed(
             waveform, cuts, lambda done, total: tell("embed", done, total)
         )
         return Listening(activity, tuple(cuts), vectors)
+
+    def _windows(self, activity: SpeechActivity) -> list[Segment]:
+        """Cut the stretches in which one voice is alone; all speech where there are none."""
+        shortest = self.settings.embedding.shortest
+        alone = windows.split(
+            without(activity.speech, activity.overlaps), activity.changes, shortest
+        )
+        for pieces in (alone, activity.speech):
+            cuts = windows.cut(pieces, self.embedder.window, self.embedder.hop, shortest)
+            if cuts:
+                return cuts
+        return list(activity.speech)
 
     def decide(
         self,
@@ -190,64 +203,24 @@ class Diarizer:
         if threshold is None:
             own = self.embedder.thresholds.clustering
             threshold = own if self.threshold is None else self.threshold
-        result = cluster(
-            heard.vectors,
-            heard.seconds,
+        decision = decision_of(
+            heard,
             threshold=threshold,
             num_speakers=bounds["num_speakers"],
             min_speakers=bounds["min_speakers"],
             max_speakers=bounds["max_speakers"],
-            settings=self.settings.clustering,
-        )
-        return self._turns(heard, result, waveform, self._parameters(threshold, bounds))
-
-    def _turns(
-        self,
-        heard: Listening,
-        result: ClusterResult,
-        waveform: Waveform | None,
-        parameters: Mapping[str, Any],
-    ) -> DiarizationDetails:
-        """Turn clustered windows into turns, labelled by first appearance."""
-        settings = self.settings.resegmentation
-        labels, centres = resegmentation.refine(
-            heard.vectors, heard.seconds, result.labels, settings.rounds
-        )
-        turns = resegmentation.to_turns(
-            heard.activity.speech,
-            heard.windows,
-            (heard.vectors @ centres.T).astype(np.float64),
-            changes=heard.activity.changes,
+            settings=self.settings,
             quietest=_quietest(waveform) if waveform is not None else None,
-            settings=settings,
         )
-        order = list(dict.fromkeys(turn.speaker for turn in turns))
-        names = {label: speaker_label(index) for index, label in enumerate(order)}
-        vectors = {
-            names[speaker_label(index)]: centre
-            for index, centre in enumerate(centres)
-            if speaker_label(index) in names
-        }
         diarization = Diarization(
-            [replace(turn, speaker=names[turn.speaker]) for turn in turns],
+            decision.turns,
             duration=max((region.end for region in heard.activity.speech), default=0.0),
             speech=heard.activity.speech,
             model=self.embedder.name,
-            parameters=parameters,
-            embeddings=dict(sorted(vectors.items())),
+            parameters=self._parameters(threshold, bounds),
+            embeddings=decision.embeddings,
         )
-        # A speaker may have lost every frame to the others: their windows go to the runner-up.
-        kept = [index for index in range(len(centres)) if speaker_label(index) in names]
-        final = labels
-        if len(kept) < len(centres):
-            nearest = (heard.vectors @ centres[kept].T).argmax(axis=1)
-            final = np.where(np.isin(labels, kept), labels, np.asarray(kept)[nearest])
-        return DiarizationDetails(
-            diarization,
-            heard.windows,
-            heard.vectors,
-            tuple(names[speaker_label(int(label))] for label in final),
-        )
+        return DiarizationDetails(diarization, heard.windows, heard.vectors, decision.labels)
 
     def _name(self, details: DiarizationDetails, waveform: Waveform) -> DiarizationDetails:
         """Call speakers by the names of enrolled people."""
@@ -347,9 +320,12 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
 
     if vad in ("auto", "neural"):
         return load_segmentation(None, threads=threads), "neural"
+    if str(vad) in plugins.names("vads"):
+        return plugins.load("vads", str(vad)), str(vad)
     if not Path(vad).is_file():
         raise UsageError(
-            f"vad is {str(vad)!r}: auto, webrtc, neural or the path of an ONNX model is expected"
+            f"vad is {str(vad)!r}: auto, webrtc, neural, the path of an ONNX model, or the name of "
+            "an installed plug-in is expected"
         )
     return load_segmentation(Path(vad), threads=threads), Path(vad).name
 
@@ -375,7 +351,7 @@ def _uri(path: str) -> str:
     return "stdin" if path == "-" else Path(path).stem or "recording"
 
 
-def _quietest(waveform: Waveform) -> resegmentation.Quietest:
+def _quietest(waveform: Waveform) -> Quietest:
     """Return a function that finds the quietest 50 ms of a stretch."""
     rate, frame = 16000, 160
 

@@ -64,9 +64,22 @@ class ResegmentationSettings:
 
 
 @dataclass(frozen=True)
+class OverlapSettings:
+    """What is made of local speakers and of overlapped speech."""
+
+    solo_share: float = 0.6
+    """A window is a local speaker's if he or she is alone in so much of it."""
+    shortest: float = 0.1
+    """Seconds of overlap below which there is no second turn."""
+    reach: float = 3.0
+    """Seconds within which the second speaker has to talk elsewhere, where nothing else tells."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of them."""
 
     embedding: EmbeddingSettings = EmbeddingSettings()
     clustering: ClusteringSettings = ClusteringSettings()
     resegmentation: ResegmentationSettings = ResegmentationSettings()
+    overlap: OverlapSettings = OverlapSettings()

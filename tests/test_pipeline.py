@@ -98,7 +98,7 @@ def test_the_number_of_speakers_may_be_given_to_either(tiny: Diarizer, dialogue:
 
 
 def test_a_diarizer_of_no_known_vad_is_refused() -> None:
-    with pytest.raises(UsageError, match="auto, webrtc, neural or the path"):
+    with pytest.raises(UsageError, match="auto, webrtc, neural, the path"):
         Diarizer(vad="silence-o-matic")
 
 

@@ -1,0 +1,112 @@
+"""From vectors of windows to labelled turns: the cheap half of the pipeline, no network in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize import overlap, resegmentation
+from diarize.annotation import Turn, speaker_label
+from diarize.clustering import Labels, cluster
+from diarize.details import Listening
+from diarize.settings import Settings
+
+Float = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who spoke when.
+
+    Parameters
+    ----------
+    turns : tuple of Turn
+        In order of time, labelled by first appearance.
+    embeddings : dict of str to (D,) float32 array
+        Each speaker's unit centroid.
+    labels : tuple of str
+        The speaker of each window.
+    """
+
+    turns: tuple[Turn, ...]
+    embeddings: dict[str, Float]
+    labels: tuple[str, ...]
+
+
+def decide(
+    heard: Listening,
+    *,
+    threshold: float,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    settings: Settings | None = None,
+    quietest: resegmentation.Quietest | None = None,
+) -> Decision:
+    """Tell the speakers of windows apart, and lay out their turns.
+
+    Parameters
+    ----------
+    heard : Listening
+        Speech, windows and their vectors.
+    threshold : float
+        Cosine distance at which voices are different people.
+    num_speakers, min_speakers, max_speakers : int, optional
+        What is known of the number of speakers.
+    quietest : callable, optional
+        Returns the quietest instant of a stretch; changes of speaker move there.
+
+    Raises
+    ------
+    UsageError
+        Where the numbers of speakers contradict each other.
+    """
+    settings = settings or Settings()
+    local = heard.activity.local
+    result = cluster(
+        heard.vectors,
+        heard.seconds,
+        threshold=threshold,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        constraints=overlap.constraints(heard.windows, local, settings.overlap) if local else None,
+        settings=settings.clustering,
+    )
+    labels, centres = resegmentation.refine(
+        heard.vectors, heard.seconds, result.labels, settings.resegmentation.rounds
+    )
+    scores = (heard.vectors @ centres.T).astype(np.float64)
+    turns = resegmentation.to_turns(
+        heard.activity.speech,
+        heard.windows,
+        scores,
+        changes=heard.activity.changes,
+        quietest=quietest,
+        settings=settings.resegmentation,
+    )
+    turns += overlap.second_turns(
+        turns, heard.activity.overlaps, heard.windows, scores, local, settings.overlap
+    )
+    return _by_first_appearance(sorted(turns), centres, labels, scores)
+
+
+def _by_first_appearance(
+    turns: list[Turn], centres: Float, labels: Labels, scores: npt.NDArray[np.float64]
+) -> Decision:
+    """Number speakers in the order of their first turns; who got no turn is left out."""
+    present = {turn.speaker for turn in turns}
+    kept = [index for index in range(len(centres)) if speaker_label(index) in present]
+    order = dict.fromkeys(turn.speaker for turn in turns)
+    names = {label: speaker_label(index) for index, label in enumerate(order)}
+    if 0 < len(kept) < len(centres):
+        nearest = np.asarray(kept)[scores[:, kept].argmax(axis=1)]
+        labels = np.where(np.isin(labels, kept), labels, nearest)
+    vectors = {names[speaker_label(index)]: centres[index] for index in kept}
+    return Decision(
+        tuple(replace(turn, speaker=names[turn.speaker]) for turn in turns),
+        dict(sorted(vectors.items())),
+        tuple(names[speaker_label(int(label))] for label in labels),
+    )
