@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diarize.annotation import Diarization, Segment, Turn, union
+from diarize.annotation import Diarization, Segment, Turn, speaker_label, union
 from diarize.errors import EnrolmentError
 from diarize.speakers.quality import inconsistency, recording_warnings
 from diarize.speakers.records import Sample, Vectors, unit
@@ -18,7 +18,7 @@ from diarize.speakers.sampling import voice_samples
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
-    from diarize.details import DiarizationDetails, Listening
+    from diarize.details import Listening
     from diarize.embedding import Embedder
     from diarize.pipeline import Diarizer
     from diarize.result import Result
@@ -106,7 +106,7 @@ def enrol(
     where = waveform.path
     heard = listen(waveform, diarizer, regions)
     _check_speech(heard, where, options)
-    found = voices(heard, diarizer, options, split=speaker is not None)
+    found = voices(heard, diarizer, options)
     voice = _chosen(found, speaker, where)
     if voice.seconds < options.least_speech:
         raise EnrolmentError(
@@ -208,6 +208,25 @@ def _enrolment(
     return Enrolment(tuple(samples), voice.seconds, (*warnings, *([odd] if odd else [])))
 
 
+def voice_of(
+    source: Any, diarizer: Diarizer, regions: Sequence[Segment] = ()
+) -> tuple[Vectors, tuple[str, ...]]:
+    """Return the mean of all speech in a recording as a (D,) unit vector, and warnings.
+
+    Raises
+    ------
+    AudioError
+        The recording cannot be read.
+    EnrolmentError
+        There is no speech in it.
+    """
+    waveform = _loaded(source)
+    heard = listen(waveform, diarizer, regions)
+    if not len(heard.vectors):
+        raise EnrolmentError(f"{waveform.path}: no speech found")
+    return unit(heard.vectors.mean(axis=0)), waveform.warnings
+
+
 def _loaded(source: Any) -> Waveform:
     from diarize.audio import Waveform, load
 
@@ -270,35 +289,40 @@ def _check_speech(heard: Listening, where: str, options: EnrolmentOptions) -> No
         )
 
 
-def voices(
-    heard: Listening, diarizer: Diarizer, options: EnrolmentOptions, *, split: bool = False
-) -> list[Voice]:
-    """Return the voices in a recording, by first appearance.
+def voices(heard: Listening, diarizer: Diarizer, options: EnrolmentOptions) -> list[Voice]:
+    """Return the voices in a recording, numbered by first appearance.
 
-    Voices that the model would take for one person are one, unless ``split``; so are those that
-    speak too little to tell.
+    Clusters that the model would take for one person are one voice. What speaks too little to
+    tell is left out, unless it sounds like one of the voices.
     """
     details = diarizer.decide(heard)
-    found = [_voice(details, label) for label in details.diarization.labels]
-    if split:
-        return found
-    whole = sum(voice.seconds for voice in found)
+    rows = [
+        [row for row, mine in enumerate(details.labels) if mine == label]
+        for label in details.diarization.labels
+    ]
+    rows = sorted((mine for mine in rows if mine), key=lambda mine: -_seconds(heard, mine))
+    whole = sum(_seconds(heard, mine) for mine in rows)
     least = max(options.second_voice_seconds, options.second_voice_share * whole)
-    counted = [voice for voice in found if voice.seconds >= least]
     line = diarizer.embedder.thresholds.verification
-    distinct: list[Voice] = []
-    for voice in sorted(counted, key=lambda one: -one.seconds):
-        mean = unit(voice.vectors.mean(axis=0))
-        if all(mean @ unit(one.vectors.mean(axis=0)) < line for one in distinct):
-            distinct.append(voice)
-    if len(distinct) > 1:
-        return [voice for voice in found if voice in distinct]
-    return [Voice(found[0].label, heard.windows, heard.vectors)]
+    groups: list[list[int]] = []
+    for mine in rows:
+        centre = unit(heard.vectors[mine].mean(axis=0))
+        likeness = [float(centre @ unit(heard.vectors[group].mean(axis=0))) for group in groups]
+        if likeness and max(likeness) >= line:
+            groups[int(np.argmax(likeness))] += mine
+        elif not groups or _seconds(heard, mine) >= least:
+            groups.append(list(mine))
+    groups = sorted((sorted(group) for group in groups), key=lambda group: group[0])
+    return [
+        Voice(
+            speaker_label(number), tuple(heard.windows[row] for row in group), heard.vectors[group]
+        )
+        for number, group in enumerate(groups)
+    ]
 
 
-def _voice(details: DiarizationDetails, label: str) -> Voice:
-    rows = [row for row, mine in enumerate(details.labels) if mine == label]
-    return Voice(label, tuple(details.windows[row] for row in rows), details.vectors[rows])
+def _seconds(heard: Listening, rows: Sequence[int]) -> float:
+    return sum(region.duration for region in union(heard.windows[row] for row in rows))
 
 
 def _chosen(found: Sequence[Voice], speaker: str | None, where: str) -> Voice:

@@ -113,13 +113,20 @@ def score(voice: Vectors, samples: Vectors, top_k: int = TOP_K) -> float:
     return float(cosines[-top_k:].mean())
 
 
-def match(voices: Sequence[Vectors], index: SampleIndex, options: MatchOptions) -> list[Match]:
+def match(
+    voices: Sequence[Vectors],
+    index: SampleIndex,
+    options: MatchOptions,
+    candidates: int = CANDIDATES,
+) -> list[Match]:
     """Decide for each voice of one recording which enrolled person it is, if any.
 
     Parameters
     ----------
     voices : sequence of (q, D) arrays
         As :func:`query` makes them.
+    candidates : int
+        How many to list for each.
 
     Returns
     -------
@@ -128,7 +135,7 @@ def match(voices: Sequence[Vectors], index: SampleIndex, options: MatchOptions) 
     """
     if not len(index) or not voices:
         return [Match(None, None, None) for _ in voices]
-    ranked = rank(voices, index, options.top_k)
+    ranked = rank(voices, index, options.top_k, candidates)
     # Only people who are somebody's candidate can be anybody's match.
     people = sorted({person for row in ranked for person, _ in row})
     scores = np.array(
@@ -142,10 +149,10 @@ def match(voices: Sequence[Vectors], index: SampleIndex, options: MatchOptions) 
     chosen = decide(scores, centroids @ centroids.T, options)
     matches = []
     for row, person in zip(ranked, chosen, strict=True):
-        candidates = tuple(Candidate(index.names[who], value) for who, value in row[:CANDIDATES])
+        named = tuple(Candidate(index.names[who], value) for who, value in row[:candidates])
         lead = row[0][1] - row[1][1] if len(row) > 1 else None
         name = None if person is None else index.names[people[person]]
-        matches.append(Match(name, row[0][1], lead, candidates))
+        matches.append(Match(name, row[0][1], lead, named))
     return matches
 
 

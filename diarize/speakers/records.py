@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Segment
+from diarize.annotation import Segment, union
 from diarize.errors import UsageError
 
 if TYPE_CHECKING:
@@ -127,6 +127,15 @@ def person_name(text: str) -> str:
     if name.upper().startswith("SPEAKER_"):
         raise UsageError(f"{name!r} is a label for unknown voices; give the person's name")
     return name
+
+
+def total_seconds(samples: Sequence[Sample]) -> float:
+    """Return how much speech samples hold; what several of them share counts once."""
+    parts: dict[str, list[Segment]] = {}
+    for sample in samples:
+        parts.setdefault(sample.source, []).extend(sample.regions)
+    known = sum(region.duration for regions in parts.values() for region in union(regions))
+    return known + sum(sample.seconds for sample in samples if not sample.regions)
 
 
 def redundant(vectors: Vectors, quality: Sequence[float], keep: int) -> list[int]:

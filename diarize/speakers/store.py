@@ -41,6 +41,7 @@ from diarize.speakers.records import (
     now,
     person_name,
     redundant,
+    total_seconds,
 )
 
 if TYPE_CHECKING:
@@ -155,8 +156,9 @@ class SpeakerBook:
         for number, name, created in self._rows("SELECT id, name, created FROM people"):
             samples = self._samples(number)
             vectors = np.array([sample.embedding for sample in samples])
-            seconds = sum(sample.seconds for sample in samples)
-            found.append(Person(name, len(samples), seconds, consistency(vectors), created))
+            found.append(
+                Person(name, len(samples), total_seconds(samples), consistency(vectors), created)
+            )
         return sorted(found, key=lambda person: (person.name.casefold(), person.name))
 
     def samples(self, name: str) -> list[Sample]:

@@ -1,0 +1,91 @@
+"""``diarize calibrate``: the decision threshold that fits the enrolled people."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from diarize.cli.console import emit
+from diarize.cli.options import add
+from diarize.cli.people import add_book_option, add_model_options, open_book, say
+
+EPILOG = """\
+Each stored sample is scored against its own person's other samples and against everybody else's.
+The suggested threshold lets the stated share of the latter through. With --apply it is stored in
+the book and used from then on; --reset goes back to the model's own.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.epilog = EPILOG
+    add(
+        parser,
+        "--false-accept-rate",
+        type=_rate,
+        default=0.01,
+        metavar="RATE",
+        help="share of strangers that may pass (default: 0.01)",
+    )
+    add(parser, "--plot", metavar="PNG", help="draw the histograms (needs matplotlib)")
+    parser.add_argument("--apply", action="store_true", help="store the threshold in the book")
+    parser.add_argument("--reset", action="store_true", help="go back to the model's thresholds")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_book_option(parser)
+    add_model_options(parser)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0.0 <= rate < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate from 0 to below 1, such as 0.01")
+    return rate
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print histograms and the suggested threshold; store it where asked to."""
+    import json
+
+    from diarize.embedding import OnnxEmbedder
+    from diarize.speakers.calibration import calibrate, histogram, plot
+    from diarize.speakers.matching import MatchOptions
+
+    with open_book(args) as book:
+        if args.reset:
+            book.set_thresholds(None)
+            say(f"{book.path}: the model's thresholds are in force again")
+            return 0
+        embedder = OnnxEmbedder(args.embedding_model, threads=args.threads)
+        book.require(embedder)
+        now = MatchOptions.of(embedder.thresholds, book)
+        found = calibrate(book, margin=now.margin, false_accept_rate=args.false_accept_rate)
+        if args.json:
+            shown = {
+                "threshold": found.threshold,
+                "margin": found.margin,
+                "false_accepts": found.false_accepts,
+                "false_rejects": found.false_rejects,
+                "genuine": found.genuine.tolist(),
+                "impostor": found.impostor.tolist(),
+                "threshold_in_force": now.threshold,
+            }
+            emit(json.dumps(shown) + "\n")
+        else:
+            emit(histogram(found) + "\n\n")
+            emit(
+                f"threshold {found.threshold:.3f} (in force: {now.threshold:.3f}): "
+                f"{found.false_accepts:.2%} of {len(found.impostor)} impostor scores pass, "
+                f"{found.false_rejects:.2%} of {len(found.genuine)} genuine ones do not\n"
+            )
+        for warning in found.warnings:
+            say(f"diarize: {warning}")
+        if args.plot:
+            plot(found, Path(args.plot))
+            say(f"wrote {args.plot}")
+        if args.apply:
+            book.set_thresholds(found.thresholds())
+            say(f"stored in {book.path}")
+    return 0

@@ -1,0 +1,115 @@
+"""``diarize identify``: which of the enrolled people speak in a recording."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from diarize.cli.console import Console, clock, display_name, emit
+from diarize.cli.options import add, add_speaker_count_options, positive_int
+from diarize.cli.people import (
+    add_book_option,
+    add_model_options,
+    add_talk_options,
+    open_book,
+    open_diarizer,
+    say,
+    table,
+)
+
+if TYPE_CHECKING:
+    from diarize.annotation import Diarization
+    from diarize.speakers.matching import Match, MatchOptions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument("file", metavar="FILE", help="recording, or - for stdin")
+    add(
+        parser,
+        "--candidates",
+        type=positive_int,
+        default=3,
+        metavar="N",
+        help="how many people to list for each voice (default: 3)",
+    )
+    add_speaker_count_options(parser)
+    add_book_option(parser)
+    add_model_options(parser)
+    add_talk_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print each voice of the recording with its candidates."""
+    from diarize.speakers.index import load_index
+    from diarize.speakers.matching import MatchOptions, match, query
+
+    talk = Console(quiet=args.quiet)
+    with open_book(args) as book:
+        diarizer = open_diarizer(args)
+        book.require(diarizer.embedder)
+        with talk.progress(display_name(args.file)) as on_progress:
+            diarizer.on_progress = on_progress
+            details = diarizer.analyse(
+                args.file,
+                num_speakers=args.num_speakers,
+                min_speakers=args.min_speakers,
+                max_speakers=args.max_speakers,
+            )
+        options = MatchOptions.of(diarizer.embedder.thresholds, book)
+        heard = details.diarization
+        voices = [
+            query(heard.embeddings[label], details.vectors_of(label)) for label in heard.labels
+        ]
+        matches = match(voices, load_index(book), options, args.candidates)
+    for warning in heard.warnings:
+        talk.warn(warning)
+    if args.json:
+        _print_json(args.file, heard, matches, options)
+    else:
+        _print_table(heard, matches, options)
+    return 0
+
+
+def _print_table(heard: Diarization, matches: list[Match], options: MatchOptions) -> None:
+    if not matches:
+        say("no speech found")
+        return
+    rows = [
+        [
+            label,
+            clock(heard.talk_time(label)),
+            found.name or "unknown",
+            ", ".join(f"{one.name} {one.score:.3f}" for one in found.candidates) or "-",
+        ]
+        for label, found in zip(heard.labels, matches, strict=True)
+    ]
+    emit(table(["voice", "talks", "is", "candidates"], rows, [1]) + "\n")
+    say(
+        f"a name needs a score of {options.threshold:.3f} and a lead of {options.margin:.3f} "
+        "over the next best"
+    )
+
+
+def _print_json(
+    source: str, heard: Diarization, matches: list[Match], options: MatchOptions
+) -> None:
+    import json
+
+    shown: dict[str, Any] = {
+        "audio": source,
+        "threshold": options.threshold,
+        "margin": options.margin,
+        "voices": [
+            {
+                "label": label,
+                "talk_time": round(heard.talk_time(label), 3),
+                "name": found.name,
+                "score": found.score,
+                "margin": found.margin,
+                "candidates": [{"name": one.name, "score": one.score} for one in found.candidates],
+            }
+            for label, found in zip(heard.labels, matches, strict=True)
+        ],
+    }
+    emit(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")

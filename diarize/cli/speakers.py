@@ -1,0 +1,185 @@
+"""``diarize speakers``: the people enrolled, and what can be done with the book of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from diarize.cli import forget, rename
+from diarize.cli.console import Console, emit
+from diarize.cli.options import add
+from diarize.cli.people import (
+    add_book_option,
+    add_model_options,
+    open_book,
+    open_diarizer,
+    say,
+    table,
+)
+
+EPILOG = """\
+without a command, the people are listed. The book holds names, voice prints and the paths of the
+recordings they come from; it is one file, readable by you only, and leaves your machine only if
+you copy it. `diarize forget NAME` deletes a person for good.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the commands and their options."""
+    parser.epilog = EPILOG
+    add_book_option(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    listing = _command(commands, "list", "list the people (also without a command)")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    _command(commands, "rename", "give a person another name", rename.add_arguments)
+    _command(commands, "forget", "delete a person for good", forget.add_arguments)
+    merge = _command(commands, "merge", "make two people one")
+    merge.add_argument("keep", metavar="NAME", help="who stays")
+    merge.add_argument("other", metavar="OTHER", help="whose samples go to NAME")
+    export = _command(commands, "export", "write the book as JSON")
+    add(export, "-o", "--output", default="-", metavar="FILE", help="default: stdout")
+    loading = _command(commands, "import", "add the people of an export")
+    loading.add_argument("file", metavar="FILE", help="JSON that `export` wrote")
+    again = _command(commands, "re-enroll", "embed the recordings anew with another model")
+    add_model_options(again)
+    add(
+        again,
+        "--drop-missing",
+        action="store_true",
+        help="go on without the recordings that are gone",
+    )
+    again.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    _command(commands, "clean", "rewrite the file without traces of what was deleted")
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    add_more: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> argparse.ArgumentParser:
+    """Add a command that takes ``--speakers`` too, without undoing what stands before it."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[:1].upper() + summary[1:] + ".",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    if add_more:
+        add_more(parser)
+    else:
+        add_book_option(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command, or list the people."""
+    commands = {
+        "rename": rename.run,
+        "forget": forget.run,
+        "merge": _merge,
+        "export": _export,
+        "import": _import,
+        "re-enroll": _re_enroll,
+        "clean": _clean,
+    }
+    return commands.get(args.command, _list)(args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    import json
+
+    with open_book(args) as book:
+        people, model, thresholds = book.people(), book.model, book.thresholds
+    if args.json:
+        shown = {
+            "path": str(book.path),
+            "model": vars(model) if model else None,
+            "thresholds": vars(thresholds) if thresholds else None,
+            "people": [vars(person) for person in people],
+        }
+        emit(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")
+        return 0
+    rows = [
+        [
+            person.name,
+            str(person.samples),
+            f"{person.seconds:.1f}",
+            "-" if person.consistency is None else f"{person.consistency:.2f}",
+            person.created[:10],
+        ]
+        for person in people
+    ]
+    emit(table(["name", "samples", "seconds", "consistency", "enrolled"], rows, [1, 2, 3]) + "\n")
+    say(
+        f"{len(people)} people in {book.path}"
+        + (f", model {model.name} ({model.checksum[:8]})" if model else "")
+        + (f", thresholds {thresholds.note}" if thresholds else "")
+    )
+    return 0
+
+
+def _merge(args: argparse.Namespace) -> int:
+    with open_book(args) as book:
+        book.merge(args.keep, args.other)
+        count = len(book.samples(args.keep))
+        say(f"{args.other} is now part of {args.keep} ({count} samples) in {book.path}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    import json
+
+    from diarize.speakers.exchange import export_book, write_export
+
+    with open_book(args) as book:
+        if args.output == "-":
+            emit(json.dumps(export_book(book), indent=1, ensure_ascii=False) + "\n")
+        else:
+            write_export(book, Path(args.output))
+            say(f"wrote {args.output}: it holds voice prints, keep it private")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from diarize.speakers.exchange import import_book, read_export
+
+    data = read_export(Path(args.file))
+    with open_book(args, create=True) as book:
+        added = import_book(book, data)
+        say(f"{sum(added.values())} new samples of {len(added)} people in {book.path}")
+    return 0
+
+
+def _re_enroll(args: argparse.Namespace) -> int:
+    from diarize.speakers.reenrolment import re_enrol
+
+    talk = Console(quiet=getattr(args, "quiet", False))
+    with open_book(args) as book:
+        diarizer = open_diarizer(args)
+        with talk.progress(book.path.name) as on_progress:
+            done = re_enrol(
+                book,
+                diarizer,
+                drop_missing=getattr(args, "drop_missing", False),
+                on_progress=on_progress,
+            )
+        for reason in done.lost.values():
+            talk.warn(reason)
+        for name in done.dropped:
+            talk.warn(f"{name} has no recording left and was deleted from the book")
+        say(
+            f"{done.samples} samples of {done.people} people made anew with "
+            f"{diarizer.embedder.name} in {book.path}"
+        )
+    return 0
+
+
+def _clean(args: argparse.Namespace) -> int:
+    with open_book(args) as book:
+        clean = book.forget([])
+        say(f"{book.path}: " + ("clean" if clean else "still open in another program"))
+    return 0 if clean else 1

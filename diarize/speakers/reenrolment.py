@@ -1,0 +1,107 @@
+"""A book's people embedded anew with another model, from the recordings that the book names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.errors import AudioError, EnrolmentError, SpeakerBookError
+from diarize.speakers.enrolment import enrol
+from diarize.speakers.records import BookModel, Sample, unit
+
+if TYPE_CHECKING:
+    from diarize.audio import Waveform
+    from diarize.embedding import Embedder
+    from diarize.pipeline import Diarizer
+    from diarize.speakers.store import SpeakerBook
+
+OnProgress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class ReEnrolment:
+    """What was done: samples made anew, and what could not be (recording: reason)."""
+
+    people: int
+    samples: int
+    lost: dict[str, str]
+    dropped: tuple[str, ...] = ()
+
+
+def re_enrol(
+    book: SpeakerBook,
+    diarizer: Diarizer,
+    *,
+    drop_missing: bool = False,
+    on_progress: OnProgress | None = None,
+) -> ReEnrolment:
+    """Embed all samples of a book anew; the book changes at the very end, at once, or not at all.
+
+    Parameters
+    ----------
+    drop_missing : bool
+        Go on without the samples whose recordings cannot be read; otherwise nothing is changed
+        where there are any.
+
+    Raises
+    ------
+    SpeakerBookError
+        Recordings are gone and ``drop_missing`` was not given, or nobody would be left.
+    """
+    people = {name: book.samples(name) for name in book.names()}
+    sources = sorted({sample.source for samples in people.values() for sample in samples})
+    made: dict[str, list[Sample]] = {name: [] for name in people}
+    lost: dict[str, str] = {}
+    for done, source in enumerate(sources):
+        if on_progress:
+            on_progress("re-enrol", done, len(sources))
+        try:
+            waveform = _load(source)
+            for name, samples in people.items():
+                mine = [sample for sample in samples if sample.source == source]
+                made[name] += _again(mine, waveform, diarizer)
+        except (AudioError, EnrolmentError) as error:
+            lost[source] = str(error)
+    if lost and not drop_missing:
+        raise SpeakerBookError(
+            f"{book.path}: {len(lost)} of {len(sources)} recordings cannot be used any more "
+            f"({'; '.join(lost.values())}); put them back, or add --drop-missing to go on without"
+        )
+    kept = {name: samples for name, samples in made.items() if samples}
+    if people and not kept:
+        raise SpeakerBookError(f"{book.path}: no recording is left to enrol anybody from")
+    book.replace_samples(kept, BookModel.of(diarizer.embedder))
+    dropped = tuple(name for name in people if name not in kept)
+    return ReEnrolment(len(kept), sum(map(len, kept.values())), lost, dropped)
+
+
+def _load(source: str) -> Waveform:
+    from diarize.audio import load
+
+    if not Path(source).is_file():
+        raise AudioError(f"{source}: no such recording")
+    return load(source)
+
+
+def _again(samples: Sequence[Sample], waveform: Waveform, diarizer: Diarizer) -> list[Sample]:
+    """Return one person's samples of one recording made anew, from the same parts of it."""
+    if not samples:
+        return []
+    if any(not sample.regions for sample in samples):  # from before the parts were noted
+        return list(enrol(waveform, diarizer).samples)
+    return [_embedded(sample, waveform, diarizer.embedder) for sample in samples]
+
+
+def _embedded(sample: Sample, waveform: Waveform, embedder: Embedder) -> Sample:
+    from diarize.windows import cut
+
+    windows = cut(sample.regions, embedder.window, embedder.hop, 0.1)
+    vectors = embedder.embed(waveform, windows)
+    mean = unit(vectors.sum(axis=0))
+    if not np.any(mean):
+        raise EnrolmentError(f"{sample.source}: nothing is left to hear where the sample was")
+    return replace(sample, embedding=mean, quality=float(np.mean(vectors @ mean)))
