@@ -1,0 +1,240 @@
+"""``diarize doctor``: what is installed here, what is missing, and what would get in the way."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+DISTRIBUTION = "autospeech-diarize"
+CORE = (
+    "numpy",
+    "scipy",
+    "onnxruntime",
+    "webrtcvad-wheels",
+    "av",
+    "soxr",
+    "pysrt",
+    "rich",
+    "platformdirs",
+)
+# What an extra brings: module, extra, what it is for.
+OPTIONAL = (
+    ("whisper", "whisper", "transcribe with openai-whisper"),
+    ("faster_whisper", None, "transcribe with faster-whisper"),
+    ("matplotlib", "plot", "plots"),
+    ("pyannote.metrics", "eval", "cross-check of the error rates"),
+    ("meeteval", "eval", "word errors by speaker (cpWER)"),
+    ("dask", "cluster", "many recordings on many machines"),
+    ("torch", "train", "training models; never needed to diarize"),
+)
+ENCODINGS = ("mp3", "aac", "flac", "opus", "vorbis", "alac", "wmav2", "pcm_s16le", "pcm_mulaw")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: ``state`` is ``ok``, ``missing`` (an extra) or ``problem``."""
+
+    topic: str
+    name: str
+    state: str
+    detail: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.epilog = "Exit code 1 where something that the main job needs is wrong."
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look and print; returns 1 where a problem was found."""
+    findings = list(examine())
+    if args.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print(findings)
+    return 1 if any(finding.state == "problem" for finding in findings) else 0
+
+
+def examine() -> Iterator[Finding]:
+    """Yield everything that is worth knowing about this installation."""
+    yield from _versions()
+    yield from _clashes()
+    yield from _decoders()
+    yield from _detector()
+    yield from _runtime()
+    yield from _models()
+    yield from _extras()
+    yield from _places()
+
+
+def _versions() -> Iterator[Finding]:
+    from diarize.version import __version__
+
+    where = Path(__file__).resolve().parent.parent
+    yield Finding("version", "diarize", "ok", f"{__version__} in {where}")
+    yield Finding(
+        "version", "Python", "ok", f"{platform.python_version()}, {platform.platform(terse=True)}"
+    )
+    for name in CORE:
+        try:
+            yield Finding("version", name, "ok", metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding("version", name, "problem", f"not installed; pip install {name}")
+
+
+def _clashes() -> Iterator[Finding]:
+    """Other distributions that install a package or a command called ``diarize``."""
+    others = [name for name in owners("diarize") if _normal(name) != DISTRIBUTION]
+    for name in others:
+        yield Finding(
+            "clash",
+            name,
+            "problem",
+            "installs a package or a command called diarize as well, and the last one wins: "
+            f"pip uninstall {name}; pip install --force-reinstall --no-deps {DISTRIBUTION}",
+        )
+    if not others:
+        yield Finding("clash", "other packages called diarize", "ok", "none")
+    if any(_normal(name) == "webrtcvad" for name in owners("webrtcvad")):
+        yield Finding("clash", "webrtcvad", "ok", "beside webrtcvad-wheels; diarize minds neither")
+
+
+def owners(name: str) -> list[str]:
+    """Return the distributions that install a package, or a command, of that name."""
+    found = set(metadata.packages_distributions().get(name, ()))
+    for distribution in metadata.distributions():
+        commands = distribution.entry_points.select(group="console_scripts")
+        if any(command.name == name for command in commands):
+            found.add(distribution.metadata["Name"])
+    return sorted(filter(None, found))
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def _decoders() -> Iterator[Finding]:
+    try:
+        import av
+    except ImportError as error:
+        yield Finding("audio", "decoder", "problem", f"PyAV does not load ({error})")
+        return
+    missing = [name for name in ENCODINGS if name not in av.codecs_available]
+    version = ".".join(map(str, av.library_versions.get("libavcodec", ())))
+    detail = f"PyAV with libavcodec {version}"
+    if missing:
+        yield Finding("audio", "decoder", "missing", f"{detail}; it lacks {', '.join(missing)}")
+    else:
+        yield Finding("audio", "decoder", "ok", f"{detail}: {', '.join(ENCODINGS)} and more")
+
+
+def _detector() -> Iterator[Finding]:
+    from diarize.errors import DiarizeError
+    from diarize.vad import WebRtcVad
+
+    try:
+        WebRtcVad()
+        yield Finding("audio", "speech detector", "ok", "WebRTC's classifier loads")
+    except DiarizeError as error:
+        yield Finding("audio", "speech detector", "problem", str(error))
+
+
+def _runtime() -> Iterator[Finding]:
+    try:
+        import onnxruntime
+
+        providers = ", ".join(onnxruntime.get_available_providers())
+        yield Finding(
+            "runtime", "onnxruntime providers", "ok", f"{providers} (the CPU one is used)"
+        )
+    except ImportError as error:
+        yield Finding("runtime", "onnxruntime", "problem", f"does not load ({error})")
+    from diarize.embedding import available_processors
+
+    yield Finding(
+        "runtime", "cores", "ok", f"{available_processors()} of {os.cpu_count()} for this process"
+    )
+
+
+def _models() -> Iterator[Finding]:
+    from diarize import models
+    from diarize.errors import ModelError
+
+    for name in models.BUNDLED:
+        try:
+            path = models.bundled(name)
+            digest = models.sha256_of(path)[:12]
+            yield Finding("model", name, "ok", f"{path} (SHA-256 {digest}…)")
+        except ModelError as error:
+            state = "problem" if name == "autospeech" else "missing"
+            yield Finding("model", name, state, str(error))
+    for model in models.REGISTRY.values():
+        if model.path.is_file():
+            problem = models.check(model)
+            yield Finding(
+                "model", model.name, "problem" if problem else "ok", problem or str(model.path)
+            )
+
+
+def _extras() -> Iterator[Finding]:
+    for module, extra, purpose in OPTIONAL:
+        if _present(module):
+            yield Finding("optional", module, "ok", purpose)
+        else:
+            package = f'"{DISTRIBUTION}[{extra}]"' if extra else module.replace("_", "-")
+            yield Finding("optional", module, "missing", f"{purpose}: pip install {package}")
+
+
+def _present(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _places() -> Iterator[Finding]:
+    from diarize import models
+    from diarize.speakers.store import default_path
+
+    download = (
+        "downloads are forbidden (DIARIZE_OFFLINE)" if models.offline() else "downloads are allowed"
+    )
+    for name, path, detail in (
+        ("fetched models", models.folder(), download),
+        ("speaker book", default_path(), "" if default_path().is_file() else "nobody enrolled yet"),
+    ):
+        writable = _writable(path)
+        state = "ok" if writable else "problem"
+        remark = detail if writable else "its folder cannot be written to; check its permissions"
+        yield Finding("place", name, state, f"{path}" + (f" ({remark})" if remark else ""))
+
+
+def _writable(path: Path) -> bool:
+    """Whether ``path``, or the nearest folder above it that exists, may be written to."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return os.access(path, os.W_OK)
+
+
+def _print(findings: list[Finding]) -> None:
+    marks = {"ok": "ok     ", "missing": "-      ", "problem": "PROBLEM"}
+    width = max(len(finding.name) for finding in findings)
+    topic = ""
+    for finding in findings:
+        if finding.topic != topic:
+            topic = finding.topic
+            print(f"{topic}:")
+        print(f"  {marks[finding.state]}  {finding.name:<{width}}  {finding.detail}")
+    problems = sum(finding.state == "problem" for finding in findings)
+    verdict = (
+        f"{problems} problem(s), see above" if problems else "all that diarizing needs is here"
+    )
+    print(f"\n{verdict}")
