@@ -108,17 +108,6 @@ def test_every_mel_band_hears_something() -> None:
 # --- data -------------------------------------------------------------------------------------
 
 
-def test_speech_frames_find_inner_pauses() -> None:
-    time = np.arange(3 * RATE) / RATE
-    talking = (time < 1.0) | ((time > 1.1) & (time < 1.5)) | (time > 2.2)
-    samples = (np.sin(2 * np.pi * 200 * time) * talking * 0.3).astype(np.float32)
-    samples += np.random.default_rng(0).normal(size=time.size).astype(np.float32) * 1e-4
-    found = data.speech_frames(samples, [(0, samples.size)])
-    assert found[5:145].all()  # the pause of 0.1 s belongs to the speech
-    assert not found[155:215].any()
-    assert found[225:295].all()
-
-
 def test_schedules_begin_in_mid_talk_and_fill_the_window() -> None:
     for seed in range(20):
         plans = data.schedule(np.random.default_rng(seed), 3, 1000)
@@ -192,6 +181,14 @@ def test_windows_are_what_they_claim(source: data.Conversations) -> None:
     # Local speakers that nobody plays are silent.
     for window in windows:
         assert not window.activity[:, window.voices < 0].any()
+
+
+def test_speech_frames_find_inner_pauses(source: data.Conversations) -> None:
+    """The gap of 0.1 s between the clips of a voice is silent, the clips are not."""
+    mask = source.mask(2)
+    assert mask[:199].all()
+    assert not mask[201:209].any()
+    assert mask[211:399].all()
 
 
 def test_workers_share_the_series(source: data.Conversations) -> None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from diarize.evaluation import acoustics
+from diarize.evaluation.voices import LONGEST_INNER_PAUSE, speech_runs
 from models.autospeech.data import Speech, load
 from models.segmentation import noises
 from models.segmentation.network import LOCAL_SPEAKERS, LOG_FLOOR, mel_filters
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Samples = NDArray[np.float32]
 RATE = 16_000
 HOP = 160
+# Shorter pauses count as speech, as in the references of the evaluation's conversations.
+PAUSE = round(LONGEST_INNER_PAUSE * 100)
 # How often a window's speakers come from a corpus: connected speech first, lone words as a spice.
 CORPORA = {"ocean": 0.36, "libri": 0.2, "libris": 0.04, "wuw": 0.22}
 OTHER_CORPORA = 0.18
@@ -37,50 +40,20 @@ CROSSTALK = 0.12
 # --- where a clean clip holds speech ----------------------------------------------------------
 
 
-def speech_frames(samples: Samples, spans: list[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Frames of 10 ms that hold speech, from the energy of clean clips.
+def close_gaps(mask: NDArray[np.bool_], gap: int) -> NDArray[np.bool_]:
+    """Set the false stretches of less than `gap` frames that lie between true ones.
 
-    Hysteresis between two levels relative to each clip's loud frames (28 and 33 dB below their
-    95th percentile, but at least 6 dB above the recording's floor); gaps below 0.25 s are closed,
-    islands below 0.06 s dropped, edges widened by 20 ms.
-    """
-    frames = samples.size // HOP
-    power = np.square(samples[: frames * HOP].reshape(frames, HOP)).mean(axis=1)
-    decibels = 10.0 * np.log10(ndimage.uniform_filter1d(power, 3) + 1e-10)
-    loud = decibels[decibels > -80.0]
-    floor = float(np.percentile(loud, 3)) if loud.size else -100.0
-    speech = np.zeros(frames, dtype=bool)
-    for first, last in spans:
-        part = decibels[first // HOP : last // HOP]
-        if part.size < 3:
-            continue
-        top = float(np.percentile(part, 95))
-        onset = float(np.clip(floor + 6.0, top - 28.0, top - 12.0))
-        strong, weak = part > onset, part > onset - 5.0
-        groups, count = ndimage.label(weak)
-        keep = np.zeros(count + 1, dtype=bool)
-        keep[np.unique(groups[strong])] = True
-        keep[0] = False
-        speech[first // HOP : last // HOP] = tidy(keep[groups], 25, 6, 2)
-    return speech
-
-
-def tidy(mask: NDArray[np.bool_], gap: int, island: int, edge: int) -> NDArray[np.bool_]:
-    """Close gaps and drop islands shorter than so many frames, then widen by `edge` frames.
-
-    >>> tidy(np.array([1, 1, 0, 1, 0, 0, 0, 1], dtype=bool), 2, 2, 0).astype(int).tolist()
-    [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> close_gaps(np.array([0, 1, 0, 1, 0, 0, 1, 0], dtype=bool), 2).astype(int).tolist()
+    [0, 1, 1, 1, 0, 0, 1, 0]
     """
     mask = mask.copy()
-    groups, count = ndimage.label(~mask)
-    for index, (where,) in enumerate(ndimage.find_objects(groups), start=1):
-        inner = where.start > 0 and where.stop < mask.size
-        if inner and where.stop - where.start < gap:
-            mask[groups == index] = True
-    groups, count = ndimage.label(mask)
-    sizes = np.bincount(groups.ravel(), minlength=count + 1)
-    mask &= sizes[groups] >= island
-    return ndimage.binary_dilation(mask, iterations=edge) if edge else mask
+    edges = np.flatnonzero(np.diff(mask.astype(np.int8)))
+    starts, stops = edges[~mask[edges + 1]] + 1, edges[mask[edges + 1]] + 1
+    for start in starts:
+        stop = stops[np.searchsorted(stops, start) :][:1]
+        if stop.size and stop[0] - start < gap:
+            mask[start : stop[0]] = True
+    return mask
 
 
 # --- features ---------------------------------------------------------------------------------
@@ -249,9 +222,11 @@ class Conversations:
         """Speech frames of a voice's whole recording, kept once computed."""
         if voice not in self._masks:
             entry = self.speech.voices[voice]
-            samples = self._samples(voice, 0, entry.length)
-            spans = [(first, last) for first, last, _ in entry.clips]
-            self._masks[voice] = speech_frames(samples, spans)
+            mask = np.zeros(entry.length // HOP + 1, dtype=bool)
+            for first, last, _ in entry.clips:
+                for start, stop in speech_runs(self._samples(voice, first, last)):
+                    mask[(first + start) // HOP : (first + stop) // HOP] = True
+            self._masks[voice] = mask
         return self._masks[voice]
 
     def _samples(self, voice: int, start: int, stop: int) -> Samples:
@@ -291,7 +266,7 @@ class Conversations:
         if not pieces:
             return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=bool)
         samples, active = np.concatenate(pieces), np.concatenate(masks)
-        active = tidy(active, 25, 0, 0)
+        active = close_gaps(active, PAUSE)
         if active.any():
             power = np.square(samples.reshape(-1, HOP)).mean(axis=1)[active].mean()
             samples *= 0.05 / np.sqrt(power + 1e-9)
@@ -311,9 +286,7 @@ class Conversations:
             kept = int(rng.integers(self.frames // 10, self.frames))
             mels[kept:] = np.log(LOG_FLOOR)
             activity[kept:] = False
-        # A frame of 20 ms is active if either of its halves is.
-        fine = activity.reshape(-1, 2, LOCAL_SPEAKERS).any(axis=1)
-        return Window(mels.astype(np.float16), fine, voices)
+        return Window(mels.astype(np.float16), activity[::2], voices)
 
     def _talk(
         self, rng: np.random.Generator
@@ -341,6 +314,8 @@ class Conversations:
             piece = samples[skip * HOP : (skip + length) * HOP]
             tracks[plan.speaker, start * HOP : stop * HOP] += loud * piece
             activity[start:stop, plan.speaker] = active[skip : skip + length]
+        for own in activity.T:
+            own[:] = close_gaps(own, PAUSE)
         mixed = self._rooms(rng, tracks)
         talking = np.repeat(activity.any(axis=1), HOP)
         speech_power = float(np.square(mixed[talking]).mean()) if talking.any() else 2.5e-3
