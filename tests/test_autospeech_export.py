@@ -41,6 +41,17 @@ def test_export_equals_pytorch_at_any_length(tmp_path, pooling, bands):
     assert metadata["diarize.dimension"] == "16"
 
 
+def test_weights_in_half_precision_move_next_to_nothing(tmp_path):
+    network = trained_a_little(NetworkConfig(16, 8, 80, 16))
+    path = tmp_path / "model.onnx"
+    export.write_onnx(network, path, {"diarize.kind": "autospeech"})
+    before = path.stat().st_size
+    export.halve(path)
+    assert path.stat().st_size < 0.65 * before
+    assert export.check(network, path) < 5e-3
+    assert export.read_metadata(path) == {"diarize.kind": "autospeech"}
+
+
 def test_one_at_a_time_equals_a_batch(tmp_path):
     network = trained_a_little(NetworkConfig(8, 8, 80, 16))
     path = tmp_path / "model.onnx"

@@ -51,7 +51,7 @@ def start(cache, **changes):
     path, speech = cache
     settings = {"steps": 6, "batch": 6, "warm_up": 2, "frames": ((0.0, 48),), "seed": 3}
     config = train.TrainConfig(**(settings | changes))
-    targets = train.Targets(path / "toy.npz", 4, config.local)
+    targets = train.Targets(path / "toy.npz", speech.voices, config.local)
     shape = NetworkConfig(8, 8, 40, 16)
     state = train.build(shape, config, targets.means)
     rooms = [np.array([1.0, 0.0, 0.3], dtype=np.float32)]
@@ -138,14 +138,26 @@ def test_magnitude_is_the_packages():
     assert np.allclose(ours[:n], theirs[:n], atol=1e-3)
 
 
-def test_targets_are_centred_and_mixed(cache):
-    path, _ = cache
-    only_mean = train.Targets(path / "toy.npz", 4, local=0.0)
-    mixed = train.Targets(path / "toy.npz", 4, local=0.5)
+def test_targets_mix_the_window_and_the_voice(cache):
+    path, speech = cache
+    only_mean = train.Targets(path / "toy.npz", speech.voices, local=0.0)
+    mixed = train.Targets(path / "toy.npz", speech.voices, local=0.5)
     assert np.allclose(only_mean(2, 0), only_mean.means[2], atol=1e-6)
     assert not np.allclose(mixed(2, 0), mixed.means[2], atol=1e-4)
     with pytest.raises(SystemExit, match="no teacher vector"):
-        train.Targets(path / "toy.npz", 5, local=0.5)
+        train.Targets(path / "toy.npz", [*speech.voices, speech.voices[0]], local=0.5)
+
+
+@pytest.mark.parametrize(("few", "north"), [(0.0, [2.0, 0.0]), (2.0, [1.5, 1.5])])
+def test_what_a_corpus_shares_is_taken_out(few, north):
+    means = np.array([[1, 0], [3, 0], [0, 5], [0, 7]], dtype=np.float32)
+    voices = [
+        data.Voice(f"v{i}", corpus, 1.0, 0, 1, ())
+        for i, corpus in enumerate(("north", "north", "south", "south"))
+    ]
+    centres = train.corpus_centres(means, voices, few)
+    assert np.allclose(centres[:2], north)
+    assert np.allclose(centres[2], centres[3])
 
 
 def test_teacher_plan_takes_voices_in_turn(cache):

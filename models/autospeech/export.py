@@ -102,6 +102,30 @@ def stamp(path: Path, metadata: Mapping[str, str]) -> None:
     onnx.save(model, str(path))
 
 
+def halve(path: Path, smallest: int = 64) -> None:
+    """Store the weights in half precision; the graph turns them back, so it computes as before.
+
+    ONNX Runtime does that once, when it loads the file.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load(str(path))
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < smallest:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
 def describe(network: AutoSpeech, version: str, training: str) -> dict[str, str]:
     """Metadata that does not depend on calibration."""
     return {
@@ -111,6 +135,10 @@ def describe(network: AutoSpeech, version: str, training: str) -> dict[str, str]
         "diarize.hop": str(HOP),
         "diarize.dimension": str(network.config.dimension),
         "diarize.shape": json.dumps(network.config.to_dict()),
+        "diarize.threshold.clustering": "0.5",
+        "diarize.threshold.verification": "0.5",
+        "diarize.threshold.margin": "0.05",
+        "diarize.threshold.note": "not calibrated",
         "diarize.licence": LICENCE,
         "diarize.version": version,
         "diarize.training": training,
@@ -166,6 +194,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=here / "autospeech.onnx")
     parser.add_argument("--version", default="1")
     parser.add_argument("--training", default="", help="one line on how it was trained")
+    parser.add_argument("--half", action="store_true", help="store weights in half precision")
     args = parser.parse_args()
     checkpoint = args.checkpoint or here / "runs" / args.run / "checkpoint.pt"
     stored = torch.load(checkpoint, weights_only=True)
@@ -173,6 +202,8 @@ def main() -> None:
     windows = stored["step"] * stored["training"]["batch"]
     training = args.training or f"{stored['step']} steps, {windows} windows"
     write_onnx(network, args.out, describe(network, args.version, training))
+    if args.half:
+        halve(args.out)
     write_weights(stored, args.out.with_suffix(".npz"))
     size = args.out.stat().st_size / 1e6
     print(f"{args.out}: {size:.1f} MB, differs from PyTorch by {check(network, args.out):.1e}")

@@ -13,7 +13,7 @@ import copy
 import csv
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ class TrainConfig:
     weight_decay: float = 0.02
     average: float = 0.998
     local: float = 0.5
-    margin_weight: float = 0.03
+    margin_weight: float = 0.1
     margin: float = 0.2
     ramp: float = 0.4
     frames: tuple[tuple[float, int], ...] = ((0.0, 96), (0.35, 128), (0.65, 160))
@@ -78,23 +78,27 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 
 class Targets:
-    """The teacher's vectors by voice: centred, of unit length."""
+    """The teacher's vectors by voice: centred on the voice's corpus, of unit length.
 
-    def __init__(self, path: Path, voices: int, local: float) -> None:
+    What all voices of a corpus share (language, channel) is the easiest thing to learn and tells
+    nobody apart inside one recording, so it is taken out; see :func:`corpus_centres`.
+    """
+
+    def __init__(self, path: Path, voices: Sequence[data.Voice], local: float) -> None:
         with np.load(path) as stored:
             rows, vectors = stored["rows"], stored["vectors"]
         self.local = local
         order = np.lexsort((rows[:, 1], rows[:, 0]))
         rows, vectors = rows[order], vectors[order]
-        first = np.searchsorted(rows[:, 0], np.arange(voices + 1))
-        if np.any(np.diff(first) == 0):
-            raise SystemExit(f"{path}: some voices have no teacher vector; let the teacher run on")
+        first = np.searchsorted(rows[:, 0], np.arange(len(voices) + 1))
         counts = np.diff(first)[:, None].astype(np.float32)
+        if np.any(counts == 0):
+            raise SystemExit(f"{path}: some voices have no teacher vector; let the teacher run on")
         means = np.add.reduceat(vectors, first[:-1], axis=0) / counts
-        self.centre = means.mean(axis=0)
+        centre = corpus_centres(means, voices)
         self.starts, self.first = rows[:, 1], first
-        self.vectors = _unit(vectors - self.centre)
-        self.means = _unit(means - self.centre)
+        self.vectors = _unit(vectors - centre[rows[:, 0]])
+        self.means = _unit(means - centre)
 
     def __call__(self, voice: int, start: int) -> NDArray[np.float32]:
         """Mix of the vector nearest to the window and of the voice's mean."""
@@ -102,6 +106,25 @@ class Targets:
         near = low + int(np.argmin(np.abs(self.starts[low:high] + 12_800 - start)))
         mixed = self.local * self.vectors[near] + (1.0 - self.local) * self.means[voice]
         return (mixed / max(float(np.linalg.norm(mixed)), 1e-9)).astype(np.float32)
+
+
+def corpus_centres(
+    means: NDArray[np.float32], voices: Sequence[data.Voice], few: float = 10.0
+) -> NDArray[np.float32]:
+    """(voices, d): the mean of each voice's corpus.
+
+    Of a corpus of not many more than `few` speakers only a part: there, the mean is also the
+    speakers themselves. The rest is the mean over all corpora.
+    """
+    corpora = np.array([voice.corpus for voice in voices])
+    whole = np.mean([means[corpora == c].mean(axis=0) for c in sorted(set(corpora))], axis=0)
+    out = np.empty_like(means)
+    for corpus in set(corpora):
+        inside = corpora == corpus
+        people = len({v.speaker for v in voices if v.corpus == corpus})
+        share = people / (people + few)
+        out[inside] = whole + share * (means[inside].mean(axis=0) - whole)
+    return out
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -306,7 +329,9 @@ def parse() -> argparse.Namespace:
     for name in ("rate", "anneal", "local", "margin_weight", "margin", "ramp"):
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value)
-    parser.add_argument("--frames", type=int, help="fixed frames a window, no schedule")
+    parser.add_argument(
+        "--frames", help="frames a window from which share of the steps on, such as 0:96,0.5:160"
+    )
     for name in ("channels", "cells", "bands"):
         parser.add_argument(f"--{name}", type=int, default=getattr(shape, name))
     parser.add_argument("--pooling", choices=["mean", "attentive"], default=shape.pooling)
@@ -323,11 +348,12 @@ def main() -> None:
     names += ("local", "margin_weight", "margin", "ramp")
     config = TrainConfig(**{name: getattr(args, name) for name in names})
     if args.frames:
-        config = TrainConfig(**{**asdict(config), "frames": ((0.0, args.frames),)})
+        stages = (stage.split(":") for stage in args.frames.split(","))
+        config = replace(config, frames=tuple((float(at), int(n)) for at, n in stages))
     run = RUNS / args.run
     run.mkdir(parents=True, exist_ok=True)
     speech = data.load(args.cache, "train")
-    targets = Targets(args.cache / f"{args.teacher}.npz", len(speech.voices), config.local)
+    targets = Targets(args.cache / f"{args.teacher}.npz", speech.voices, config.local)
     dimension = targets.means.shape[1]
     shape = NetworkConfig(args.channels, args.cells, args.bands, dimension, args.pooling)
     state = build(shape, config, targets.means)
