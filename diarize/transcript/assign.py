@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diarize.errors import TranscriptError
-from diarize.transcript.evidence import TurnIndex, as_diarization, whole_costs
+from diarize.transcript.evidence import TurnIndex, as_diarization, trust, whole_costs
 from diarize.transcript.options import AssignOptions
 from diarize.transcript.realign import cheapest_path
 from diarize.transcript.schema import Transcript
@@ -18,6 +18,7 @@ from diarize.transcript.timing import (
     Energy,
     WordTime,
     energy_of,
+    seconds,
     segment_times,
     spoken_part,
     word_times,
@@ -90,7 +91,9 @@ def label_transcript(
     """
     options = options or AssignOptions()
     labelled, segments = _copy(transcript)
-    index = TurnIndex(as_diarization(diarization), options)
+    who = as_diarization(diarization)
+    options = options.scaled(trust(who.turns, *_told_times(segments), options))
+    index = TurnIndex(who, options)
     words = _collect(segments, index, options, energy)
     evidence = [
         index.costs(index.weights(start, end, blur)) if index.names else None
@@ -109,7 +112,7 @@ def label_transcript(
             pieces.append(segment)
         else:
             pieces += _label_segment(
-                segment, start, stop, words, path, names, natural, index.names, options
+                segment, start, stop, words, path, names, natural, evidence, index.names, options
             )
     if len(pieces) > len(segments):
         _renumber(pieces)
@@ -153,6 +156,18 @@ def _copy(
             copied["words"] = [dict(word) for word in copied["words"]]
         segments.append(copied)
     return dict(transcript), segments
+
+
+def _told_times(segments: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """Return when words start and end, as far as the transcript itself said so."""
+    words = [word for segment in segments for word in segment.get("words") or ()]
+    pairs = [
+        (seconds(word.get("start")), seconds(word.get("end")))
+        for word in words
+        if not word.get("estimated")
+    ]
+    both = [(start, end) for start, end in pairs if start is not None and end is not None]
+    return [start for start, _ in both], [end for _, end in both]
 
 
 def _collect(
@@ -232,12 +247,15 @@ def _label_segment(
     path: Sequence[int],
     names: Sequence[str | None],
     natural: Sequence[bool],
+    evidence: Sequence[Sequence[int] | None],
     speakers: Sequence[str],
     options: AssignOptions,
 ) -> list[dict[str, Any]]:
     """Split one segment at its changes of speaker and label the pieces and their words."""
     lengths = [end - begin for begin, end in words.spoken[start:stop]]
-    runs = split_words(path[start:stop], lengths, natural[start:stop], options)
+    runs = split_words(
+        path[start:stop], lengths, natural[start:stop], evidence[start:stop], options
+    )
     bounds = [(time.start, time.end) for time in words.times[start:stop]]
     pieces = split_segment(segment, words.texts[start:stop], bounds, runs)
     for piece, run in zip(pieces, runs, strict=True):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _REACH = 3.0  # blurs beyond which a turn does not touch a word any more
 _SHORTEST = 0.02  # seconds; a word without length is looked at as if it had this much
+_ENOUGH_EDGES = 10  # fewer say nothing about how well turns and words agree
 _CLOSE = 1e-6  # seconds; nearer than this is the same instant
 _COST_STEPS = 1000  # costs are whole thousandths, so that sums are exact and ties stay ties
 
@@ -170,6 +171,35 @@ def _instant(speech: Sequence[Segment], spoken: float, *, after: bool) -> float:
             return round(part.start + min(spoken, part.duration), 3)
         spoken -= part.duration
     return round(speech[-1].end, 3)
+
+
+def trust(
+    turns: Sequence[Turn],
+    starts: Sequence[float],
+    ends: Sequence[float],
+    options: AssignOptions,
+) -> float:
+    """Measure how far turns and words disagree: 1 for as much as usual, less for less.
+
+    Parameters
+    ----------
+    turns : sequence of Turn
+    starts, ends : sequence of float
+        When words start and end, seconds; only times that the transcript really told.
+    """
+    distances = []
+    for edges, instants in (
+        ([turn.start for turn in turns], sorted(starts)),
+        ([turn.end for turn in turns], sorted(ends)),
+    ):
+        for edge in edges:
+            place = bisect_left(instants, edge)
+            near = [abs(edge - instant) for instant in instants[max(0, place - 1) : place + 1]]
+            distances += [min(near)] if near else []
+    if len(distances) < _ENOUGH_EDGES:
+        return 1.0
+    misfit = sorted(distances)[len(distances) // 2]
+    return min(1.0, max(options.least_trust, misfit / options.misfit))
 
 
 def whole_costs(costs: Iterable[float]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import exp
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -75,15 +76,15 @@ def switch_costs(
         Indices of the words that end a segment of the transcript.
     """
     costs = []
+    following = [*(start for start, _ in spoken[1:]), float("inf")]
     for index, word in enumerate(words):
         cost = options.switch_inside
         if ends_clause(word):
             cost = min(cost, options.switch_comma)
         if index in segment_ends:
             cost = min(cost, options.switch_segment)
-        if index + 1 < len(words) and spoken[index + 1][0] - spoken[index][1] >= options.pause:
-            cost = min(cost, options.switch_pause)
         if ends_sentence(word):
             cost = min(cost, options.switch_sentence)
-        costs.append(cost)
+        silence = max(0.0, following[index] - spoken[index][1])
+        costs.append(cost * exp(-silence / options.pause_scale))
     return costs

@@ -25,13 +25,14 @@ def split_words(
     speakers: Sequence[int],
     lengths: Sequence[float],
     natural: Sequence[bool],
+    evidence: Sequence[Sequence[int] | None],
     options: AssignOptions,
 ) -> list[Run]:
     """Cut one segment's words into runs of one speaker each.
 
     A run too small to stand alone joins its longer neighbour, unless it lies between natural
-    breaks, as a whole remark does. Each resulting run is looked at again by itself, until nothing
-    changes, so a run's own words would not be split any further.
+    breaks, as a whole remark does, or the voice leaves little doubt. Each resulting run is looked
+    at again by itself, until nothing changes, so a run's own words would not be split any further.
 
     Parameters
     ----------
@@ -41,11 +42,13 @@ def split_words(
         How long each word takes, in seconds.
     natural : sequence of bool
         Whether a sentence ends or a pause follows after each word.
+    evidence : sequence of (sequence of int, or None)
+        What each speaker costs for each word, in thousandths of a nat.
     """
     pending, done = [(0, len(speakers))], []
     while pending:
         start, stop = pending.pop()
-        runs = _large_runs(start, stop, speakers, lengths, natural, options)
+        runs = _large_runs(start, stop, speakers, lengths, natural, evidence, options)
         if len(runs) == 1:
             done.append(runs[0])
         else:
@@ -59,6 +62,7 @@ def _large_runs(
     speakers: Sequence[int],
     lengths: Sequence[float],
     natural: Sequence[bool],
+    evidence: Sequence[Sequence[int] | None],
     options: AssignOptions,
 ) -> list[Run]:
     """Return the runs within a range of words after the small ones have joined their neighbours."""
@@ -70,28 +74,40 @@ def _large_runs(
         )
     total = sum(run.seconds for run in runs)
 
-    def stands(run: Run) -> bool:
+    def stands(place: int) -> bool:
+        run = runs[place]
         opens = run.start == start or natural[run.start - 1]
         closes = run.stop == stop or natural[run.stop - 1]
         if opens and closes:
             return True
         long = run.seconds >= options.min_run_seconds
         share = total > 0 and run.seconds / total >= options.min_run_share
-        return run.stop - run.start >= options.min_run_words and (long or share)
+        if run.stop - run.start >= options.min_run_words and (long or share):
+            return True
+        owner = runs[_longer_neighbour(runs, place)].speaker
+        lost = sum(
+            costs[owner] - costs[run.speaker]
+            for costs in evidence[run.start : run.stop]
+            if costs is not None
+        )
+        return lost >= 1000 * options.sure_run
 
     while len(runs) > 1:
-        small = [place for place, run in enumerate(runs) if not stands(run)]
+        small = [place for place in range(len(runs)) if not stands(place)]
         if not small:
             break
         runs = _absorb(runs, min(small, key=lambda place: (runs[place].seconds, place)))
     return runs
 
 
+def _longer_neighbour(runs: Sequence[Run], place: int) -> int:
+    beside = [other for other in (place - 1, place + 1) if 0 <= other < len(runs)]
+    return max(beside, key=lambda other: (runs[other].seconds, -other))
+
+
 def _absorb(runs: list[Run], place: int) -> list[Run]:
     """Give a run to its longer neighbour, and join what then belongs together."""
-    beside = [other for other in (place - 1, place + 1) if 0 <= other < len(runs)]
-    winner = max(beside, key=lambda other: (runs[other].seconds, -other))
-    speaker = runs[winner].speaker
+    speaker = runs[_longer_neighbour(runs, place)].speaker
     joined: list[Run] = []
     for index, run in enumerate(runs):
         owner = speaker if index == place else run.speaker
@@ -163,7 +179,7 @@ def split_segment(
         if place:
             piece["start"] = bounds[run.start][0]
         if place + 1 < len(runs):
-            piece["end"] = bounds[run.stop - 1][1]
+            piece["end"] = max(end for _, end in bounds[run.start : run.stop])
         piece["end"] = max(piece["start"], piece["end"])
         if segment.get("words"):
             piece["words"] = segment["words"][run.start : run.stop]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FAR_OUTSIDE = 2.0  # seconds outside its segment from which a word's time is taken as broken
 _BURST_JOIN = 0.08  # seconds; closures of plosives are shorter and stay inside a word
 _BURST_LEVEL = 0.03  # of the way from floor to peak power: about 15 dB under the loudest frame
-_EDGE = 0.15  # seconds; sound that begins this near a word's edge is taken to begin there
+_SYLLABLE = 0.12  # seconds; a shorter sound at the edge of a word belongs to its neighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,36 +223,42 @@ def spoken_part(
 ) -> tuple[float, float]:
     """Return the part of a word's time, in seconds, in which it is really spoken.
 
-    A plausible length is taken as it is. A stretched word is cut to one: to the sound at the edge
-    where its sound is, if the energy tells; else to its end when it opens a sentence, and to its
-    beginning otherwise (Whisper gives the silence after a sentence to its last word).
+    A plausible length is taken as it is. A stretched word is cut to one: to the sound inside it, if
+    the energy tells; else to its end when it opens a sentence, and to its beginning otherwise
+    (Whisper gives the silence after a sentence to its last word).
     """
     limit = plausible_length(word, options)
     if time.end - time.start <= limit:
         return time.start, time.end
-    from_end = after_sentence and not ends_sentence(word)
+    closes = ends_sentence(word)
     if energy is not None:
         bursts = _bursts(energy, time.start, time.end)
         if bursts:
-            return _anchor(bursts, time, limit, from_end)
-    if from_end:
+            return _anchor(bursts, limit, after_sentence, closes)
+    if after_sentence and not closes:
         return time.end - limit, time.end
     return time.start, time.start + limit
 
 
 def _anchor(
-    bursts: Sequence[tuple[float, float]], time: WordTime, limit: float, from_end: bool
+    bursts: Sequence[tuple[float, float]], limit: float, opens: bool, closes: bool
 ) -> tuple[float, float]:
-    """Choose the stretch of sound that a stretched word belongs to."""
-    at_start = bursts[0][0] - time.start <= _EDGE
-    at_end = time.end - bursts[-1][1] <= _EDGE
-    if at_start != at_end:
-        from_end = at_end
-    if from_end:
-        stop = bursts[-1][1]
-        return max(bursts[-1][0], stop - limit), stop
-    begin = bursts[0][0]
-    return begin, min(bursts[0][1], begin + limit)
+    """Choose the stretch of sound that a stretched word belongs to.
+
+    The last word of a sentence is the first sound in it, the first word of one the last; what is
+    shorter than a syllable belongs to the word beside.
+    """
+    syllables = [burst for burst in bursts if burst[1] - burst[0] >= _SYLLABLE] or bursts
+    if closes and not opens:
+        chosen = syllables[0]
+    elif opens and not closes:
+        chosen = syllables[-1]
+    else:
+        chosen = max(syllables, key=lambda burst: burst[1] - burst[0])
+    start, end = chosen
+    if opens and not closes:
+        return max(start, end - limit), end
+    return start, min(end, start + limit)
 
 
 def _bursts(energy: Energy, start: float, end: float) -> list[tuple[float, float]]:

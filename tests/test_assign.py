@@ -1,0 +1,323 @@
+"""Words find their speakers: small cases whose answer is plain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diarize.annotation import Diarization, Speaker, Turn
+from diarize.errors import TranscriptError
+from diarize.transcript.assign import AssignOptions, label_transcript, tokens
+from diarize.transcript.evidence import TurnIndex, as_diarization
+from diarize.transcript.realign import cheapest_path
+from diarize.transcript.sentences import ends_sentence, sentences
+from diarize.transcript.split import split_text, split_words
+from diarize.transcript.timing import Energy, WordTime, energy_of, spoken_part, word_times
+
+A, B = "SPEAKER_00", "SPEAKER_01"
+
+
+def talk(*turns: tuple[float, float, str], **rest: Any) -> Diarization:
+    made = [Turn(*turn) for turn in turns]
+    return Diarization(made, max((turn.end for turn in made), default=0.0), **rest)
+
+
+def spoken(text: str, *times: float | None, step: float = 0.3) -> list[dict[str, Any]]:
+    """Return words from a text; times are their starts, each lasting ``step``."""
+    words = []
+    for part, start in zip(text.split(), times, strict=True):
+        word: dict[str, Any] = {"word": f" {part}", "probability": 1.0}
+        if start is not None:
+            word.update(start=start, end=round(start + step, 3))
+        words.append(word)
+    return words
+
+
+def segment(words: list[dict[str, Any]], **rest: Any) -> dict[str, Any]:
+    times = [word[key] for word in words for key in ("start", "end") if key in word]
+    made = {"id": 0, "start": min(times), "end": max(times), "words": words}
+    return {**made, "text": "".join(word["word"] for word in words), **rest}
+
+
+def labels(labelled: dict[str, Any]) -> list[str | None]:
+    return [word["speaker"] for part in labelled["segments"] for word in part["words"]]
+
+
+def label(words: list[dict[str, Any]], diarization: Any, **options: Any) -> dict[str, Any]:
+    transcript = {"text": "", "segments": [segment(words)], "language": "en"}
+    return label_transcript(transcript, diarization, options=AssignOptions(**options))
+
+
+def test_a_segment_is_split_where_the_speaker_changes() -> None:
+    words = spoken("Is it late? Yes, very late.", 0, 0.3, 0.6, 2, 2.4, 2.8)
+    labelled = label(words, talk((0, 1, A), (1.9, 3.2, B)))
+    assert [(part["speaker"], part["text"]) for part in labelled["segments"]] == [
+        (A, " Is it late?"),
+        (B, " Yes, very late."),
+    ]
+    assert [(part["start"], part["end"]) for part in labelled["segments"]] == [(0, 0.9), (2, 3.1)]
+    assert [part["id"] for part in labelled["segments"]] == [0, 1]
+    assert labels(labelled) == [A] * 3 + [B] * 3
+
+
+def test_the_last_word_of_a_sentence_stays_with_it() -> None:
+    """The next speaker's turn begins a little early, as boundaries do."""
+    words = spoken("We should leave right now. Fine with me.", 0, 0.3, 0.6, 0.9, 1.2, 1.7, 2, 2.3)
+    diarization = talk((0, 1.15, A), (1.15, 3, B))
+    assert labels(label(words, diarization)) == [A] * 5 + [B] * 3
+    assert labels(label(words, diarization, realign=False))[4] == B
+
+
+def test_a_whole_remark_keeps_its_own_speaker() -> None:
+    words = spoken(
+        "So I went home. Yeah. And then I slept.", 0, 0.3, 0.6, 0.9, 1.6, 2.3, 2.6, 2.9, 3.2
+    )
+    labelled = label(words, talk((0, 1.3, A), (1.55, 1.95, B), (2.25, 3.6, A)))
+    assert labels(labelled) == [A] * 4 + [B] + [A] * 4
+    assert [part["speaker"] for part in labelled["segments"]] == [A, B, A]
+
+
+def test_an_island_inside_a_sentence_is_taken_in() -> None:
+    words = spoken("one two three four five six.", 0, 0.3, 0.6, 0.9, 1.2, 1.5)
+    labelled = label(words, talk((0, 0.65, A), (0.65, 0.95, B), (0.95, 2, A)))
+    assert labels(labelled) == [A] * 6
+    assert len(labelled["segments"]) == 1
+
+
+def test_a_clear_voice_wins_over_the_majority() -> None:
+    """An interruption in mid-sentence, long and deep inside its own turn, is not taken in."""
+    words = spoken(
+        "I think that we no you are quite wrong about", 0, 0.3, 0.6, 0.9, *np.arange(2, 3.8, 0.3)
+    )
+    labelled = label(words, talk((0, 1.2, A), (1.9, 4, B)))
+    assert labels(labelled) == [A] * 4 + [B] * 6
+
+
+def test_words_without_time_are_placed_between_their_neighbours() -> None:
+    words = spoken("It costs €500 today. No, $20 only.", 0, 0.3, None, 0.9, 2, None, 2.6)
+    labelled = label(words, talk((0, 1.3, A), (1.9, 3, B)))
+    assert labels(labelled) == [A] * 4 + [B] * 3
+    third = labelled["segments"][0]["words"][2]
+    assert (third["start"], third["end"], third["estimated"]) == (0.6, 0.9, True)
+    assert "estimated" not in labelled["segments"][0]["words"][1]
+
+
+def test_a_segment_in_which_no_word_has_a_time() -> None:
+    words = [{"word": " 1"}, {"word": " 2"}]
+    transcript = {"segments": [{"start": 0.0, "end": 2.0, "text": " 1 2", "words": words}]}
+    labelled = label_transcript(transcript, talk((0, 2, A)))
+    assert labels(labelled) == [A, A]
+    assert [word["start"] for word in labelled["segments"][0]["words"]] == [0.0, 1.0]
+
+
+def test_nobody_near_is_null() -> None:
+    labelled = label(spoken("Thanks for watching.", 60, 60.3, 60.6), talk((0, 5, A)))
+    assert labels(labelled) == [None] * 3
+    assert labelled["segments"][0]["speaker"] is None
+    assert labels(label(spoken("Bye.", 6.5), talk((0, 5, A)))) == [A]
+
+
+def test_no_turns_at_all() -> None:
+    labelled = label(spoken("Hello there.", 0, 0.3), talk())
+    assert labels(labelled) == [None, None]
+
+
+def test_names_are_written_and_one_person_is_not_split() -> None:
+    words = spoken("one two three four.", 0, 0.3, 1.0, 1.3)
+    people = [Speaker(A, name="Ann"), Speaker(B, name="Ann")]
+    labelled = label(words, talk((0, 0.7, A), (0.9, 2, B), speakers=people))
+    assert labels(labelled) == ["Ann"] * 4
+    assert len(labelled["segments"]) == 1
+
+
+def test_unknown_keys_are_kept_and_copied_to_both_pieces() -> None:
+    words = spoken("Is it late? Yes, very late.", 0, 0.3, 0.6, 2, 2.4, 2.8)
+    words[0]["mine"] = 1
+    part = segment(words, id=7, tokens=[1, 2], avg_logprob=-0.2)
+    transcript = {"segments": [part, segment(spoken("So.", 5), id=8)], "extra": {"a": 1}}
+    labelled = label_transcript(transcript, talk((0, 1, A), (1.9, 6, B)))
+    assert labelled["extra"] == {"a": 1}
+    assert [piece["id"] for piece in labelled["segments"]] == [7, 8, 9]
+    assert all(piece["tokens"] == [1, 2] for piece in labelled["segments"][:2])
+    assert labelled["segments"][0]["words"][0]["mine"] == 1
+    assert "speaker" not in words[0]
+
+
+def test_a_text_without_words_is_split_at_its_punctuation() -> None:
+    part = {"id": 0, "start": 0, "end": 4, "text": "Is it late? Yes, very late."}
+    labelled = label_transcript({"segments": [part]}, talk((0, 1.9, A), (2.1, 4, B)))
+    assert [(piece["speaker"], piece["text"]) for piece in labelled["segments"]] == [
+        (A, "Is it late?"),
+        (B, " Yes, very late."),
+    ]
+    assert labelled["word_times"] == "estimated"
+    assert all("words" not in piece for piece in labelled["segments"])
+
+
+def test_texts_without_spaces_are_split_too() -> None:
+    part = {"start": 0, "end": 6, "text": "你今天来吗？我不来了。"}
+    labelled = label_transcript({"segments": [part]}, talk((0, 3, A), (3, 6, B)))
+    assert [piece["text"] for piece in labelled["segments"]] == ["你今天来吗？", "我不来了。"]
+
+
+def test_segments_without_times_get_them() -> None:
+    transcript = {"segments": [{"text": "One.", "start": 0.0, "end": None}, {"text": "Two."}]}
+    labelled = label_transcript(transcript, talk((0, 9, A)))
+    assert all(part["end"] > part["start"] for part in labelled["segments"])
+
+
+def test_flat_word_lists_are_labelled_too() -> None:
+    words = spoken("Is it? Yes.", 0, 0.3, 2)
+    transcript = {"segments": [segment(words)], "word_segments": [dict(word) for word in words]}
+    labelled = label_transcript(transcript, talk((0, 1, A), (1.9, 3, B)))
+    assert [word["speaker"] for word in labelled["word_segments"]] == [A, A, B]
+
+
+def test_whisperx_words_without_spaces_keep_the_text() -> None:
+    words = [{"word": word} for word in ("Is", "it", "late?", "Yes,", "very", "late.")]
+    for place, start in enumerate((0, 0.3, 0.6, 2, 2.4, 2.8)):
+        words[place].update(start=start, end=start + 0.3)  # type: ignore[call-overload]
+    part = {"start": 0, "end": 3.1, "text": " Is it late? Yes, very late.", "words": words}
+    labelled = label_transcript({"segments": [part]}, talk((0, 1, A), (1.9, 3.2, B)))
+    assert [piece["text"] for piece in labelled["segments"]] == [" Is it late?", " Yes, very late."]
+
+
+def test_pyannote_annotations_are_accepted() -> None:
+    core = pytest.importorskip("pyannote.core", reason="pip install pyannote.core")
+    annotation = core.Annotation()
+    annotation[core.Segment(0, 1)] = "x"
+    annotation[core.Segment(1.9, 3)] = "y"
+    words = spoken("Is it? Yes.", 0, 0.3, 2)
+    assert labels(label(words, annotation)) == ["x", "x", "y"]
+
+    class Output:
+        speaker_diarization = annotation
+
+    assert labels(label(words, Output())) == ["x", "x", "y"]
+
+
+def test_whisperx_tables_are_accepted() -> None:
+    pandas = pytest.importorskip("pandas", reason="pip install pandas")
+    rows = {"segment": [0, 1], "label": "ab", "speaker": ["x", "y"], "start": [0, 1.9]}
+    table = pandas.DataFrame({**rows, "label": list("ab"), "end": [1, 3]})
+    assert labels(label(spoken("Is it? Yes.", 0, 0.3, 2), table)) == ["x", "x", "y"]
+    with pytest.raises(TranscriptError, match="speaker"):
+        as_diarization(table[["start", "end"]])
+
+
+def test_lists_of_turns_are_accepted_and_nonsense_is_not() -> None:
+    turns = as_diarization([{"start": 0, "end": 1, "speaker": "x"}, Turn(1, 2, "y")]).turns
+    assert turns == (Turn(0.0, 1.0, "x"), Turn(1, 2, "y"))
+    for nonsense in (3, "text", {"start": 0}, [1], [{"start": 0}]):
+        with pytest.raises(TranscriptError):
+            as_diarization(nonsense)
+    with pytest.raises(TranscriptError, match="list"):
+        label_transcript([], talk())  # type: ignore[arg-type]
+    with pytest.raises(TranscriptError, match="mapping"):
+        label_transcript({"segments": ["a"]}, talk())
+
+
+def test_blurred_cover() -> None:
+    index = TurnIndex(talk((0, 10, A), (10, 20, B)), AssignOptions())
+    assert index.weights(2.0, 2.3, 0.15)[0] == pytest.approx(1.0)
+    edge = index.weights(9.9, 10.1, 0.15)
+    assert edge[0] == pytest.approx(0.5)
+    assert edge[1] == pytest.approx(0.5)
+    assert index.costs(edge)[0] == index.costs(edge)[1]  # type: ignore[index]
+
+
+def test_far_turns_count_by_distance() -> None:
+    index = TurnIndex(talk((0, 1, A), (4, 5, B)), AssignOptions())
+    weights = index.weights(1.8, 2.1, 0.1)
+    assert weights[0] > weights[1] > 0
+    assert index.weights(60, 61, 0.1) == {}
+
+
+def test_a_stretched_word_is_looked_for_where_its_sound_is() -> None:
+    options = AssignOptions()
+    power = np.full(400, 1e-8, dtype=np.float32)
+    power[20:60] = 1e-2  # the word, then silence, then the next speaker
+    power[350:400] = 1e-2
+    energy = Energy(power)
+    time = WordTime(0.1, 3.6)
+    found = spoken_part("now.", time, after_sentence=False, energy=energy, options=options)
+    assert found == pytest.approx((0.2, 0.6), abs=0.011)
+    opening = spoken_part("Now", time, after_sentence=True, energy=energy, options=options)
+    assert opening[0] >= 3.4 or opening[1] <= 0.61
+    blind = spoken_part("now.", time, after_sentence=False, energy=None, options=options)
+    assert blind[0] == 0.1
+    assert blind[1] < 1.0
+
+
+def test_the_energy_envelope_is_measured_in_steps() -> None:
+    from diarize.audio import Waveform
+
+    samples = np.zeros(16000, dtype=np.int16)
+    samples[8000:] = 16384
+    energy = energy_of(Waveform(samples=samples, path="x"))
+    assert len(energy.power) == 100
+    assert energy.power[:50].max() == 0
+    assert energy.power[50:] == pytest.approx(0.25)
+    assert len(energy.between(0.5, 0.6)) == 10
+    assert len(energy_of(Waveform(samples=samples[:10], path="x")).power) == 0
+
+
+def test_broken_word_times_are_mended() -> None:
+    words = [
+        {"word": "a", "start": 1.0, "end": 0.5},
+        {"word": "b", "start": 0.2, "end": 0.4},
+        {"word": "c", "start": 99.0, "end": 99.5},
+        {"word": "d", "start": 2.0},
+    ]
+    times = word_times(words, 0.0, 3.0, AssignOptions())
+    assert [(time.start, time.end) for time in times] == [
+        (1.0, 1.0),
+        (1.0, 1.0),
+        (1.0, 2.0),
+        (2.0, 2.56),
+    ]
+    assert [time.estimated for time in times] == [True, True, True, True]
+
+
+def test_sentence_ends() -> None:
+    assert [ends_sentence(word) for word in ("e.g.", "so...", "Ende!»", "I.", "3.", "Hm")] == [
+        False, True, True, True, True, False,
+    ]  # fmt: skip
+    times = [WordTime(place, place + 0.5) for place in (0, 0.5, 4.0, 4.5)]
+    assert sentences(["aa", "bb", "cc.", "dd"], times, AssignOptions()) == [(0, 2), (2, 3), (3, 4)]
+
+
+def test_cheapest_path_of_nothing_and_of_no_evidence() -> None:
+    assert cheapest_path([], []) == []
+    assert cheapest_path([None, [5, 0], None], [1, 1, 1]) == [1, 1, 1]
+
+
+def test_small_runs_join_their_longer_neighbour() -> None:
+    options = AssignOptions(sure_run=99)
+    costs = [[0, 1], [0, 1], [1, 0], [0, 1], [0, 1], [0, 1]]
+    runs = split_words([0, 0, 1, 0, 0, 0], [0.3] * 6, [False] * 6, costs, options)
+    assert [(run.start, run.stop, run.speaker) for run in runs] == [(0, 6, 0)]
+    natural = [False, True, True, False, False, True]
+    runs = split_words([0, 0, 1, 0, 0, 0], [0.3] * 6, natural, costs, options)
+    assert [(run.start, run.stop) for run in runs] == [(0, 2), (2, 3), (3, 6)]
+
+
+def test_split_text_where_words_differ_from_the_text() -> None:
+    assert split_text("Hello, you!", ["Hello", "you"], [0, 1]) == ["Hello", "you"]
+    assert split_text("a b c", ["x", "y", "z"], [0, 2]) == ["x y", "z"]
+
+
+def test_tokens_keep_the_text() -> None:
+    text = " Well,  我们 go。 今天!"
+    assert "".join(tokens(text)) == text
+
+
+def test_hours_take_seconds_of_memory_and_not_of_quadratic_time() -> None:
+    """Ten times the words look at ten times the pieces, not a hundred times."""
+    turns = [Turn(place * 2.0, place * 2.0 + 2.0, "AB"[place % 2]) for place in range(3000)]
+    turns.append(Turn(0.0, 6000.0, "C"))  # one turn over everything defeats careless indexing
+    index = TurnIndex(Diarization(turns, 6000.0), AssignOptions())
+    looked_at = len(index.weights(3000.0, 3000.4, 0.15))
+    assert looked_at <= 3
