@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diarize.errors import UsageError
 from diarize.settings import ClusteringSettings
+from diarize.spectral import partition
+
+if TYPE_CHECKING:
+    from diarize.annotation import Segment
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
@@ -96,12 +101,16 @@ def cluster(
     min_speakers: int | None = None,
     max_speakers: int | None = None,
     constraints: npt.NDArray[np.int64] | Sequence[tuple[int, int]] | None = None,
+    scatter: float | None = None,
     settings: ClusteringSettings | None = None,
 ) -> ClusterResult:
-    """Group windows into speakers by average linkage on cosine distance.
+    """Group windows into speakers.
 
-    The dendrogram is cut at ``threshold``; a bound on the number of speakers moves the cut. Groups
-    with too little speech do not count as speakers: their windows go to the nearest centroid.
+    How many there are is decided by average linkage on cosine distance: the dendrogram is cut at
+    ``threshold``, adapted to the recording, and a bound on the number of speakers moves the cut.
+    Groups with too little speech do not count as speakers. Where there are enough windows, the
+    groups themselves are then found by :func:`diarize.spectral.partition`; windows without a group
+    go to the nearest centroid.
 
     Parameters
     ----------
@@ -115,6 +124,8 @@ def cluster(
         What is known of the number of speakers.
     constraints : (P, 2) array of int, optional
         Pairs of windows that cannot be one speaker.
+    scatter : float, optional
+        How far apart windows of one voice lie in this recording; see :func:`neighbour_scatter`.
 
     Returns
     -------
@@ -137,15 +148,20 @@ def cluster(
     position = np.full(count, -1)
     position[seeds] = np.arange(len(seeds))
     inside = position[pairs]
-    tree, member = _tree(
-        vectors[seeds], seconds[seeds], inside[(inside >= 0).all(axis=1)], threshold, settings
-    )
-    merges = choose_cut(tree, threshold, low, high, settings)
-    groups = tree.labels(merges)[member]
+    inside = inside[(inside >= 0).all(axis=1)]
+    cut = adapted(threshold, scatter, settings)
+    centred = less_mean(vectors[seeds], seconds[seeds], settings.centring)
+    tree, member = _tree(centred, seconds[seeds], inside, cut, settings)
+    merges = choose_cut(tree, cut, low, high, settings)
+    groups = _keep_large(tree.labels(merges)[member], seconds[seeds], low, settings)
+    speakers = int(groups.max()) + 1
+    if settings.spectral and speakers > 1 and len(seeds) >= settings.spectral_least:
+        whole = less_mean(vectors[seeds], seconds[seeds], 1.0)
+        groups = partition(whole, speakers, inside, settings)
+        groups = _keep_large(groups, seconds[seeds], low, settings)
     labels = np.full(count, -1, dtype=np.int64)
-    labels[seeds] = _keep_large(groups, seconds[seeds], low, settings)
-    labels = absorb(vectors, seconds, labels)
-    labels = by_first_appearance(labels)
+    labels[seeds] = groups
+    labels = by_first_appearance(absorb(vectors, seconds, labels))
     distance = float(tree.merges[merges - 1, 2]) if merges else 0.0
     return ClusterResult(labels, centroids(vectors, seconds, labels), distance)
 
@@ -182,6 +198,64 @@ def speaker_bounds(
     return num_speakers, num_speakers
 
 
+def adapted(threshold: float, scatter: float | None, settings: ClusteringSettings) -> float:
+    """Return the cut for a recording in which neighbouring windows lie ``scatter`` apart.
+
+    Noise, rooms and telephones spread the windows of one voice, and bring those of two voices
+    together: one threshold does not fit all recordings.
+
+    Examples
+    --------
+    >>> settings = ClusteringSettings(scatter=0.25, scatter_slope=0.8)
+    >>> round(adapted(0.4, 0.35, settings), 3), adapted(0.4, None, settings)
+    (0.48, 0.4)
+    """
+    if scatter is None:
+        return threshold
+    return max(0.0, threshold + settings.scatter_slope * (scatter - settings.scatter))
+
+
+def neighbour_scatter(
+    vectors: Float, windows: Sequence[Segment], settings: ClusteringSettings | None = None
+) -> float | None:
+    """Return the median cosine distance of windows that follow each other without overlap.
+
+    Two such windows are of one voice in most cases, whatever is known of the speakers.
+
+    Parameters
+    ----------
+    vectors : (N, D) float32 array
+        Unit vectors.
+    windows : sequence of Segment
+        In order of their beginning.
+
+    Returns
+    -------
+    float or None
+        None where there are too few such pairs to tell.
+    """
+    settings = settings or ClusteringSettings()
+    starts = np.array([window.start for window in windows])
+    ends = np.array([window.end for window in windows])
+    follower = np.searchsorted(starts, ends - 1e-6)
+    this = np.flatnonzero(follower < len(windows))
+    after = follower[this]
+    long = np.minimum((ends - starts)[this], (ends - starts)[after]) >= settings.scatter_window
+    near = starts[after] - ends[this] <= settings.scatter_gap
+    this, after = this[long & near], after[long & near]
+    if len(this) < settings.scatter_pairs:
+        return None
+    middle = vectors.mean(axis=0) * settings.centring
+    first, second = (_unit(vectors[chosen] - middle) for chosen in (this, after))
+    return float(np.median(1.0 - np.einsum("nd,nd->n", first, second)))
+
+
+def less_mean(vectors: Float, weights: Double, share: float) -> Float:
+    """Return unit vectors less a share of the recording's mean: what all of them have in common."""
+    mean = np.average(vectors, axis=0, weights=np.maximum(weights, 1e-3))
+    return _unit(vectors - np.float32(share) * mean.astype(np.float32))
+
+
 def choose_cut(
     tree: Tree, threshold: float, low: int, high: int, settings: ClusteringSettings
 ) -> int:
@@ -194,14 +268,11 @@ def choose_cut(
     merges = tree.merges_at(threshold)
     if low <= counts[merges] <= high:
         return merges
-    allowed = np.flatnonzero((counts >= low) & (counts <= high))
-    if not len(allowed):
-        leaves = len(tree.weights)
-        if counts.max() < low:
-            return max(0, leaves - low)
-        nearest = np.abs(counts - high)
-        allowed = np.flatnonzero(nearest == nearest.min())
-    return int(allowed[np.abs(allowed - merges).argmin()])
+    if counts[merges] > high:
+        # Onwards there is always a cut with fewer; backwards speech would fall into crumbs.
+        return merges + int((counts[merges:] <= high).argmax())
+    enough = np.flatnonzero(counts[: merges + 1] >= low)
+    return int(enough[-1]) if len(enough) else max(0, len(tree.weights) - low)
 
 
 def least_speech(weights: Double, settings: ClusteringSettings) -> float:
@@ -211,14 +282,12 @@ def least_speech(weights: Double, settings: ClusteringSettings) -> float:
 
 def centroids(vectors: Float, weights: Double, labels: Labels) -> Float:
     """Return the unit vector of each label's weighted mean, labels being 0, 1, …"""
-    from diarize.embedding import unit
-
     count = int(labels.max(initial=-1)) + 1
     sums = np.zeros((count, vectors.shape[1]))
     known = labels >= 0
     # Below a hundredth of a second a window still has a direction to give.
     np.add.at(sums, labels[known], vectors[known] * np.maximum(weights[known], 0.01)[:, None])
-    return unit(sums)
+    return _unit(sums)
 
 
 def absorb(vectors: Float, weights: Double, labels: Labels) -> Labels:
@@ -244,6 +313,12 @@ def by_first_appearance(labels: Labels) -> Labels:
     rank = np.empty(len(found), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(found))
     return rank[inverse]
+
+
+def _unit(vectors: npt.NDArray[np.floating[Any]]) -> Float:
+    from diarize.embedding import unit
+
+    return unit(vectors)
 
 
 def _seeds(vectors: Float, seconds: Double, settings: ClusteringSettings) -> Labels:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from diarize import overlap, resegmentation
 from diarize.annotation import Turn, speaker_label
-from diarize.clustering import Labels, cluster
+from diarize.clustering import Labels, cluster, neighbour_scatter
 from diarize.details import Listening
 from diarize.settings import Settings
 
@@ -73,6 +73,7 @@ def decide(
         min_speakers=min_speakers,
         max_speakers=max_speakers,
         constraints=overlap.constraints(heard.windows, local, settings.overlap) if local else None,
+        scatter=neighbour_scatter(heard.vectors, heard.windows, settings.clustering),
         settings=settings.clustering,
     )
     labels, centres = resegmentation.refine(

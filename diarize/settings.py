@@ -31,7 +31,31 @@ class ClusteringSettings:
 
     seed: float = 0.5
     """Seconds of speech below which a window never starts a speaker of its own."""
-    least_share: float = 0.02
+    centring: float = 0.25
+    """Share of the recording's mean vector that is taken off before windows are compared."""
+    scatter: float = 0.25
+    """Distance of neighbouring windows in the recordings that thresholds are meant for ..."""
+    scatter_slope: float = 0.75
+    """... and by how much the threshold follows where it is another."""
+    scatter_window: float = 1.2
+    """Seconds below which a window is too short to take that distance from."""
+    scatter_gap: float = 0.6
+    """Seconds between two windows that still are neighbours."""
+    scatter_pairs: int = 8
+    """Neighbours below which the threshold is left alone."""
+    spectral: bool = True
+    """Groups are found by spectral clustering; else they are those of the dendrogram."""
+    spectral_least: int = 30
+    """Windows below which the dendrogram's groups are kept."""
+    neighbours: int = 8
+    """Each window has at least so many neighbours in the graph ..."""
+    neighbour_share: float = 0.2
+    """... and at least this share of all windows."""
+    tie: float = 0.01
+    """Share of plain similarity in the graph, so that it never falls into unconnected parts."""
+    sample: int = 1500
+    """Windows that are parted spectrally; the others go to the nearest group."""
+    least_share: float = 0.04
     """A speaker has at least this share of the speech; less is absorbed by the nearest one."""
     least_seconds: float = 2.0
     """... and at least so many seconds."""
@@ -49,9 +73,9 @@ class ResegmentationSettings:
 
     step: float = 0.1
     """Seconds of a frame of the search."""
-    rounds: int = 2
+    rounds: int = 1
     """Rounds of assigning windows to centroids and centroids to windows."""
-    switch: float = 0.6
+    switch: float = 1.0
     """What a change of speaker costs, in cosine times frames."""
     island: float = 0.6
     """A turn between two of another speaker, shorter than so many seconds, is absorbed ..."""
@@ -59,7 +83,7 @@ class ResegmentationSettings:
     """... unless it leads by so much cosine."""
     snap: float = 0.4
     """A change moves to the quietest instant at most so many seconds away."""
-    join: float = 0.5
+    join: float = 0.3
     """Turns of one speaker with a shorter silence between them become one."""
 
 

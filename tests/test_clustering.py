@@ -10,11 +10,14 @@ from scipy.cluster.hierarchy import fcluster
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import pdist
 
+from diarize.annotation import Segment
 from diarize.clustering import (
     Tree,
     by_first_appearance,
     cluster,
+    less_mean,
     linkage,
+    neighbour_scatter,
     speaker_bounds,
 )
 from diarize.embedding import unit
@@ -76,7 +79,7 @@ def test_the_count_asked_for_moves_the_cut(count: int) -> None:
 
 
 def test_bounds_move_the_cut_only_if_they_must() -> None:
-    vectors = voices([12, 12, 12], noise=0.15)
+    vectors = voices([12, 12, 12], noise=0.1)
     assert cluster(vectors, threshold=0.5, min_speakers=2, max_speakers=5).count == 3
     assert cluster(vectors, threshold=0.5, max_speakers=2).count == 2
     assert cluster(vectors, threshold=0.5, min_speakers=4).count == 4
@@ -180,3 +183,40 @@ def test_impossible_bounds(options: dict[str, int], word: str) -> None:
 def test_a_large_number_may_be_asked_for() -> None:
     assert speaker_bounds(30, None, None) == (30, 30)
     assert speaker_bounds(None, 25, None) == (25, 25)
+
+
+def test_both_ways_to_group_agree_on_clear_voices() -> None:
+    vectors = voices([25, 15, 20], noise=0.1)
+    spectral, dendrogram = (
+        cluster(vectors, threshold=0.5, settings=ClusteringSettings(spectral=choice))
+        for choice in (True, False)
+    )
+    assert (spectral.labels == dendrogram.labels).all()
+    assert spectral.labels.tolist() == truth([25, 15, 20])
+
+
+def test_scatter_is_what_neighbouring_windows_lie_apart() -> None:
+    settings = ClusteringSettings(centring=0.0, scatter_pairs=3)
+    windows = [Segment(0.8 * i, 0.8 * i + 1.6) for i in range(12)]
+    angles = np.repeat(np.arange(6), 2) * np.arccos(0.9)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    # Every second window begins where this one ends: 0.9 is the cosine of the two.
+    assert neighbour_scatter(vectors, windows, settings) == pytest.approx(0.1, abs=1e-4)
+    assert neighbour_scatter(vectors[:4], windows[:4], settings) is None
+    apart = [Segment(5.0 * i, 5.0 * i + 1.6) for i in range(12)]
+    assert neighbour_scatter(vectors, apart, settings) is None
+    assert neighbour_scatter(np.zeros((0, 2), np.float32), [], settings) is None
+
+
+def test_a_noisy_recording_is_cut_higher() -> None:
+    vectors = voices([15, 15], noise=0.2)
+    calm = cluster(vectors, threshold=0.45, scatter=0.25)
+    noisy = cluster(vectors, threshold=0.45, scatter=0.6)
+    assert calm.count > noisy.count == 2
+
+
+def test_what_all_windows_share_comes_off() -> None:
+    vectors = unit(np.array([[1.0, 0.2, 0.0], [1.0, -0.2, 0.0]]))
+    parted = less_mean(vectors, np.ones(2), 1.0)
+    assert np.allclose(parted, [[0, 1, 0], [0, -1, 0]], atol=1e-4)
+    assert np.allclose(less_mean(vectors, np.ones(2), 0.0), vectors)

@@ -1,0 +1,138 @@
+"""Spectral partition: windows into a known number of speakers by who is whose nearest neighbour."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.settings import ClusteringSettings
+
+Float = npt.NDArray[np.float32]
+Double = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+_ROUNDS = 30
+
+
+def partition(
+    vectors: Float,
+    count: int,
+    pairs: Labels | None = None,
+    settings: ClusteringSettings | None = None,
+) -> Labels:
+    """Part windows into ``count`` groups by normalised spectral clustering.
+
+    After Ng, Jordan and Weiss, "On spectral clustering" (NIPS 2001), on a graph that joins each
+    window to its nearest neighbours by cosine. Unlike average linkage it does not spend a group on
+    a few outliers. Of many windows an even sample is parted; the rest goes to the nearest mean.
+
+    Parameters
+    ----------
+    vectors : (N, D) float32 array
+        Unit vectors.
+    count : int
+        Number of groups, at most N.
+    pairs : (P, 2) int64 array, optional
+        Windows that are no neighbours, however alike.
+
+    Returns
+    -------
+    (N,) int64 array
+        0 … count − 1, each of them present. Deterministic.
+    """
+    settings = settings or ClusteringSettings()
+    total = len(vectors)
+    if count <= 1 or total <= count:
+        return np.minimum(np.arange(total), max(0, count - 1))
+    if total <= settings.sample:
+        return _partition(vectors, count, pairs, settings)
+    chosen = np.unique(np.linspace(0, total - 1, settings.sample).round().astype(np.int64))
+    inside = None
+    if pairs is not None:
+        position = np.full(total, -1)
+        position[chosen] = np.arange(len(chosen))
+        inside = position[pairs]
+        inside = inside[(inside >= 0).all(axis=1)]
+    groups = _partition(vectors[chosen], count, inside, settings)
+    means = np.stack([vectors[chosen][groups == group].mean(axis=0) for group in range(count)])
+    labels = (vectors @ _rows(means).T.astype(np.float32)).argmax(axis=1)
+    labels[chosen] = groups
+    return labels.astype(np.int64)
+
+
+def affinity(vectors: Float, neighbours: int, pairs: Labels | None = None) -> Double:
+    """Return the graph of nearest neighbours: 1 where two choose each other, ½ where one does."""
+    similar = np.asarray(vectors @ vectors.T, dtype=np.float64)
+    np.fill_diagonal(similar, -np.inf)
+    if pairs is not None and len(pairs):
+        similar[pairs[:, 0], pairs[:, 1]] = similar[pairs[:, 1], pairs[:, 0]] = -np.inf
+    last = len(vectors) - min(neighbours, len(vectors) - 1)
+    nearest = np.partition(similar, last, axis=1)[:, last][:, None]
+    chosen = (similar >= nearest) & np.isfinite(similar)
+    graph: Double = (chosen.astype(np.float64) + chosen.T) / 2
+    return graph
+
+
+def _partition(
+    vectors: Float, count: int, pairs: Labels | None, settings: ClusteringSettings
+) -> Labels:
+    from scipy.linalg import eigh
+
+    total = len(vectors)
+    share = round(settings.neighbour_share * total)
+    graph = affinity(vectors, max(settings.neighbours, share), pairs)
+    # A trace of plain similarity ties together what has no neighbours in common.
+    graph += settings.tie * (1.0 + np.asarray(vectors @ vectors.T, dtype=np.float64)) / 2
+    scale = 1.0 / np.sqrt(np.maximum(graph.sum(axis=1), 1e-9))
+    graph *= scale[:, None] * scale[None, :]
+    _, found = eigh(graph, subset_by_index=[total - count, total - 1], overwrite_a=True)
+    return _spherical_means(_rows(found), count)
+
+
+def _spherical_means(points: Double, count: int) -> Labels:
+    """Part unit vectors around ``count`` means, starting from the farthest ones, a few times."""
+    best = -np.inf
+    labels = np.zeros(len(points), dtype=np.int64)
+    for start in range(4):
+        centres = _farthest(points, start * len(points) // 4, count)
+        for _ in range(_ROUNDS):
+            nearest = (points @ centres.T).argmax(axis=1)
+            sums = np.zeros_like(centres)
+            np.add.at(sums, nearest, points)
+            gone = np.bincount(nearest, minlength=count) == 0
+            moved = np.where(gone[:, None], centres, _rows(sums))
+            if np.allclose(moved, centres):
+                break
+            centres = moved
+        fit = float((points @ centres.T).max(axis=1).sum())
+        whole = len(np.unique(nearest)) == count
+        if whole and fit > best + 1e-9:
+            best, labels = fit, nearest.astype(np.int64)
+    return labels if np.isfinite(best) else _fill(points, centres, count)
+
+
+def _farthest(points: Double, first: int, count: int) -> Double:
+    """Choose points one after the other, each as far as can be from those chosen before."""
+    chosen = [first]
+    nearest = points @ points[first]
+    while len(chosen) < count:
+        nearest[chosen] = np.inf
+        chosen.append(int(nearest.argmin()))
+        nearest = np.maximum(nearest, points @ points[chosen[-1]])
+    return points[chosen]
+
+
+def _fill(points: Double, centres: Double, count: int) -> Labels:
+    """Give every group at least one point, where several points are the same."""
+    labels = (points @ centres.T).argmax(axis=1)
+    for group in range(count):
+        if not (labels == group).any():
+            sizes = np.bincount(labels, minlength=count)
+            labels[np.flatnonzero(labels == sizes.argmax())[-1]] = group
+    return labels.astype(np.int64)
+
+
+def _rows(vectors: npt.NDArray[np.floating]) -> Double:
+    """Return rows of length one."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float64)
