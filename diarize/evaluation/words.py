@@ -7,6 +7,7 @@ putting speakers on words, with and without the timing errors that Whisper makes
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 
 from diarize.annotation import Diarization, Segment, Turn
 from diarize.audio import Waveform
+from diarize.errors import DiarizeError
 from diarize.evaluation.dialogues import (
     Dialogue,
     TimingErrors,
@@ -32,10 +34,22 @@ from diarize.transcript.timing import Energy, energy_of, seconds
 TUNING_SEEDS = range(12)
 REPORT_SEEDS = range(100, 130)
 
-MATERIALS = {
-    "one-word clips": ("dspspeech20",),
-    "running speech": ("librispeech_samples", "wuw2", "speechocean762"),
-}
+
+@dataclass(frozen=True)
+class Material:
+    """Which recordings dialogues are made of; only unseen people are fit for our diarizer."""
+
+    name: str
+    part: str
+    corpora: tuple[str, ...]
+    unseen: bool = True
+
+
+MATERIALS = (
+    Material("running speech", "dev", ("librispeech_samples", "wuw2")),
+    Material("single words", "dev", ("dspspeech20",)),
+    Material("digits", "train", ("fsdd",), unseen=False),
+)
 
 Labels = list["str | None"]
 Method = Callable[[Mapping[str, Any], Diarization, Energy], Labels]
@@ -203,39 +217,60 @@ def dialogues_of(clips: Sequence[SpokenClip], seeds: Sequence[int]) -> list[Dial
     return made
 
 
-def report(clips: Sequence[SpokenClip], seeds: Sequence[int], *, pipeline: bool) -> Iterator[str]:
-    """Yield the lines of a Markdown report."""
-    diarizer = None
-    if pipeline:
-        from diarize.pipeline import Diarizer
+def report(
+    speech_dir: str, seeds: Sequence[int], *, pipeline: int = 0, cache: str | None = None
+) -> Iterator[str]:
+    """Yield the lines of a Markdown report.
 
-        diarizer = Diarizer()
-    for material, corpora in MATERIALS.items():
-        own = [clip for clip in clips if clip.corpus in corpora]
-        if not own:
-            yield f"No recordings for {material}.\n"
+    Parameters
+    ----------
+    speech_dir : str
+    seeds : sequence of int
+        One dialogue each, of each material.
+    pipeline : int
+        How many of the dialogues to run our own diarizer on, which takes a while.
+    cache : str, optional
+        See :func:`diarize.evaluation.wordtimes.spoken_clips`.
+    """
+    for material in MATERIALS:
+        clips = spoken_clips(speech_dir, material.part, corpora=material.corpora, cache=cache)
+        if not clips:
+            yield f"\nNo recordings for {material.name}."
             continue
-        dialogues = dialogues_of(own, seeds)
-        conditions = list(CONDITIONS)
-        diarizations = None
-        if diarizer is not None:
-            diarizations = [diarized(dialogue, diarizer) for dialogue in dialogues]
-            conditions += PIPELINE_CONDITIONS
-        rows: dict[str, list[str]] = {name: [] for name in METHODS}
-        total = 0
-        for condition in conditions:
-            errors, total = word_errors(dialogues, condition, METHODS, seeds, diarizations)
-            for name, count in errors.items():
-                rows[name].append(f"{100 * count / total:.2f}")
-        people = len({clip.speaker for clip in own})
-        yield (
-            f"\nWords with the wrong speaker, %: {material} ({len(dialogues)} dialogues, "
-            f"{total} words, {people} people)\n"
-        )
-        yield "| method | " + " | ".join(condition.name for condition in conditions) + " |"
-        yield "| --- |" + " ---: |" * len(conditions)
-        for name, cells in rows.items():
-            yield f"| {name} | " + " | ".join(cells) + " |"
+        dialogues = dialogues_of(clips, seeds)
+        people = len({clip.speaker for clip in clips})
+        title = f"{material.name} ({people} people of {', '.join(material.corpora)})"
+        yield from _table(title, dialogues, seeds, CONDITIONS)
+        if pipeline and material.unseen:
+            from diarize.pipeline import Diarizer
+
+            diarizer = Diarizer()
+            few = dialogues[:pipeline]
+            found = [diarized(dialogue, diarizer) for dialogue in few]
+            yield from _table(title, few, seeds[:pipeline], PIPELINE_CONDITIONS, found)
+
+
+def _table(
+    title: str,
+    dialogues: Sequence[Dialogue],
+    seeds: Sequence[int],
+    conditions: Sequence[Condition],
+    diarizations: Sequence[Diarization] | None = None,
+) -> Iterator[str]:
+    """Yield one table: a row a method, a column a condition."""
+    rows: dict[str, list[str]] = {name: [] for name in METHODS}
+    total = 0
+    for condition in conditions:
+        errors, total = word_errors(dialogues, condition, METHODS, seeds, diarizations)
+        for name, count in errors.items():
+            rows[name].append(f"{100 * count / total:.2f}")
+    yield (
+        f"\nWords with the wrong speaker, %: {title}, {len(dialogues)} dialogues, {total} words\n"
+    )
+    yield "| method | " + " | ".join(condition.name for condition in conditions) + " |"
+    yield "| --- |" + " ---: |" * len(conditions)
+    for name, cells in rows.items():
+        yield f"| {name} | " + " | ".join(cells) + " |"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -244,17 +279,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m diarize.evaluation.words",
         description="Measure how many words get the wrong speaker, on made-up dialogues.",
     )
-    parser.add_argument("speech_dir", help="folder of one-voice recordings with clips.csv")
-    parser.add_argument("--part", default="dev", help="which people (default: dev)")
+    parser.add_argument(
+        "speech_dir",
+        nargs="?",
+        default=os.environ.get("DIARIZE_SPEECH_DIR"),
+        help="folder of one-voice recordings with clips.csv (default: $DIARIZE_SPEECH_DIR)",
+    )
     parser.add_argument("--cache", help="JSON file that keeps the word times found")
-    parser.add_argument("--pipeline", action="store_true", help="run our diarizer as well")
+    parser.add_argument(
+        "--pipeline", type=int, default=0, metavar="N", help="diarize the first N dialogues too"
+    )
     parser.add_argument("--tuning", action="store_true", help="use the seeds the options fit")
     args = parser.parse_args(argv)
-    corpora = [corpus for group in MATERIALS.values() for corpus in group]
-    clips = spoken_clips(args.speech_dir, args.part, corpora=corpora, cache=args.cache)
+    if args.speech_dir is None:
+        parser.error("give the folder of one-voice recordings, or set DIARIZE_SPEECH_DIR")
     seeds = TUNING_SEEDS if args.tuning else REPORT_SEEDS
-    for line in report(clips, seeds, pipeline=args.pipeline):
-        print(line, flush=True)
+    try:
+        for line in report(args.speech_dir, seeds, pipeline=args.pipeline, cache=args.cache):
+            print(line, flush=True)
+    except DiarizeError as error:
+        print(f"diarize: {error}", file=sys.stderr)
+        return error.exit_code
     return 0
 
 

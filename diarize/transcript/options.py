@@ -63,7 +63,7 @@ class AssignOptions:
     word_seconds: float = 0.5
     word_seconds_per_character: float = 0.06
     blur: float = 0.15
-    misfit: float = 0.08
+    misfit: float = 0.06
     least_trust: float = 0.05
     estimated_blur: float = 0.4
     doubt: float = 0.02
@@ -74,7 +74,7 @@ class AssignOptions:
     confident: float = 0.1
     confidence_floor: float = 0.5
     switch_inside: float = 4.0
-    switch_comma: float = 3.5
+    switch_comma: float = 3.0
     switch_segment: float = 2.0
     switch_sentence: float = 0.2
     pause_scale: float = 0.5
@@ -84,7 +84,7 @@ class AssignOptions:
     min_run_words: int = 2
     min_run_seconds: float = 1.0
     min_run_share: float = 0.2
-    sure_run: float = 5.0
+    sure_run: float = 2.5
 
     def scaled(self, trust: float) -> AssignOptions:
         """Return options with blur and switch costs multiplied by ``trust``."""
