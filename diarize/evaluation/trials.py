@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Segment
-from diarize.speakers.records import Vectors
+from diarize.errors import DiarizeError
+from diarize.speakers.records import Vectors, unit
 from diarize.windows import cut
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 ENROLMENTS = (5.0, 15.0, 60.0)
 TESTS = (2.0, 5.0, 15.0)
 #: Test pieces of one length taken from one person: nobody shall outweigh the others.
-MOST_TESTS = 8
+MOST_TESTS = 5
 #: Share of what a person says that is kept for enrolment, where that decides.
 ENROLMENT_SHARE = 2 / 3
 
@@ -80,6 +81,33 @@ def _material(bank: VoiceBank, voice: Voice, embedder: Embedder) -> Material:
         for seconds in TESTS
     }
     return Material(voice.name, voice.corpus, enrolment, tests, apart)
+
+
+def background(
+    bank: VoiceBank,
+    embedder: Embedder,
+    count: int,
+    seconds: float = 8.0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Vectors]:
+    """Return ``count`` people, evenly chosen over all corpora, as one (1, D) sample each.
+
+    Raises
+    ------
+    DiarizeError
+        There are fewer people who speak so long.
+    """
+    long_enough = [name for name in sorted(bank.voices) if bank.voices[name].seconds >= seconds]
+    if len(long_enough) < count:
+        raise DiarizeError(f"{bank.folder}: only {len(long_enough)} people speak {seconds:g} s")
+    found = []
+    for number in range(count):
+        voice = bank.voices[long_enough[number * len(long_enough) // count]]
+        (piece,) = _pieces(bank, voice.clips, seconds, most=1)
+        found.append(unit(embed_piece(piece, embedder)[1].mean(axis=0))[None, :])
+        if on_progress:
+            on_progress(number + 1, count)
+    return found
 
 
 def divide(voice: Voice) -> tuple[list[Clip], list[Clip], bool]:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 #: Seconds below which a turn of a result is not listened to.
 SHORTEST_WINDOW = 0.5
+#: Windows this many robust standard deviations less like the voice than usual are left out …
+OUTLYING_SPREADS = 4.0
+#: … if they are less like it by at least this cosine. Both keep 99 % of the windows of one voice.
+LEAST_OUTLYING = 0.2
 
 
 @dataclass(frozen=True)
@@ -313,12 +317,28 @@ def voices(heard: Listening, diarizer: Diarizer, options: EnrolmentOptions) -> l
         elif not groups or _seconds(heard, mine) >= least:
             groups.append(list(mine))
     groups = sorted((sorted(group) for group in groups), key=lambda group: group[0])
-    return [
-        Voice(
-            speaker_label(number), tuple(heard.windows[row] for row in group), heard.vectors[group]
-        )
-        for number, group in enumerate(groups)
-    ]
+    found = []
+    for number, group in enumerate(groups):
+        kept = [group[at] for at in typical(heard.vectors[group])]
+        windows = tuple(heard.windows[row] for row in kept)
+        found.append(Voice(speaker_label(number), windows, heard.vectors[kept]))
+    return found
+
+
+def typical(vectors: Vectors) -> list[int]:
+    """Return which of one voice's (n, D) window vectors to keep: coughs and noises are not it.
+
+    Examples
+    --------
+    >>> typical(np.float32([[1, 0], [1, 0], [0.96, 0.28], [0, 1]]))
+    [0, 1, 2]
+    """
+    likeness = vectors @ unit(np.median(vectors, axis=0))
+    middle = float(np.median(likeness))
+    spread = 1.4826 * float(np.median(np.abs(likeness - middle)))
+    line = middle - max(LEAST_OUTLYING, OUTLYING_SPREADS * spread)
+    kept: list[int] = np.flatnonzero(likeness >= line).tolist()
+    return kept
 
 
 def _seconds(heard: Listening, rows: Sequence[int]) -> float:

@@ -1,0 +1,254 @@
+"""Open-set recognition scored from vectors: pairs, draws of who is enrolled, and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.evaluation.trials import ENROLMENTS, TESTS, Material
+from diarize.speakers.calibration import threshold_at
+from diarize.speakers.matching import BEST_WINDOWS, TOP_K, query
+from diarize.speakers.records import Vectors
+from diarize.speakers.sampling import voice_samples
+
+#: Share of impostors, and of strangers, that may be accepted where thresholds are chosen.
+FALSE_ACCEPT_RATE = 0.01
+#: Margins tried; the least one that keeps strangers out is chosen.
+MARGINS = tuple(np.round(np.arange(0.0, 0.41, 0.02), 2).tolist())
+#: Random choices of who is enrolled.
+DRAWS = 20
+#: Nearest members of the cohort that a score is normalised by.
+NEAREST = 50
+
+Scores = npt.NDArray[np.float64]
+Condition = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison: (n, D) unit vectors, and how near each is to the cohort."""
+
+    vectors: Vectors
+    mean: Scores
+    spread: Scores
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a voice is compared with a person's samples.
+
+    With a cohort of background speakers, cosines are normalised by it (adaptive symmetric, AS-norm:
+    Matějka et al., "Analysis of Score Normalization in Multilingual Speaker Recognition",
+    Interspeech 2017).
+    """
+
+    name: str = "cosine"
+    top_k: int = TOP_K
+    windows: int = BEST_WINDOWS
+    cohort: Vectors | None = None
+
+    def side(self, vectors: Vectors) -> Side:
+        """Return one side of comparisons, ready for many of them."""
+        if self.cohort is None:
+            return Side(vectors, np.zeros(len(vectors)), np.ones(len(vectors)))
+        nearest = np.sort((vectors @ self.cohort.T).astype(np.float64), axis=1)[:, -NEAREST:]
+        return Side(vectors, nearest.mean(axis=1), nearest.std(axis=1) + 1e-6)
+
+    def __call__(self, voice: Side, person: Side) -> float:
+        """Return the score: the mean of the ``top_k`` highest (normalised) cosines."""
+        cosines = (voice.vectors @ person.vectors.T).astype(np.float64)
+        left = (cosines - voice.mean[:, None]) / voice.spread[:, None]
+        right = (cosines - person.mean) / person.spread
+        return float(np.sort((0.5 * (left + right)).ravel())[-self.top_k :].mean())
+
+
+@dataclass(frozen=True)
+class Trials:
+    """All scores of one condition.
+
+    Parameters
+    ----------
+    scores : (N, P) float64 array
+        Test pieces against people; people beyond the ``people`` list are background.
+    speakers : tuple of N str
+        Who speaks.
+    people : tuple of str
+        Who can be enrolled, in the order of the first columns.
+    corpora : mapping of name to corpus
+    """
+
+    scores: Scores
+    speakers: tuple[str, ...]
+    people: tuple[str, ...]
+    corpora: dict[str, str]
+
+    def pairs(self, *, within: bool = True) -> tuple[Scores, Scores]:
+        """Return genuine and impostor scores; impostors of the same corpus only, or all."""
+        truth = np.array(self.speakers)[:, None] == np.array(self.people)[None, :]
+        mine = np.array([self.corpora[name] for name in self.speakers])
+        theirs = np.array([self.corpora[name] for name in self.people])
+        fair = (mine[:, None] == theirs[None, :]) | (not within)
+        scores = self.scores[:, : len(self.people)]
+        return scores[truth], scores[~truth & fair]
+
+
+def score_all(
+    halves: Sequence[Material], others: Sequence[Vectors], condition: Condition, scoring: Scoring
+) -> Trials:
+    """Score every test piece against everybody who can be enrolled, and against ``others``."""
+    enrol, test = condition
+    people = [one for one in halves if enrol in one.enrolment]
+    galleries = [
+        scoring.side(
+            np.array([sample.embedding for sample in voice_samples(*one.enrolment[enrol])])
+        )
+        for one in people
+    ]
+    galleries += [scoring.side(vectors) for vectors in others]
+    rows, speakers = [], []
+    for one in halves:
+        for windows in one.tests[test]:
+            voice = scoring.side(query(windows.mean(axis=0), windows, scoring.windows))
+            rows.append([scoring(voice, person) for person in galleries])
+            speakers.append(one.name)
+    shape = (len(rows), len(galleries))
+    return Trials(
+        np.array(rows, np.float64).reshape(shape),
+        tuple(speakers),
+        tuple(one.name for one in people),
+        {one.name: one.corpus for one in halves},
+    )
+
+
+def halves_of(people: Sequence[Material]) -> tuple[list[Material], list[Material]]:
+    """Divide people in two, every second one of each corpus."""
+    ordered = sorted(people, key=lambda one: (one.corpus, one.name))
+    return ordered[0::2], ordered[1::2]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Shares of test pieces, counted over all draws of who is enrolled."""
+
+    right: float
+    wrong: float
+    strangers_named: float
+    accuracy: float
+
+
+def open_set(
+    trials: Trials,
+    size: int,
+    threshold: float,
+    margin: float,
+    extra: int = 0,
+    draws: int = DRAWS,
+) -> Outcome | None:
+    """Identify every piece with ``size`` people enrolled; the others are strangers.
+
+    Parameters
+    ----------
+    size : int
+        People enrolled, drawn at random ``draws`` times (seeded).
+    extra : int
+        Background people enrolled as well, whom nobody is.
+
+    Returns
+    -------
+    Outcome or None
+        None where there are too few people.
+    """
+    if size > len(trials.people) or not len(trials.speakers):
+        return None
+    rng = np.random.default_rng(0)
+    speakers = np.array(trials.speakers)
+    counts = np.zeros(5)
+    for _ in range(draws):
+        chosen = np.sort(rng.choice(len(trials.people), size, replace=False))
+        columns = [*chosen, *range(len(trials.people), len(trials.people) + extra)]
+        names = np.array([*np.array(trials.people)[chosen], *[""] * extra])
+        scores = trials.scores[:, columns]
+        best = scores.argmax(axis=1)
+        top, second = np.sort(scores, axis=1)[:, -1], np.sort(scores, axis=1)[:, -2]
+        named = (top >= threshold) & (top - second >= margin)
+        enrolled = np.isin(speakers, names)
+        right = named & (names[best] == speakers)
+        counts += [
+            (enrolled & right).sum(),
+            (enrolled & named & ~right).sum(),
+            enrolled.sum(),
+            (~enrolled & named).sum(),
+            (~enrolled).sum(),
+        ]
+    hits, misses, known, invented, unknown = counts
+    return Outcome(
+        hits / max(known, 1),
+        misses / max(known, 1),
+        invented / max(unknown, 1),
+        (hits + unknown - invented) / max(known + unknown, 1),
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """Thresholds chosen on one half of the people."""
+
+    threshold: float
+    margin: float
+
+
+def choose(tables: dict[Condition, Trials], rate: float, gallery: int) -> Line:
+    """Return the threshold that ``rate`` of impostors of the same corpus pass, and the margin.
+
+    The threshold is one for all conditions, each of them counting the same; the margin is the
+    least at which no more than ``rate`` of strangers get a name with ``gallery`` people enrolled.
+    """
+    rng = np.random.default_rng(0)
+    impostor = [trials.pairs()[1] for trials in tables.values()]
+    size = min((len(scores) for scores in impostor if len(scores)), default=0)
+    equal = [rng.choice(scores, size, replace=False) for scores in impostor if len(scores)]
+    threshold = threshold_at(np.concatenate(equal), rate)
+    for margin in MARGINS:
+        outcomes = [
+            open_set(trials, min(gallery, len(trials.people)), threshold, margin)
+            for trials in tables.values()
+        ]
+        named = [one.strangers_named for one in outcomes if one is not None]
+        if not named or np.mean(named) <= rate:
+            break
+    return Line(threshold, margin)
+
+
+def equal_error_rate(genuine: Scores, impostor: Scores) -> float:
+    """Return the rate at which as many genuine scores are rejected as impostors accepted."""
+    lines = np.unique(np.concatenate([genuine, impostor]))
+    rejected = np.searchsorted(np.sort(genuine), lines, side="left") / len(genuine)
+    accepted = 1.0 - np.searchsorted(np.sort(impostor), lines, side="left") / len(impostor)
+    at = int(np.argmin(np.abs(rejected - accepted)))
+    return float((rejected[at] + accepted[at]) / 2)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Both halves, scored one way, and the thresholds each gives to the other."""
+
+    tables: tuple[dict[Condition, Trials], dict[Condition, Trials]]
+    lines: tuple[Line, Line]
+
+    def given(self, half: int) -> Line:
+        """Return the thresholds in force in a half: those chosen on the other one."""
+        return self.lines[1 - half]
+
+
+def measure(people: Sequence[Material], others: Sequence[Vectors], scoring: Scoring) -> Measured:
+    """Score both halves under all conditions, and choose their thresholds."""
+    conditions = [(enrol, test) for enrol in ENROLMENTS for test in TESTS]
+    scored = [
+        {condition: score_all(half, others, condition, scoring) for condition in conditions}
+        for half in halves_of(people)
+    ]
+    lines = [choose(tables, FALSE_ACCEPT_RATE, gallery=10) for tables in scored]
+    return Measured((scored[0], scored[1]), (lines[0], lines[1]))

@@ -1,0 +1,251 @@
+"""Enrolment: what is taken from a recording, and what is refused or warned of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from diarize.annotation import Diarization, Segment, Turn
+from diarize.audio import Waveform
+from diarize.errors import EnrolmentError, SpeakerBookError, TranscriptError
+from diarize.networks import Thresholds
+from diarize.pipeline import Diarizer
+from diarize.result import Result, to_block
+from diarize.speakers.enrolment import enrol, enrol_from_result, voice_of
+from diarize.speakers.quality import inconsistency
+from diarize.speakers.records import BookModel, Sample, unit
+from diarize.speakers.reenrolment import re_enrol
+from diarize.speakers.sampling import MOST_SAMPLES, voice_samples
+from diarize.speakers.store import SpeakerBook
+
+RATE = 16_000
+ANN, BOB = 200.0, 900.0
+
+
+class PitchEmbedder:
+    """Tells "voices" apart that are tones: the spectrum in 24 bands, as a unit vector."""
+
+    name = "pitch"
+    dimension = 24
+    window, hop = 1.6, 0.8
+    thresholds = Thresholds(clustering=0.4, verification=0.5, margin=0.05)
+
+    def __init__(self, checksum: str = "a" * 64) -> None:
+        self.checksum = checksum
+
+    def embed(self, waveform: Waveform, segments: Sequence[Segment], on_progress=None):
+        rows = []
+        for segment in segments:
+            samples = waveform.block(round(segment.start * RATE), round(segment.end * RATE))
+            power = np.abs(np.fft.rfft(samples, 16_384 * 2)) ** 2
+            bands = np.array_split(power[:4096], self.dimension)
+            rows.append(unit([float(np.sqrt(band.sum())) for band in bands]))
+        return np.array(rows, np.float32).reshape(-1, self.dimension)
+
+
+def loud_parts(waveform: Waveform) -> list[Segment]:
+    """Find everything that is not silence, in steps of 0.1 s."""
+    step = RATE // 10
+    loud = [
+        np.abs(waveform.samples[at : at + step]).max() > 3
+        for at in range(0, len(waveform.samples) - step + 1, step)
+    ]
+    edges = np.flatnonzero(np.diff([0, *map(int, loud), 0]))
+    return [Segment(a / 10, b / 10) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+@pytest.fixture
+def diarizer() -> Diarizer:
+    return Diarizer(vad=loud_parts, embedder=PitchEmbedder())
+
+
+def tone(pitch: float, seconds: float, level: float = 0.2) -> np.ndarray:
+    time = np.arange(round(seconds * RATE)) / RATE
+    return level * np.sin(2 * np.pi * pitch * time)
+
+
+def quiet(seconds: float) -> np.ndarray:
+    return np.zeros(round(seconds * RATE))
+
+
+def waveform(*parts: np.ndarray, path: str = "array") -> Waveform:
+    joined = np.clip(np.concatenate(parts), -1, 1)
+    return Waveform((joined * 32767).astype(np.int16), path)
+
+
+def write(path: Path, *parts: np.ndarray) -> Path:
+    soundfile.write(path, waveform(*parts).samples, RATE)
+    return path
+
+
+def test_samples_are_unit_vectors_with_their_place(diarizer, tmp_path):
+    path = write(tmp_path / "ann.wav", quiet(2), tone(ANN, 14))
+    found = enrol(path, diarizer)
+    assert found.seconds == pytest.approx(14, abs=0.3)
+    assert found.warnings == ()
+    assert len(found.samples) == 2
+    for sample in found.samples:
+        assert np.linalg.norm(sample.embedding) == pytest.approx(1)
+        assert sample.source == str(path.resolve())
+        assert sample.quality == pytest.approx(1, abs=0.01)
+        assert sample.seconds >= 5
+        assert all(2 <= region.start < region.end <= 16.01 for region in sample.regions)
+
+
+def test_long_files_give_samples_spread_over_them(diarizer):
+    found = enrol(waveform(tone(ANN, 300)), diarizer)
+    assert len(found.samples) == MOST_SAMPLES
+    starts = [sample.regions[0].start for sample in found.samples]
+    assert starts[0] < 30
+    assert starts[-1] > 250
+    assert np.diff(starts).min() > 20
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ([quiet(10)], "no speech found"),
+        ([tone(ANN, 1)], r"only 1\.0 s of speech found, at least 5 s"),
+        ([tone(ANN, 3), quiet(20), tone(ANN, 1)], "only 4.0 s"),
+        ([tone(ANN, 10), quiet(1), tone(BOB, 8)], r"2 voices found.*SPEAKER_00 .*SPEAKER_01"),
+        ([np.zeros(0)], "no speech found"),
+    ],
+)
+def test_what_is_not_one_voice_is_refused(diarizer, parts, reason):
+    with pytest.raises(EnrolmentError, match=reason) as caught:
+        enrol(waveform(*parts), diarizer)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_of_several_voices(diarizer):
+    both = waveform(tone(ANN, 10), quiet(1), tone(BOB, 8))
+    for asked in ("1", "SPEAKER_01"):
+        found = enrol(both, diarizer, speaker=asked)
+        assert min(region.start for s in found.samples for region in s.regions) >= 10.9
+    with pytest.raises(
+        EnrolmentError, match="there is no SPEAKER_07; the voices found: SPEAKER_00"
+    ):
+        enrol(both, diarizer, speaker="7")
+    with pytest.raises(EnrolmentError, match="SPEAKER_01 speaks for 4"):
+        enrol(waveform(tone(ANN, 10), quiet(1), tone(BOB, 4)), diarizer, speaker="1")
+
+
+def test_a_word_of_somebody_else_is_left_out(diarizer):
+    found = enrol(waveform(tone(ANN, 30), quiet(1), tone(BOB, 1.5)), diarizer)
+    assert max(region.end for s in found.samples for region in s.regions) <= 30.1
+
+
+def test_only_the_part_asked_for(diarizer):
+    both = waveform(tone(ANN, 10), quiet(1), tone(BOB, 9))
+    found = enrol(both, diarizer, regions=[Segment(2.5, 9.5)])
+    regions = [region for sample in found.samples for region in sample.regions]
+    assert regions[0].start >= 2.4
+    assert regions[-1].end <= 9.6
+    expected = voice_of(waveform(tone(ANN, 10)), diarizer)[0]
+    assert found.samples[0].embedding @ expected > 0.99
+    with pytest.raises(EnrolmentError, match="nothing at 50-60"):
+        enrol(both, diarizer, regions=[Segment(50, 60)])
+
+
+def test_clipping_and_low_level_are_warned_of(diarizer):
+    (clipped,) = enrol(waveform(tone(ANN, 8, level=3.0), path="x.wav"), diarizer).warnings
+    assert clipped.startswith("x.wav: the sound is clipped")
+    (low,) = enrol(waveform(tone(ANN, 8, level=0.001), path="x.wav"), diarizer).warnings
+    assert "very quiet (-63 dBFS)" in low
+
+
+def test_self_inconsistency_is_warned_of():
+    def sample(x: float, y: float) -> Sample:
+        return Sample(unit([x, y]), "a.wav", (Segment(3, 9),), 6, 1)
+
+    assert inconsistency([sample(1, 0), sample(1, 0.1), sample(1, 0.2)], 0.5) is None
+    assert inconsistency([sample(1, 0)], 0.5) is None
+    warning = inconsistency([sample(1, 0), sample(1, 0.1), sample(-0.2, 1)], 0.5)
+    assert "1 of 3 samples sound unlike the others (the oddest: a.wav from 3.0 s on" in warning
+
+
+def test_nothing_makes_no_samples():
+    assert voice_samples([], np.empty((0, 4), np.float32)) == []
+
+
+# -- from a finished result -----------------------------------------------------------------
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    write(tmp_path / "talk.wav", tone(ANN, 10), quiet(1), tone(BOB, 8))
+    talk = Diarization(
+        [Turn(0, 10, "SPEAKER_00"), Turn(11, 19, "SPEAKER_01"), Turn(9, 10.5, "SPEAKER_02")],
+        19.0,
+        "talk",
+    )
+    path = tmp_path / "talk.json"
+    block = to_block(Result(talk, None, "talk.wav"))  # relative: beside the result
+    path.write_text(json.dumps({"diarization": block}))
+    return path
+
+
+def test_somebody_just_heard(result):
+    found = enrol_from_result(result, "SPEAKER_01", PitchEmbedder())
+    assert found.seconds == pytest.approx(8, abs=0.1)
+    assert {sample.source for sample in found.samples} == {str(result.with_suffix(".wav"))}
+    assert all(r.start >= 11 and r.end <= 19 for s in found.samples for r in s.regions)
+
+
+def test_a_result_whose_recording_is_gone(result):
+    result.with_suffix(".wav").unlink()
+    with pytest.raises(EnrolmentError, match=r"talk\.json: its recording talk\.wav is gone"):
+        enrol_from_result(result, "SPEAKER_01", PitchEmbedder())
+
+
+def test_results_that_cannot_serve(result, tmp_path):
+    with pytest.raises(EnrolmentError, match="there is no Ann; it has SPEAKER_00, "):
+        enrol_from_result(result, "Ann", PitchEmbedder())
+    with pytest.raises(EnrolmentError, match="speaks alone for"):
+        enrol_from_result(result, "SPEAKER_02", PitchEmbedder())
+    with pytest.raises(EnrolmentError, match="cannot be read"):
+        enrol_from_result(tmp_path / "none.json", "SPEAKER_00", PitchEmbedder())
+    other = tmp_path / "other.json"
+    other.write_text("{]")
+    with pytest.raises(EnrolmentError, match="not a JSON file"):
+        enrol_from_result(other, "SPEAKER_00", PitchEmbedder())
+    other.write_text("{}")
+    with pytest.raises(TranscriptError):
+        enrol_from_result(other, "SPEAKER_00", PitchEmbedder())
+
+
+# -- with another model ---------------------------------------------------------------------
+
+
+def test_re_enrolment_from_kept_recordings(diarizer, tmp_path):
+    ann = write(tmp_path / "ann.wav", tone(ANN, 14))
+    bob = write(tmp_path / "bob.wav", tone(BOB, 8))
+    newer = Diarizer(vad=loud_parts, embedder=PitchEmbedder("b" * 64))
+    with SpeakerBook(tmp_path / "book.db", create=True) as book:
+        for name, path in (("Ann", ann), ("Bob", bob)):
+            book.add(name, enrol(path, diarizer).samples, BookModel.of(diarizer.embedder))
+        with pytest.raises(SpeakerBookError, match="re-enroll"):
+            book.require(newer.embedder)
+        before = book.samples("Ann")
+        done = re_enrol(book, newer)
+        assert (done.people, done.samples, done.lost) == (2, 3, {})
+        book.require(newer.embedder)
+        for old, new in zip(before, book.samples("Ann"), strict=True):
+            assert (old.regions, old.source, old.created) == (new.regions, new.source, new.created)
+            assert old.embedding @ new.embedding > 0.99
+        bob.unlink()
+        revision = book.revision
+        with pytest.raises(SpeakerBookError, match=r"1 of 2 recordings.*bob\.wav.*--drop-missing"):
+            re_enrol(book, diarizer)
+        assert book.revision == revision
+        assert re_enrol(book, diarizer, drop_missing=True).dropped == ("Bob",)
+        assert book.names() == ["Ann"]
+        ann.unlink()
+        with pytest.raises(SpeakerBookError, match="no recording is left"):
+            re_enrol(book, newer, drop_missing=True)
+        assert book.model == BookModel.of(diarizer.embedder)

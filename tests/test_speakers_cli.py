@@ -1,0 +1,265 @@
+"""The commands for enrolled people, as a user runs them, on real speech."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from diarize.evaluation.voices import VoiceBank
+from diarize.speakers.records import BookModel, Sample, unit
+from diarize.speakers.store import SpeakerBook
+
+ROOT = Path(__file__).resolve().parent.parent
+RATE = 16_000
+READERS = ("libris_000", "libris_001", "libris_002")
+
+
+def run(*words: str | Path, book: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    if book is not None:
+        environment["DIARIZE_SPEAKERS"] = str(book)
+    return subprocess.run(
+        [sys.executable, "-m", "diarize", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+
+
+def good(*words: str | Path, book: Path | None = None) -> str:
+    done = run(*words, book=book)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(*words: str | Path, book: Path | None = None, code: int = 1) -> str:
+    done = run(*words, book=book)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stdout == ""
+    line = done.stderr.strip()
+    assert "\n" not in line, line
+    assert line.startswith("diarize: ")
+    return line
+
+
+@pytest.fixture(scope="module")
+def recordings(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips of three readers from different chapters, and recordings unfit to enrol."""
+    folder = tmp_path_factory.mktemp("recordings")
+    bank = VoiceBank(speech_dir, "dev")
+    gap = np.zeros(RATE // 5, np.float32)
+    for letter, name in zip("abc", READERS, strict=True):
+        clips = bank.voices[name].clips
+        last = clips[-1].session
+        for take, mine in (
+            ("1", [clip for clip in clips if clip.session != last][:2]),
+            ("2", [clip for clip in clips if clip.session == last][:2]),
+        ):
+            sound = np.concatenate([part for clip in mine for part in (bank.samples(clip), gap)])
+            soundfile.write(folder / f"{letter}{take}.wav", sound[: 20 * RATE], RATE)
+    first, second = (soundfile.read(folder / name)[0] for name in ("a2.wav", "b2.wav"))
+    soundfile.write(folder / "two.wav", np.concatenate([first, second]), RATE)
+    soundfile.write(folder / "short.wav", first[RATE : 2 * RATE], RATE)
+    soundfile.write(folder / "silence.wav", np.zeros(10 * RATE), RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def filled(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A book with two of the three readers in it."""
+    book = tmp_path_factory.mktemp("book") / "people.db"
+    good("enroll", "Ann Lee", recordings / "a1.wav", book=book)
+    good("enroll", "Bob", recordings / "b1.wav", "--speakers", book)
+    return book
+
+
+def test_listing(filled):
+    lines = good("speakers", book=filled).splitlines()
+    assert lines[0].split() == ["name", "samples", "seconds", "consistency", "enrolled"]
+    assert lines[1].startswith("Ann Lee")
+    assert lines[2].startswith("Bob")
+    listed = json.loads(good("speakers", "list", "--json", "--speakers", filled))
+    assert [person["name"] for person in listed["people"]] == ["Ann Lee", "Bob"]
+    assert all(person["seconds"] > 8 for person in listed["people"])
+    assert listed["model"]["checksum"]
+
+
+def test_identify_names_the_enrolled_and_nobody_else(filled, recordings):
+    found = json.loads(good("identify", recordings / "two.wav", "--json", "--speakers", filled))
+    talk = {}
+    for voice in found["voices"]:
+        talk[voice["name"]] = talk.get(voice["name"], 0.0) + voice["talk_time"]
+        assert len(voice["candidates"]) == 2
+    assert talk.get("Ann Lee", 0) > 10
+    assert talk.get("Bob", 0) > 10
+    stranger = good("identify", recordings / "c2.wav", book=filled)
+    assert "unknown" in stranger
+    rows = [line.split("  ") for line in stranger.splitlines()[1:]]
+    assert not any(cell.strip() in ("Ann Lee", "Bob") for row in rows for cell in row)
+
+
+def test_the_main_job_writes_the_names(filled, recordings):
+    rttm = good(
+        recordings / "two.wav", "--speakers", filled, "--no-transcript", "--rttm", "-o", "-"
+    )
+    seconds: dict[str, float] = {}
+    for line in rttm.splitlines():
+        fields = line.split()
+        seconds[fields[7]] = seconds.get(fields[7], 0.0) + float(fields[4])
+    assert seconds["Ann_Lee"] > 10
+    assert seconds["Bob"] > 10
+
+
+def test_verify(recordings):
+    lines = good("verify", recordings / "a1.wav", recordings / "a2.wav").splitlines()
+    assert lines[0].startswith("similarity: 0.")
+    assert lines[1].startswith("threshold: 0.")
+    assert lines[2] == "match"
+    found = json.loads(good("verify", recordings / "a1.wav", recordings / "b1.wav", "--json"))
+    assert found["match"] is (found["similarity"] >= found["threshold"])
+    assert found["match"] is False
+
+
+def test_a_voice_of_a_finished_result(filled, recordings, tmp_path):
+    book = tmp_path / "book.db"
+    out = tmp_path / "out"
+    good(
+        recordings / "two.wav",
+        "--num-speakers",
+        "2",
+        "--no-transcript",
+        "--json",
+        "-o",
+        out,
+        "-q",
+    )
+    good("enroll", "Bob", "--from-result", out / "two.json", "--speaker", "SPEAKER_01", book=book)
+    with SpeakerBook(book) as opened:
+        (first, *_) = opened.samples("Bob")
+        assert first.source == str((recordings / "two.wav").resolve())
+        assert first.regions[0].start > 15
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["silence.wav"], "no speech found"),
+        (["short.wav"], "at least 5 s are needed"),
+        (["two.wav"], "voices found, one is needed"),
+        (["none.wav"], "no such file"),
+        (["a1.wav", "--from", "100-200"], "there is nothing at 100-200"),
+    ],
+)
+def test_bad_recordings_leave_the_book_alone(filled, recordings, words, reason):
+    before = filled.read_bytes()
+    assert reason in refused("enroll", "Eve", recordings / words[0], *words[1:], book=filled)
+    assert filled.read_bytes() == before
+
+
+def test_a_failed_first_enrolment_makes_no_book(recordings, tmp_path):
+    refused("enroll", "Eve", recordings / "silence.wav", "--speakers", tmp_path / "new.db")
+    assert not (tmp_path / "new.db").exists()
+
+
+# -- what needs no speech -------------------------------------------------------------------
+
+MODEL = BookModel("tiny", "a" * 64, 8)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.db"
+    dice = np.random.default_rng(0)
+    with SpeakerBook(path, create=True) as book:
+        for name in ("Ann", "Anne", "Bob"):
+            centre = dice.normal(size=8)
+            vectors = [unit(centre + 0.3 * dice.normal(size=8)) for _ in range(6)]
+            samples = [Sample(v, f"{n}.wav", (), 6.0, 0.9) for n, v in enumerate(vectors)]
+            book.add(name, samples, MODEL)
+    return path
+
+
+def names(path: Path) -> list[str]:
+    with SpeakerBook(path) as book:
+        return book.names()
+
+
+def test_rename_merge_and_forget(small):
+    good("rename", "Bob", "Bert", book=small)
+    assert names(small) == ["Ann", "Anne", "Bert"]
+    good("speakers", "rename", "Bert", "Bob", "--speakers", small)
+    good("speakers", "--speakers", small, "merge", "Ann", "Anne")
+    assert names(small) == ["Ann", "Bob"]
+    assert "did you mean 'Bob'" in refused("forget", "Bobb", book=small)
+    good("forget", "Ann", book=small)
+    assert names(small) == ["Bob"]
+    assert b"Ann" not in small.read_bytes()
+    assert "nobody called 'Ann'" in refused("speakers", "forget", "Ann", "--speakers", small)
+    assert "clean" in run("speakers", "clean", book=small).stderr
+
+
+def test_export_and_import(small, tmp_path):
+    target = tmp_path / "people.json"
+    good("speakers", "export", "-o", target, "--speakers", small)
+    assert json.loads(good("speakers", "export", book=small)) == json.loads(target.read_text())
+    good("speakers", "import", target, "--speakers", tmp_path / "other.db")
+    assert names(tmp_path / "other.db") == names(small)
+    assert "not a JSON file" in refused("speakers", "import", small, book=tmp_path / "x.db")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        (["enroll", "Ann"], 2, "a recording is needed"),
+        (["enroll", "Ann", "--from-result", "x.json"], 2, "--speaker LABEL"),
+        (["enroll", "Ann", "a", "b", "--speaker", "1"], 2, "go with one recording"),
+        (["enroll", "SPEAKER_01", "a.wav"], 2, "give the person's name"),
+        (["speakers", "merge", "Ann", "Ann"], 2, "cannot be merged with itself"),
+        (["speakers", "import", "none.json"], 1, "cannot read the export"),
+    ],
+)
+def test_requests_that_are_off(small, words, code, reason):
+    before = small.read_bytes()
+    assert reason in refused(*words, book=small, code=code)
+    assert small.read_bytes() == before
+
+
+def test_a_missing_book_and_one_that_is_none(tmp_path, bundled_model):
+    assert "diarize enroll" in refused("speakers", book=tmp_path / "none.db")
+    text = tmp_path / "text.db"
+    text.write_text("these are no speakers\n" * 40)
+    for words in (["speakers"], ["forget", "Ann"], ["enroll", "Ann", "x.wav"]):
+        assert "not a speaker book" in refused(*words, book=text)
+    assert text.read_text() == "these are no speakers\n" * 40
+
+
+def test_a_book_of_another_model(small):
+    before = small.read_bytes()
+    line = refused("calibrate", book=small)
+    assert "enrolled with the model tiny (aaaaaaaa)" in line
+    assert "diarize speakers re-enroll --speakers" in line
+    assert small.read_bytes() == before
+    assert "cannot be used any more" in refused("speakers", "re-enroll", "-q", book=small)
+    assert small.read_bytes() == before
+
+
+def test_calibrate(filled, tmp_path):
+    pytest.importorskip("matplotlib", reason="pip install 'autospeech-diarize[plot]'")
+    picture = tmp_path / "scores.png"
+    shown = good("calibrate", "--plot", picture, "--speakers", filled)
+    assert "<- threshold" in shown
+    assert "impostor scores pass" in shown
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    good("calibrate", "--apply", "--speakers", filled)
+    assert "from this book" in run("speakers", book=filled).stderr
+    good("calibrate", "--reset", "--speakers", filled)
+    with SpeakerBook(filled) as book:
+        assert book.thresholds is None
