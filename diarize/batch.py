@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def _on_cluster(
     names: list[str], client: Any, options: dict[str, Any]
 ) -> Iterator[tuple[int, Outcome]]:
     try:
-        from dask.distributed import as_completed
+        as_completed: Any = importlib.import_module("dask.distributed").as_completed
     except ImportError:
         from diarize.errors import MissingExtraError
 
