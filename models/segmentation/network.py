@@ -183,6 +183,31 @@ def permutation_invariant_loss(
     return -((picked * frame).sum(dim=2) / frame.sum(dim=1)).amax(dim=0)
 
 
+def count_loss(scores: Tensor, activity: Tensor, weights: Tensor) -> Tensor:
+    """Cross entropy of how many talk: nobody, one, or two.
+
+    Parameters
+    ----------
+    scores : Tensor (N, T, 7)
+        Before softmax.
+    activity : Tensor (N, T, 3)
+        Who talks.
+    weights : Tensor (3,)
+        How much a frame of each count counts.
+
+    Examples
+    --------
+    >>> sure = torch.tensor([[[0.0, 9, 9, 9, 0, 0, 0]]]) * 9
+    >>> round(float(count_loss(sure, torch.tensor([[[0, 1, 0]]]), torch.ones(3))), 4)
+    0.0
+    """
+    logp = F.log_softmax(scores, dim=-1)
+    parts = logp[..., :1], logp[..., 1:4], logp[..., 4:]
+    counts = torch.stack([part.logsumexp(-1) for part in parts], dim=-1)
+    target = activity.sum(-1).clamp(max=2).long()
+    return F.nll_loss(counts.flatten(0, 1), target.flatten(), weight=weights)
+
+
 def affinity_loss(vectors: Tensor, activity: Tensor) -> Tensor:
     """Mean squared error of the vectors' similarities within each window of speech.
 

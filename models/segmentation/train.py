@@ -28,6 +28,7 @@ from models.segmentation.network import (
     SegmentationNet,
     Shape,
     affinity_loss,
+    count_loss,
     permutation_invariant_loss,
     to_classes,
 )
@@ -48,6 +49,8 @@ class Recipe:
         Share of the steps in which each window gives two crops of 5 s instead of one of 10 s.
     rate, warmup, decay : float, int, float
         Peak learning rate (cosine to zero), steps up to it, weight decay.
+    count : float
+        Weight of the loss on how many talk, which does not wait for voices to be told apart.
     alike : float
         Weight of the auxiliary loss on frame vectors (see :func:`affinity_loss`).
     overlap : float
@@ -66,6 +69,7 @@ class Recipe:
     rate: float = 1.5e-3
     warmup: int = 150
     decay: float = 1e-4
+    count: float = 1.0
     alike: float = 1.0
     overlap: float = 2.0
     average: float = 0.998
@@ -174,6 +178,8 @@ def losses(network: SegmentationNet, batch: Batch, recipe: Recipe) -> tuple[Tens
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         scores = network.decide(fine, both).float()
     main = permutation_invariant_loss(scores, batch.activity, weights).mean()
+    if recipe.count:
+        main = main + recipe.count * count_loss(scores, batch.activity, weights[[0, 1, 4]])
     return main, affinity_loss(network.alike(both), batch.activity[:, ::2])
 
 
@@ -357,8 +363,10 @@ def main(argv: list[str] | None = None) -> None:
     recipe = replace(PRESETS[args.preset], **{k: v for k, v in given.items() if v is not None})
     torch.set_num_threads(recipe.threads)
     source = Conversations(args.cache, args.speech / "noise", seed=recipe.seed)
-    unseen = Conversations(args.cache, args.speech / "noise", part="dev", seed=99, rooms=30)
-    held_out = [unseen.window(i) for i in range(96)]
+    held_out: list[Window] = []
+    if recipe.validate:
+        unseen = Conversations(args.cache, args.speech / "noise", part="dev", seed=99, rooms=30)
+        held_out = [unseen.window(i) for i in range(96)]
     trainer = Trainer(recipe, Shape(), args.run)
     if args.weights is not None:
         trainer.begin_with(args.weights)
