@@ -9,7 +9,7 @@ from typing import Any
 
 from diarize.annotation import Candidate, Diarization, Segment, Speaker, Turn
 from diarize.errors import TranscriptError
-from diarize.transcript.schema import join_texts
+from diarize.transcript.schema import Transcript, join_texts
 
 _PARAGRAPH_SECONDS = 45.0  # from this length on a pause begins a new paragraph (by taste)
 _PARAGRAPH_PAUSE = 1.5  # seconds
@@ -37,11 +37,14 @@ class Result:
         As :func:`diarize.transcript.assign.label_transcript` returns it.
     audio : str or None
         The recording's path.
+    source : Transcript or None
+        What ``transcript`` was labelled from, for giving it back in its producer's own shape.
     """
 
     diarization: Diarization
     transcript: dict[str, Any] | None = None
     audio: str | None = None
+    source: Transcript | None = None
 
     @cached_property
     def utterances(self) -> tuple[Utterance, ...]:

@@ -220,6 +220,27 @@ def test_standard_input_has_nothing_beside_it(waveform: Waveform, tmp_path: Path
     assert (outcome.origin, outcome.path, list(tmp_path.iterdir())) == ("made", None, [])
 
 
+def test_json_goes_out_in_the_shape_that_it_came_in() -> None:
+    from diarize.result import Result
+    from diarize.transcript.assign import label_transcript
+    from diarize.writers import WriterOptions, get_writer
+    from tests.test_readers import SOURCES, unlabelled
+
+    talk = Diarization([Turn(0, 5000, "SPEAKER_00")], duration=5000)
+    options = WriterOptions(json_shape="source")
+    for name, source in SOURCES.items():
+        if name == "whisperx":  # words without times get them
+            continue
+        transcript = read_transcript(source)
+        labelled = label_transcript(transcript, talk)
+        labelled.pop("word_times", None)
+        result = Result(talk, labelled, None, transcript)
+        written = json.loads(get_writer("json").render(result, options))
+        assert unlabelled(written) == unlabelled(source), name
+    plain = json.loads(get_writer("json").render(replace(result, source=None), options))
+    assert "diarization" in plain
+
+
 # --- made-up segments -----------------------------------------------------------------------------
 
 MADE_UP = {"segments": [*HEARD["segments"], phrase(9.6, 10.0, " Thanks for watching!")]}

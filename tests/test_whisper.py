@@ -102,6 +102,13 @@ def test_names_say_the_model(checkpoint: Path, transcriber: WhisperTranscriber) 
     assert WhisperTranscriber().name in ("openai-whisper base", "openai-whisper turbo")
 
 
+def test_a_file_that_is_not_there_is_told_before_any_work(checkpoint: Path) -> None:
+    for model in (str(checkpoint), "base", None):
+        WhisperTranscriber(WhisperOptions(model=model)).check()
+    with pytest.raises(ModelError, match="no such file"):
+        WhisperTranscriber(WhisperOptions(model="none.pt")).check()
+
+
 def test_unknown_language(checkpoint: Path) -> None:
     options = WhisperOptions(model=str(checkpoint), language="klingon")
     with pytest.raises(UsageError, match="klingon"):
@@ -114,7 +121,7 @@ def test_unknown_language(checkpoint: Path) -> None:
 def test_models_that_are_no_models(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file"):
         load_model(str(tmp_path / "none.pt"))
-    with pytest.raises(ModelError, match=r"no model of that name.* tiny, "):
+    with pytest.raises(ModelError, match=r"no such model or file.* tiny, "):
         load_model("huge")
     with pytest.raises(ModelError, match="is a folder"):
         load_model(str(tmp_path))

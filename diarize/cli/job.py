@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from diarize.audio import Waveform
     from diarize.pipeline import Diarizer
     from diarize.transcript.find import Outcome
+    from diarize.transcript.schema import Transcript
     from diarize.transcript.whisper import Transcriber
 
 EPILOG = """\
@@ -137,12 +138,22 @@ class _Analysis:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Words:
+    """Where words come from, and what they are written to; the same for all recordings."""
+
+    formats: list[str]
+    given: Transcript | None
+    transcriber: Transcriber
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the main job on every recording; one that fails does not stop the others."""
     formats = _check(args)
     from diarize.errors import DiarizeError
 
     talk = console.Console(quiet=args.quiet)
+    words = _words(args, formats)
     diarizer = _diarizer(args)
     exit_code = 0
     analyses: list[_Analysis] = []
@@ -152,14 +163,14 @@ def run(args: argparse.Namespace) -> int:
             if args.link:
                 analyses.append(analysis)
             else:
-                _finish(analysis, formats, args, talk)
+                _finish(analysis, words, args, talk)
         except DiarizeError as error:
             if args.debug or len(args.audio) == 1:
                 raise
             talk.error(str(error))
             exit_code = error.exit_code
     for analysis in _linked(analyses, diarizer):
-        _finish(analysis, formats, args, talk)
+        _finish(analysis, words, args, talk)
     return exit_code
 
 
@@ -244,12 +255,12 @@ def _linked(analyses: Sequence[_Analysis], diarizer: Diarizer) -> list[_Analysis
 
 
 def _finish(
-    analysis: _Analysis, formats: Sequence[str], args: argparse.Namespace, talk: console.Console
+    analysis: _Analysis, words: _Words, args: argparse.Namespace, talk: console.Console
 ) -> None:
     """Find or make the transcript, label it, and write what was asked for."""
     from diarize.result import Result
 
-    found = _transcript(analysis, formats, args, talk)
+    found = _transcript(analysis, words, args, talk)
     labelled = None
     if found.transcript is not None:
         from diarize.transcript.assign import label_transcript
@@ -259,21 +270,43 @@ def _finish(
             found.transcript, analysis.diarization, energy=energy_of(analysis.waveform)
         )
     audio = None if analysis.source == "-" else analysis.source
-    result = Result(analysis.diarization, labelled, audio)
-    chosen = list(formats) or (["srt", "json"] if labelled is not None else ["rttm", "json"])
+    result = Result(analysis.diarization, labelled, audio, found.transcript)
+    chosen = words.formats or (["srt", "json"] if labelled is not None else ["rttm", "json"])
     if args.output_dir == "-":
-        chosen = list(formats) or ["json"]
+        chosen = words.formats or ["json"]
     written = _write(result, chosen, analysis.source, args, found.inputs)
     if not args.quiet:
         talk.summary(analysis.diarization, analysis.seconds, written)
 
 
+def _words(args: argparse.Namespace, formats: list[str]) -> _Words:
+    """Read the transcript that was given, and see to the model, before any long work begins."""
+    from diarize import plugins
+    from diarize.transcript.readers import read_transcript
+    from diarize.transcript.whisper import WhisperOptions, WhisperTranscriber
+
+    given = None
+    if args.transcript is not None and not args.no_transcript:
+        given = read_transcript(args.transcript)
+    if args.transcriber is not None:
+        return _Words(formats, given, plugins.load("transcribers", args.transcriber))
+    options = WhisperOptions(
+        model=args.whisper_model,
+        language=args.language,
+        task=args.task,
+        initial_prompt=args.initial_prompt,
+    )
+    whisper = WhisperTranscriber(options)
+    if given is None:
+        whisper.check()
+    return _Words(formats, given, whisper)
+
+
 def _transcript(
-    analysis: _Analysis, formats: Sequence[str], args: argparse.Namespace, talk: console.Console
+    analysis: _Analysis, words: _Words, args: argparse.Namespace, talk: console.Console
 ) -> Outcome:
     """Find the transcript of a recording, or make one if what is asked for holds words."""
     from diarize.transcript.find import Outcome, find_or_make_transcript
-    from diarize.transcript.whisper import WhisperOptions
 
     if args.no_transcript:
         return Outcome(None)
@@ -281,33 +314,17 @@ def _transcript(
         outcome = find_or_make_transcript(
             analysis.waveform,
             audio=None if analysis.source == "-" else Path(analysis.source),
-            transcript=args.transcript,
+            transcript=words.given,
             directory=_directory(args, analysis.source),
             speech=analysis.diarization.speech,
-            options=WhisperOptions(
-                model=args.whisper_model,
-                language=args.language,
-                task=args.task,
-                initial_prompt=args.initial_prompt,
-            ),
-            transcriber=_transcriber(args.transcriber),
-            make=list(formats) != ["rttm"],
+            transcriber=words.transcriber,
+            make=words.formats != ["rttm"],
             keep_nonspeech=args.keep_nonspeech,
             on_progress=on_progress,
         )
     for message in outcome.messages:
         talk.warn(message)
     return outcome
-
-
-def _transcriber(name: str | None) -> Transcriber | None:
-    """Return the transcriber that an installed package offers under a name."""
-    if name is None:
-        return None
-    from diarize import plugins
-
-    transcriber: Transcriber = plugins.load("transcribers", name)
-    return transcriber
 
 
 def _directory(args: argparse.Namespace, source: str) -> Path | None:
@@ -326,15 +343,9 @@ def _write(
     args: argparse.Namespace,
     transcripts: Sequence[Path],
 ) -> list[Path]:
-    from diarize.writers import WriterOptions, get_writer, write_files
+    from diarize.writers import get_writer, options_from, write_files
 
-    options = WriterOptions(
-        speaker_prefix=args.speaker_prefix,
-        max_line_width=args.max_line_width,
-        max_line_count=args.max_line_count,
-        max_cue_seconds=args.max_cue_seconds,
-        exclusive=args.exclusive,
-    )
+    options = options_from(args)
     directory = _directory(args, source)
     if directory is None:
         for name in formats:

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     stem = "stdin" if args.transcript == "-" else Path(args.transcript).stem
     diarization = read_diarization(args.rttm, args.uri, stem, transcript.end)
     labelled = label_transcript(transcript, diarization, energy=energy)
-    result = Result(diarization, labelled, args.audio)
+    result = Result(diarization, labelled, args.audio, transcript)
     options = options_from(args)
     if args.output_dir == "-":
         console.emit(get_writer(formats[0]).render(result, options))

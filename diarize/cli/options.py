@@ -94,6 +94,13 @@ def add_output_options(
     )
     add(
         parser,
+        "--json-shape",
+        choices=("whisper", "source"),
+        default="whisper",
+        help="JSON as Whisper's with all we know, or as the transcript's own tool writes it",
+    )
+    add(
+        parser,
         "--exclusive",
         action="store_true",
         help="one speaker at a time in RTTM too, where voices overlap",

@@ -74,7 +74,7 @@ def find_or_make_transcript(
     waveform: Waveform,
     *,
     audio: Path | None = None,
-    transcript: str | Path | None = None,
+    transcript: str | Path | Transcript | None = None,
     directory: Path | None = None,
     speech: Sequence[Segment] | None = None,
     options: WhisperOptions | None = None,
@@ -96,7 +96,7 @@ def find_or_make_transcript(
         The decoded recording.
     audio : Path or None
         Its file; None for standard input, beside which nothing can be found.
-    transcript : path or None
+    transcript : path, Transcript or None
         A transcript that the user names; it must be readable.
     directory : Path or None
         Where results go, and a transcript is kept.
@@ -104,7 +104,8 @@ def find_or_make_transcript(
         Where anybody speaks, if that is known. Where nobody does, Whisper is not run.
     options : WhisperOptions, optional
     transcriber : Transcriber, optional
-        Instead of openai-whisper.
+        Instead of openai-whisper; or a :class:`WhisperTranscriber` with options of its own, which
+        keeps its model over many recordings.
     make : bool
         False: only look for one.
     keep_nonspeech : bool
@@ -117,13 +118,13 @@ def find_or_make_transcript(
     ModelError
         When a Whisper model that was asked for by name cannot be had.
     """
-    options = options or WhisperOptions()
+    runner = transcriber or WhisperTranscriber(options)
     if transcript is not None:
         return _checked(_given(transcript), waveform, speech)
     messages: list[str] = []
-    found = _look(waveform, audio, directory, options, transcriber, messages)
+    found = _look(waveform, audio, directory, runner, messages)
     if found is None and make:
-        found = _make(waveform, audio, directory, speech, options, transcriber, on_progress)
+        found = _make(waveform, audio, directory, speech, runner, on_progress)
     if found is None:
         return Outcome(None, messages=(*messages, *([_hint(audio)] if make else [])))
     found = replace(found, messages=(*messages, *found.messages))
@@ -132,9 +133,14 @@ def find_or_make_transcript(
     return found if found.origin == "made" else _checked(found, waveform, speech)
 
 
-def _given(path: str | Path) -> Outcome:
-    found = read_transcript(path)
-    return Outcome(found, "given", Path(path) if str(path) != "-" else None, found.warnings)
+def _given(source: str | Path | Transcript) -> Outcome:
+    found = read_transcript(source)
+    return Outcome(found, "given", Path(found.path) if found.path else None, found.warnings)
+
+
+def _options(runner: Transcriber) -> WhisperOptions | None:
+    """Return what Whisper is told; None where another recogniser runs."""
+    return runner.options if isinstance(runner, WhisperTranscriber) else None
 
 
 def _checked(outcome: Outcome, waveform: Waveform, speech: Sequence[Segment] | None) -> Outcome:
@@ -176,15 +182,15 @@ def _look(
     waveform: Waveform,
     audio: Path | None,
     directory: Path | None,
-    options: WhisperOptions,
-    transcriber: Transcriber | None,
+    runner: Transcriber,
     messages: list[str],
 ) -> Outcome | None:
     """Return the best transcript that lies about; say what was passed over, and why."""
     if audio is None:
         return None
     folders = list(dict.fromkeys(Path(folder) for folder in (audio.parent, directory) if folder))
-    asked = options.model is not None or transcriber is not None
+    options = _options(runner)
+    asked = options is None or options.model is not None
     own: Outcome | None = None
     if not asked:
         for path in _existing(folders, f"{audio.stem}.json", f"{audio.name}.json"):
@@ -193,11 +199,11 @@ def _look(
                 return candidate
             own = own or candidate
     for path in _existing(folders, f"{audio.stem}{CACHE_SUFFIX}"):
-        kept = _read_kept(path, waveform, audio, options, transcriber, messages)
+        kept = _read_kept(path, waveform, audio, runner, messages)
         if kept is not None:
             return kept
     note = own.transcript.data.get("transcriber") if own and own.transcript else None
-    if isinstance(note, dict) and not _is_as_asked(note, options, transcriber):
+    if isinstance(note, dict) and not _is_as_asked(note, runner):
         return None
     return own
 
@@ -238,8 +244,7 @@ def _read_kept(
     path: Path,
     waveform: Waveform,
     audio: Path,
-    options: WhisperOptions,
-    transcriber: Transcriber | None,
+    runner: Transcriber,
     messages: list[str],
 ) -> Outcome | None:
     """Return a kept transcript if it is of this recording and made as is asked for now."""
@@ -254,17 +259,16 @@ def _read_kept(
     if not _is_same_recording(note["audio"], waveform, audio):
         messages.append(f"{path} is the transcript of another recording. It is passed over")
         return None
-    if not _is_as_asked(note, options, transcriber):
+    if not _is_as_asked(note, runner):
         messages.append(f"{path} was made with other options. It is passed over")
         return None
     return Outcome(transcript, "kept", path, transcript.warnings)
 
 
-def _is_as_asked(
-    note: dict[str, Any], options: WhisperOptions, transcriber: Transcriber | None
-) -> bool:
-    if transcriber is not None:
-        return note.get("name") == transcriber.name
+def _is_as_asked(note: dict[str, Any], runner: Transcriber) -> bool:
+    options = _options(runner)
+    if options is None:
+        return note.get("name") == runner.name
     wanted = {
         "name": options.model and f"openai-whisper {model_name(options.model)}",
         "language": options.language,
@@ -310,30 +314,30 @@ def _make(
     audio: Path | None,
     directory: Path | None,
     speech: Sequence[Segment] | None,
-    options: WhisperOptions,
-    transcriber: Transcriber | None,
+    runner: Transcriber,
     on_progress: OnProgress | None,
 ) -> Outcome | None:
     """Transcribe, and keep the transcript; None where no recogniser is installed nor asked for."""
-    if transcriber is None and not is_whisper_installed():
-        if options.model is not None:
+    options = _options(runner)
+    asked = options is None or options.model is not None
+    if options is not None and not is_whisper_installed():
+        if asked:
             raise MissingExtraError("openai-whisper", "whisper", "--whisper-model")
         return None
     if speech is not None and not speech:
-        empty = Transcript({"text": "", "segments": [], "language": options.language})
-        return Outcome(empty, "made")
-    runner = transcriber or WhisperTranscriber(options)
+        return Outcome(Transcript({"text": "", "segments": []}), "made")
     try:
         transcript = read_transcript(runner(waveform, on_progress))
     except ModelError as error:
-        if options.model is not None or transcriber is not None:
+        if asked:
             raise
         return Outcome(None, messages=(str(error),))
+    told = options or WhisperOptions()
     note = {
         "name": runner.name,
-        "language": options.language,
-        "task": options.task,
-        "initial_prompt": options.initial_prompt,
+        "language": told.language,
+        "task": told.task,
+        "initial_prompt": told.initial_prompt,
         "audio": _describe(waveform, audio),
     }
     transcript = replace(transcript, data={**transcript.data, "transcriber": note})

@@ -36,16 +36,15 @@ _LOCK = threading.Lock()
 
 
 class Transcriber(Protocol):
-    """Turns speech into text: what to implement to bring a recogniser of your own.
+    """Turns speech into text: what to implement to bring a recogniser of your own."""
 
-    Attributes
-    ----------
-    name : str
-        Says what it is, with its model, such as ``openai-whisper base``: a transcript that is
-        found again is used only if it was made by the same.
-    """
+    @property
+    def name(self) -> str:
+        """What it is, with its model, such as ``openai-whisper base``.
 
-    name: str
+        A transcript that was kept is used again only if it was made by the same.
+        """
+        ...
 
     def __call__(self, waveform: Waveform, on_progress: OnProgress | None = None) -> object:
         """Return a transcript of ``waveform`` in any shape that ``read_transcript`` takes."""
@@ -115,9 +114,21 @@ class WhisperTranscriber:
         self.options = options or WhisperOptions()
         self._model = model
 
+    def check(self) -> None:
+        """Fail at once, before any work, if the model is a file that is not there.
+
+        Raises
+        ------
+        ModelError
+        """
+        if self._model is None and self.options.model and _is_path(self.options.model):
+            _existing_file(self.options.model)
+
     @property
     def name(self) -> str:
         """``openai-whisper`` and the model's name, or its file's."""
+        if self._model is not None and self.options.model is None:
+            return "openai-whisper"
         return f"openai-whisper {model_name(self.options.model or default_model())}"
 
     def __call__(self, waveform: Waveform, on_progress: OnProgress | None = None) -> Any:
@@ -238,16 +249,10 @@ def load_model(
 
 
 def _load_file(whisper: Any, model: str, device: str | None) -> Any:
-    path = Path(model).expanduser()
-    if not path.exists():
+    if not _is_path(model) and not Path(model).exists():
         names = ", ".join(whisper.available_models())
-        what = "no such file" if _is_path(model) else "no model of that name, nor a file"
-        raise ModelError(f"--whisper-model {model}: {what}; Whisper's own models are {names}")
-    if path.is_dir():
-        raise ModelError(
-            f"--whisper-model {model}: is a folder, as models of faster-whisper and Transformers "
-            "are; openai-whisper needs its own checkpoint, one .pt file"
-        )
+        raise ModelError(f"--whisper-model {model}: no such model or file; there are {names}")
+    path = _existing_file(model)
     try:
         return whisper.load_model(str(path), device=device)
     except Exception as error:  # whatever torch's unpickling may raise
@@ -255,6 +260,20 @@ def _load_file(whisper: Any, model: str, device: str | None) -> Any:
             f"--whisper-model {model}: not a checkpoint that openai-whisper can load "
             f"({type(error).__name__}); it needs a .pt file with dims and model_state_dict"
         ) from None
+
+
+def _existing_file(model: str) -> Path:
+    path = Path(model).expanduser()
+    if not path.exists():
+        raise ModelError(
+            f"--whisper-model {model}: no such file; Whisper's own models go by names such as base"
+        )
+    if path.is_dir():
+        raise ModelError(
+            f"--whisper-model {model}: is a folder, as models of faster-whisper and Transformers "
+            "are; openai-whisper needs its own checkpoint, one .pt file"
+        )
+    return path
 
 
 def _explain_missing(whisper: Any, model: str, error: Exception) -> str:

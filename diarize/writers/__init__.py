@@ -83,6 +83,7 @@ def options_from(args: Namespace) -> WriterOptions:
         max_line_count=args.max_line_count,
         max_cue_seconds=args.max_cue_seconds,
         exclusive=args.exclusive,
+        json_shape=args.json_shape,
     )
 
 

@@ -27,6 +27,8 @@ class WriterOptions:
         Seconds a subtitle stays.
     exclusive : bool
         Write RTTM without overlaps.
+    json_shape : {"whisper", "source"}
+        ``source``: JSON as the producer of the transcript wrote it, with ``speaker`` added.
     """
 
     speaker_prefix: str = "always"
@@ -34,6 +36,7 @@ class WriterOptions:
     max_line_count: int | None = None
     max_cue_seconds: float | None = None
     exclusive: bool = False
+    json_shape: str = "whisper"
 
 
 class Writer(Protocol):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from diarize.result import Result, to_block
+from diarize.transcript.readers import to_source_shape
 from diarize.writers.base import WriterOptions
 
 
@@ -17,8 +18,13 @@ class JsonWriter:
     extension = "json"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
-        document = {**(result.transcript or {}), "diarization": to_block(result)}
+        """Return the whole file as text.
+
+        In the shape ``source`` there is no ``diarization`` block: the file is the producer's own.
+        """
+        document: Any = {**(result.transcript or {}), "diarization": to_block(result)}
+        if options.json_shape == "source" and result.transcript and result.source:
+            document = to_source_shape(result.transcript, result.source)
         return json.dumps(_plain(document), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 

@@ -1,0 +1,115 @@
+"""``diarize AUDIO --srt --whisper-model PATH``: the real Whisper, through the real command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+pytest.importorskip("whisper", reason='pip install "autospeech-diarize[whisper]"')
+pysrt = pytest.importorskip("pysrt", reason="pip install pysrt")
+
+SECONDS = 12
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.checkpoints import whisper_checkpoint
+
+    return whisper_checkpoint(tmp_path_factory.mktemp("models") / "hello.pt")
+
+
+def excerpt(source: Path, path: Path) -> Path:
+    """Write the first seconds of a recording as WAV."""
+    from diarize.audio import load
+
+    samples = load(source).samples[: SECONDS * 16_000]
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def diarize(
+    *words: str, cwd: Path, blocked: str = "", cache: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command; ``blocked`` packages cannot be imported."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked.split()!r}))\n"
+        "from diarize.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    if cache is not None:
+        environment["XDG_CACHE_HOME"] = str(cache)
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("recording", ["example", "corpus"])
+def test_whisper_runs_once_and_is_labelled(
+    recording: str, checkpoint: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if recording == "example":
+        source = request.getfixturevalue("example_dir") / "meeting.mp3"
+    else:
+        source = sorted((request.getfixturevalue("speech_dir") / "real").glob("*.flac"))[0]
+    audio = excerpt(source, tmp_path / "talk.wav")
+    first = diarize(str(audio), "--srt", "--whisper-model", str(checkpoint), cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    cues = pysrt.open(str(tmp_path / "talk.srt"))
+    assert " ".join(cue.text for cue in cues).count("SPEAKER_0") == len(cues) >= 1
+    kept = json.loads((tmp_path / "talk.whisper.json").read_text())
+    assert kept["text"].startswith(" Hello there. Who is it?")
+    assert kept["transcriber"]["name"] == "openai-whisper hello.pt"
+    before = (tmp_path / "talk.srt").read_bytes()
+    stamp = (tmp_path / "talk.whisper.json").stat().st_mtime_ns
+    for options in ([], ["--whisper-model", str(checkpoint)]):
+        again = diarize(str(audio), "--srt", *options, cwd=tmp_path, blocked="torch whisper")
+        assert again.returncode == 0, again.stderr
+        assert (tmp_path / "talk.srt").read_bytes() == before
+        assert (tmp_path / "talk.whisper.json").stat().st_mtime_ns == stamp
+
+
+def test_as_a_filter_nothing_but_data_comes_out(
+    checkpoint: Path, tmp_path: Path, example_dir: Path
+) -> None:
+    audio = excerpt(example_dir / "meeting.mp3", tmp_path / "talk.wav")
+    done = diarize(
+        *(str(audio), "--json", "-o", "-", "--whisper-model", str(checkpoint)),
+        *("--language", "en", "--quiet"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["language"] == "en"
+    words = [word for segment in result["segments"] for word in segment["words"]]
+    assert words
+    assert all("speaker" in item for item in (*result["segments"], *words))
+    assert [path.name for path in tmp_path.iterdir()] == ["talk.wav"]
+
+
+def test_a_model_that_cannot_be_had_is_one_line(tmp_path: Path, example_dir: Path) -> None:
+    audio = excerpt(example_dir / "meeting.mp3", tmp_path / "talk.wav")
+    done = diarize(str(audio), "--srt", "--whisper-model", "none.pt", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none.pt: no such file" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    done = diarize(
+        str(audio), "--srt", "--whisper-model", "none.pt", cwd=tmp_path, blocked="whisper"
+    )
+    assert done.returncode == 1
+    assert "[whisper]" in done.stderr
+    assert not (tmp_path / "talk.srt").exists()
