@@ -1,0 +1,223 @@
+"""``diarize bench``: measure accuracy, speed and memory, beside other tools."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diarize.cli.options import add, positive_int
+
+if TYPE_CHECKING:
+    from diarize.evaluation.benchmark import Recording, Run
+
+_NOTES = """\
+  diarize bench --speech DIR                      this package and MFCC+BIC on simulated talk
+  diarize bench --speech DIR --peers-python peers/bin/python     and on its peers (see
+                                                  examples/benchmark/peers.txt)
+  diarize bench --data voxconverse/dev            any folder of sound files with RTTM files
+  diarize bench --speech DIR --ablation           what decides the defaults
+  diarize bench --speech DIR --lengths            10 minutes to 12 hours: seconds and memory
+
+DIR holds one-voice recordings: clips.csv with dev/SPEAKER.*, or one sound file (or folder) a
+speaker; recordings of noise in DIR/noise and real talk in DIR/real (with RTTM) are used if there.
+What is done is kept in the work folder: the same command goes on where it was stopped.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _NOTES
+    data = parser.add_argument_group("recordings")
+    data.add_argument("--speech", metavar="DIR", help="one-voice recordings to make talk of")
+    data.add_argument("--part", default="dev", help="the speakers to take (default: dev)")
+    data.add_argument("--data", metavar="DIR", action="append", default=[],
+                      help="sound files with references; may be given several times")  # fmt: skip
+    data.add_argument("--conversations", type=positive_int, metavar="N",
+                      help="simulated conversations (default: 30)")  # fmt: skip
+    data.add_argument("--quick", action="store_true", help="3 conversations of a minute")
+    add(data, "--write-conversations", action="store_true",
+        help="only make the simulated conversations, in the work folder")  # fmt: skip
+    systems = parser.add_argument_group("systems")
+    systems.add_argument("--systems", metavar="A,B", help="default: all that can be run")
+    add(systems, "--peers-python", metavar="PATH", help="interpreter that has the peers installed")
+    systems.add_argument("--redo", metavar="A,B", default="", help="run these again")
+    systems.add_argument("--threads", type=positive_int, metavar="N", help="threads of each system")
+    what = parser.add_argument_group("what to measure")
+    what.add_argument("--ablation", action="store_true", help="settings instead of systems")
+    what.add_argument("--lengths", action="store_true", help="long files instead of systems")
+    what.add_argument("--hours", metavar="H,H", help="lengths to measure (default: 1/6,1,5,12)")
+    out = parser.add_argument_group("output")
+    out.add_argument("--work", metavar="DIR", help="keeps conversations and runs (default: cache)")
+    out.add_argument("-o", "--output", metavar="DIR", help="folder for RESULTS.md, .json and .png")
+    add(out, "--report-only", action="store_true", help="run nothing, report what is kept")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, and print a table to stdout."""
+    work = _work(args)
+    if args.lengths:
+        return _lengths(args, work)
+    if args.ablation:
+        return _ablation(args, work)
+    if args.write_conversations:
+        for item in _simulated(args, work):
+            print(item.audio)
+        return 0
+    return _systems(args, work)
+
+
+def _work(args: argparse.Namespace) -> Path:
+    """Return the folder that keeps what is done."""
+    if args.work:
+        return Path(args.work)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("diarize") / ("benchmark-quick" if args.quick else "benchmark")
+
+
+def _simulated(args: argparse.Namespace, work: Path) -> list[Recording]:
+    """Return the simulated conversations, made if they are not there."""
+    from diarize.errors import UsageError
+    from diarize.evaluation.benchmark import CONVERSATIONS, MINUTES, simulated
+    from diarize.evaluation.scenes import SimulationOptions
+
+    if not args.speech:
+        raise UsageError("--speech DIR is needed: the folder of one-voice recordings")
+    minutes = (1.0, 1.1) if args.quick else MINUTES
+    count = args.conversations or (3 if args.quick else CONVERSATIONS)
+    _tell(f"{count} conversations in {work / 'audio'}")
+    options = SimulationOptions(minutes=minutes)
+    return simulated(
+        Path(args.speech), work / "audio", part=args.part, count=count, options=options
+    )
+
+
+def _items(args: argparse.Namespace, work: Path) -> list[Recording]:
+    """Return every recording asked for."""
+    from diarize.errors import UsageError
+    from diarize.evaluation.benchmark import recordings
+
+    found: list[Recording] = []
+    if args.speech:
+        found += _simulated(args, work)
+        real = Path(args.speech) / "real"
+        if real.is_dir() and not args.quick:
+            found += recordings(real, "real")
+    for folder in args.data:
+        found += recordings(Path(folder), Path(folder).resolve().name)
+    if not found:
+        raise UsageError("nothing to measure on: give --speech DIR or --data DIR")
+    return found
+
+
+def _systems(args: argparse.Namespace, work: Path) -> int:
+    """Run systems on recordings and report."""
+    from diarize.cli.console import emit
+    from diarize.evaluation import report
+    from diarize.evaluation.benchmark import kept_outcomes, run_all
+    from diarize.evaluation.peers import SYSTEMS
+
+    peers = Path(args.peers_python).absolute() if args.peers_python else None
+    known = SYSTEMS.items()
+    if args.report_only:
+        names = list(SYSTEMS)
+    else:
+        names = [name for name, one in known if not one.asked and (peers or not one.peers)]
+    if args.systems:
+        names = args.systems.split(",")
+    items = _items(args, work)
+    if args.report_only:
+        outcomes = kept_outcomes(names, items, work)
+    else:
+        redo = [name for name in args.redo.split(",") if name]
+        outcomes = run_all(
+            names, items, work, peers_python=peers, threads=args.threads, redo=redo, told=_told
+        )
+    command = _command_line(args)
+    page = report.as_markdown(outcomes, command)
+    if args.output:
+        _save(Path(args.output), outcomes, page, command)
+    emit(page)
+    return 0
+
+
+def _save(folder: Path, outcomes: list[Any], page: str, command: str) -> None:
+    """Write the page, the data and the plot."""
+    import json
+
+    from diarize.errors import MissingExtraError
+    from diarize.evaluation import report
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "RESULTS.md").write_text(page, encoding="utf-8")
+    data = json.dumps(report.as_json(outcomes, command), indent=1) + "\n"
+    (folder / "results.json").write_text(data, encoding="utf-8")
+    try:
+        report.plot(outcomes, folder / "plot.png")
+    except MissingExtraError as error:
+        _tell(str(error))
+
+
+def _command_line(args: argparse.Namespace) -> str:
+    """Return the command as anybody would type it, without this machine's folders."""
+    words = ["diarize bench"]
+    words += ["--speech DIR"] if args.speech else []
+    words += [f"--data {Path(folder).name}" for folder in args.data]
+    words += [f"--part {args.part}"] if args.part != "dev" else []
+    words += [f"--conversations {args.conversations}"] if args.conversations else []
+    words += ["--quick"] if args.quick else []
+    words += ["--peers-python peers/bin/python"] if args.peers_python or args.report_only else []
+    words += [f"--systems {args.systems}"] if args.systems else []
+    words += [f"--threads {args.threads}"] if args.threads else []
+    return " ".join([*words, "-o examples/benchmark"])
+
+
+def _lengths(args: argparse.Namespace, work: Path) -> int:
+    """Measure long files."""
+    from fractions import Fraction
+
+    from diarize.cli.console import emit
+    from diarize.errors import UsageError
+    from diarize.evaluation import lengths
+
+    try:
+        hours = [float(Fraction(word)) for word in (args.hours or "1/6,1,5,12").split(",")]
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"--hours {args.hours}: numbers such as 1/6,1,5 are expected") from error
+    page = lengths.as_markdown(
+        lengths.measure_lengths(_simulated(args, work), work, hours, args.threads, _tell)
+    )
+    if args.output:
+        Path(args.output).mkdir(parents=True, exist_ok=True)
+        (Path(args.output) / "LENGTHS.md").write_text(page, encoding="utf-8")
+    emit(page)
+    return 0
+
+
+def _ablation(args: argparse.Namespace, work: Path) -> int:
+    """Try settings."""
+    from diarize.cli.console import emit
+    from diarize.errors import UsageError
+    from diarize.evaluation import ablation
+
+    if not args.speech:
+        raise UsageError("--speech DIR is needed: the folder of one-voice recordings")
+    page = ablation.run(Path(args.speech), work, part=args.part, quick=args.quick, tell=_tell)
+    if args.output:
+        Path(args.output).mkdir(parents=True, exist_ok=True)
+        (Path(args.output) / "ABLATION.md").write_text(page, encoding="utf-8")
+    emit(page)
+    return 0
+
+
+def _told(system: str, item: Recording, run: Run) -> None:
+    """Say what a run cost."""
+    ratio = run.seconds / run.audio_seconds
+    outcome = run.error or f"RTF {ratio:.3f}, {run.megabytes:.0f} MB"
+    _tell(f"{item.uri}  {system}: {outcome}")
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

@@ -1,0 +1,399 @@
+"""What decides the defaults: one setting at a time, on conversations that the benchmark never uses.
+
+Listening (speech, windows, vectors) is kept on disk for each choice that changes it, so that the
+choices behind it cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.annotation import Turn, union
+from diarize.clustering import cluster
+from diarize.decision import decide
+from diarize.details import Listening
+from diarize.evaluation.benchmark import Recording, recordings, simulated
+from diarize.evaluation.metrics import DiarizationError, diarization_error
+from diarize.evaluation.scenes import SimulationOptions
+from diarize.evaluation.scoring import Score, score, total
+from diarize.pipeline import Diarizer
+from diarize.settings import Settings
+
+if TYPE_CHECKING:
+    from diarize.audio import Waveform
+    from diarize.embedding import Embedder
+
+FIRST_SEED = 3000
+CONVERSATIONS = 14
+MINUTES = (2.4, 2.6)
+# Offsets from the model's own clustering distance that are tried.
+OFFSETS = (-0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15)
+WINDOWS = ((1.2, 0.6), (1.6, 0.4), (1.6, 0.8), (2.0, 1.0), (2.4, 0.8), (3.0, 1.5))
+
+Tell = Callable[[str], None]
+Row = tuple[str, Score, str]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A recording and what one listener made of it."""
+
+    recording: Recording
+    listening: Listening
+
+
+class _Windowed:
+    """An embedder with another window and hop."""
+
+    def __init__(self, inner: Embedder, window: float, hop: float) -> None:
+        self._inner = inner
+        self.window, self.hop = window, hop
+        self.name, self.dimension = inner.name, inner.dimension
+        self.thresholds, self.checksum = inner.thresholds, inner.checksum
+
+    def embed(self, waveform: Waveform, segments: Any, on_progress: Any = None) -> Any:
+        """Embed as the model does."""
+        return self._inner.embed(waveform, segments, on_progress)
+
+
+class Bench:
+    """The recordings of the ablation and a cache of what was heard in them.
+
+    Parameters
+    ----------
+    items : sequence of Recording
+    cache : Path
+    tell : callable
+        Told what is going on.
+    """
+
+    def __init__(self, items: Sequence[Recording], cache: Path, tell: Tell) -> None:
+        self.items = items
+        self._cache = cache
+        self._tell = tell
+        cache.mkdir(parents=True, exist_ok=True)
+
+    def listen(self, name: str, diarizer: Diarizer) -> list[Heard]:
+        """Return what a diarizer hears in all recordings; ``name`` tells its settings apart."""
+        from diarize import audio
+
+        made = []
+        for item in self.items:
+            key = f"{name}|{diarizer.embedder.checksum}|{item.audio.resolve()}"
+            file = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.pickle"
+            if file.is_file():
+                made.append(Heard(item, pickle.loads(file.read_bytes())))
+                continue
+            self._tell(f"{name}: {item.uri}")
+            heard = diarizer.listen(audio.load(item.audio))
+            file.write_bytes(pickle.dumps(heard))
+            made.append(Heard(item, heard))
+        return made
+
+
+def run(
+    speech_dir: Path,
+    work: Path,
+    *,
+    part: str = "dev",
+    quick: bool = False,
+    tell: Tell | None = None,
+) -> str:
+    """Try all settings; return a page of tables.
+
+    Parameters
+    ----------
+    speech_dir : Path
+    work : Path
+    part : str
+        Speakers to make conversations of.
+    quick : bool
+        One short conversation: only to see that it works.
+    tell : callable, optional
+        Told what is going on.
+    """
+    tell = tell or (lambda _message: None)
+    items = simulated(
+        speech_dir, work / ("ablation-quick" if quick else "ablation"), part=part,
+        count=1 if quick else CONVERSATIONS, first_seed=FIRST_SEED,
+        options=SimulationOptions(minutes=(0.5, 0.6) if quick else MINUTES),
+    )  # fmt: skip
+    if (speech_dir / "real").is_dir() and not quick:
+        items = [*items, *recordings(speech_dir / "real", "real")]
+    bench = Bench(items, work / "heard", tell)
+    main = Diarizer()
+    base = bench.listen(f"default {main.vad}", main)
+    own = main.embedder.thresholds.clustering
+    sections = [
+        ("Speech detection (all else at the defaults)", speech_rows(bench, main)),
+        ("Clustering distance", threshold_rows(base, own)),
+        ("Linkage, each at its own best distance", linkage_rows(base, own)),
+        ("Number of speakers", count_rows(base, own)),
+        ("Resegmentation", resegmentation_rows(base, own)),
+        ("Window and hop in seconds, each at its own best distance", window_rows(bench, main, own)),
+    ]
+    return _page(items, main, own, sections)
+
+
+def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
+    """Score WebRTC's modes and, where it is bundled, the segmentation model."""
+    from diarize.vad import VadOptions, WebRtcVad
+
+    detectors: dict[str, Any] = {
+        f"WebRTC mode {mode}": WebRtcVad(VadOptions(mode=mode)) for mode in (1, 2, 3)
+    }
+    for onset in (0.25, 0.45):
+        detectors[f"WebRTC mode 3, onset {onset}"] = WebRtcVad(VadOptions(onset=onset))
+    if main.vad == "neural":
+        detectors["neural"] = main.detector
+    rows = []
+    for name, detector in detectors.items():
+        heard = bench.listen(name, Diarizer(vad=detector, embedder=main.embedder))
+        speech = sum((_speech_error(one) for one in heard), DiarizationError())
+        note = (
+            f"speech missed {100 * speech.missed / speech.total:.1f} %, "
+            f"false {100 * speech.false_alarm / speech.total:.1f} %"
+        )
+        rows.append((name, _decided(heard, main.embedder.thresholds.clustering), note))
+    return rows
+
+
+def _speech_error(one: Heard) -> DiarizationError:
+    """Score speech against silence, whoever speaks."""
+    truth = [Turn(p.start, p.end, "") for p in union(turn.segment for turn in one.recording.turns)]
+    return diarization_error(
+        truth, [Turn(p.start, p.end, "") for p in one.listening.activity.speech]
+    )
+
+
+def threshold_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score clustering distances around the model's own."""
+    return [(f"{own + offset:.2f}", _decided(base, own + offset), "") for offset in OFFSETS]
+
+
+def linkage_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score ways to measure how far two groups of windows are apart."""
+    rows: list[Row] = []
+    for method, distances in (
+        ("average", [own + offset for offset in OFFSETS]),
+        ("complete", [own + 0.1 * step for step in range(-1, 6)]),
+        ("centroid", [own + 0.05 * step for step in range(-10, 3)]),
+        ("ward", [1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0]),
+    ):
+        scored = [(_linked(base, method, distance), distance) for distance in distances]
+        best, distance = min(scored, key=lambda pair: pair[0].errors["Full"].rate)
+        rows.append((method, best, f"distance {distance:.2f}"))
+    return rows
+
+
+def _linked(base: Iterable[Heard], method: Any, distance: float) -> Score:
+    """Score scipy's linkage: its number of groups, without those too small to be a speaker."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import pdist
+
+    scores = []
+    for one in base:
+        vectors = one.listening.vectors.astype(np.float64)
+        if len(vectors) < 2:
+            scores.append(_score(one, num_speakers=1, threshold=distance))
+            continue
+        if method in ("ward", "centroid"):
+            # On unit vectors the squared Euclidean distance is twice the cosine distance.
+            tree = linkage(vectors, method)
+            cut = distance if method == "ward" else np.sqrt(max(2.0 * distance, 0.0))
+        else:
+            tree, cut = linkage(pdist(vectors, "cosine"), method), distance
+        labels = fcluster(tree, cut, "distance")
+        scores.append(_score_labels(one, _without_small(labels, one.listening.seconds)))
+    return total(scores)
+
+
+def _without_small(labels: NDArray[Any], seconds: NDArray[np.float64]) -> NDArray[Any]:
+    """Mark the windows of groups with too little speech to be a speaker by −1, as ours does."""
+    settings = Settings().clustering
+    least = max(settings.least_seconds, settings.least_share * float(seconds.sum()))
+    out = labels.copy()
+    for label in np.unique(labels):
+        if seconds[labels == label].sum() < least:
+            out[labels == label] = -1
+    return out if (out >= 0).any() else np.zeros_like(labels)
+
+
+def _score_labels(one: Heard, labels: NDArray[Any]) -> Score:
+    """Score given groups of windows behind our own resegmentation."""
+    from diarize import resegmentation
+
+    heard = one.listening
+    kept = np.unique(labels[labels >= 0])
+    centres = np.stack([heard.vectors[labels == label].mean(axis=0) for label in kept])
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    nearest = (heard.vectors @ centres.T).argmax(axis=1).astype(np.int64)
+    settings = Settings().resegmentation
+    _, centres = resegmentation.refine(heard.vectors, heard.seconds, nearest, settings.rounds)
+    turns = resegmentation.to_turns(
+        heard.activity.speech,
+        heard.windows,
+        (heard.vectors @ centres.T).astype(np.float64),
+        changes=heard.activity.changes,
+        quietest=None,
+        settings=settings,
+    )
+    return score(one.recording.turns, turns)
+
+
+def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score ways to find the number of speakers; the clustering is ours in each."""
+    methods: dict[str, Callable[[Heard], int]] = {
+        "silhouette": lambda one: by_silhouette(one.listening.vectors),
+        "eigengap": lambda one: by_eigengap(one.listening.vectors),
+        "told the truth": lambda one: one.recording.speakers,
+    }
+    rows: list[Row] = [("distance (default)", _decided(base, own), "")]
+    for name, method in methods.items():
+        scores = [_score(one, threshold=own, num_speakers=method(one)) for one in base]
+        rows.append((name, total(scores), ""))
+    return rows
+
+
+def by_silhouette(vectors: NDArray[np.float32], most: int = 12) -> int:
+    """Return the number of groups, 2 to ``most``, with the best mean silhouette."""
+    if len(vectors) < 3:
+        return 1
+    distance = 1.0 - vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    best, chosen = -1.0, 1
+    for count in range(2, min(most, len(vectors) - 1) + 1):
+        labels = cluster(vectors, threshold=0.0, num_speakers=count).labels
+        groups = np.unique(labels)
+        if groups.size < 2:
+            continue
+        member = (labels[:, None] == groups).astype(np.float64)
+        sums, sizes = distance @ member, member.sum(axis=0)
+        own = np.searchsorted(groups, labels)
+        rows = np.arange(len(labels))
+        inside = sums[rows, own] / np.maximum(sizes[own] - 1, 1)
+        means = sums / sizes
+        means[rows, own] = np.inf
+        outside = means.min(axis=1)
+        value = float(np.mean((outside - inside) / np.maximum(np.maximum(outside, inside), 1e-9)))
+        if value > best:
+            best, chosen = value, count
+    return chosen
+
+
+def by_eigengap(vectors: NDArray[np.float32], most: int = 12) -> int:
+    """Return the number of speakers by the normalised maximum eigengap.
+
+    Notes
+    -----
+    Park et al., "Auto-tuning spectral clustering for speaker diarization using normalized maximum
+    eigengap", IEEE Signal Processing Letters 2020.
+    """
+    n = len(vectors)
+    if n < 4:
+        return 1
+    affinity = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    order = np.argsort(-affinity, axis=1)
+    best, chosen = np.inf, 1
+    for share in (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3):
+        neighbours = max(3, int(share * n))
+        graph = np.zeros((n, n))
+        np.put_along_axis(graph, order[:, :neighbours], 1.0, axis=1)
+        graph = (graph + graph.T) / 2
+        values = np.linalg.eigvalsh(np.diag(graph.sum(axis=1)) - graph)
+        gaps = np.diff(values[: min(most + 1, n)])
+        ratio = neighbours / n / max(float(gaps.max()) / max(float(values[-1]), 1e-9), 1e-9)
+        if ratio < best:
+            best, chosen = ratio, int(gaps.argmax()) + 1
+    return chosen
+
+
+def resegmentation_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score the steps after the clustering, one left out or changed at a time."""
+    settings = Settings()
+    reseg = settings.resegmentation
+    choices = {
+        "all (default)": reseg,
+        "off": replace(reseg, rounds=0, switch=0.0, island=0.0, join=0.0),
+        "no rounds to the centroids": replace(reseg, rounds=0),
+        "no cost of changing": replace(reseg, switch=0.0),
+        "half the cost of changing": replace(reseg, switch=reseg.switch / 2),
+        "twice the cost of changing": replace(reseg, switch=reseg.switch * 2),
+        "islands kept": replace(reseg, island=0.0),
+        "islands up to 1 s absorbed": replace(reseg, island=1.0),
+        "silences not joined": replace(reseg, join=0.0),
+        "silences up to 0.25 s joined": replace(reseg, join=0.25),
+        "silences up to 1 s joined": replace(reseg, join=1.0),
+    }
+    return [
+        (name, _decided(base, own, replace(settings, resegmentation=choice)), "")
+        for name, choice in choices.items()
+    ]
+
+
+def window_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
+    """Score lengths and distances of the windows."""
+    rows: list[Row] = []
+    for window, hop in WINDOWS:
+        diarizer = Diarizer(vad=main.detector, embedder=_Windowed(main.embedder, window, hop))
+        heard = bench.listen(f"{main.vad} {window}/{hop}", diarizer)
+        scored = [(_decided(heard, own + offset), own + offset) for offset in OFFSETS]
+        best, distance = min(scored, key=lambda pair: pair[0].errors["Full"].rate)
+        rows.append((f"{window} / {hop}", best, f"distance {distance:.2f}"))
+    return rows
+
+
+def _decided(heard: Iterable[Heard], threshold: float, settings: Settings | None = None) -> Score:
+    """Score the pipeline's second half on all recordings."""
+    return total(_score(one, threshold=threshold, settings=settings) for one in heard)
+
+
+def _score(one: Heard, **options: Any) -> Score:
+    return score(one.recording.turns, decide(one.listening, **options).turns)
+
+
+def _page(
+    items: Sequence[Recording], main: Diarizer, own: float, sections: list[tuple[str, list[Row]]]
+) -> str:
+    """Return the tables as Markdown."""
+    groups = {group: sum(item.group == group for item in items) for group in ("simulated", "real")}
+    minutes = sum(max(turn.end for turn in item.turns) for item in items) / 60
+    lines = [
+        "# Ablation",
+        "",
+        "Made by `diarize bench --speech DIR --ablation`. One setting at a time, all others at "
+        f"their defaults (speech detection {main.vad}, model {main.embedder.name}, distance "
+        f"{own:.3f}), on {groups['simulated']} simulated conversations (seeds {FIRST_SEED} and up: "
+        f"not the benchmark's) and {groups['real']} real clips, {minutes:.0f} minutes together. "
+        "DER and its parts and JER in percent; Full and Forgiving as in RESULTS.md.",
+        "",
+    ]
+    for title, rows in sections:
+        best = min(row[1].errors["Full"].rate for row in rows)
+        lines += [f"## {title}", "", "| choice | Full DER | missed + false + confused "
+                  "| Forgiving DER | JER | count right | off by | |",
+                  "|---|--:|--:|--:|--:|--:|--:|---|"]  # fmt: skip
+        lines += [_line(row, best) for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(row: Row, best: float) -> str:
+    name, result, note = row
+    full = result.errors["Full"]
+    parts = " + ".join(
+        f"{100 * part / full.total:.1f}" for part in (full.missed, full.false_alarm, full.confusion)
+    )
+    rate = f"{100 * full.rate:.1f}"
+    return (
+        f"| {name} | {f'**{rate}**' if full.rate == best else rate} | {parts} "
+        f"| {100 * result.errors['Forgiving'].rate:.1f} | {100 * result.jaccard.rate:.1f} "
+        f"| {100 * result.count_exact:.0f} % | {result.count_error:.2f} | {note} |"
+    )

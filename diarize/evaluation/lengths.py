@@ -1,0 +1,191 @@
+"""Long recordings: does the cost grow with the length alone, and does the memory stay bounded?"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import wave
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.errors import DiarizeError
+from diarize.evaluation.benchmark import Recording, measure, sound_seconds
+
+RATE = 16_000
+
+# Run in a process of its own: the whole pipeline, and when each of its stages began.
+_PROBE = """
+import json, sys, time
+began = time.perf_counter()
+marks = [("start-up", 0.0)]
+def tell(stage, done, total):
+    if marks[-1][0] != stage:
+        marks.append((stage, time.perf_counter() - began))
+from diarize.pipeline import Diarizer
+threads = int(sys.argv[3]) or None
+result = Diarizer(threads=threads)(sys.argv[1], on_progress=tell)
+marks.append(("end", time.perf_counter() - began))
+with open(sys.argv[2], "w", encoding="utf-8") as file:
+    json.dump({"marks": marks, "turns": len(result), "speakers": len(result.speakers)}, file)
+"""
+
+
+@dataclass(frozen=True)
+class Length:
+    """What one long recording cost.
+
+    Parameters
+    ----------
+    hours : float
+        Its real length.
+    seconds, cpu_seconds, megabytes : float
+        Of the whole process: wall time, processor time, peak resident memory.
+    stages : dict of str to float
+        Wall seconds by stage of the pipeline.
+    speakers, turns : int
+    """
+
+    hours: float
+    seconds: float
+    cpu_seconds: float
+    megabytes: float
+    stages: dict[str, float] = field(default_factory=dict)
+    speakers: int = 0
+    turns: int = 0
+
+
+def measure_lengths(
+    items: Sequence[Recording],
+    work: Path,
+    hours: Sequence[float],
+    threads: int | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> list[Length]:
+    """Diarize recordings of several lengths, made of conversations one after the other.
+
+    Parameters
+    ----------
+    items : sequence of Recording
+        16 kHz mono WAV files, as the simulation writes them.
+    work : Path
+        Folder for the long files (deleted after their run) and the record of each length, which is
+        not measured again.
+    hours : sequence of float
+    threads : int, optional
+    tell : callable, optional
+        Told what is going on.
+    """
+    measured = []
+    for wanted in hours:
+        record = work / f"length-{wanted:g}.json"
+        if record.is_file():
+            measured.append(Length(**json.loads(record.read_text(encoding="utf-8"))))
+            continue
+        if tell:
+            tell(f"{wanted:g} h")
+        sound = work / f"length-{wanted:g}.wav"
+        write_long(items, sound, wanted * 3600)
+        try:
+            length = _measured(sound, work, threads)
+        finally:
+            sound.unlink()
+        record.write_text(json.dumps(length.__dict__), encoding="utf-8")
+        measured.append(length)
+    return measured
+
+
+def _measured(sound: Path, work: Path, threads: int | None) -> Length:
+    """Run the pipeline on one recording in a process of its own."""
+    marks = work / "marks.json"
+    environment = {**os.environ}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    command = [sys.executable, "-c", _PROBE, str(sound), str(marks), str(threads or 0)]
+    cost = measure(command, environment)
+    if cost["error"]:
+        raise DiarizeError(f"{sound}: the run failed: {cost['error']}")
+    said: dict[str, Any] = json.loads(marks.read_text(encoding="utf-8"))
+    marks.unlink()
+    stages: dict[str, float] = {}
+    for (name, begin), (_, end) in zip(said["marks"], said["marks"][1:], strict=False):
+        stages[name] = stages.get(name, 0.0) + end - begin
+    return Length(
+        hours=sound_seconds(sound) / 3600,
+        seconds=cost["seconds"],
+        cpu_seconds=cost["cpu_seconds"],
+        megabytes=cost["megabytes"],
+        stages=stages,
+        speakers=said["speakers"],
+        turns=said["turns"],
+    )
+
+
+def write_long(items: Sequence[Recording], path: Path, seconds: float) -> None:
+    """Write conversations one after the other, in another order each round, until ``seconds``."""
+    rng = np.random.default_rng(0)
+    left = round(seconds * RATE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        while left > 0:
+            for index in rng.permutation(len(items)):
+                samples = _samples(items[int(index)].audio)[:left]
+                # Another level each time, so that no two rounds are the same bytes.
+                gain = 10.0 ** (float(rng.uniform(-3.0, 0.0)) / 20.0)
+                out.writeframes((samples * gain).astype("<i2").tobytes())
+                left -= samples.size
+
+
+def _samples(path: Path) -> NDArray[np.int16]:
+    with wave.open(str(path), "rb") as file:
+        if (file.getframerate(), file.getnchannels()) != (RATE, 1):
+            raise DiarizeError(f"{path}: not a 16 kHz mono WAV file")
+        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+
+
+def as_markdown(lengths: Sequence[Length]) -> str:
+    """Return a table of length, seconds by stage, and memory."""
+    stages = list(dict.fromkeys(stage for length in lengths for stage in length.stages))
+    head = ["length", "seconds", "RTF", "CPU", "peak MB", *stages, "speakers", "turns"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "--:|" * len(head)]
+    for one in lengths:
+        audio = one.hours * 3600
+        cells = [
+            f"{one.hours:.2f} h",
+            f"{one.seconds:.1f}",
+            f"{one.seconds / audio:.4f}",
+            f"{one.cpu_seconds / audio:.4f}",
+            f"{one.megabytes:.0f}",
+            *(f"{one.stages.get(stage, 0.0):.1f}" for stage in stages),
+            str(one.speakers),
+            str(one.turns),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    from diarize.evaluation.report import machine
+
+    host = machine()
+    load = os.getloadavg()[2] if hasattr(os, "getloadavg") else 0.0
+    return "\n".join(
+        [
+            "# Cost by length",
+            "",
+            "Made by `diarize bench --speech DIR --lengths`: simulated conversations one after the "
+            "other. Seconds are of the whole process, its start included; then by stage. RTF is "
+            "seconds, CPU is processor seconds, per second of audio.",
+            "",
+            f"Machine: {host['processor']}, {host['processors']} processors, "
+            f"{host['memory_gb']} GB; load average at the end {load:.1f} (above the number of "
+            "processors used, other programmes took part of the time: CPU is the fairer figure).",
+            "",
+            *lines,
+            "",
+        ]
+    )

@@ -1,0 +1,149 @@
+"""The benchmark on a tiny scale: real processes, kept runs, reports, long files, ablation."""
+
+from __future__ import annotations
+
+import json
+import sys
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diarize.annotation import Diarization
+from diarize.cli import main
+from diarize.errors import UsageError
+from diarize.evaluation import report
+from diarize.evaluation.benchmark import (
+    Recording,
+    kept_outcomes,
+    measure,
+    recordings,
+    run_all,
+    simulated,
+)
+from diarize.evaluation.lengths import as_markdown, measure_lengths, write_long
+from diarize.evaluation.scenes import SimulationOptions
+
+SHORT = SimulationOptions(minutes=(0.3, 0.35), scenes=("clean", "call"))
+
+
+@pytest.fixture(scope="module")
+def items(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
+    pytest.importorskip("pyroomacoustics", reason="pip install pyroomacoustics")
+    folder = tmp_path_factory.mktemp("work") / "audio"
+    return simulated(speech_dir, folder, count=2, options=SHORT, speakers=(2,))
+
+
+def test_conversations_are_made_once(items: list[Recording], speech_dir: Path) -> None:
+    folder = items[0].audio.parent
+    before = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
+    again = simulated(speech_dir, folder, count=2, options=SHORT, speakers=(2,))
+    assert [item.uri for item in again] == [item.uri for item in items]
+    assert before == {file: file.stat().st_mtime_ns for file in folder.iterdir()}
+    assert all(item.speakers == 2 and item.group == "simulated" for item in items)
+    with pytest.raises(UsageError, match="made otherwise"):
+        simulated(speech_dir, folder, count=2, options=SimulationOptions(), speakers=(2,))
+
+
+def test_measure_counts_time_and_memory_of_the_process_alone() -> None:
+    ballast = np.ones(40_000_000)  # 320 MB here must not count there
+    cost = measure([sys.executable, "-c", "b = bytearray(90 * 10**6); sum(range(10**6))"])
+    assert ballast.size and cost["error"] == ""
+    assert 90 < cost["megabytes"] < 200
+    assert 0 < cost["cpu_seconds"] < cost["seconds"] + 1
+    failed = measure([sys.executable, "-c", "import sys; print('x', file=sys.stderr); sys.exit(3)"])
+    assert failed["error"] == "x"
+
+
+def test_run_keep_report(items: list[Recording], tmp_path: Path) -> None:
+    told: list[str] = []
+    systems = ["diarize-webrtc", "bic"]
+    outcomes = run_all(systems, items, tmp_path, threads=1, told=lambda name, *_: told.append(name))
+    assert told == systems * 2
+    assert all(not outcome.run.error for outcome in outcomes)
+    assert all(outcome.score.errors["Full"].total > 5 for outcome in outcomes)
+    assert all(20 < outcome.run.megabytes < 4000 for outcome in outcomes)
+    # Nothing is run twice, unless asked for.
+    run_all(systems, items, tmp_path, told=lambda name, *_: told.append(name))
+    assert len(told) == 4
+    run_all(["bic"], items[:1], tmp_path, redo=["bic"], told=lambda name, *_: told.append(name))
+    assert told[4:] == ["bic"]
+    kept = kept_outcomes(systems, items, tmp_path)
+    rows = report.summary(kept)
+    assert [row["system"] for row in rows] == systems and rows[0]["recordings"] == 2
+    page = report.as_markdown(kept, "diarize bench …")
+    assert "MFCC + BIC" in page and "What others published" in page and "Forgiving DER" in page
+    data = json.loads(json.dumps(report.as_json(kept, "x")))
+    assert len(data["runs"]) == 4 and data["machine"]["processors"] >= 1
+    pytest.importorskip("matplotlib", reason="pip install matplotlib")
+    report.plot(kept, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_failing_system_is_reported_not_hidden(items: list[Recording], tmp_path: Path) -> None:
+    empty = tmp_path / "python"
+    empty.write_text("#!/bin/sh\necho 'no module named resemblyzer' >&2\nexit 1\n")
+    empty.chmod(0o755)
+    (outcome,) = run_all(["resemblyzer"], items[:1], tmp_path, peers_python=empty)
+    assert outcome.run.error == "no module named resemblyzer"
+    assert outcome.score.errors["Full"].rate == 1.0
+    assert "(1 failed)" in report.as_markdown([outcome], "x")
+
+
+def test_what_cannot_be_run_is_told(items: list[Recording], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown system 'nobody'"):
+        run_all(["nobody"], items, tmp_path)
+    with pytest.raises(UsageError, match="--peers-python"):
+        run_all(["resemblyzer"], items, tmp_path)
+
+
+def test_any_folder_with_references(items: list[Recording], tmp_path: Path) -> None:
+    (tmp_path / "rttm").mkdir()
+    item = items[0]
+    (tmp_path / "talk.wav").write_bytes(item.audio.read_bytes())
+    (tmp_path / "rttm" / "talk.rttm").write_text(Diarization(item.turns, 60.0, uri="t").to_rttm())
+    (tmp_path / "unknown.wav").write_bytes(item.audio.read_bytes())
+    (found,) = recordings(tmp_path, "mine")
+    assert (found.uri, found.group, len(found.turns)) == ("talk", "mine", len(item.turns))
+
+
+def test_long_files_hold_what_was_asked_for(items: list[Recording], tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    write_long(items, path, 50.0)
+    with wave.open(str(path)) as file:
+        assert file.getnframes() == 50 * 16_000
+    (length,) = measure_lengths(items, tmp_path, [0.01], threads=1)
+    assert length.hours == pytest.approx(0.01, rel=0.01)
+    assert length.seconds > 0 and length.megabytes > 20 and "embed" in length.stages
+    assert sum(length.stages.values()) <= length.seconds + 1
+    assert not list(tmp_path.glob("length*.wav"))
+    assert measure_lengths(items, tmp_path, [0.01]) == [length]  # kept
+    assert "| 0.01 h |" in as_markdown([length])
+
+
+def test_ablation_tries_everything_once(speech_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyroomacoustics", reason="pip install pyroomacoustics")
+    from diarize.evaluation import ablation
+
+    page = ablation.run(speech_dir, tmp_path, quick=True)
+    for title in ("Speech detection", "Linkage", "Number of speakers", "Resegmentation", "Window"):
+        assert f"## {title}" in page
+    vectors = np.repeat(np.eye(4, 16, dtype=np.float32), 20, axis=0)
+    vectors += np.random.default_rng(0).normal(0, 0.03, vectors.shape).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert ablation.by_silhouette(vectors) == 4
+    assert ablation.by_eigengap(vectors) == 4
+
+
+def test_command_line(items: list[Recording], tmp_path: Path, capsys) -> None:
+    folder = str(items[0].audio.parent)
+    words = ["bench", "--data", folder, "--work", str(tmp_path), "--systems", "bic",
+             "-o", str(tmp_path / "out")]  # fmt: skip
+    assert main(words) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("# Benchmark") and "bic: RTF" in told.err
+    assert {file.name for file in (tmp_path / "out").iterdir()} >= {"RESULTS.md", "results.json"}
+    assert main(["bench"]) == 2
+    assert "--speech" in capsys.readouterr().err
+    assert main(["bench", "--speech", folder, "--lengths", "--hours", "x"]) == 2
