@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ENROLMENTS = (5.0, 15.0, 60.0)
 TESTS = (2.0, 5.0, 15.0)
 #: Test pieces of one length taken from one person: nobody shall outweigh the others.
-MOST_TESTS = 5
+MOST_TESTS = 4
 #: Share of what a person says that is kept for enrolment, where that decides.
 ENROLMENT_SHARE = 2 / 3
 

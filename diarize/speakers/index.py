@@ -80,7 +80,7 @@ def load_index(book: SpeakerBook) -> SampleIndex:
     from diarize.speakers.store import index_path
 
     path = index_path(book.path)
-    found = _read(path, book.id, book.revision)
+    found = read_index(path, book.id, book.revision)
     if found is not None:
         return found
     vectors, starts, names, revision = book.snapshot()
@@ -88,11 +88,11 @@ def load_index(book: SpeakerBook) -> SampleIndex:
     if len(vectors) < CACHED_FROM:
         path.unlink(missing_ok=True)  # of a time when the book was larger
         return index
-    _write(path, index, book.id, revision)
-    return _read(path, book.id, revision) or index
+    write_index(path, index, book.id, revision)
+    return read_index(path, book.id, revision) or index
 
 
-def _read(path: Path, book: str, revision: int) -> SampleIndex | None:
+def read_index(path: Path, book: str, revision: int) -> SampleIndex | None:
     """Map the file, if it belongs to this state of this book."""
     try:
         with path.open("rb") as file:
@@ -110,7 +110,7 @@ def _read(path: Path, book: str, revision: int) -> SampleIndex | None:
     return SampleIndex(vectors, starts, header["names"])
 
 
-def _write(path: Path, index: SampleIndex, book: str, revision: int) -> None:
+def write_index(path: Path, index: SampleIndex, book: str, revision: int) -> None:
     """Write the file whole or not at all; where that is impossible, matching does without it."""
     header = json.dumps(
         {
