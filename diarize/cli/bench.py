@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from diarize.cli.options import add, positive_int
 
 if TYPE_CHECKING:
-    from diarize.evaluation.benchmark import Recording, Run
+    from diarize.evaluation.benchmark import Outcome, Recording, Run
 
 _NOTES = """\
   diarize bench --speech DIR                      this package and MFCC+BIC on simulated talk
@@ -129,7 +129,7 @@ def _systems(args: argparse.Namespace, work: Path) -> int:
         names = args.systems.split(",")
     items = _items(args, work)
     if args.report_only:
-        outcomes = kept_outcomes(names, items, work)
+        outcomes = _comparable(kept_outcomes(names, items, work))
     else:
         redo = [name for name in args.redo.split(",") if name]
         outcomes = run_all(
@@ -141,6 +141,18 @@ def _systems(args: argparse.Namespace, work: Path) -> int:
         _save(Path(args.output), outcomes, page, command)
     emit(page)
     return 0
+
+
+def _comparable(outcomes: list[Outcome]) -> list[Outcome]:
+    """Return the runs on recordings that every system has; systems without any are left out."""
+    systems = {outcome.system for outcome in outcomes}
+    have: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        have.setdefault(outcome.recording.uri, set()).add(outcome.system)
+    kept = [outcome for outcome in outcomes if have[outcome.recording.uri] == systems]
+    if len(kept) < len(outcomes):
+        _tell(f"{len(kept) // max(1, len(systems))} recordings have runs of every system")
+    return kept
 
 
 def _save(folder: Path, outcomes: list[Any], page: str, command: str) -> None:
