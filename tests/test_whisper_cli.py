@@ -111,3 +111,12 @@ def test_a_model_that_cannot_be_had_is_one_line(tmp_path: Path, example_dir: Pat
     assert done.returncode == 1
     assert "[whisper]" in done.stderr
     assert not (tmp_path / "talk.srt").exists()
+
+
+def test_a_json_file_of_the_users_is_never_overwritten(tmp_path: Path, example_dir: Path) -> None:
+    audio = excerpt(example_dir / "meeting.mp3", tmp_path / "talk.wav")
+    (tmp_path / "talk.json").write_text('{"precious": true}')
+    done = diarize(str(audio), "--json", "--no-transcript", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "talk.json").read_text() == '{"precious": true}'
+    assert "diarization" in json.loads((tmp_path / "talk.diarized.json").read_text())

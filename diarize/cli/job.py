@@ -343,6 +343,7 @@ def _write(
     args: argparse.Namespace,
     transcripts: Sequence[Path],
 ) -> list[Path]:
+    from diarize.transcript.find import is_foreign
     from diarize.writers import get_writer, options_from, write_files
 
     options = options_from(args)
@@ -353,4 +354,6 @@ def _write(
         return []
     stem = "stdin" if source == "-" else Path(source).stem
     inputs = [*transcripts, *([Path(source)] if source != "-" else [])]
+    if is_foreign(directory / f"{stem}.json"):
+        inputs.append(directory / f"{stem}.json")
     return write_files(result, formats, directory, stem, options, inputs=inputs)

@@ -220,7 +220,7 @@ def _read_candidate(path: Path, waveform: Waveform, messages: list[str]) -> Outc
     try:
         transcript = read_transcript(path)
     except TranscriptError as error:
-        if not _is_bare_result(path):
+        if not _is_result(path):
             messages.append(f"{error}. It is passed over")
         return None
     if transcript.producer != "autospeech-diarize":
@@ -232,8 +232,16 @@ def _read_candidate(path: Path, waveform: Waveform, messages: list[str]) -> Outc
     return Outcome(transcript, "kept", path, transcript.warnings)
 
 
-def _is_bare_result(path: Path) -> bool:
-    """Return whether a file is a result of our own that holds no words."""
+def is_foreign(path: Path) -> bool:
+    """Return whether there is a file that no earlier run of this package wrote as its JSON result.
+
+    Such a file, a transcript most likely, must not be overwritten by one.
+    """
+    return path.is_file() and not _is_result(path)
+
+
+def _is_result(path: Path) -> bool:
+    """Return whether a file is a result of our own, with words or without."""
     try:
         return is_own(json.loads(path.read_bytes()))
     except (OSError, ValueError):

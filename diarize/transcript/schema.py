@@ -11,6 +11,9 @@ What readers promise about ``data``:
   leading space as Whisper does, so that joining the words gives the segment's text. ``start`` and
   ``end`` are missing where the producer knew none.
 * Nothing has a ``speaker``: what another tool called a speaker waits in ``original_speaker``.
+* What a word was made of stays with it, so that it can be given back: whisper.cpp's sub-word
+  ``tokens``, its ``pieces`` where it lists a word an entry, and ``source_word`` where a producer
+  wrote the word without its punctuation.
 """
 
 from __future__ import annotations
