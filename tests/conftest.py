@@ -23,10 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="session")
 def speech_dir() -> Path:
     """Folder of the speech corpora (``clips.csv``, ``train/``, ``dev/``, ``noise/``, ``real/``)."""
-    candidates = [os.environ.get("DIARIZE_SPEECH_DIR"), str(ROOT.parent / "shared" / "speech")]
-    for candidate in candidates:
-        if candidate and (Path(candidate) / "clips.csv").is_file():
-            return Path(candidate)
+    folder = Path(os.environ.get("DIARIZE_SPEECH_DIR") or "speech")
+    if (folder / "clips.csv").is_file():
+        return folder
     pytest.skip("speech corpora not found: set DIARIZE_SPEECH_DIR to their folder")
 
 
