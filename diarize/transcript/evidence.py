@@ -98,13 +98,17 @@ class TurnIndex:
         first = bisect_right(self._ends, start - _REACH * blur)
         stop = bisect_left(self._starts, end + _REACH * blur)
         found: dict[int, float] = {}
+        covered = 0.0
         for left, right, speakers in self._pieces[first:stop]:
             cover = _blurred_cover(left, right, start, end, blur)
+            covered += cover
             for speaker, weight in speakers:
                 found[speaker] = found.get(speaker, 0.0) + weight * cover
-        if sum(found.values()) >= self.options.doubt:
-            return found
-        return self._nearest(start, end)
+        if covered < self.options.doubt:
+            return self._nearest(start, end)
+        # what counts is who covers the word; a little silence in it takes nothing away
+        full = 1.0 / max(covered, self.options.full_cover)
+        return {speaker: weight * full for speaker, weight in found.items()}
 
     def lay_out(self, texts: Sequence[str], start: float, end: float) -> list[WordTime]:
         """Estimate when each word of a segment is spoken: by its length, while anybody speaks.

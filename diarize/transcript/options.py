@@ -32,6 +32,9 @@ class AssignOptions:
         The same for words whose times are only estimated from the length of the text.
     doubt : float
         How likely a word deep inside a turn belongs to somebody else all the same.
+    full_cover : float
+        Share of a word's time that turns must cover for their evidence to count in full; a word's
+        time often holds some silence.
     max_gap : float
         A word with no turn within this many seconds has no evidence of its own.
     gap_weight, gap_scale : float
@@ -62,18 +65,19 @@ class AssignOptions:
     realign: bool = True
     word_seconds: float = 0.5
     word_seconds_per_character: float = 0.06
-    blur: float = 0.15
+    blur: float = 0.1
     misfit: float = 0.06
     least_trust: float = 0.05
-    estimated_blur: float = 0.4
+    estimated_blur: float = 0.25
     doubt: float = 0.02
+    full_cover: float = 0.5
     max_gap: float = 2.0
     gap_weight: float = 0.3
     gap_scale: float = 0.5
     overlap_weight: float = 1.0
     confident: float = 0.1
     confidence_floor: float = 0.5
-    switch_inside: float = 4.0
+    switch_inside: float = 5.0
     switch_comma: float = 3.0
     switch_segment: float = 2.0
     switch_sentence: float = 0.2
