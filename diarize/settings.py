@@ -33,9 +33,9 @@ class ClusteringSettings:
     """Seconds of speech below which a window never starts a speaker of its own."""
     centring: float = 0.25
     """Share of the recording's mean vector that is taken off before windows are compared."""
-    scatter: float = 0.25
+    scatter: float = 0.2
     """Distance of neighbouring windows in the recordings that thresholds are meant for ..."""
-    scatter_slope: float = 0.75
+    scatter_slope: float = 1.0
     """... and by how much the threshold follows where it is another."""
     scatter_window: float = 1.2
     """Seconds below which a window is too short to take that distance from."""
@@ -73,6 +73,12 @@ class ResegmentationSettings:
 
     step: float = 0.1
     """Seconds of a frame of the search."""
+    context: float = 1.0
+    """Weight of a neighbouring window in a window's vector ..."""
+    context_power: float = 2.0
+    """... times their cosine to this power."""
+    context_gap: float = 0.3
+    """Seconds between windows that still are neighbours."""
     rounds: int = 1
     """Rounds of assigning windows to centroids and centroids to windows."""
     switch: float = 1.0

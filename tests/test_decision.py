@@ -1,0 +1,63 @@
+"""From vectors of windows to turns, without any network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from diarize.annotation import Segment
+from diarize.decision import decide, in_context
+from diarize.details import Listening
+from diarize.embedding import unit
+from diarize.segmentation import SpeechActivity
+from diarize.settings import ResegmentationSettings
+
+
+def heard(speakers: list[int], noise: float = 0.05, dimension: int = 16) -> Listening:
+    """Windows of 1.6 s every 0.8 s in one region of speech, each of one speaker."""
+    rng = np.random.default_rng(0)
+    vectors = np.eye(dimension)[speakers] + noise * rng.standard_normal((len(speakers), dimension))
+    windows = tuple(Segment(0.8 * i, 0.8 * i + 1.6) for i in range(len(speakers)))
+    return Listening(SpeechActivity((Segment(0.0, windows[-1].end),)), windows, unit(vectors))
+
+
+def test_speakers_are_numbered_by_their_first_turn() -> None:
+    decision = decide(heard([3] * 8 + [1] * 8 + [3] * 6), threshold=0.5)
+    assert [turn.speaker for turn in decision.turns] == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_00"]
+    assert decision.turns[0].end == pytest.approx(6.8, abs=0.5)
+    assert list(decision.embeddings) == ["SPEAKER_00", "SPEAKER_01"]
+    assert decision.embeddings["SPEAKER_00"].argmax() == 3
+    assert decision.embeddings["SPEAKER_01"].argmax() == 1
+
+
+def test_every_window_has_a_speaker_who_has_turns() -> None:
+    for threshold in (0.01, 0.5, 1.9):
+        decision = decide(heard([0] * 9 + [1, 2] * 3 + [1] * 7, noise=0.2), threshold=threshold)
+        labels = {turn.speaker for turn in decision.turns}
+        assert set(decision.labels) <= labels == set(decision.embeddings)
+
+
+def test_no_windows_no_turns() -> None:
+    nothing = Listening(SpeechActivity(()), (), np.zeros((0, 16), np.float32))
+    decision = decide(nothing, threshold=0.5, num_speakers=3)
+    assert (decision.turns, decision.embeddings, decision.labels) == ((), {}, ())
+
+
+def test_windows_lean_on_neighbours_that_are_alike() -> None:
+    vectors = unit(np.array([[1.0, 0.3], [1.0, -0.3], [0.0, 1.0]]))
+    windows = [Segment(0.0, 1.6), Segment(0.8, 2.4), Segment(9.0, 10.6)]
+    settings = ResegmentationSettings(context=1.0, context_power=0.0)
+    leaning = in_context(vectors, windows, settings=settings)
+    assert np.allclose(leaning[0], [1.0, 0.0], atol=1e-6)
+    assert np.allclose(leaning[1], [1.0, 0.0], atol=1e-6)
+    # Too far away to have anything in common.
+    assert np.allclose(leaning[2], vectors[2])
+
+
+def test_nothing_leans_across_a_change_or_on_its_opposite() -> None:
+    vectors = unit(np.array([[1.0, 0.3], [1.0, -0.3]]))
+    windows = [Segment(0.0, 1.6), Segment(1.6, 3.2)]
+    assert np.allclose(in_context(vectors, windows, changes=[1.6]), vectors)
+    assert not np.allclose(in_context(vectors, windows, changes=[0.5, 2.0]), vectors)
+    opposite = unit(np.array([[1.0, 0.0], [-1.0, 0.1]]))
+    assert np.allclose(in_context(opposite, windows), opposite)
