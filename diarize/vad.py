@@ -28,6 +28,12 @@ Mask = NDArray[np.bool_]
 BAND_EDGES = (100, 250, 400, 600, 850, 1150, 1500, 1950, 2500, 3200, 4000)
 # Level given to digital silence, in dB of full scale: below any microphone's noise.
 SILENCE = -110.0
+# A band that rises less than this over its floor, in dB, holds no speech and has no weight.
+STEADY_RANGE = np.float32(3.0)
+# All bands together must rise well above this many dB before their prominence nears 1.
+OVERALL_RANGE = np.float32(10.0)
+# Of what rises over the floor, the level that counts as loud.
+LOUD_PERCENTILE = 90.0
 # Recordings are worked through in blocks of this many seconds, which bounds memory.
 BLOCK_SECONDS = 60
 
@@ -190,42 +196,39 @@ def prominence(power: Floats, options: VadOptions) -> Floats:
     ----------
     power : (frames, bands) float32 array
     """
-    from scipy.ndimage import uniform_filter1d
-
-    near = uniform_filter1d(power, options.frames(options.integration), axis=0, mode="nearest")
-    levels = 10 * np.log10(np.maximum(near, 10 ** (SILENCE / 10)))
-    floor = _noise_floor(levels, options)
-    loud = np.array(
-        [
-            _loud_level(band[band > below + options.sounding], options)
-            for band, below in zip(levels.T, floor.T, strict=True)
-        ]
-    )
-    floor = np.maximum(floor, loud - options.max_range)
-    reach = np.clip(loud - floor, 1.0, None)
-    weight = np.clip(reach - 3.0, 0.0, None)
-    position = np.clip((levels - floor) / reach, 0.0, 1.2)
-    score: Floats = (position * weight).sum(axis=1) / (weight.sum(axis=1) + np.float32(10.0))
-    return score
+    total = np.zeros(len(power), np.float32)
+    weights = np.full(len(power), OVERALL_RANGE, np.float32)
+    for band in power.T:  # one at a time: five hours would take 300 MB otherwise
+        near = _smooth(band, options.frames(options.integration))
+        levels = 10 * np.log10(np.maximum(near, np.float32(10 ** (SILENCE / 10))))
+        floor = _noise_floor(levels, options)
+        loud = _loud_level(levels[levels > floor + options.sounding], options)
+        floor = np.maximum(floor, np.float32(loud - options.max_range))
+        reach = np.maximum(loud - floor, np.float32(1.0))
+        weight = np.maximum(reach - STEADY_RANGE, np.float32(0.0))
+        total += np.clip((levels - floor) / reach, 0.0, 1.2) * weight
+        weights += weight
+    return total / weights
 
 
 def _loud_level(sounding: Floats, options: VadOptions) -> float:
     """Return the loud level of a band from what rises over its floor; nothing does in noise."""
     if sounding.size < options.frames(0.2):
         return SILENCE
-    return float(np.percentile(sounding, 90))
+    return float(np.percentile(sounding, LOUD_PERCENTILE))
 
 
 def _noise_floor(levels: Floats, options: VadOptions) -> Floats:
+    """Return a band's floor in each frame: a low percentile of the low percentiles around."""
     from scipy.ndimage import percentile_filter
 
     second = options.frames(1.0)
     count = -(-len(levels) // second)
-    padded = np.pad(levels, ((0, count * second - len(levels)), (0, 0)), mode="edge")
-    quiet = np.percentile(padded.reshape(count, second, -1), options.floor_percentile, axis=1)
+    padded = np.pad(levels, (0, count * second - len(levels)), mode="edge")
+    quiet = np.percentile(padded.reshape(count, second), options.floor_percentile, axis=1)
     width = max(1, round(options.floor_window))
-    floor = percentile_filter(quiet, options.floor_percentile, size=(width, 1), mode="nearest")
-    return np.repeat(floor, second, axis=0)[: len(levels)].astype(np.float32)
+    floor = percentile_filter(quiet, options.floor_percentile, size=width, mode="nearest")
+    return np.repeat(floor.astype(np.float32), second)[: len(levels)]
 
 
 def _gain(power: Floats, options: VadOptions) -> float:
