@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from diarize.annotation import Segment, Turn, union
 from diarize.audio import Waveform, load
+from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.evaluation.rttm import read_rttm
 from diarize.evaluation.simulation import SimulationOptions, simulate_many
@@ -65,8 +66,8 @@ class Score:
 
 
 def simulated(speech: Path, seeds: Sequence[int], part: str = "dev") -> Iterator[Recording]:
-    """Two-minute conversations of two to five people, every kind of scene."""
-    options = SimulationOptions(speakers=(2, 5), minutes=(2.0, 2.0))
+    """One-minute conversations of two to four people, every kind of scene."""
+    options = SimulationOptions(speakers=(2, 4), minutes=(1.0, 1.0))
     for talk in simulate_many(speech, part, seeds, options):
         yield Recording(talk.uri, Waveform(talk.samples, talk.uri), list(talk.turns))
 
@@ -145,16 +146,17 @@ def add(score: Score, recording: Recording, activity: SpeechActivity) -> None:
     score.audio += duration
 
 
-def judge(detector: Detector, recordings: Sequence[Recording], embed: bool) -> Score:
-    """Run a detector, and the pipeline behind it, over recordings."""
+def judge(detector: Detector, recordings: Sequence[Recording], embedder: Embedder | None) -> Score:
+    """Run a detector, and with an embedder the pipeline behind it, over recordings."""
     score = Score()
-    diarizer = Diarizer(vad=detector, threads=1) if embed else None
+    diarizer = Diarizer(vad=detector, embedder=embedder) if embedder else None
     for recording in recordings:
         began = time.process_time()
         activity = detector(recording.waveform)
         score.cpu += time.process_time() - began
         add(score, recording, activity)
         if diarizer is not None:
+            diarizer.detector = lambda _, known=activity: known
             turns = diarizer(recording.waveform).turns
             score.full += diarization_error(recording.turns, turns)
             score.forgiving += diarization_error(
@@ -203,13 +205,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
     parser.add_argument("--model", type=Path, default=TARGET)
     parser.add_argument("--conversations", type=int, default=24)
+    parser.add_argument("--embedder", type=Path, help="default: the bundled one")
     parser.add_argument("--no-pipeline", action="store_true", help="leave DER out")
+    parser.add_argument("--only", nargs="+", metavar="DETECTOR", help="of webrtc-1 … -3, model")
     args = parser.parse_args(argv)
     if args.speech is None:
         parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
-    detectors: dict[str, Detector] = {f"webrtc {mode}": webrtc(mode) for mode in (1, 2, 3)}
+    detectors: dict[str, Detector] = {f"webrtc-{mode}": webrtc(mode) for mode in (1, 2, 3)}
     if args.model.is_file():
         detectors["model"] = load_segmentation(args.model, threads=1)
+    if args.only:
+        detectors = {name: detectors[name] for name in args.only}
+    embedder = None if args.no_pipeline else OnnxEmbedder(args.embedder, threads=1)
     sets = {
         f"{args.conversations} simulated conversations (part dev, seeds 0 …)": list(
             simulated(args.speech, range(args.conversations))
@@ -219,7 +226,7 @@ def main(argv: list[str] | None = None) -> None:
     for title, recordings in sets.items():
         print(f"\n{title}, {sum(r.waveform.duration for r in recordings) / 60:.0f} min\n\n{HEAD}")
         for name, detector in detectors.items():
-            print(row(name, judge(detector, recordings, not args.no_pipeline)), flush=True)
+            print(row(name, judge(detector, recordings, embedder)), flush=True)
 
 
 if __name__ == "__main__":
