@@ -70,14 +70,23 @@ class Source:
             with Path(self.file).open("rb") as file:
                 file.seek(offset)
                 return file.read(size)
-        self.file.seek(offset)
-        return self.file.read(size)
+        # The decoder reads on from where it was: a look elsewhere must leave the place marked.
+        place = self.file.tell()
+        try:
+            self.file.seek(offset)
+            return self.file.read(size)
+        finally:
+            self.file.seek(place)
 
     def size(self) -> int:
         """Length of the file in bytes."""
         if isinstance(self.file, str):
             return Path(self.file).stat().st_size
-        return self.file.seek(0, 2)
+        place = self.file.tell()
+        try:
+            return self.file.seek(0, 2)
+        finally:
+            self.file.seek(place)
 
 
 @contextmanager

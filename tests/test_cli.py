@@ -266,6 +266,8 @@ def test_no_speech_gives_empty_results_and_exit_0(name, tmp_path):
 def encoded(path: Path, samples: np.ndarray, codec: str, rate: int, layout: str) -> Path:
     """Encode (n,) samples with PyAV, resampled by its own resampler."""
     with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.layout = layout
         if path.suffix == ".mp4":
             video = container.add_stream("mpeg4", rate=5)
             video.width = video.height = 64
@@ -274,8 +276,6 @@ def encoded(path: Path, samples: np.ndarray, codec: str, rate: int, layout: str)
                 picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
                 container.mux(video.encode(picture))
             container.mux(video.encode(None))
-        stream = container.add_stream(codec, rate=rate)
-        stream.layout = layout
         pcm = (samples * 32767).astype(np.int16)[None]
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate = RATE
