@@ -36,7 +36,7 @@ CONVERSATIONS = 14
 MINUTES = (2.4, 2.6)
 # Offsets from the model's own clustering distance that are tried.
 OFFSETS = (-0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15)
-WINDOWS = ((1.2, 0.6), (1.6, 0.4), (1.6, 0.8), (2.0, 1.0), (2.4, 0.8), (3.0, 1.5))
+WINDOWS = ((1.2, 0.6), (1.6, 0.8), (1.6, 0.4), (2.4, 0.8))
 
 Tell = Callable[[str], None]
 Row = tuple[str, Score, str]
@@ -121,11 +121,7 @@ def run(
         Told what is going on.
     """
     tell = tell or (lambda _message: None)
-    items = simulated(
-        speech_dir, work / ("ablation-quick" if quick else "ablation"), part=part,
-        count=1 if quick else CONVERSATIONS, first_seed=FIRST_SEED,
-        options=SimulationOptions(minutes=(0.5, 0.6) if quick else MINUTES),
-    )  # fmt: skip
+    items = conversations(speech_dir, work, part=part, quick=quick)
     if (speech_dir / "real").is_dir() and not quick:
         items = [*items, *recordings(speech_dir / "real", "real")]
     bench = Bench(items, work / "heard", tell)
@@ -141,6 +137,20 @@ def run(
         ("Window and hop in seconds, each at its own best distance", window_rows(bench, main, own)),
     ]
     return _page(items, main, own, sections)
+
+
+def conversations(
+    speech_dir: Path, work: Path, *, part: str = "dev", quick: bool = False
+) -> list[Recording]:
+    """Make the ablation's simulated conversations, or find them in the work folder."""
+    return simulated(
+        speech_dir,
+        work / ("ablation-quick" if quick else "ablation"),
+        part=part,
+        count=1 if quick else CONVERSATIONS,
+        first_seed=FIRST_SEED,
+        options=SimulationOptions(minutes=(0.5, 0.6) if quick else MINUTES),
+    )
 
 
 def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
@@ -162,7 +172,7 @@ def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
             f"speech missed {100 * speech.missed / speech.total:.1f} %, "
             f"false {100 * speech.false_alarm / speech.total:.1f} %"
         )
-        rows.append((name, _decided(heard, main.embedder.thresholds.clustering), note))
+        rows.append((name, decided(heard, main.embedder.thresholds.clustering), note))
     return rows
 
 
@@ -176,7 +186,7 @@ def _speech_error(one: Heard) -> DiarizationError:
 
 def threshold_rows(base: Sequence[Heard], own: float) -> list[Row]:
     """Score clustering distances around the model's own."""
-    return [(f"{own + offset:.2f}", _decided(base, own + offset), "") for offset in OFFSETS]
+    return [(f"{own + offset:.2f}", decided(base, own + offset), "") for offset in OFFSETS]
 
 
 def linkage_rows(base: Sequence[Heard], own: float) -> list[Row]:
@@ -256,7 +266,7 @@ def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
         "eigengap": lambda one: by_eigengap(one.listening.vectors),
         "told the truth": lambda one: one.recording.speakers,
     }
-    rows: list[Row] = [("distance (default)", _decided(base, own), "")]
+    rows: list[Row] = [("distance (default)", decided(base, own), "")]
     for name, method in methods.items():
         scores = [_score(one, threshold=own, num_speakers=method(one)) for one in base]
         rows.append((name, total(scores), ""))
@@ -333,7 +343,7 @@ def resegmentation_rows(base: Sequence[Heard], own: float) -> list[Row]:
         "silences up to 1 s joined": replace(reseg, join=1.0),
     }
     return [
-        (name, _decided(base, own, replace(settings, resegmentation=choice)), "")
+        (name, decided(base, own, replace(settings, resegmentation=choice)), "")
         for name, choice in choices.items()
     ]
 
@@ -343,14 +353,16 @@ def window_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
     rows: list[Row] = []
     for window, hop in WINDOWS:
         diarizer = Diarizer(vad=main.detector, embedder=_Windowed(main.embedder, window, hop))
-        heard = bench.listen(f"{main.vad} {window}/{hop}", diarizer)
-        scored = [(_decided(heard, own + offset), own + offset) for offset in OFFSETS]
+        same = (window, hop) == (main.embedder.window, main.embedder.hop)
+        name = "default" if same else f"{window}/{hop}"
+        heard = bench.listen(f"{name} {main.vad}", diarizer)
+        scored = [(decided(heard, own + offset), own + offset) for offset in OFFSETS]
         best, distance = min(scored, key=lambda pair: pair[0].errors["Full"].rate)
         rows.append((f"{window} / {hop}", best, f"distance {distance:.2f}"))
     return rows
 
 
-def _decided(heard: Iterable[Heard], threshold: float, settings: Settings | None = None) -> Score:
+def decided(heard: Iterable[Heard], threshold: float, settings: Settings | None = None) -> Score:
     """Score the pipeline's second half on all recordings."""
     return total(_score(one, threshold=threshold, settings=settings) for one in heard)
 
