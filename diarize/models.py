@@ -82,7 +82,7 @@ def _sherpa(
     return RemoteModel(name, "embedding", url, file, sha256, size, licence, source, dimension)
 
 
-# Checksums: as the release's own list and several independent users of these files publish them.
+# Checksums: as public repositories that use these files state them (wespeaker-resnet34: only one).
 REGISTRY: dict[str, RemoteModel] = {
     model.name: model
     for model in (
