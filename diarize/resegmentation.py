@@ -168,6 +168,7 @@ def to_turns(
     if not len(windows):
         return []
     starts = np.array([window.start for window in windows])
+    typical = typical_lead(scores)
     runs: list[_Run] = []
     for region in regions:
         first, last = np.searchsorted(starts, [region.start - 1e-6, region.end])
@@ -177,22 +178,25 @@ def to_turns(
             first = int(np.abs(middles - region.middle).argmin())
             last = first + 1
         frames = frame_scores(region, windows[first:last], scores[first:last], settings.step)
-        found = _runs(region, frames, settings)
+        found = _runs(region, frames, typical, settings)
         runs += _snap(found, changes, quietest, settings.snap)
     return [_turn(run) for run in _join(runs, settings.join)]
 
 
-def _runs(region: Segment, frames: Double, settings: ResegmentationSettings) -> list[_Run]:
+def _runs(
+    region: Segment, frames: Double, typical: float, settings: ResegmentationSettings
+) -> list[_Run]:
     """Cut a region into runs of one speaker, with unsure short islands absorbed."""
-    path = best_path(frames, settings.switch)
+    path = best_path(frames, settings.switch * typical)
     margins = lead(frames)
+    unsure = settings.island_margin * typical
     bounds = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     index = 1
     while index + 2 < len(bounds):
         before, here, after = (int(path[bounds[index + shift]]) for shift in (-1, 0, 1))
         part = slice(bounds[index], bounds[index + 1])
         short = (part.stop - part.start) * settings.step < settings.island
-        if before == after and short and margins[part, here].mean() < settings.island_margin:
+        if before == after and short and margins[part, here].mean() < unsure:
             path[part] = before
             del bounds[index : index + 2]
             index = max(1, index - 1)
@@ -214,6 +218,14 @@ def lead(scores: Double) -> Double:
     others = np.where(scores >= top[:, -1:], top[:, -2:-1], top[:, -1:])
     margin: Double = scores - others
     return margin
+
+
+def typical_lead(scores: Double) -> float:
+    """Return the median lead of the best speaker: the scale of costs, whatever the model's is."""
+    if scores.shape[1] < 2:
+        return 1.0
+    top = np.partition(scores, -2, axis=1)[:, -2:]
+    return float(np.median(top[:, 1] - top[:, 0]))
 
 
 def _snap(

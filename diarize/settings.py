@@ -81,12 +81,12 @@ class ResegmentationSettings:
     """Seconds between windows that still are neighbours."""
     rounds: int = 1
     """Rounds of assigning windows to centroids and centroids to windows."""
-    switch: float = 1.0
-    """What a change of speaker costs, in cosine times frames."""
+    switch: float = 6.0
+    """What a change of speaker costs, in frames of the recording's median lead."""
     island: float = 0.6
     """A turn between two of another speaker, shorter than so many seconds, is absorbed ..."""
-    island_margin: float = 0.15
-    """... unless it leads by so much cosine."""
+    island_margin: float = 0.5
+    """... unless it leads by so many median leads."""
     snap: float = 0.4
     """A change moves to the quietest instant at most so many seconds away."""
     join: float = 0.3

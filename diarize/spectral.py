@@ -55,9 +55,10 @@ def partition(
         inside = inside[(inside >= 0).all(axis=1)]
     groups = _partition(vectors[chosen], count, inside, settings)
     means = np.stack([vectors[chosen][groups == group].mean(axis=0) for group in range(count)])
-    labels = (vectors @ _rows(means).T.astype(np.float32)).argmax(axis=1)
+    nearest = (vectors @ _rows(means).T.astype(np.float32)).argmax(axis=1)
+    labels: Labels = nearest.astype(np.int64)
     labels[chosen] = groups
-    return labels.astype(np.int64)
+    return labels
 
 
 def affinity(vectors: Float, neighbours: int, pairs: Labels | None = None) -> Double:
@@ -124,12 +125,12 @@ def _farthest(points: Double, first: int, count: int) -> Double:
 
 def _fill(points: Double, centres: Double, count: int) -> Labels:
     """Give every group at least one point, where several points are the same."""
-    labels = (points @ centres.T).argmax(axis=1)
+    labels: Labels = (points @ centres.T).argmax(axis=1).astype(np.int64)
     for group in range(count):
         if not (labels == group).any():
             sizes = np.bincount(labels, minlength=count)
             labels[np.flatnonzero(labels == sizes.argmax())[-1]] = group
-    return labels.astype(np.int64)
+    return labels
 
 
 def _rows(vectors: npt.NDArray[np.floating]) -> Double:

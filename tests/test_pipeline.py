@@ -182,3 +182,21 @@ def test_a_network_of_the_public_port_runs(tmp_path: Path) -> None:
     result = diarize(voices, vad=whole, embedder=model, threads=1, num_speakers=2)
     assert [turn.speaker for turn in result] == ["SPEAKER_00", "SPEAKER_01"]
     assert result.turns[0].end == pytest.approx(4.0, abs=0.3)
+
+
+def test_the_published_network_of_full_size_runs_untrained(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="pip install torch")
+    pytest.importorskip("onnx", reason="pip install onnx")
+    network = pytest.importorskip("models.autospeech.network")
+    export = pytest.importorskip("models.autospeech.export")
+    torch.manual_seed(0)
+    model = tmp_path / "proposed_veri.onnx"
+    export.write_paper_onnx(network.PaperNetwork(channels=128), model)
+    np.save(tmp_path / "mean.npy", np.full(257, 0.1, np.float32))
+    np.save(tmp_path / "std.npy", np.full(257, 0.2, np.float32))
+    voices = Waveform(np.concatenate([buzz(110.0, 3), buzz(247.0, 3)]))
+    diarizer = Diarizer(vad=whole, embedder=OnnxEmbedder(model, threads=1, batch_size=2))
+    assert diarizer.embedder.dimension == 2048
+    result = diarizer(voices, num_speakers=2)
+    assert [turn.speaker for turn in result] == ["SPEAKER_00", "SPEAKER_01"]
+    assert result.turns[0].end == pytest.approx(3.0, abs=0.5)

@@ -81,11 +81,22 @@ def test_turns_change_where_windows_do() -> None:
 
 
 def test_unsure_islands_are_absorbed_and_sure_ones_are_not() -> None:
-    settings = ResegmentationSettings(switch=0.0, island=0.5, island_margin=0.2, join=0.0)
+    settings = ResegmentationSettings(switch=0.0, island=0.5, island_margin=0.5, join=0.0)
     for lead_of, turns_expected in ((0.1, 1), (1.0, 3)):
-        windows, scores = alternating([10, 2, 10], lead_of)
+        windows, scores = alternating([10, 2, 10])
+        scores[10:12] *= lead_of
         turns = to_turns([Segment(0.0, 4.4)], windows, scores, settings=settings)
         assert len(turns) == turns_expected
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.001])
+def test_costs_follow_the_models_own_scale(scale: float) -> None:
+    windows, scores = alternating([10, 1, 10])
+    settings = ResegmentationSettings(switch=6.0, island=0.0, join=0.0)
+    turns = to_turns([Segment(0.0, 4.2)], windows, scores * scale, settings=settings)
+    assert [turn.speaker for turn in turns] == ["SPEAKER_00"]
+    free = ResegmentationSettings(switch=0.5, island=0.0, join=0.0)
+    assert len(to_turns([Segment(0.0, 4.2)], windows, scores * scale, settings=free)) == 3
 
 
 def test_changes_move_to_known_instants_and_to_pauses() -> None:
