@@ -246,7 +246,7 @@ def _mix(
                 words += _timed(text, first + start, first + end, name)
         sounding = ways[planned.speaker](samples, float(rng.normal(0.0, 1.0)))
         last = min(first + sounding.size, n)
-        mixed[first:last] += sounding[: last - first]
+        mixed[first:last] += sounding[: max(0, last - first)]
     joined = [
         Turn(part.start, min(part.end, n / SAMPLE_RATE), name)
         for name in dict.fromkeys(turn.speaker for turn in turns)

@@ -65,10 +65,12 @@ class Score:
     cpu: float = 0.0
 
 
-def simulated(speech: Path, seeds: Sequence[int], part: str = "dev") -> Iterator[Recording]:
-    """One-minute conversations of two to four people, every kind of scene."""
-    options = SimulationOptions(speakers=(2, 4), minutes=(1.0, 1.0))
-    for talk in simulate_many(speech, part, seeds, options):
+def simulated(
+    speech: Path, seeds: Sequence[int], minutes: float = 1.0, most: int = 4
+) -> Iterator[Recording]:
+    """Conversations of two or more people of part ``dev``, every kind of scene."""
+    options = SimulationOptions(speakers=(2, most), minutes=(minutes, minutes))
+    for talk in simulate_many(speech, "dev", seeds, options):
         yield Recording(talk.uri, Waveform(talk.samples, talk.uri), list(talk.turns))
 
 

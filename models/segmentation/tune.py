@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
     parser.add_argument("--model", type=Path, default=TARGET)
-    parser.add_argument("--conversations", type=int, default=24)
+    parser.add_argument("--conversations", type=int, default=12)
     args = parser.parse_args(argv)
     if args.speech is None:
         parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + args.conversations)
     tracks = [
         (recording, powerset.run(segmenter.network, recording.waveform))
-        for recording in simulated(args.speech, seeds)
+        for recording in simulated(args.speech, seeds, minutes=2.0, most=5)
     ]
     options = tune(tracks, segmenter.options)
     score = total(tracks, options)
