@@ -85,7 +85,7 @@ def flat(transcript: dict[str, Any]) -> list[dict[str, Any]]:
     return [word for segment in transcript["segments"] for word in segment.get("words") or ()]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(transcripts(), diarizations(), OPTIONS)
 def test_nothing_is_lost_added_or_moved(
     transcript: dict[str, Any], diarization: Diarization, options: AssignOptions
@@ -106,7 +106,7 @@ def test_nothing_is_lost_added_or_moved(
     assert identifiers == list(range(len(identifiers)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(transcripts(), diarizations(), OPTIONS)
 def test_everything_has_a_known_speaker_or_none(
     transcript: dict[str, Any], diarization: Diarization, options: AssignOptions
@@ -121,7 +121,7 @@ def test_everything_has_a_known_speaker_or_none(
             assert inside <= {segment["speaker"], None}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(transcripts(), diarizations(), OPTIONS)
 def test_times_run_forwards(
     transcript: dict[str, Any], diarization: Diarization, options: AssignOptions
@@ -135,7 +135,7 @@ def test_times_run_forwards(
             clock = word["start"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(transcripts(), diarizations(), OPTIONS)
 def test_labelling_again_changes_nothing(
     transcript: dict[str, Any], diarization: Diarization, options: AssignOptions

@@ -180,6 +180,8 @@ def _estimated(utterance: Utterance) -> list[_Piece]:
 def _partition(pieces: Sequence[_Piece], lead: str, limits: _Limits) -> list[tuple[int, int]]:
     """Cut words into cues: as few as may be, ended where the text allows it best."""
     count = len(pieces)
+    if _fits(pieces, lead, limits):
+        return [(0, count)]
     best = [0.0] + [float("inf")] * count
     origin = [0] * (count + 1)
     for start in range(count):

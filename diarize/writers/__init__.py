@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from diarize import plugins
 from diarize.errors import OutputError, UsageError
 from diarize.writers.base import Writer, WriterOptions
 
@@ -30,8 +31,6 @@ __all__ = [
     "options_from",
     "write_files",
 ]
-
-GROUP = "autospeech_diarize.writers"
 
 # In the order in which `-f all` writes them.
 WRITERS = {
@@ -52,7 +51,7 @@ WRITERS = {
 
 def names() -> tuple[str, ...]:
     """Return the names of all formats, those of installed plug-ins last."""
-    return (*WRITERS, *(name for name in sorted(_plugins()) if name not in WRITERS))
+    return (*WRITERS, *(name for name in plugins.names("writers") if name not in WRITERS))
 
 
 def get_writer(name: str) -> Writer:
@@ -62,17 +61,15 @@ def get_writer(name: str) -> Writer:
     ------
     UsageError
         If no such format is known.
-    OutputError
+    PluginError
         If a plug-in's writer cannot be loaded.
     """
-    place = WRITERS.get(name) or _plugins().get(name)
-    if place is None:
-        raise UsageError(f"output format {name!r} is not known; choose from {', '.join(names())}")
-    module, _, attribute = place.partition(":")
-    try:
+    if name in WRITERS:
+        module, _, attribute = WRITERS[name].partition(":")
         return cast(Writer, getattr(importlib.import_module(module), attribute)())
-    except (ImportError, AttributeError) as error:
-        raise OutputError(f"the writer of {name!r} ({place}) cannot be loaded: {error}") from None
+    if name in names():
+        return cast(Writer, plugins.load("writers", name))
+    raise UsageError(f"output format {name!r} is not known; choose from {', '.join(names())}")
 
 
 def options_from(args: Namespace) -> WriterOptions:
@@ -85,13 +82,6 @@ def options_from(args: Namespace) -> WriterOptions:
         exclusive=args.exclusive,
         json_shape=args.json_shape,
     )
-
-
-def _plugins() -> dict[str, str]:
-    """Return the writers that other packages bring: name -> "module:attribute"."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
 def write_files(
