@@ -20,9 +20,9 @@ from diarize.evaluation.open_set import (
     Measured,
     Scoring,
     choose,
+    decisions,
     equal_error_rate,
     measure,
-    open_set,
     score_all,
 )
 from diarize.evaluation.trials import ENROLMENTS, TESTS, Material, background, materials
@@ -38,7 +38,7 @@ def verification_rows(found: Measured) -> list[list[str]]:
         genuine, impostor, rejected, accepted, everyone = [], [], [], [], []
         for half, tables in enumerate(found.tables):
             mine, theirs = tables[enrol, test].pairs()
-            line = found.given(half).threshold
+            line = found.given(half).verification
             genuine.append(mine)
             impostor.append(theirs)
             rejected.append(mine < line)
@@ -73,7 +73,8 @@ def identification_rows(found: Measured, extra: int) -> list[list[str]]:
         sizes = [len(tables[condition].people) for tables in found.tables]
         most = [size - max(3, size // 5) for size in sizes]
         rows.append(_identified(found, condition, "10", [10, 10], 0))
-        rows.append(_identified(found, condition, f"{10 + extra}*", [10, 10], extra))
+        if extra:
+            rows.append(_identified(found, condition, f"{10 + extra}*", [10, 10], extra))
         rows.append(_identified(found, condition, f"{most[0]}, {most[1]}", most, 0))
     return [row for row in rows if row]
 
@@ -85,14 +86,13 @@ def _identified(
     outcomes = []
     for half, tables in enumerate(found.tables):
         line = found.given(half)
-        if sizes[half] + extra >= 2 and sizes[half] > 0:
-            outcomes.append(
-                open_set(tables[condition], sizes[half], line.threshold, line.margin, extra)
-            )
-    known = [one for one in outcomes if one is not None]
-    if not known:
+        drawn = decisions(tables[condition], sizes[half], extra) if sizes[half] > 0 else None
+        if drawn is not None:
+            outcomes.append(drawn.outcome(line.identification, line.margin))
+    if not outcomes:
         return []
-    means = np.mean([(one.right, one.wrong, one.strangers_named, one.accuracy) for one in known], 0)
+    shares = [(one.right, one.wrong, one.strangers_named, one.accuracy) for one in outcomes]
+    means = np.mean(shares, axis=0)
     return [*(f"{seconds:g}" for seconds in condition), label, *(f"{mean:.1%}" for mean in means)]
 
 
@@ -110,9 +110,10 @@ def summary(found: Measured) -> tuple[float, float]:
         for trials in tables.values():
             genuine, _ = trials.pairs()
             if len(genuine):
-                rejects.append(float(np.mean(genuine < line.threshold)))
-            outcome = open_set(trials, 10, line.threshold, line.margin)
-            if outcome is not None:
+                rejects.append(float(np.mean(genuine < line.verification)))
+            drawn = decisions(trials, 10)
+            if drawn is not None:
+                outcome = drawn.outcome(line.identification, line.margin)
                 accuracies.append(outcome.accuracy)
     return float(np.mean(rejects)), float(np.mean(accuracies))
 
@@ -121,8 +122,8 @@ VERIFICATION = ("enrol s", "test s", "people", "trials", "FA", "FA all", "FR", "
 IDENTIFICATION = ("enrol s", "test s", "enrolled", "right", "wrong", "strangers named", "accuracy")
 NOTE = """People: {people} of part {part} of the speech folder ({corpora}), never trained on.
 Thresholds for one half of them are chosen on the other half: verification at {rate:.0%} false
-accepts of the same corpus, over all conditions; margin so that at most {rate:.0%} of strangers are
-named with ten enrolled.
+accepts of the same corpus, over all conditions; identification, with its margin, so that at most
+{rate:.0%} of strangers are named with ten enrolled.
 FA: impostors of the same corpus accepted; FA all: of any corpus; FR: genuine rejected.
 Right, wrong: shares of pieces by enrolled people; strangers named: of pieces by others; accuracy:
 enrolled people named right and strangers left unnamed. Mean over {draws} draws of who is enrolled.
@@ -133,7 +134,8 @@ enrolled people named right and strangers left unnamed. Mean over {draws} draws 
 def report(found: Measured, extra: int) -> str:
     """Return both tables as Markdown."""
     lines = "; ".join(
-        f"half {half + 1}: threshold {line.threshold:.3f}, margin {line.margin:.2f}"
+        f"half {half + 1}: verification {line.verification:.3f}, "
+        f"identification {line.identification:.3f} with a margin of {line.margin:.2f}"
         for half, line in enumerate(found.lines)
     )
     return (
@@ -211,8 +213,9 @@ def _recommended(people: Sequence[Material], thresholds: Thresholds) -> str:
     tables = {condition: score_all(people, [], condition, Scoring()) for condition in conditions}
     line = choose(tables, FALSE_ACCEPT_RATE, gallery=10)
     return (
-        f"On all people: verification {line.threshold:.3f}, margin {line.margin:.2f}; the model "
-        f"has {thresholds.verification:.3f} and {thresholds.margin:.3f} ({thresholds.note})\n"
+        f"On all people: verification {line.verification:.3f}, identification "
+        f"{line.identification:.3f} with a margin of {line.margin:.2f}; the model has "
+        f"{thresholds.verification:.3f} and {thresholds.margin:.3f} ({thresholds.note})\n"
     )
 
 

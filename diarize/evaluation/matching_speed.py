@@ -18,11 +18,13 @@ import numpy as np
 
 from diarize.errors import DiarizeError
 from diarize.speakers.index import SampleIndex, read_index, write_index
-from diarize.speakers.matching import BEST_WINDOWS, MatchOptions, match
+from diarize.speakers.matching import MatchOptions, match
 from diarize.speakers.records import Vectors
 
 #: Samples of one person.
 EACH = 10
+#: Windows beside the centroid in a voice.
+WINDOWS = 4
 
 
 def crowd(samples: int, dimension: int, seed: int = 0) -> SampleIndex:
@@ -44,7 +46,7 @@ def voice_of(index: SampleIndex, person: int, seed: int) -> Vectors:
     rng = np.random.default_rng(seed)
     centre = index.samples(person).mean(axis=0)
     centre = centre / np.linalg.norm(centre)
-    noise = rng.standard_normal((1 + BEST_WINDOWS, len(centre)), np.float32)
+    noise = rng.standard_normal((1 + WINDOWS, len(centre)), np.float32)
     noise *= 0.5 / np.sqrt(len(centre))
     rows = centre + noise
     voice: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

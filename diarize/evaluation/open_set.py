@@ -16,8 +16,10 @@ from diarize.speakers.sampling import voice_samples
 
 #: Share of impostors, and of strangers, that may be accepted where thresholds are chosen.
 FALSE_ACCEPT_RATE = 0.01
-#: Margins tried; the least one that keeps strangers out is chosen.
+#: Margins tried.
 MARGINS = tuple(np.round(np.arange(0.0, 0.41, 0.02), 2).tolist())
+#: Shares of the false-accept rate tried for identification, where many people can be mistaken for.
+STRICTER = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.0)
 #: Random choices of who is enrolled.
 DRAWS = 20
 #: Nearest members of the cohort that a score is normalised by.
@@ -139,15 +141,41 @@ class Outcome:
     accuracy: float
 
 
-def open_set(
-    trials: Trials,
-    size: int,
-    threshold: float,
-    margin: float,
-    extra: int = 0,
-    draws: int = DRAWS,
-) -> Outcome | None:
-    """Identify every piece with ``size`` people enrolled; the others are strangers.
+@dataclass(frozen=True)
+class Decisions:
+    """Each test piece's best person, for several draws of who is enrolled.
+
+    Parameters
+    ----------
+    enrolled : (N,) bool array
+        Whether the speaker is.
+    correct : (N,) bool array
+        Whether the best person is the speaker.
+    top, lead : (N,) float64 arrays
+        The best score, and by how much it leads the second best.
+    """
+
+    enrolled: npt.NDArray[np.bool_]
+    correct: npt.NDArray[np.bool_]
+    top: Scores
+    lead: Scores
+
+    def outcome(self, threshold: float, margin: float) -> Outcome:
+        """Return what comes of these lines."""
+        named = (self.top >= threshold) & (self.lead >= margin)
+        right = named & self.correct
+        known, unknown = max(self.enrolled.sum(), 1), max((~self.enrolled).sum(), 1)
+        hits, invented = right.sum(), (named & ~self.enrolled).sum()
+        return Outcome(
+            float(hits / known),
+            float((named & self.enrolled & ~right).sum() / known),
+            float(invented / unknown),
+            float((hits + (~self.enrolled & ~named).sum()) / max(len(named), 1)),
+        )
+
+
+def decisions(trials: Trials, size: int, extra: int = 0, draws: int = DRAWS) -> Decisions | None:
+    """Find every piece's best person with ``size`` people enrolled; the others are strangers.
 
     Parameters
     ----------
@@ -158,68 +186,72 @@ def open_set(
 
     Returns
     -------
-    Outcome or None
+    Decisions or None
         None where there are too few people.
     """
-    if size > len(trials.people) or not len(trials.speakers):
+    if size > len(trials.people) or size + extra < 2 or not len(trials.speakers):
         return None
     rng = np.random.default_rng(0)
-    speakers = np.array(trials.speakers)
-    counts = np.zeros(5)
+    speakers, people = np.array(trials.speakers), np.array(trials.people)
+    parts: list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], Scores, Scores]] = []
     for _ in range(draws):
-        chosen = np.sort(rng.choice(len(trials.people), size, replace=False))
-        columns = [*chosen, *range(len(trials.people), len(trials.people) + extra)]
-        names = np.array([*np.array(trials.people)[chosen], *[""] * extra])
+        chosen = np.sort(rng.choice(len(people), size, replace=False))
+        names = np.array([*people[chosen], *[""] * extra])
+        columns = [*chosen, *range(len(people), len(people) + extra)]
         scores = trials.scores[:, columns]
-        best = scores.argmax(axis=1)
-        top, second = np.sort(scores, axis=1)[:, -1], np.sort(scores, axis=1)[:, -2]
-        named = (top >= threshold) & (top - second >= margin)
-        enrolled = np.isin(speakers, names)
-        right = named & (names[best] == speakers)
-        counts += [
-            (enrolled & right).sum(),
-            (enrolled & named & ~right).sum(),
-            enrolled.sum(),
-            (~enrolled & named).sum(),
-            (~enrolled).sum(),
-        ]
-    hits, misses, known, invented, unknown = counts
-    return Outcome(
-        hits / max(known, 1),
-        misses / max(known, 1),
-        invented / max(unknown, 1),
-        (hits + unknown - invented) / max(known + unknown, 1),
-    )
+        ordered = np.sort(scores, axis=1)
+        correct = names[scores.argmax(axis=1)] == speakers
+        lead = ordered[:, -1] - ordered[:, -2]
+        parts.append((np.isin(speakers, names), correct, ordered[:, -1], lead))
+    enrolled, correct, top, lead = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Decisions(enrolled, correct, top, lead)
 
 
 @dataclass(frozen=True)
 class Line:
-    """Thresholds chosen on one half of the people."""
+    """Thresholds chosen on one half of the people.
 
-    threshold: float
+    Parameters
+    ----------
+    verification : float
+        For one person against another.
+    identification, margin : float
+        For naming one of several people, or nobody.
+    """
+
+    verification: float
+    identification: float
     margin: float
 
 
 def choose(tables: dict[Condition, Trials], rate: float, gallery: int) -> Line:
-    """Return the threshold that ``rate`` of impostors of the same corpus pass, and the margin.
+    """Choose thresholds on scores, each condition counting the same.
 
-    The threshold is one for all conditions, each of them counting the same; the margin is the
-    least at which no more than ``rate`` of strangers get a name with ``gallery`` people enrolled.
+    Verification: the score that ``rate`` of impostors of the same corpus reach. Identification:
+    of all thresholds at least that high and all margins, the two that name most people rightly
+    while no more than ``rate`` of strangers get a name with ``gallery`` people enrolled.
     """
     rng = np.random.default_rng(0)
     impostor = [trials.pairs()[1] for trials in tables.values()]
     size = min((len(scores) for scores in impostor if len(scores)), default=0)
-    equal = [rng.choice(scores, size, replace=False) for scores in impostor if len(scores)]
-    threshold = threshold_at(np.concatenate(equal), rate)
-    for margin in MARGINS:
-        outcomes = [
-            open_set(trials, min(gallery, len(trials.people)), threshold, margin)
-            for trials in tables.values()
-        ]
-        named = [one.strangers_named for one in outcomes if one is not None]
-        if not named or np.mean(named) <= rate:
-            break
-    return Line(threshold, margin)
+    pooled = np.concatenate(
+        [rng.choice(scores, size, replace=False) for scores in impostor if len(scores)]
+    )
+    found = [decisions(trials, min(gallery, len(trials.people))) for trials in tables.values()]
+    known = [one for one in found if one is not None]
+    verification = threshold_at(pooled, rate)
+    best: tuple[float, float, float] | None = None
+    for share in STRICTER:
+        threshold = threshold_at(pooled, rate * share)
+        for margin in MARGINS:
+            outcomes = [one.outcome(threshold, margin) for one in known]
+            right = float(np.mean([one.right for one in outcomes]))
+            strangers = float(np.mean([one.strangers_named for one in outcomes]))
+            if strangers <= rate and (best is None or right > best[0]):
+                best = (right, threshold, margin)
+    if best is None:  # nothing keeps strangers out: the strictest there is
+        best = (0.0, threshold_at(pooled, 0.0), MARGINS[-1])
+    return Line(verification, best[1], best[2])
 
 
 def equal_error_rate(genuine: Scores, impostor: Scores) -> float:
