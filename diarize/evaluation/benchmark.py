@@ -6,6 +6,7 @@ it was, and a system can be run again by itself.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,8 @@ class Run:
         The machine's load average just before: above 0 other programmes shared the processors.
     error : str
         The last line that a failed process said; empty where it went well.
+    models : str
+        Which bundled models were in use; a run with others does not count as done.
     """
 
     seconds: float
@@ -74,6 +78,7 @@ class Run:
     audio_seconds: float
     load: float
     error: str = ""
+    models: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ def run_all(
         for name in systems:
             folder = work / "runs" / name
             run = None if name in again else _kept(folder, item)
-            if run is None:
+            if run is None or run.models != _models(name):
                 python = peers_python if SYSTEMS[name].peers else Path(sys.executable)
                 run = _run(name, item, folder, str(python), threads)
                 if told:
@@ -232,6 +237,23 @@ def _kept(folder: Path, item: Recording) -> Run | None:
     if not record.is_file():
         return None
     return Run(**json.loads(record.read_text(encoding="utf-8")))
+
+
+@lru_cache
+def _models(name: str) -> str:
+    """Return a fingerprint of the bundled models that a system uses: none for a foreign one."""
+    from diarize.errors import ModelError
+    from diarize.models import bundled
+
+    if not name.startswith("diarize") and name != "resemblyzer-ours":
+        return ""
+    digest = hashlib.sha256()
+    for model in ("autospeech", "segmentation"):
+        try:
+            digest.update(bundled(model).read_bytes())
+        except (ModelError, OSError):
+            continue
+    return digest.hexdigest()[:16]
 
 
 def _scored(folder: Path, item: Recording, run: Run) -> Score:
@@ -271,7 +293,8 @@ def _run(name: str, item: Recording, folder: Path, python: str, threads: int | N
     measured = measure(command, environment)
     if not measured["error"] and not result.is_file():
         measured["error"] = "it wrote no result"
-    run = Run(audio_seconds=sound_seconds(item.audio), load=load, **measured)
+    measured |= {"audio_seconds": sound_seconds(item.audio), "models": _models(name)}
+    run = Run(load=load, **measured)
     (folder / f"{item.uri}.json").write_text(json.dumps(asdict(run)), encoding="utf-8")
     return run
 
