@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,26 +96,39 @@ def spoken_clips(
         if wanted is not None and own[0]["corpus"] not in wanted:
             continue
         samples = load(Path(speech_dir) / part / f"{speaker}.opus").samples
-        taken = 0.0
-        for row in own:
-            start, end = float(row["start"]), float(row["end"])
-            if taken + end - start > max_seconds:
-                break
-            taken += end - start
-            piece = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
-            key = f"{speaker}@{start:.2f}-{end:.2f}"
-            if row["corpus"] in ONE_WORD:
-                words = _one_word(piece)
-            else:
-                if key not in known:
-                    known[key] = listener(piece)
-                words = known[key]
-            if words:
-                spoken = tuple(SpokenWord(*word) for word in words)
-                clips.append(SpokenClip(speaker, row["corpus"], piece, spoken))
+        clips += _clips_of(samples, own, known, listener, max_seconds)
         if cache is not None and len(known) > size:
             Path(cache).write_text(json.dumps(known), encoding="utf-8")
             size = len(known)
+    return clips
+
+
+def _clips_of(
+    samples: NDArray[np.int16],
+    rows: Sequence[Mapping[str, str]],
+    known: dict[str, list[Any]],
+    listener: _Listener,
+    max_seconds: float,
+) -> list[SpokenClip]:
+    """Return one person's clips; what is heard in them goes into ``known``."""
+    clips = []
+    taken = 0.0
+    for row in rows:
+        start, end = float(row["start"]), float(row["end"])
+        if taken + end - start > max_seconds:
+            break
+        taken += end - start
+        piece = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+        key = f"{row['speaker']}@{start:.2f}-{end:.2f}"
+        if row["corpus"] in ONE_WORD:
+            words = _one_word(piece)
+        else:
+            if key not in known:
+                known[key] = listener(piece)
+            words = known[key]
+        if words:
+            spoken = tuple(SpokenWord(*word) for word in words)
+            clips.append(SpokenClip(row["speaker"], row["corpus"], piece, spoken))
     return clips
 
 
