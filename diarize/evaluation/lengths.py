@@ -8,6 +8,7 @@ import sys
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,30 @@ from diarize.evaluation.benchmark import Recording, measure, sound_seconds
 
 RATE = 16_000
 
-# Run in a process of its own: the whole pipeline, and when each of its stages began.
+# Run in a process of its own: the whole pipeline, and what each of its stages took. The networks'
+# share is taken where onnxruntime runs them.
 _PROBE = """
 import json, sys, time
-began = time.perf_counter()
-marks = [("start-up", 0.0)]
+began, marks, network = time.perf_counter(), [("start-up", 0.0, 0.0)], 0.0
 def tell(stage, done, total):
     if marks[-1][0] != stage:
-        marks.append((stage, time.perf_counter() - began))
+        marks.append((stage, time.perf_counter() - began, time.process_time()))
+import onnxruntime
+inner = onnxruntime.InferenceSession.run
+def run(self, *args, **options):
+    global network
+    start = time.process_time()
+    try:
+        return inner(self, *args, **options)
+    finally:
+        network += time.process_time() - start
+onnxruntime.InferenceSession.run = run
 from diarize.pipeline import Diarizer
-threads = int(sys.argv[3]) or None
-result = Diarizer(threads=threads)(sys.argv[1], on_progress=tell)
-marks.append(("end", time.perf_counter() - began))
+result = Diarizer(threads=int(sys.argv[3]) or None)(sys.argv[1], on_progress=tell)
+marks.append(("end", time.perf_counter() - began, time.process_time()))
+found = {"marks": marks, "network": network, "turns": len(result), "speakers": len(result.speakers)}
 with open(sys.argv[2], "w", encoding="utf-8") as file:
-    json.dump({"marks": marks, "turns": len(result), "speakers": len(result.speakers)}, file)
+    json.dump(found, file)
 """
 
 
@@ -46,8 +57,10 @@ class Length:
         Its real length.
     seconds, cpu_seconds, megabytes : float
         Of the whole process: wall time, processor time, peak resident memory.
-    stages : dict of str to float
-        Wall seconds by stage of the pipeline.
+    stages, stages_cpu : dict of str to float
+        Wall and processor seconds by stage of the pipeline.
+    network : float
+        Processor seconds inside onnxruntime, a part of ``speech`` and ``embed``.
     speakers, turns : int
     """
 
@@ -56,6 +69,8 @@ class Length:
     cpu_seconds: float
     megabytes: float
     stages: dict[str, float] = field(default_factory=dict)
+    stages_cpu: dict[str, float] = field(default_factory=dict)
+    network: float = 0.0
     speakers: int = 0
     turns: int = 0
 
@@ -113,14 +128,18 @@ def _measured(sound: Path, work: Path, threads: int | None) -> Length:
     said: dict[str, Any] = json.loads(marks.read_text(encoding="utf-8"))
     marks.unlink()
     stages: dict[str, float] = {}
-    for (name, begin), (_, end) in zip(said["marks"], said["marks"][1:], strict=False):
+    stages_cpu: dict[str, float] = {}
+    for (name, begin, used), (_, end, after) in pairwise(said["marks"]):
         stages[name] = stages.get(name, 0.0) + end - begin
+        stages_cpu[name] = stages_cpu.get(name, 0.0) + after - used
     return Length(
         hours=sound_seconds(sound) / 3600,
         seconds=cost["seconds"],
         cpu_seconds=cost["cpu_seconds"],
         megabytes=cost["megabytes"],
         stages=stages,
+        stages_cpu=stages_cpu,
+        network=said["network"],
         speakers=said["speakers"],
         turns=said["turns"],
     )
@@ -154,7 +173,8 @@ def _samples(path: Path) -> NDArray[np.int16]:
 def as_markdown(lengths: Sequence[Length]) -> str:
     """Return a table of length, seconds by stage, and memory."""
     stages = list(dict.fromkeys(stage for length in lengths for stage in length.stages))
-    head = ["length", "seconds", "RTF", "CPU", "peak MB", *stages, "speakers", "turns"]
+    head = ["length", "seconds", "RTF", "CPU", "outside networks", "peak MB", *stages]
+    head += ["speakers", "turns"]
     lines = ["| " + " | ".join(head) + " |", "|" + "--:|" * len(head)]
     for one in lengths:
         audio = one.hours * 3600
@@ -163,8 +183,9 @@ def as_markdown(lengths: Sequence[Length]) -> str:
             f"{one.seconds:.1f}",
             f"{one.seconds / audio:.4f}",
             f"{one.cpu_seconds / audio:.4f}",
+            f"{(one.cpu_seconds - one.network) / audio:.4f}",
             f"{one.megabytes:.0f}",
-            *(f"{one.stages.get(stage, 0.0):.1f}" for stage in stages),
+            *(_stage(one, stage) for stage in stages),
             str(one.speakers),
             str(one.turns),
         ]
@@ -178,8 +199,9 @@ def as_markdown(lengths: Sequence[Length]) -> str:
             "# Cost by length",
             "",
             "Made by `diarize bench --speech DIR --lengths`: simulated conversations one after the "
-            "other. Seconds are of the whole process, its start included; then by stage. RTF is "
-            "seconds, CPU is processor seconds, per second of audio.",
+            "other. Seconds are of the whole process, its start included. RTF is seconds, CPU is "
+            "processor seconds, per second of audio; *outside networks* is the part of CPU that is "
+            "not onnxruntime. Then by stage: seconds (processor seconds).",
             "",
             f"Machine: {host['processor']}, {host['processors']} processors, "
             f"{host['memory_gb']} GB; load average at the end {load:.1f} (above the number of "
@@ -189,3 +211,7 @@ def as_markdown(lengths: Sequence[Length]) -> str:
             "",
         ]
     )
+
+
+def _stage(one: Length, stage: str) -> str:
+    return f"{one.stages.get(stage, 0.0):.1f} ({one.stages_cpu.get(stage, 0.0):.1f})"
