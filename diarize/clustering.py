@@ -151,11 +151,14 @@ def cluster(
     inside = inside[(inside >= 0).all(axis=1)]
     cut = adapted(threshold, scatter, settings)
     centred = less_mean(vectors[seeds], seconds[seeds], settings.centring)
-    tree, member = _tree(centred, seconds[seeds], inside, cut, settings)
+    spectral = settings.spectral and len(seeds) >= settings.spectral_least
+    # One wrong pair of local speakers splits a voice: pairs part windows, they add no speakers.
+    apart = inside[:0] if spectral else inside
+    tree, member = _tree(centred, seconds[seeds], apart, cut, settings)
     merges = choose_cut(tree, cut, low, high, settings)
     groups = _keep_large(tree.labels(merges)[member], seconds[seeds], low, settings)
     speakers = int(groups.max()) + 1
-    if settings.spectral and speakers > 1 and len(seeds) >= settings.spectral_least:
+    if spectral and speakers > 1:
         whole = less_mean(vectors[seeds], seconds[seeds], 1.0)
         groups = partition(whole, speakers, inside, settings)
         groups = _keep_large(groups, seconds[seeds], low, settings)
