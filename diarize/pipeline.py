@@ -41,8 +41,8 @@ class Diarizer:
     Parameters
     ----------
     vad : str, Path or callable
-        ``"auto"`` (what measured best), ``"webrtc"``, ``"neural"``, the path of a segmentation or
-        voice activity model (ONNX), or a callable that returns segments of speech for a waveform.
+        ``"auto"`` (what measured best: WebRTC), ``"webrtc"``, ``"neural"``, the path of a
+        segmentation or voice activity model (ONNX), or a callable that returns segments of speech for a waveform.
     embedder : str, Path or Embedder, optional
         A model's path or registered name, or an embedder of your own; None is the bundled model.
     threshold : float, optional
@@ -312,13 +312,14 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
     """Return what finds speech, and its name."""
     if callable(vad):
         return vad, getattr(vad, "__name__", type(vad).__name__)
-    if vad == "webrtc" or (vad == "auto" and not _has_segmentation()):
+    # On real meetings WebRTC's detector measures better: models/segmentation/MODEL_CARD.md.
+    if vad in ("auto", "webrtc"):
         from diarize.vad import WebRtcVad
 
         return WebRtcVad(), "webrtc"
     from diarize.segmentation import load_segmentation
 
-    if vad in ("auto", "neural"):
+    if vad == "neural":
         return load_segmentation(None, threads=threads), "neural"
     if str(vad) in plugins.names("vads"):
         return plugins.load("vads", str(vad)), str(vad)
@@ -328,17 +329,6 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
             "an installed plug-in is expected"
         )
     return load_segmentation(Path(vad), threads=threads), Path(vad).name
-
-
-def _has_segmentation() -> bool:
-    """Return whether a segmentation model is bundled."""
-    from diarize.errors import ModelError
-    from diarize.models import bundled
-
-    try:
-        return bundled("segmentation").is_file()
-    except ModelError:
-        return False
 
 
 def _activity(speech: Sequence[Segment]) -> SpeechActivity:
