@@ -42,7 +42,8 @@ class Diarizer:
     ----------
     vad : str, Path or callable
         ``"auto"`` (what measured best: WebRTC), ``"webrtc"``, ``"neural"``, the path of a
-        segmentation or voice activity model (ONNX), or a callable that returns segments of speech for a waveform.
+        segmentation or voice activity model (ONNX), or a callable that returns segments of speech
+        for a waveform.
     embedder : str, Path or Embedder, optional
         A model's path or registered name, or an embedder of your own; None is the bundled model.
     threshold : float, optional
