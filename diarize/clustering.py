@@ -215,11 +215,15 @@ def adapted(threshold: float, scatter: float | None, settings: ClusteringSetting
     """
     if scatter is None:
         return threshold
-    return max(0.0, threshold + settings.scatter_slope * (scatter - settings.scatter))
+    further = min(scatter, settings.scatter_most) - settings.scatter
+    return max(0.0, threshold + settings.scatter_slope * further)
 
 
 def neighbour_scatter(
-    vectors: Float, windows: Sequence[Segment], settings: ClusteringSettings | None = None
+    vectors: Float,
+    windows: Sequence[Segment],
+    changes: Sequence[float] = (),
+    settings: ClusteringSettings | None = None,
 ) -> float | None:
     """Return the median cosine distance of windows that follow each other without overlap.
 
@@ -231,6 +235,8 @@ def neighbour_scatter(
         Unit vectors.
     windows : sequence of Segment
         In order of their beginning.
+    changes : sequence of float
+        Instants at which the voice is known to change: windows on both sides do not count.
 
     Returns
     -------
@@ -245,7 +251,12 @@ def neighbour_scatter(
     after = follower[this]
     long = np.minimum((ends - starts)[this], (ends - starts)[after]) >= settings.scatter_window
     near = starts[after] - ends[this] <= settings.scatter_gap
-    this, after = this[long & near], after[long & near]
+    known = np.asarray(changes, dtype=np.float64)
+    between = np.searchsorted(known, starts[after] + 0.05) - np.searchsorted(
+        known, ends[this] - 0.05
+    )
+    usable = long & near & (between <= 0)
+    this, after = this[usable], after[usable]
     if len(this) < settings.scatter_pairs:
         return None
     middle = vectors.mean(axis=0) * settings.centring

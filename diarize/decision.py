@@ -78,7 +78,9 @@ def decide(
         min_speakers=min_speakers,
         max_speakers=max_speakers,
         constraints=overlap.constraints(heard.windows, local, settings.overlap) if local else None,
-        scatter=neighbour_scatter(vectors, heard.windows, settings.clustering),
+        scatter=neighbour_scatter(
+            vectors, heard.windows, heard.activity.changes, settings.clustering
+        ),
         settings=settings.clustering,
     )
     labels, centres = resegmentation.refine(

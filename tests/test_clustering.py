@@ -201,17 +201,20 @@ def test_scatter_is_what_neighbouring_windows_lie_apart() -> None:
     angles = np.repeat(np.arange(6), 2) * np.arccos(0.9)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     # Every second window begins where this one ends: 0.9 is the cosine of the two.
-    assert neighbour_scatter(vectors, windows, settings) == pytest.approx(0.1, abs=1e-4)
-    assert neighbour_scatter(vectors[:4], windows[:4], settings) is None
+    assert neighbour_scatter(vectors, windows, (), settings) == pytest.approx(0.1, abs=1e-4)
+    assert neighbour_scatter(vectors[:4], windows[:4], (), settings) is None
+    changes = [window.end for window in windows]
+    assert neighbour_scatter(vectors, windows, changes, settings) is None
     apart = [Segment(5.0 * i, 5.0 * i + 1.6) for i in range(12)]
-    assert neighbour_scatter(vectors, apart, settings) is None
-    assert neighbour_scatter(np.zeros((0, 2), np.float32), [], settings) is None
+    assert neighbour_scatter(vectors, apart, (), settings) is None
+    assert neighbour_scatter(np.zeros((0, 2), np.float32), [], (), settings) is None
 
 
 def test_a_noisy_recording_is_cut_higher() -> None:
     vectors = voices([15, 15], noise=0.2)
-    calm = cluster(vectors, threshold=0.45, scatter=0.25)
-    noisy = cluster(vectors, threshold=0.45, scatter=0.6)
+    settings = ClusteringSettings(scatter=0.2, scatter_slope=1.0, scatter_most=0.6)
+    calm = cluster(vectors, threshold=0.45, scatter=0.25, settings=settings)
+    noisy = cluster(vectors, threshold=0.45, scatter=0.6, settings=settings)
     assert calm.count > noisy.count == 2
 
 
