@@ -58,7 +58,7 @@ def test_measure_counts_time_and_memory_of_the_process_alone() -> None:
 
 def test_run_keep_report(items: list[Recording], tmp_path: Path) -> None:
     told: list[str] = []
-    systems = ["diarize-webrtc", "bic"]
+    systems = ["diarize", "bic"]
     outcomes = run_all(systems, items, tmp_path, threads=1, told=lambda name, *_: told.append(name))
     assert told == systems * 2
     assert all(not outcome.run.error for outcome in outcomes)

@@ -154,7 +154,7 @@ def conversations(
 
 
 def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
-    """Score WebRTC's modes and, where it is bundled, the segmentation model."""
+    """Score WebRTC's modes and the bundled segmentation model."""
     from diarize.vad import VadOptions, WebRtcVad
 
     detectors: dict[str, Any] = {
@@ -162,11 +162,12 @@ def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
     }
     for onset in (0.25, 0.45):
         detectors[f"WebRTC mode 3, onset {onset}"] = WebRtcVad(VadOptions(onset=onset))
-    if main.vad == "neural":
-        detectors["neural"] = main.detector
+    detectors["neural"] = "neural"
     rows = []
     for name, detector in detectors.items():
-        heard = bench.listen(name, Diarizer(vad=detector, embedder=main.embedder))
+        own = name == "WebRTC mode 3" and main.vad == "webrtc"
+        key = f"default {main.vad}" if own else name
+        heard = bench.listen(key, Diarizer(vad=detector, embedder=main.embedder))
         speech = sum((_speech_error(one) for one in heard), DiarizationError())
         note = (
             f"speech missed {100 * speech.missed / speech.total:.1f} %, "

@@ -54,8 +54,8 @@ SYSTEMS: dict[str, System] = {
         "`diarize AUDIO --no-transcript --rttm`, all defaults",
         peers=False,
     ),
-    "diarize-webrtc": System(
-        "diarize, WebRTC VAD", "the same with `--vad webrtc`", peers=False, asked=True
+    "diarize-neural": System(
+        "diarize, bundled segmentation model", "the same with `--vad neural`", peers=False
     ),
     "resemblyzer-ours": System(
         "Resemblyzer embeddings, our clustering",
