@@ -27,8 +27,13 @@ if TYPE_CHECKING:
 SHORTEST_WINDOW = 0.5
 #: Windows this many robust standard deviations less like the voice than usual are left out …
 OUTLYING_SPREADS = 4.0
-#: … if they are less like it by at least this cosine. Both keep 99 % of the windows of one voice.
+#: … if they are less like it by at least this cosine. On 42 people kept apart, 98 % of the windows
+#: of one voice stay.
 LEAST_OUTLYING = 0.2
+#: Clusters whose means are alike to within this much of the verification threshold are one voice.
+#: On the same people: below that line (0.50) are 0.6 % of a person's stretches of 3 s, compared
+#: with the rest of the person, and 90 % of other voices of the same corpus.
+SAME_VOICE_DROP = 0.24
 
 
 @dataclass(frozen=True)
@@ -296,7 +301,7 @@ def _check_speech(heard: Listening, where: str, options: EnrolmentOptions) -> No
 def voices(heard: Listening, diarizer: Diarizer, options: EnrolmentOptions) -> list[Voice]:
     """Return the voices in a recording, numbered by first appearance.
 
-    Clusters that the model would take for one person are one voice. What speaks too little to
+    Clusters that may well be one person are one voice. What speaks too little to
     tell is left out, unless it sounds like one of the voices.
     """
     details = diarizer.decide(heard)
@@ -307,7 +312,7 @@ def voices(heard: Listening, diarizer: Diarizer, options: EnrolmentOptions) -> l
     rows = sorted((mine for mine in rows if mine), key=lambda mine: -_seconds(heard, mine))
     whole = sum(_seconds(heard, mine) for mine in rows)
     least = max(options.second_voice_seconds, options.second_voice_share * whole)
-    line = diarizer.embedder.thresholds.verification
+    line = diarizer.embedder.thresholds.verification - SAME_VOICE_DROP
     groups: list[list[int]] = []
     for mine in rows:
         centre = unit(heard.vectors[mine].mean(axis=0))
@@ -316,13 +321,29 @@ def voices(heard: Listening, diarizer: Diarizer, options: EnrolmentOptions) -> l
             groups[int(np.argmax(likeness))] += mine
         elif not groups or _seconds(heard, mine) >= least:
             groups.append(list(mine))
-    groups = sorted((sorted(group) for group in groups), key=lambda group: group[0])
+    groups = sorted(
+        (sorted(group) for group in _merged(groups, heard.vectors, line)),
+        key=lambda group: group[0],
+    )
     found = []
     for number, group in enumerate(groups):
         kept = [group[at] for at in typical(heard.vectors[group])]
         windows = tuple(heard.windows[row] for row in kept)
         found.append(Voice(speaker_label(number), windows, heard.vectors[kept]))
     return found
+
+
+def _merged(groups: list[list[int]], vectors: Vectors, line: float) -> list[list[int]]:
+    """Join the two groups most alike, again and again, while their means reach the line."""
+    while len(groups) > 1:
+        means = np.array([unit(vectors[group].mean(axis=0)) for group in groups])
+        cosines = means @ means.T
+        np.fill_diagonal(cosines, -np.inf)
+        first, second = sorted(divmod(int(cosines.argmax()), len(groups)))
+        if cosines[first, second] < line:
+            break
+        groups[first] += groups.pop(second)
+    return groups
 
 
 def typical(vectors: Vectors) -> list[int]:

@@ -63,7 +63,7 @@ class MatchOptions:
 
     @classmethod
     def of(cls, thresholds: Thresholds, book: SpeakerBook | None = None) -> MatchOptions:
-        """Return the thresholds calibrated for the book, else those that follow from the model's."""
+        """Return the book's calibrated thresholds, else those that follow from the model's."""
         calibrated = book.thresholds if book else None
         if calibrated:
             return cls(calibrated.verification, calibrated.margin)
