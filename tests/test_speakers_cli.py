@@ -18,7 +18,8 @@ from diarize.speakers.store import SpeakerBook
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 16_000
-READERS = ("libris_000", "libris_001", "libris_002")
+# The last one is the stranger.
+READERS = ("libris_002", "libris_001", "libris_000")
 
 
 def run(*words: str | Path, book: Path | None = None) -> subprocess.CompletedProcess[str]:
