@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
+import wave
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,10 +219,18 @@ def pyaudioanalysis(audio: Path, speakers: int | None) -> list[Turn]:
     from diarize.annotation import union
     from diarize.vad import WebRtcVad
 
-    labels = np.asarray(audioSegmentation.speaker_diarization(str(audio), speakers or 0)[0])
+    waveform = reading.load(audio)
+    with tempfile.TemporaryDirectory() as folder:  # it reads few formats: FLAC is not one of them
+        plain = Path(folder) / "audio.wav"
+        with wave.open(str(plain), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(waveform.samples.astype("<i2").tobytes())
+        labels = np.asarray(audioSegmentation.speaker_diarization(str(plain), speakers or 0)[0])
     step = 0.1
     turns = _frames_to_turns(np.arange(labels.size) * step, labels, step)
-    speech = union(WebRtcVad()(reading.load(audio)))
+    speech = union(WebRtcVad()(waveform))
     return [
         Turn(max(turn.start, part.start), min(turn.end, part.end), turn.speaker)
         for turn in turns
