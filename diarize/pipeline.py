@@ -16,7 +16,7 @@ from diarize.clustering import speaker_bounds
 from diarize.decision import decide as decision_of
 from diarize.details import DiarizationDetails, Listening
 from diarize.embedding import Embedder, OnnxEmbedder
-from diarize.errors import UsageError
+from diarize.errors import ModelError, UsageError
 from diarize.overlap import without
 from diarize.resegmentation import Quietest
 from diarize.segmentation import SpeechActivity
@@ -41,9 +41,9 @@ class Diarizer:
     Parameters
     ----------
     vad : str, Path or callable
-        ``"auto"`` (what measured best: WebRTC), ``"webrtc"``, ``"neural"``, the path of a
-        segmentation or voice activity model (ONNX), or a callable that returns segments of speech
-        for a waveform.
+        ``"auto"`` (the neural one, WebRTC where it is missing), ``"webrtc"``, ``"neural"``, the
+        path of a segmentation or voice activity model (ONNX), or a callable that returns segments
+        of speech for a waveform.
     embedder : str, Path or Embedder, optional
         A model's path or registered name, or an embedder of your own; None is the bundled model.
     threshold : float, optional
@@ -313,14 +313,14 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
     """Return what finds speech, and its name."""
     if callable(vad):
         return vad, getattr(vad, "__name__", type(vad).__name__)
-    # On real meetings WebRTC's detector measures better: models/segmentation/MODEL_CARD.md.
-    if vad in ("auto", "webrtc"):
+    # The model measures better on the benchmark's two hours: examples/benchmark/RESULTS.md.
+    if vad == "webrtc" or (vad == "auto" and not _has_segmentation()):
         from diarize.vad import WebRtcVad
 
         return WebRtcVad(), "webrtc"
     from diarize.segmentation import load_segmentation
 
-    if vad == "neural":
+    if vad in ("auto", "neural"):
         return load_segmentation(None, threads=threads), "neural"
     if str(vad) in plugins.names("vads"):
         return plugins.load("vads", str(vad)), str(vad)
@@ -330,6 +330,16 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
             "an installed plug-in is expected"
         )
     return load_segmentation(Path(vad), threads=threads), Path(vad).name
+
+
+def _has_segmentation() -> bool:
+    """Return whether a segmentation model is bundled."""
+    from diarize.models import bundled
+
+    try:
+        return bundled("segmentation").is_file()
+    except ModelError:
+        return False
 
 
 def _activity(speech: Sequence[Segment]) -> SpeechActivity:

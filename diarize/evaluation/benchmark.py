@@ -273,7 +273,7 @@ def _command(
     if name.startswith("diarize"):
         words = [python, "-m", "diarize", str(item.audio), "--no-transcript", "--rttm", "--quiet"]
         words += ["-o", str(result.parent)]
-        words += ["--vad", "neural"] if name == "diarize-neural" else []
+        words += ["--vad", "webrtc"] if name == "diarize-webrtc" else []
         return words + (["--threads", str(threads)] if threads else [])
     words = [python, "-m", "diarize.evaluation.peers", name, str(item.audio), str(result)]
     return words + (["--speakers", str(item.speakers)] if system.told else [])

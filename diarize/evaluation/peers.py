@@ -56,8 +56,8 @@ SYSTEMS: dict[str, System] = {
         "`diarize AUDIO --no-transcript --rttm`, all defaults",
         peers=False,
     ),
-    "diarize-neural": System(
-        "diarize, bundled segmentation model", "the same with `--vad neural`", peers=False
+    "diarize-webrtc": System(
+        "diarize with WebRTC's detector", "the same with `--vad webrtc`", peers=False
     ),
     "resemblyzer-ours": System(
         "Resemblyzer embeddings, our clustering",
