@@ -44,7 +44,7 @@ def cut(pieces: Iterable[Segment], window: float, hop: float, shortest: float) -
     windows: list[Segment] = []
     for piece in pieces:
         spare = piece.duration - window
-        if piece.duration < shortest:
+        if piece.duration < shortest - 1e-9:
             continue
         if spare <= 0.05:
             windows.append(piece)

@@ -7,8 +7,10 @@ import warnings
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from diarize.annotation import Segment, Turn
+from diarize.evaluation import metrics
 from diarize.evaluation.metrics import (
     FORGIVING,
     FULL,
@@ -93,6 +95,19 @@ regions = st.none() | st.lists(st.tuples(times, lengths), min_size=1, max_size=4
 )
 
 
+def tied(shared) -> bool:
+    """Return whether more than one mapping of speakers shares the most time."""
+    rows, columns = linear_sum_assignment(-shared)
+    best = shared[rows, columns].sum()
+    for row, column in zip(rows, columns, strict=True):
+        without = shared.copy()
+        without[row, column] = 0.0
+        other = linear_sum_assignment(-without)
+        if shared[row, column] > 0 and without[other].sum() > best - 1e-6:
+            return True
+    return False
+
+
 @settings(max_examples=100, deadline=None)
 @given(turns("abcde"), turns("xyzuvw"), regions, st.sampled_from([0.0, 0.1, 0.25]), st.booleans())
 def test_equal_to_pyannote_metrics(reference, hypothesis, uem, collar, skip_overlap) -> None:
@@ -127,4 +142,7 @@ def test_equal_to_pyannote_metrics(reference, hypothesis, uem, collar, skip_over
     assert ours.rate == pytest.approx(parts["diarization error rate"], abs=1e-6)
     mine = jaccard_error(reference, hypothesis, collar=collar, skip_overlap=skip_overlap, uem=uem)
     assert mine.speakers == jaccard["speaker count"]
+    shared = metrics._Sweep(reference, hypothesis, collar, skip_overlap, uem).cooccurrence()
+    if tied(shared):  # several mappings are the best, and the Jaccard error depends on the choice
+        return
     assert mine.error == pytest.approx(jaccard["speaker error"], abs=1e-6)
