@@ -27,7 +27,7 @@ def display_name(source: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Return a duration as people write it.
+    """Return a duration as people write it, to the nearest second.
 
     Examples
     --------
@@ -36,9 +36,9 @@ def clock(seconds: float) -> str:
     >>> clock(3725)
     '1:02:05'
     """
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    from diarize import audio
+
+    return audio.clock(round(seconds))
 
 
 class Console:
