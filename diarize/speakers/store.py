@@ -23,13 +23,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.speakers import schema
+from diarize.speakers.bookfile import BookFile
 from diarize.speakers.records import (
     BookModel,
     BookThresholds,
@@ -45,8 +46,6 @@ from diarize.speakers.records import (
 )
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from diarize.embedding import Embedder
 
 #: Samples kept for one person; the most redundant go first. More than this adds cost, not accuracy.
@@ -68,7 +67,7 @@ def index_path(book: Path) -> Path:
     return book.with_name(book.name + ".index")
 
 
-class SpeakerBook:
+class SpeakerBook(BookFile):
     """Enrolled people, in one file that several processes may use at once.
 
     Parameters
@@ -96,24 +95,7 @@ class SpeakerBook:
     """
 
     def __init__(self, path: str | Path | None = None, *, create: bool = False) -> None:
-        self.path = default_path() if path is None else Path(path).expanduser()
-        self._connection, self.writable = schema.connect(self.path, create=create)
-
-    def close(self) -> None:
-        """Close the file; the last one to close it also empties SQLite's log."""
-        with schema.guarded(self.path):
-            self._connection.close()
-
-    def __enter__(self) -> SpeakerBook:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        super().__init__(default_path() if path is None else Path(path).expanduser(), create=create)
 
     def __len__(self) -> int:
         return int(self._rows("SELECT count(*) FROM people")[0][0])
@@ -296,47 +278,6 @@ class SpeakerBook:
             schema.wipe(self._connection)
 
     # -- inside -------------------------------------------------------------------------------
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """One transaction that moves the revision on."""
-        with schema.guarded(self.path):
-            if not self.writable:
-                raise SpeakerBookError(
-                    f"{self.path}: the speaker book cannot be changed: "
-                    "the file or its folder is read-only"
-                )
-            with schema.transaction(self._connection):
-                yield
-                self._connection.execute(
-                    "UPDATE book SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'"
-                )
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """One view of the book, whatever others write meanwhile."""
-        with schema.guarded(self.path):
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._connection.execute("ROLLBACK")
-
-    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with schema.guarded(self.path):
-            return self._connection.execute(statement, values).fetchall()
-
-    def _value(self, key: str) -> str | None:
-        found = self._rows("SELECT value FROM book WHERE key = ?", key)
-        return found[0][0] if found else None
-
-    def _set(self, key: str, value: str | None) -> None:
-        if value is None:
-            self._connection.execute("DELETE FROM book WHERE key = ?", (key,))
-        else:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO book (key, value) VALUES (?, ?)", (key, value)
-            )
 
     def _require(self, model: BookModel) -> None:
         stored = self.model
