@@ -5,19 +5,24 @@
 - the verification threshold: 1 % false accepts between people of one corpus;
 - the identification margin: the lead over the second best person that keeps an enrolled person
   from getting another one's name in 99 % of the trials (strangers are the threshold's business);
-- the clustering distance: the least diarization error on simulated conversations.
+- the clustering distance: the least diarization error of the default pipeline on simulated
+  conversations (:mod:`diarize.evaluation.tuning`), none of which the benchmark has.
+
+The conversations are kept in the folder ``--work``, so that calibrating again is quick.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diarize.evaluation import tuning
 from models.autospeech import data, export
 from models.autospeech.evaluate import (
     RATE,
@@ -30,11 +35,9 @@ from models.autospeech.evaluate import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from diarize.evaluation.simulation import SimulatedConversation
 
 FALSE_ACCEPTS = 0.01
 WRONG_NAMES = 0.01
@@ -42,9 +45,7 @@ WRONG_NAMES = 0.01
 SECONDS = 4.8
 ENROLLED = 8
 MARGINS = np.arange(0.0, 0.201, 0.01)
-DISTANCES = np.arange(0.30, 0.901, 0.04)
-# Seeds of the conversations for the distance; the benchmark's own start elsewhere.
-SEEDS = tuple(range(7000, 7012))
+DISTANCES = tuple(round(0.2 + 0.02 * step, 2) for step in range(31))
 
 
 def threshold_at(
@@ -152,58 +153,14 @@ def choose_margin(rows: Sequence[Naming]) -> float:
     return min(good) if good else rows[-1].margin
 
 
-def conversations(
-    speech_dir: Path, seeds: Sequence[int] = SEEDS, minutes: float = 3.0
-) -> Iterator[SimulatedConversation]:
-    """Simulated conversations of two to six dev people in turn."""
-    from diarize.evaluation.scenes import SimulationOptions
-    from diarize.evaluation.simulation import simulate_many
-
-    options = SimulationOptions(minutes=(minutes, minutes))
-    yield from simulate_many(speech_dir, "dev", seeds, options, speakers=range(2, 7))
-
-
-def clustering_curve(
-    model: Path, talks: Iterable[SimulatedConversation]
-) -> list[tuple[float, float, float]]:
-    """(distance, DER Full, DER Forgiving) of the package's own pipeline, speakers not told.
-
-    Every conversation is heard once; only the clustering is repeated.
-    """
-    from diarize.audio import Waveform
-    from diarize.evaluation.metrics import FORGIVING, FULL, DiarizationError, diarization_error
+def clustering_points(model: Path, speech: Path, work: Path) -> list[tuning.Point]:
+    """Diarization error by distance, of the whole default pipeline, speakers not told."""
     from diarize.pipeline import Diarizer
 
     diarizer = Diarizer(embedder=str(model), threads=1)
-    sums = [[DiarizationError(), DiarizationError()] for _ in DISTANCES]
-    for talk in talks:
-        waveform = Waveform(talk.samples)
-        heard = diarizer.listen(waveform)
-        for row, distance in zip(sums, DISTANCES, strict=True):
-            found = diarizer.decide(heard, threshold=float(distance), waveform=waveform)
-            for i, protocol in enumerate((FULL, FORGIVING)):
-                row[i] = row[i] + diarization_error(
-                    talk.turns,
-                    found.diarization.turns,
-                    collar=protocol.collar,
-                    skip_overlap=protocol.skip_overlap,
-                )
-    return [
-        (float(distance), full.rate, forgiving.rate)
-        for distance, (full, forgiving) in zip(DISTANCES, sums, strict=True)
-    ]
-
-
-def best_distance(rows: Sequence[tuple[float, float, float]]) -> float:
-    """The distance with the least sum of both error rates, the curve smoothed over neighbours.
-
-    >>> best_distance([(0.1, 0.9, 0.9), (0.2, 0.5, 0.4), (0.3, 0.5, 0.5), (0.4, 0.9, 0.9)])
-    0.2
-    """
-    total = np.array([full + forgiving for _, full, forgiving in rows])
-    padded = np.pad(total, 1, mode="edge")
-    smooth = 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
-    return round(rows[int(np.argmin(smooth))][0], 3)
+    items = tuning.conversations(speech, work)
+    heard = tuning.listen(diarizer, items, lambda uri: print(uri, file=sys.stderr, flush=True))
+    return tuning.curve(diarizer, heard, DISTANCES)
 
 
 def report_verification(
@@ -219,21 +176,10 @@ def report_verification(
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Calibrate one model."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=Path(__file__).parent / "autospeech.onnx")
-    parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
-    parser.add_argument("--cache", type=Path, default=data.CACHE)
-    parser.add_argument("--no-clustering", action="store_true", help="leave the distance as it is")
-    parser.add_argument("--write", action="store_true", help="store in the model's metadata")
-    args = parser.parse_args()
-    if args.speech is None:
-        parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
-    if not (args.cache / "dev.json").exists():
-        data.prepare(Path(args.speech), "dev", args.cache, (1.0,))
-    segments = cut_segments(data.load(args.cache, "dev"), SECONDS)
-    vectors = in_batches(onnx_embedder(args.model), segments.samples)
+def verification_and_margin(model: Path, speech: data.Speech) -> dict[str, str]:
+    """Print both curves; return what they decide as metadata."""
+    segments = cut_segments(speech, SECONDS)
+    vectors = in_batches(onnx_embedder(model), segments.samples)
     scores, same = trials(vectors, segments)["pooled"]
     threshold = threshold_at(scores, same)
     print(f"Verification, {SECONDS} s against {SECONDS} s inside a corpus ({same.size} pairs):\n")
@@ -244,20 +190,38 @@ def main() -> None:
     for row in rows[::2]:
         shares = (100 * share for share in (row.wrong, row.right, row.strangers))
         print(f"| {row.margin:.2f} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
-    found = {
+    return {
         "diarize.threshold.verification": f"{threshold:.3f}",
         "diarize.threshold.margin": f"{margin:.2f}",
     }
+
+
+def main() -> None:
+    """Calibrate one model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=Path(__file__).parent / "autospeech.onnx")
+    parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
+    parser.add_argument("--cache", type=Path, default=data.CACHE)
+    parser.add_argument(
+        "--work", type=Path, default=data.CACHE / "tuning", help="keeps the conversations"
+    )
+    parser.add_argument("--no-clustering", action="store_true", help="leave the distance as it is")
+    parser.add_argument("--write", action="store_true", help="store in the model's metadata")
+    args = parser.parse_args()
+    if args.speech is None:
+        parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
+    if not (args.cache / "dev.json").exists():
+        data.prepare(Path(args.speech), "dev", args.cache, (1.0,))
+    found = verification_and_margin(args.model, data.load(args.cache, "dev"))
     if not args.no_clustering:
-        points = clustering_curve(args.model, conversations(Path(args.speech)))
-        found["diarize.threshold.clustering"] = f"{best_distance(points):.2f}"
-        print("\n| distance | DER Full % | DER Forgiving % |\n|---|---|---|")
-        for distance, full, forgiving in points:
-            print(f"| {distance:.2f} | {100 * full:.1f} | {100 * forgiving:.1f} |")
+        points = clustering_points(args.model, Path(args.speech), args.work)
+        found["diarize.threshold.clustering"] = f"{tuning.best(points):.2f}"
+        print("\n" + tuning.as_markdown(points))
     found["diarize.threshold.note"] = (
         f"dev speakers: verification at {FALSE_ACCEPTS:.0%} false accepts inside a corpus "
         f"({RATE // 1000} kHz, {SECONDS} s pieces); margin at {WRONG_NAMES:.0%} confusions of "
-        f"{ENROLLED} enrolled; clustering by least DER on {len(SEEDS)} simulated conversations"
+        f"{ENROLLED} enrolled; clustering by least DER on {tuning.CONVERSATIONS} simulated "
+        f"conversations, seeds {tuning.FIRST_SEED} and up"
     )
     print("\n" + "\n".join(f"{key} = {value}" for key, value in found.items()))
     if args.write:

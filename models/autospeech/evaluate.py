@@ -199,35 +199,45 @@ def markdown(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Compare models."""
-    here = Path(__file__).parent
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say which models to compare."""
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
-    parser.add_argument("--part", default="dev")
-    parser.add_argument("--cache", type=Path, default=data.CACHE)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--model", action="append", default=[], metavar="NAME=FILE", help="an ONNX file to compare"
     )
     parser.add_argument("--teacher-weights", type=Path, help="also the CAM++ teacher")
     parser.add_argument("--no-resemblyzer", action="store_true")
     parser.add_argument("--json", action="store_true")
+
+
+def open_models(args: argparse.Namespace, folder: Path) -> dict[str, Embed]:
+    """The models asked for between an untrained one and Resemblyzer; `folder` is for the former."""
+    given = dict(entry.split("=", 1) for entry in args.model)
+    given = given or {"autospeech": str(Path(__file__).parent / "autospeech.onnx")}
+    models = {"untrained": onnx_embedder(untrained(folder, 32))}
+    models |= {name: onnx_embedder(Path(path)) for name, path in given.items()}
+    if not args.no_resemblyzer:
+        models["Resemblyzer"] = teacher.load("resemblyzer")
+    if args.teacher_weights:
+        models["CAM++ (teacher)"] = teacher.load("campplus", args.teacher_weights)
+    return models
+
+
+def main() -> None:
+    """Compare models."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_model_arguments(parser)
+    parser.add_argument("--part", default="dev")
+    parser.add_argument("--cache", type=Path, default=data.CACHE)
+    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
     if not (args.cache / f"{args.part}.json").exists():
         if args.speech is None:
             parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
         data.prepare(args.speech, args.part, args.cache, (1.0,))
-    given = dict(entry.split("=", 1) for entry in args.model)
-    given = given or {"autospeech": str(here / "autospeech.onnx")}
     with tempfile.TemporaryDirectory() as folder:
-        models = {"untrained": onnx_embedder(untrained(Path(folder), 32))}
-        models |= {name: onnx_embedder(Path(path)) for name, path in given.items()}
-        if not args.no_resemblyzer:
-            models["Resemblyzer"] = teacher.load("resemblyzer")
-        if args.teacher_weights:
-            models["CAM++ (teacher)"] = teacher.load("campplus", args.teacher_weights)
+        models = open_models(args, Path(folder))
         report = evaluate(models, data.load(args.cache, args.part), args.seed)
     print(json.dumps(report, indent=1) if args.json else markdown(report))
 

@@ -1,0 +1,104 @@
+"""The clustering distance of an embedding model, chosen on conversations that score nothing else.
+
+The seeds here are neither the benchmark's nor the ablation's, so that a distance which was chosen
+here is judged there on talk that it never saw. Every embedder that is compared gets its distance by
+this one rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.evaluation.benchmark import Recording, simulated
+from diarize.evaluation.scenes import SimulationOptions
+from diarize.evaluation.scoring import Score, score
+
+if TYPE_CHECKING:
+    from diarize.details import Listening
+    from diarize.pipeline import Diarizer
+
+FIRST_SEED = 7000
+CONVERSATIONS = 21  # two to eight people three times over
+MINUTES = (3.0, 3.4)
+DISTANCES = tuple(round(0.02 * step, 2) for step in range(1, 51))
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a clustering distance gives on all conversations together, speakers not told."""
+
+    distance: float
+    score: Score
+
+    @property
+    def error(self) -> float:
+        """The sum of both protocols' error rates, which is what is made small."""
+        return sum(error.rate for error in self.score.errors.values())
+
+
+def conversations(speech_dir: Path, folder: Path, count: int = CONVERSATIONS) -> list[Recording]:
+    """Make the conversations of ``dev`` people in ``folder``, or find them there."""
+    options = SimulationOptions(minutes=MINUTES)
+    return simulated(speech_dir, folder, count=count, first_seed=FIRST_SEED, options=options)
+
+
+def listen(
+    diarizer: Diarizer, items: Iterable[Recording], tell: Tell | None = None
+) -> list[tuple[Recording, Listening]]:
+    """Hear every recording once: finding speech and embedding is what takes the time."""
+    from diarize import audio
+
+    heard = []
+    for item in items:
+        if tell:
+            tell(item.uri)
+        heard.append((item, diarizer.listen(audio.load(item.audio))))
+    return heard
+
+
+def curve(
+    diarizer: Diarizer,
+    heard: Iterable[tuple[Recording, Listening]],
+    distances: Sequence[float] = DISTANCES,
+) -> list[Point]:
+    """Repeat only the clustering and what follows, once for each distance."""
+    sums = [Score() for _ in distances]
+    for item, listening in heard:
+        for index, distance in enumerate(distances):
+            turns = diarizer.decide(listening, threshold=distance).diarization.turns
+            sums[index] = sums[index] + score(item.turns, turns)
+    return [Point(distance, own) for distance, own in zip(distances, sums, strict=True)]
+
+
+def best(points: Sequence[Point]) -> float:
+    """Return the distance with the least error of the curve, smoothed over its neighbours.
+
+    A few conversations make a rough curve: its deepest point is often a lucky one, so that each
+    point counts with two neighbours on both sides.
+    """
+    errors = np.pad(np.array([point.error for point in points]), 2, mode="edge")
+    weights = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
+    smooth = np.convolve(errors, weights, mode="valid")
+    return points[int(np.argmin(smooth))].distance
+
+
+def as_markdown(points: Iterable[Point]) -> str:
+    """Return the curve as a table."""
+    lines = [
+        "| distance | DER Full % | DER Forgiving % | count right | count off by |",
+        "|--:|--:|--:|--:|--:|",
+    ]
+    for point in points:
+        rates = " | ".join(f"{100 * error.rate:.1f}" for error in point.score.errors.values())
+        lines.append(
+            f"| {point.distance:.2f} | {rates} | {100 * point.score.count_exact:.0f} % "
+            f"| {point.score.count_error:.2f} |"
+        )
+    return "\n".join(lines)
