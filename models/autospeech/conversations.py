@@ -108,11 +108,16 @@ def measure(
     test_on: Sequence[Recording],
     window: float = export.WINDOW,
     hop: float = export.HOP,
+    distance: float | None = None,
 ) -> dict[str, Any]:
-    """A model's distance, and its scores with the number of speakers known and unknown."""
+    """A model's scores with the number of speakers known and unknown, and its distance.
+
+    The distance is chosen on `tune_on` where it is not given.
+    """
     embedder = Windows(name, embed, window, hop)
     diarizer = Diarizer(vad=Oracle([*tune_on, *test_on]), embedder=embedder)
-    distance = tuning.best(tuning.curve(diarizer, tuning.listen(diarizer, tune_on)))
+    if distance is None:
+        distance = tuning.best(tuning.curve(diarizer, tuning.listen(diarizer, tune_on)))
     known, unknown = [], []
     for item, heard in tuning.listen(diarizer, test_on):
         for scores, count in ((known, item.speakers), (unknown, None)):
