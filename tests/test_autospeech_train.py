@@ -17,6 +17,7 @@ from models.autospeech.losses import MarginSoftmax, distillation  # noqa: E402
 from models.autospeech.network import NetworkConfig  # noqa: E402
 
 RATE = 16_000
+ONE_CORPUS = torch.zeros(4, dtype=torch.long)
 
 
 def buzz(pitch: float, seconds: float, seed: int = 0) -> np.ndarray:
@@ -77,7 +78,7 @@ def test_batches_depend_on_the_seed_and_the_number_alone(cache):
 def test_training_learns(cache):
     torch.set_num_threads(1)
     state, batches, config = start(cache, steps=100, rate=3e-3, warm_up=2, ramp=10.0)
-    losses = [train.train_step(state, batches[i % 4], config)[0] for i in range(24)]
+    losses = [train.train_step(state, batches[i % 4], ONE_CORPUS, config)[0] for i in range(24)]
     assert losses[0] > 0.7
     assert np.mean(losses[-4:]) < 0.5 * losses[0]
 
@@ -85,7 +86,7 @@ def test_training_learns(cache):
 def test_a_run_logs_and_leaves_a_checkpoint(cache, tmp_path):
     torch.set_num_threads(1)
     state, batches, config = start(cache, steps=3)
-    train.loop(state, batches, config, tmp_path, save_minutes=60)
+    train.loop(state, batches, train.Clock(config, None), tmp_path, save_minutes=60)
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["step"], row["windows"], row["frames"]) for row in rows] == [("3", "18", "48")]
@@ -98,16 +99,16 @@ def test_a_stopped_run_goes_on_identically(cache, tmp_path):
     torch.set_num_threads(1)
     whole, batches, config = start(cache)
     for i in range(6):
-        train.train_step(whole, batches[i], config)
+        train.train_step(whole, batches[i], ONE_CORPUS, config)
     stopped, batches, config = start(cache)
     for i in range(3):
-        train.train_step(stopped, batches[i], config)
+        train.train_step(stopped, batches[i], ONE_CORPUS, config)
     stopped.save(tmp_path / "c.pt", config)
     resumed, batches, config = start(cache)
     resumed.restore(torch.load(tmp_path / "c.pt", weights_only=True))
     assert resumed.step == 3
     for i in range(3, 6):
-        train.train_step(resumed, batches[i], config)
+        train.train_step(resumed, batches[i], ONE_CORPUS, config)
     for part in ("network", "average", "margin"):
         pairs = zip(
             getattr(whole, part).state_dict().items(),
@@ -127,6 +128,23 @@ def test_schedule_rises_stays_and_falls():
     assert rates[100] == pytest.approx(0.01)
     lengths = [train.window_frames(config, step) for step in (0, 50, 99)]
     assert lengths == sorted(lengths)
+
+
+def test_the_schedule_follows_the_clock_where_minutes_are_given():
+    config = train.TrainConfig(steps=1000, warm_up=1, anneal=0.5, rate=1.0)
+    assert train.Clock(config, None).share(500) == 0.5
+    assert train.Clock(config, 10.0, done=9.0).share(0) == pytest.approx(0.9, abs=0.01)
+    assert train.learning_rate(config, 5, 0.4) == 1.0
+    assert train.learning_rate(config, 5, 0.75) == pytest.approx(0.505, abs=1e-3)
+    assert train.learning_rate(config, 5, 1.0) == pytest.approx(0.01)
+
+
+def test_a_run_ends_with_its_minutes(cache, tmp_path):
+    state, batches, config = start(cache, steps=10_000)
+    train.loop(state, batches, train.Clock(config, 0.02), tmp_path, save_minutes=60)
+    assert 0 < state.step < 10_000
+    stored = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert stored["step"] == state.step
 
 
 def test_magnitude_is_the_packages():

@@ -1,4 +1,4 @@
-"""The same network, computed faster while training on a CPU.
+"""The same network, computed faster while training.
 
 Convolution libraries are slow for what these cells are made of: depthwise kernels, often dilated,
 on maps of 20×10 down to 5×3. Here a depthwise convolution on such a map is a product with a small
@@ -16,13 +16,19 @@ from torch.nn import functional
 
 from models.autospeech.network import NODES, AutoSpeech, Cell, Join, Separable
 
-# Larger maps would make the matrices costlier than a convolution.
-MOST_POSITIONS = 64
+# Larger maps would make the matrices costlier than a convolution; matrix units move that far out.
+MOST_POSITIONS = {"cpu": 64, "cuda": 512}
 
 
 @lru_cache(maxsize=256)
 def selector(
-    kernel: int, stride: int, dilation: int, height: int, width: int, dtype: torch.dtype
+    kernel: int,
+    stride: int,
+    dilation: int,
+    height: int,
+    width: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> tuple[Tensor, int, int]:
     """0/1 tensor (kernel², outputs * inputs): which kernel value joins which two positions."""
     reach = dilation * (kernel // 2)
@@ -31,16 +37,17 @@ def selector(
     image = torch.eye(height * width).view(height * width, 1, height, width)
     columns = functional.unfold(image, kernel, dilation, reach, stride)
     chosen = columns.permute(1, 2, 0).reshape(kernel * kernel, -1)
-    return chosen.to(dtype).contiguous(), high, wide
+    return chosen.to(device, dtype).contiguous(), high, wide
 
 
 def depthwise(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """Depthwise convolution of (c, n, h, w)."""
     c, _, h, w = x.shape
     kernel, stride, dilation = conv.kernel_size[0], conv.stride[0], conv.dilation[0]
-    if dilation == 2 and stride == 1 and h * w > MOST_POSITIONS and h % 2 == 0 and w % 2 == 0:
+    large = h * w > MOST_POSITIONS.get(x.device.type, 64)
+    if dilation == 2 and stride == 1 and large and h % 2 == 0 and w % 2 == 0:
         return _by_phase(x, conv)
-    if h * w > MOST_POSITIONS:
+    if large:
         weight = conv.weight.to(x.dtype)
         out = functional.conv2d(
             x.permute(1, 0, 2, 3), weight, None, conv.stride, conv.padding, conv.dilation, c
@@ -51,7 +58,7 @@ def depthwise(x: Tensor, conv: nn.Conv2d) -> Tensor:
 
 def _by_matrix(x: Tensor, weight: Tensor, kernel: int, stride: int, dilation: int) -> Tensor:
     c, n, h, w = x.shape
-    chosen, high, wide = selector(kernel, stride, dilation, h, w, x.dtype)
+    chosen, high, wide = selector(kernel, stride, dilation, h, w, x.dtype, x.device)
     matrix = (weight.view(c, kernel * kernel).to(x.dtype) @ chosen).view(c, high * wide, h * w)
     return torch.bmm(x.view(c, n, h * w), matrix.transpose(1, 2)).view(c, n, high, wide)
 
@@ -131,7 +138,7 @@ def raw(network: AutoSpeech, magnitude: Tensor) -> Tensor:
 
 def from_features(network: AutoSpeech, features: Tensor) -> Tensor:
     """The rest of :func:`raw` for (n, 1, t, bands) that have been through the front end."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(features.device.type, torch.bfloat16):
         x = features.contiguous(memory_format=torch.channels_last)
         before_last = network.trunk.stem0(x)
         last = network.trunk.stem1(before_last)

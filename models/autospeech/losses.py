@@ -14,6 +14,31 @@ def distillation(embedding: Tensor, target: Tensor) -> Tensor:
     return (1.0 - functional.cosine_similarity(embedding, target, dim=1)).mean()
 
 
+def similarity(embedding: Tensor, target: Tensor, group: Tensor) -> Tensor:
+    """Mean squared difference of the cosines of all pairs of a group to their targets' cosines.
+
+    Parameters
+    ----------
+    embedding : Tensor (n, d)
+        Of any length but zero.
+    target : Tensor (n, e)
+        Unit vectors.
+    group : Tensor (n,) int
+        Only pairs inside a group count.
+
+    Examples
+    --------
+    >>> right, wrong = torch.tensor([[2.0, 0], [0, 3]]), torch.tensor([[1.0, 0], [1, 0]])
+    >>> [float(similarity(x, torch.eye(2), torch.zeros(2))) for x in (right, wrong)]
+    [0.0, 1.0]
+    """
+    unit = functional.normalize(embedding, dim=1)
+    pairs = (group[:, None] == group).float()
+    pairs.fill_diagonal_(0.0)
+    error = (unit @ unit.t() - target @ target.t()).square()
+    return (pairs * error).sum() / pairs.sum().clamp_min(1.0)
+
+
 class MarginSoftmax(nn.Module):
     """Additive angular margin softmax (Deng et al., ArcFace, 2019).
 

@@ -25,7 +25,7 @@ from diarize.evaluation import acoustics
 from models.autospeech import data, fast
 from models.autospeech.augmentation import Augmenter, room_bank
 from models.autospeech.export import read_weights
-from models.autospeech.losses import MarginSoftmax, distillation
+from models.autospeech.losses import MarginSoftmax, distillation, similarity
 from models.autospeech.network import AutoSpeech, NetworkConfig
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class TrainConfig:
     local: float = 0.5
     margin_weight: float = 0.1
     margin: float = 0.2
+    similarity: float = 2.0
     ramp: float = 0.4
     frames: tuple[tuple[float, int], ...] = ((0.0, 96), (0.35, 128), (0.65, 160))
 
@@ -66,15 +67,35 @@ def window_frames(config: TrainConfig, step: int) -> int:
     return max((at, frames) for at, frames in config.frames if at <= done)[1]
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, a plateau, then a cosine down to 1 % over the last `anneal` of the steps."""
+def learning_rate(config: TrainConfig, step: int, share: float | None = None) -> float:
+    """Linear warm-up, a plateau, then a cosine down to 1 % over the last `anneal` of the run.
+
+    `share` is how much of the run is done, if that is not the share of the steps.
+    """
     if step < config.warm_up:
         return config.rate * (step + 1) / config.warm_up
-    begin = (1.0 - config.anneal) * config.steps
-    if step <= begin:
+    share = step / config.steps if share is None else share
+    if share <= 1.0 - config.anneal:
         return config.rate
-    done = min(1.0, (step - begin) / (config.anneal * config.steps))
+    done = min(1.0, (share - 1.0 + config.anneal) / config.anneal)
     return config.rate * (0.01 + 0.99 * 0.5 * (1.0 + float(np.cos(np.pi * done))))
+
+
+class Clock:
+    """How much of the run is done: by steps, or by minutes where they are limited."""
+
+    def __init__(self, config: TrainConfig, minutes: float | None, done: float = 0.0) -> None:
+        self.config, self.minutes = config, minutes
+        self.begun = time.monotonic() - 60.0 * done
+
+    def elapsed(self) -> float:
+        """Minutes, those before an interruption included."""
+        return (time.monotonic() - self.begun) / 60.0
+
+    def share(self, step: int) -> float:
+        """From 0 to 1."""
+        by_steps = step / self.config.steps
+        return by_steps if self.minutes is None else max(by_steps, self.elapsed() / self.minutes)
 
 
 class Targets:
@@ -133,7 +154,9 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def magnitude(samples: Tensor) -> Tensor:
     """(n, samples) to (n, t, 257) magnitudes, as ``diarize.spectrogram.magnitude``."""
-    window = torch.nn.functional.pad(torch.hann_window(FRAME), (0, FFT - FRAME))
+    window = torch.nn.functional.pad(
+        torch.hann_window(FRAME, device=samples.device), (0, FFT - FRAME)
+    )
     frames = torch.nn.functional.pad(samples, (0, FFT - FRAME)).unfold(1, FFT, HOP)
     return torch.fft.rfft(frames * window).abs()
 
@@ -227,11 +250,16 @@ class State:
         self.average.load_state_dict(network.state_dict())
 
 
-def build(shape: NetworkConfig, config: TrainConfig, directions: NDArray[np.float32]) -> State:
+def build(
+    shape: NetworkConfig,
+    config: TrainConfig,
+    directions: NDArray[np.float32],
+    device: torch.device | str = "cpu",
+) -> State:
     """A fresh network, its running average, the margin loss and the optimiser."""
     torch.manual_seed(config.seed)
-    network = AutoSpeech(shape)
-    margin = MarginSoftmax(torch.from_numpy(directions))
+    network = AutoSpeech(shape).to(device)
+    margin = MarginSoftmax(torch.from_numpy(directions)).to(device)
     flat = [p for p in network.parameters() if p.ndim == 1]
     deep = [p for p in network.parameters() if p.ndim > 1]
     groups = [
@@ -256,29 +284,36 @@ def update_average(state: State, decay: float) -> None:
 
 
 def train_step(
-    state: State, batch: tuple[Tensor, Tensor, Tensor], config: TrainConfig
-) -> tuple[float, float]:
-    """One update; the distillation and the margin loss."""
+    state: State,
+    batch: tuple[Tensor, Tensor, Tensor],
+    corpora: Tensor,
+    config: TrainConfig,
+    share: float | None = None,
+) -> tuple[float, float, float]:
+    """One update; the distillation, the margin and the similarity loss.
+
+    `corpora` (voices,) numbers the corpus of each voice.
+    """
     features, target, label = batch
     for group in state.optimiser.param_groups:
-        group["lr"] = learning_rate(config, state.step)
+        group["lr"] = learning_rate(config, state.step, share)
     embedding = fast.from_features(state.network, features)
     near = distillation(embedding, target)
     apart = state.margin(embedding, label, config.margin)
-    loss = near + config.margin_weight * apart
+    alike = similarity(embedding, target, corpora[label])
+    loss = near + config.margin_weight * apart + config.similarity * alike
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimiser.step()
     state.step += 1
     update_average(state, config.average)
-    return float(near.detach()), float(apart.detach())
+    return float(near.detach()), float(apart.detach()), float(alike.detach())
 
 
-def loop(
-    state: State, batches: Batches, config: TrainConfig, run: Path, save_minutes: float
-) -> None:
+def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: float) -> None:
     """Steps until the schedule ends; a checkpoint every `save_minutes` and at the end."""
+    config = clock.config
     loader = DataLoader(
         batches,
         batch_size=None,
@@ -289,25 +324,31 @@ def loop(
     log = run / "log.csv"
     fresh = not log.exists()
     begun = saved = time.time()
-    sums, count = np.zeros(2), 0
+    names = [voice.corpus for voice in batches.speech.voices]
+    corpora = torch.from_numpy(np.unique(names, return_inverse=True)[1])
+    sums, count = np.zeros(3), 0
     with log.open("a", newline="") as file:
         writer = csv.writer(file)
         if fresh:
-            writer.writerow(["step", "windows", "seconds", "frames", "rate", "distil", "margin"])
+            columns = ["step", "windows", "seconds", "frames", "rate"]
+            writer.writerow([*columns, "distil", "margin", "similarity"])
         for batch in loader:
-            sums += train_step(state, batch, config)
+            share = clock.share(state.step)
+            sums += train_step(state, batch, corpora, config, share)
             count += 1
-            if count == 50 or state.step == config.steps:
-                rate, frames = learning_rate(config, state.step), batch[0].shape[2]
-                near, apart = (sums / count).round(4)
+            ended = clock.share(state.step) >= 1.0
+            if count == 50 or ended:
+                rate, frames = learning_rate(config, state.step, share), batch[0].shape[2]
                 seconds = round(time.time() - begun, 1)
                 line = [state.step, state.step * config.batch, seconds, frames, f"{rate:.2e}"]
-                writer.writerow([*line, near, apart])
+                writer.writerow([*line, *(sums / count).round(4)])
                 file.flush()
-                sums, count = np.zeros(2), 0
-            if time.time() - saved > 60 * save_minutes or state.step == config.steps:
+                sums, count = np.zeros(3), 0
+            if time.time() - saved > 60 * save_minutes or ended:
                 state.save(run / "checkpoint.pt", config)
                 saved = time.time()
+            if ended:
+                break
 
 
 def parse() -> argparse.Namespace:
@@ -321,12 +362,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=data.CACHE)
     parser.add_argument("--teacher", default="campplus")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--minutes", type=float, help="end after so long, whatever the steps")
     parser.add_argument("--save-minutes", type=float, default=5.0)
     for name in ("steps", "batch", "seed", "warm_up"):
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=int, default=getattr(defaults, name)
         )
-    for name in ("rate", "anneal", "local", "margin_weight", "margin", "ramp"):
+    for name in ("rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp"):
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value)
     parser.add_argument(
@@ -345,7 +387,7 @@ def main() -> None:
         raise SystemExit("give --speech DIR or set DIARIZE_SPEECH_DIR")
     torch.set_num_threads(args.threads)
     names = ("steps", "batch", "seed", "warm_up", "rate", "anneal")
-    names += ("local", "margin_weight", "margin", "ramp")
+    names += ("local", "margin_weight", "margin", "similarity", "ramp")
     config = TrainConfig(**{name: getattr(args, name) for name in names})
     if args.frames:
         stages = (stage.split(":") for stage in args.frames.split(","))
@@ -364,7 +406,7 @@ def main() -> None:
     rooms = room_bank(args.cache / "rooms.npz")
     augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
     batches = Batches(speech, targets, augmenter, copy.deepcopy(state.network.front), config)
-    loop(state, batches, config, run, args.save_minutes)
+    loop(state, batches, Clock(config, args.minutes), run, args.save_minutes)
 
 
 if __name__ == "__main__":
