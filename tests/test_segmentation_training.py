@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from collections.abc import Iterator
 from itertools import islice, pairwise, permutations
 from pathlib import Path
@@ -19,11 +20,11 @@ pytest.importorskip("pyroomacoustics", reason='pip install "autospeech-diarize[t
 from diarize import powerset, spectrogram  # noqa: E402
 from diarize.audio import Waveform  # noqa: E402
 from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation  # noqa: E402
-from models.segmentation import data, network, noises, train  # noqa: E402
+from models.segmentation import data, feeding, material, network, noises, train, turns  # noqa: E402
 from models.segmentation.export import export  # noqa: E402
 
 RATE = 16_000
-SMALL = network.Shape(channels=16, hidden=8, dilations=(1, 2), layers=1, dropout=0.1)
+SMALL = network.Shape(fine=16, channels=16, hidden=8, dilations=(1, 2), layers=1, dropout=0.1)
 
 
 # --- classes and losses -----------------------------------------------------------------------
@@ -110,7 +111,7 @@ def test_every_mel_band_hears_something() -> None:
 
 def test_schedules_begin_in_mid_talk_and_fill_the_window() -> None:
     for seed in range(20):
-        plans = data.schedule(np.random.default_rng(seed), 3, 1000)
+        plans = turns.schedule(np.random.default_rng(seed), 3, 1000)
         assert min(plan.start for plan in plans) <= 0
         assert any(plan.start > 500 for plan in plans)
         assert {plan.speaker for plan in plans} <= {0, 1, 2}
@@ -185,16 +186,114 @@ def test_windows_are_what_they_claim(source: data.Conversations) -> None:
 
 def test_speech_frames_find_inner_pauses(source: data.Conversations) -> None:
     """The gap of 0.1 s between the clips of a voice is silent, the clips are not."""
-    mask = source.mask(2)
+    mask = source.masks[2]
     assert mask[:199].all()
     assert not mask[201:209].any()
     assert mask[211:399].all()
 
 
+def test_speech_frames_are_kept_and_made_again_for_another_decoding(
+    corpus: Path, source: data.Conversations, tmp_path: Path
+) -> None:
+    path = tmp_path / "frames.npz"
+    found = material.speech_frames(path, corpus, "train")
+    again = material.speech_frames(path, corpus, "train")
+    for one, two, kept in zip(found, again, source.masks, strict=True):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, kept)
+    np.savez(path, packed=np.zeros(3, dtype=np.uint8), ends=np.array([5]))
+    np.testing.assert_array_equal(material.speech_frames(path, corpus, "train")[0], found[0])
+
+
+def test_rooms_are_kept_and_comparable(tmp_path: Path) -> None:
+    made = material.rooms(tmp_path / "rooms.npz", 5, seed=3)
+    kept = material.rooms(tmp_path / "rooms.npz", 99, seed=4)
+    assert len(made) == len(kept) == 5
+    for room, same in zip(made, kept, strict=True):
+        gains = [float(np.sqrt(np.square(response).sum())) for response in room]
+        assert max(gains) == pytest.approx(1.0, abs=0.01)
+        assert min(gains) > 0.19
+        assert max(response.size for response in room) <= material.LONGEST_ROOM
+        for response, other in zip(room, same, strict=True):
+            np.testing.assert_array_equal(response, other)
+
+
+def test_convolution_by_blocks_is_convolution() -> None:
+    rng = np.random.default_rng(0)
+    tracks = rng.normal(size=(2, 70_000)).astype(np.float32)
+    tracks[1, :40_000] = 0.0
+    responses = [rng.normal(size=n).astype(np.float32) for n in (material.LONGEST_ROOM, 40)]
+    pairs = zip(tracks, responses, strict=True)
+    wanted = sum(np.convolve(track, response)[:70_000] for track, response in pairs)
+    got = data.convolved_sum(tracks, responses, [None, None])
+    np.testing.assert_allclose(got, wanted, atol=1e-2)
+
+
 def test_workers_share_the_series(source: data.Conversations) -> None:
-    odd = list(islice(data.stream(source, 10, worker=1, workers=2), 2))
-    np.testing.assert_array_equal(odd[0].mels, source.window(11).mels)
-    np.testing.assert_array_equal(odd[1].mels, source.window(13).mels)
+    messages = feeding.drawn_by(source, first=10, size=2, workers=2)
+    for index, message in enumerate(islice(messages, 3)):
+        for row, mels in enumerate(message.mels):
+            np.testing.assert_array_equal(mels, source.window(10 + 2 * index + row).mels)
+
+
+# --- batches ----------------------------------------------------------------------------------
+
+
+def numbered(first: int, size: int, frames: int = 8) -> Iterator[feeding.Message]:
+    """Endless messages of windows whose every value is their number."""
+    while True:
+        numbers = np.arange(first, first + size).reshape(-1, 1, 1)
+        mels = np.zeros((size, frames, 64), dtype=np.float16) + numbers.astype(np.float16)
+        yield feeding.Message(mels, np.repeat(numbers % 2 == 1, frames // 2, 1).repeat(3, 2))
+        first += size
+
+
+def test_the_pool_holds_the_newest_windows() -> None:
+    pool = feeding.Pool(5, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    for message in islice(numbered(0, 3), 4):
+        pool.add(message)
+    batch = pool.draw(300, 3, generator)
+    drawn = batch.mels[:, 0, 0].long().tolist()
+    assert drawn[:3] == [11, 10, 9]
+    assert set(drawn) == {7, 8, 9, 10, 11}
+    assert torch.equal(batch.activity[:, 0, 0], batch.mels[:, 0, 0].long() % 2 == 1)
+
+
+def test_batches_take_what_is_ready_without_waiting() -> None:
+    recipe = train.Recipe(windows=4, fresh=0, message=2, pool=8)
+    more = threading.Event()
+
+    def slow() -> Iterator[feeding.Message]:
+        yield from islice(numbered(0, 2), 3)
+        more.wait()
+
+    series = train.batches(recipe, slow(), 0, torch.device("cpu"))
+    found = [next(series) for _ in range(5)]
+    more.set()
+    assert all(batch.mels.shape == (4, 8, 64) for batch, _ in found)
+    assert all(4 <= drawn <= 6 for _, drawn in found)
+
+
+def test_an_error_of_a_worker_is_heard() -> None:
+    def broken() -> Iterator[feeding.Message]:
+        yield from islice(numbered(0, 2), 1)
+        raise OSError("the disk is gone")
+
+    ahead = feeding.Ahead(broken())
+    ahead.wait()
+    with pytest.raises(OSError, match="disk"):
+        ahead.wait()
+
+
+def test_masks_hide_bands_of_some_windows() -> None:
+    batch = feeding.Batch(torch.randn(200, 20, 64), torch.zeros(200, 10, 3, dtype=torch.bool))
+    masked = feeding.mask_bands(batch, torch.Generator().manual_seed(1)).mels
+    hidden = (masked != batch.mels).all(dim=1)
+    assert 0.15 < hidden.any(dim=1).float().mean() < 0.45
+    for row in hidden[hidden.any(dim=1)]:
+        bands = torch.nonzero(row).flatten()
+        assert 2 <= len(bands) <= 10 and int(bands[-1] - bands[0]) == len(bands) - 1
 
 
 # --- training ---------------------------------------------------------------------------------
@@ -208,7 +307,6 @@ RECIPE = train.Recipe(
     precision="float32",
     workers=0,
     validate=3,
-    save=2,
 )
 
 
@@ -216,10 +314,12 @@ def run(source: data.Conversations, folder: Path, steps: int) -> train.Trainer:
     """Train to a step, continuing what is there."""
     trainer = train.Trainer(RECIPE, SMALL, folder)
     trainer.resume()
-    windows = data.stream(source, train.first_window(RECIPE, trainer.step))
-    series = train.batches(RECIPE, windows, trainer.step)
+    first = train.first_window(RECIPE, trainer.drawn)
+    messages = feeding.drawn_by(source, first, RECIPE.fresh, 0)
+    series = train.batches(RECIPE, messages, trainer.drawn, trainer.device)
     while trainer.step < steps:
-        trainer.update(next(series))
+        batch, trainer.drawn = next(series)
+        trainer.update(batch)
     trainer.save()
     return trainer
 
@@ -247,22 +347,58 @@ def test_training_logs_and_lowers_the_loss(source: data.Conversations, tmp_path:
         validate=25,
     )
     trainer = train.Trainer(recipe, SMALL, tmp_path)
-    windows = [source.window(i) for i in range(4)]
+    windows = feeding.to_message([source.window(i) for i in range(4)])
     before = train.validate(trainer, windows)["val_loss"]
-    train.train(trainer, (windows[i % 4] for i in range(1000)), windows, 10.0)
+    one = [feeding.Message(windows.mels[i : i + 1], windows.activity[i : i + 1]) for i in range(4)]
+    train.train(trainer, (one[i % 4] for i in range(1000)), windows)
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["25", "50"]
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert float(rows[-1]["val_loss"]) < 0.8 * before
     assert (tmp_path / "checkpoint.pt").exists()
+    small = train.averaged(tmp_path / "average.pt").state_dict()
+    for name, value in trainer.average.items():
+        torch.testing.assert_close(small[name], value)
 
 
 def test_learning_rate_warms_up_and_falls() -> None:
-    rates = [train.learning_rate(step, RECIPE) for step in range(7)]
-    assert rates[0] < rates[1] == rates[2] == RECIPE.rate
+    rates = [train.learning_rate(step, step / 6, RECIPE) for step in range(7)]
+    assert rates[0] < rates[1] <= RECIPE.rate
     assert rates[6] == pytest.approx(0.01 * RECIPE.rate)
-    assert all(a >= b for a, b in pairwise(rates[2:]))
+    assert all(a >= b for a, b in pairwise(rates[1:]))
+
+
+def test_the_schedule_ends_with_the_minutes(
+    source: data.Conversations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step takes ten seconds of a clock of our own: six of ten thousand fit into a minute."""
+    clock = [1000.0]
+    monkeypatch.setattr(train.time, "monotonic", lambda: clock[0])
+    recipe = train.Recipe(steps=10_000, windows=2, fresh=1, warmup=2, log=1, validate=0, save=30.0)
+    message = feeding.to_message([source.window(1)])
+
+    def messages() -> Iterator[feeding.Message]:
+        while True:
+            yield message
+
+    class Slow(train.Trainer):
+        def update(self, batch: feeding.Batch) -> Any:
+            clock[0] += 10.0
+            return super().update(batch)
+
+    train.train(Slow(recipe, SMALL, tmp_path, minutes=0.5), messages(), None)
+    # The second part has half of the minute left.
+    trainer = Slow(recipe, SMALL, tmp_path, minutes=1.0)
+    clock[0] += 500.0
+    assert trainer.resume()
+    assert trainer.share == pytest.approx(0.5)
+    train.train(trainer, messages(), None)
+    assert trainer.step == 6
+    with (tmp_path / "log.csv").open() as file:
+        rates = [float(row["rate"]) for row in csv.DictReader(file)]
+    assert rates[2] == rates[5] == pytest.approx(0.01 * recipe.rate)
+    assert rates[3] > rates[4] > rates[5]
 
 
 def test_crops_stay_aligned() -> None:
@@ -270,7 +406,8 @@ def test_crops_stay_aligned() -> None:
     mels = np.repeat(np.arange(400, dtype=np.float32)[:, None], 64, axis=1)
     activity = np.stack([frames % 2 == 0, frames % 3 == 0, frames % 5 == 0], axis=1)
     window = data.Window(mels.astype(np.float16), activity, np.arange(3))
-    cropped = train.crop(train.to_batch([window]), np.random.default_rng(0))
+    whole = feeding.to_batch(feeding.to_message([window]))
+    cropped = feeding.crop(whole, torch.Generator().manual_seed(0))
     assert cropped.mels.shape == (2, 200, 64)
     for row, talk in zip(cropped.mels, cropped.activity, strict=True):
         index = (row[::2, 0] / 2).long()

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soxr
 
 from diarize.evaluation.acoustics import SAMPLE_RATE, decode
 
@@ -91,6 +90,8 @@ def change_speed(samples: NDArray[np.int16], speed: float) -> NDArray[np.int16]:
     """Play faster (`speed` > 1) or slower: pitch and formants move along."""
     if speed == 1.0:
         return samples
+    import soxr  # here, because training from a decoded part does without it
+
     return np.asarray(soxr.resample(samples, SAMPLE_RATE * speed, SAMPLE_RATE))
 
 

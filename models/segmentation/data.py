@@ -7,23 +7,24 @@ The decoded speech comes from ``python -m models.autospeech.data``.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from diarize.evaluation import acoustics
-from diarize.evaluation.voices import LONGEST_INNER_PAUSE, speech_runs
+from diarize.evaluation.voices import LONGEST_INNER_PAUSE
 from models.autospeech.data import Speech, load
-from models.segmentation import noises
+from models.segmentation import material, noises
 from models.segmentation.network import LOCAL_SPEAKERS, LOG_FLOOR, mel_filters
+from models.segmentation.turns import schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Samples = NDArray[np.float32]
 RATE = 16_000
@@ -33,8 +34,10 @@ PAUSE = round(LONGEST_INNER_PAUSE * 100)
 # How often a window's speakers come from a corpus: connected speech first, lone words as a spice.
 CORPORA = {"ocean": 0.36, "libri": 0.2, "libris": 0.04, "wuw": 0.22}
 OTHER_CORPORA = 0.18
-# Share of the conversations in which everybody talks without regard for the others.
-CROSSTALK = 0.12
+# Share of the conversations without any room, and with a room for each speaker (as in calls).
+DRY, OWN_ROOMS = 0.22, 0.28
+# Samples of a transform in the convolution with rooms.
+BLOCK = 32_768
 
 
 # --- where a clean clip holds speech ----------------------------------------------------------
@@ -63,68 +66,23 @@ _WINDOW = np.zeros(512, dtype=np.float32)
 _WINDOW[:400] = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(400) / 400)
 
 
-def log_mel(samples: Samples, response: Samples | None = None) -> Samples:
+def log_mel(
+    samples: Samples, response: Samples | None = None, hidden: float | None = None
+) -> Samples:
     """Log-mel (n / 160, 64) of n samples; frame i is centred on samples 160 i to 160 (i + 1).
 
-    `response` (257,) is a gain for each frequency: a telephone line, for instance.
+    `response` (257,) is a gain for each frequency: a telephone line, for instance. What is `hidden`
+    dB below the loudest of the 16 nearest frequencies is left out, as by lossy codecs.
     """
     padded = np.pad(samples, (120, 120 + 112))
     frames = np.lib.stride_tricks.sliding_window_view(padded, 512)[::HOP]
     magnitude = np.abs(fft.rfft(frames * _WINDOW, axis=1))
     if response is not None:
         magnitude *= response
+    if hidden is not None:
+        loud = ndimage.maximum_filter1d(magnitude, 17, axis=1)
+        magnitude *= magnitude > loud * np.float32(10.0 ** (-hidden / 20.0))
     return np.log(magnitude @ _FILTERS + LOG_FLOOR)
-
-
-# --- turn-taking ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One utterance: who, from which 10 ms frame on, how many frames at most, how loud (dB)."""
-
-    speaker: int
-    start: int
-    length: int
-    gain: float
-
-
-def schedule(rng: np.random.Generator, speakers: int, frames: int) -> list[Plan]:
-    """Draw the turns of a conversation over `frames` frames of 10 ms.
-
-    Gaps and overlaps between turns, their lengths and the rate of backchannels are drawn anew for
-    each conversation, from orderly interviews to heated meetings; it begins in mid-turn.
-    """
-    overlapping = 0.0 if rng.random() < 0.2 else float(rng.uniform(0.1, 0.9))
-    pause = float(rng.uniform(0.1, 0.8))
-    median = float(np.exp(rng.uniform(np.log(0.7), np.log(3.5))))
-    backchannels = float(rng.uniform(0.0, 0.5)) if speakers > 1 else 0.0
-    repeat = float(rng.uniform(0.05, 0.4))
-    if speakers > 1 and rng.random() < CROSSTALK:
-        alone = [schedule(rng, 1, frames) for _ in range(speakers)]
-        both = [replace(plan, speaker=who) for who, own in enumerate(alone) for plan in own]
-        return sorted(both, key=lambda plan: plan.start)
-    plans: list[Plan] = []
-    now = -float(rng.uniform(0.0, 4.0))
-    speaker = int(rng.integers(speakers))
-    while now * 100 < frames:
-        length = float(np.clip(rng.lognormal(np.log(median), 0.7), 0.3, 9.0))
-        plans.append(Plan(speaker, int(now * 100), int(length * 100), 0.0))
-        if rng.random() < backchannels * max(1.0, length / 2.0):
-            other = int((speaker + rng.integers(1, speakers)) % speakers)
-            at = now + float(rng.uniform(0.1, 0.9)) * length
-            quieter = float(rng.uniform(-8.0, 0.0))
-            plans.append(Plan(other, int(at * 100), int(rng.uniform(20, 90)), quieter))
-        same = speakers == 1 or rng.random() < repeat
-        if not same:
-            speaker = int((speaker + rng.integers(1, speakers)) % speakers)
-        if not same and rng.random() < overlapping:
-            now += max(0.1, length - min(float(rng.exponential(1.2)) + 0.1, 0.9 * length))
-        elif rng.random() < 0.12:
-            now += length + float(rng.uniform(1.0, 5.0))
-        else:
-            now += length + float(rng.exponential(pause))
-    return plans
 
 
 # --- windows ----------------------------------------------------------------------------------
@@ -161,7 +119,7 @@ class Conversations:
     seconds : float
         Length of a window.
     rooms : int
-        Number of simulated rooms (four talkers each) in the bank.
+        Simulated rooms (four talkers each) to make where the cache has no bank of them.
     """
 
     def __init__(
@@ -171,12 +129,11 @@ class Conversations:
         part: str = "train",
         seconds: float = 10.0,
         seed: int = 0,
-        rooms: int = 300,
+        rooms: int = 400,
     ) -> None:
         self.cache, self.noise_dir, self.part = cache, noise_dir, part
         self.frames = round(seconds * 100)
         self.seed, self.rooms = seed, rooms
-        self._masks: dict[int, NDArray[np.bool_]] = {}
 
     @cached_property
     def speech(self) -> Speech:
@@ -194,40 +151,38 @@ class Conversations:
         return list(by_corpus.values()), np.array(weights) / sum(weights)
 
     @cached_property
-    def bank(self) -> list[list[Samples]]:
+    def bank(self) -> list[material.Room]:
         """Impulse responses, four talkers a room, the nearest one of each room at unit gain."""
-        rng = np.random.default_rng([self.seed, 1])
-        rooms = [acoustics.shared_room(rng, 4) for _ in range(self.rooms)]
-        out = []
-        for room in rooms:
-            gains = [float(np.sqrt(np.square(rir).sum())) for rir in room]
-            scale = max(gains)
-            # Nobody more than 14 dB below the nearest one: the rest would be labelled but unheard.
-            out.append(
-                [
-                    np.roll(rir, -acoustics.direct_path(rir)) / max(gain, 0.2 * scale)
-                    if gain < 0.2 * scale
-                    else np.roll(rir, -acoustics.direct_path(rir)) / scale
-                    for rir, gain in zip(room, gains, strict=True)
-                ]
-            )
-        return out
+        return material.rooms(self.cache / "shared_rooms.npz", self.rooms, self.seed)
 
     @cached_property
     def noise(self) -> noises.NoiseBank:
-        """Recorded and synthetic noises and music."""
-        return noises.NoiseBank(self.noise_dir, np.random.default_rng([self.seed, 2]))
+        """Recorded and synthetic noises and music, and babble of the part's own voices."""
+        rng = np.random.default_rng([self.seed, 2])
+        recorded = material.recordings(self.cache / "noises.npz", self.noise_dir)
+        return noises.NoiseBank(recorded, rng, [self._murmur(rng) for _ in range(12)])
 
-    def mask(self, voice: int) -> NDArray[np.bool_]:
-        """Speech frames of a voice's whole recording, kept once computed."""
-        if voice not in self._masks:
-            entry = self.speech.voices[voice]
-            mask = np.zeros(entry.length // HOP + 1, dtype=bool)
-            for first, last, _ in entry.clips:
-                for start, stop in speech_runs(self._samples(voice, first, last)):
-                    mask[(first + start) // HOP : (first + stop) // HOP] = True
-            self._masks[voice] = mask
-        return self._masks[voice]
+    @cached_property
+    def masks(self) -> list[NDArray[np.bool_]]:
+        """Speech frames of 10 ms of each voice's whole recording."""
+        return material.speech_frames(self.cache / f"{self.part}_speech.npz", self.cache, self.part)
+
+    def prepare(self) -> None:
+        """Load everything, so that processes forked later share it."""
+        _ = self.speech, self.groups, self.bank, self.noise, self.masks
+
+    def _murmur(self, rng: np.random.Generator) -> Samples:
+        """Six to twelve people at once, somewhere else in a room."""
+        n = int(noises.BANK_SECONDS * RATE)
+        size = fft.next_fast_len(n + material.LONGEST_ROOM, real=True)
+        spectrum = np.zeros(size // 2 + 1, dtype=np.complex64)
+        for _ in range(int(rng.integers(6, 13))):
+            voice = self.speech.voices[int(rng.integers(len(self.speech.voices)))]
+            one = self.speech.cut(voice, int(rng.integers(max(1, voice.length))), n)
+            room = self.bank[int(rng.integers(len(self.bank)))]
+            response = room[int(rng.integers(len(room)))]
+            spectrum += fft.rfft(acoustics.set_level(one, -26.0), size) * fft.rfft(response, size)
+        return acoustics.set_level(fft.irfft(spectrum, size)[:n].astype(np.float32), -20.0)
 
     def _samples(self, voice: int, start: int, stop: int) -> Samples:
         first = self.speech.voices[voice].start
@@ -241,7 +196,7 @@ class Conversations:
 
         Speech is at −26 dBFS.
         """
-        entry, mask = self.speech.voices[voice], self.mask(voice)
+        entry, mask = self.speech.voices[voice], self.masks[voice]
         clip = int(rng.integers(len(entry.clips)))
         session, left = entry.clips[clip][2], frames
         pieces: list[Samples] = []
@@ -258,7 +213,8 @@ class Conversations:
                 cut[-160:] *= ramp[::-1]
                 pieces.append(cut)
                 masks.append(mask[first:last])
-                gap = int(rng.integers(2, 28))
+                # Breaths as well, about the length that splits speech: the model learns that rule.
+                gap = int(rng.integers(2, 28) if rng.random() < 0.65 else rng.integers(28, 80))
                 pieces.append(np.zeros(gap * HOP, dtype=np.float32))
                 masks.append(np.zeros(gap, dtype=bool))
                 left -= last - first + gap
@@ -310,7 +266,7 @@ class Conversations:
             if activity[start:stop, plan.speaker].any():
                 continue
             length = stop - start
-            loud = 10.0 ** ((gains[plan.speaker] + plan.gain) / 20.0)
+            loud = 10.0 ** ((gains[plan.speaker] + plan.gain + rng.normal()) / 20.0)
             piece = samples[skip * HOP : (skip + length) * HOP]
             tracks[plan.speaker, start * HOP : stop * HOP] += loud * piece
             activity[start:stop, plan.speaker] = active[skip : skip + length]
@@ -344,22 +300,81 @@ class Conversations:
         return cast
 
     def _rooms(self, rng: np.random.Generator, tracks: Samples) -> Samples:
-        """Sum the tracks, each through its place in one room; a quarter stays dry."""
-        if rng.random() < 0.25:
+        """Sum the tracks: dry, each through its place in one room, or each from a room of its own.
+
+        People with rooms of their own, as in a call, may be on telephone lines of their own, too.
+        """
+        kind = float(rng.random())
+        if kind < DRY:
             return tracks.sum(axis=0)
         room = self.bank[int(rng.integers(len(self.bank)))]
-        places = rng.permutation(len(room))[: len(tracks)]
-        n = tracks.shape[1]
-        size = fft.next_fast_len(n + max(rir.size for rir in room), real=True)
-        spectrum = np.zeros(size // 2 + 1, dtype=np.complex64)
-        for track, place in zip(tracks, places, strict=True):
-            if track.any():
-                spectrum += fft.rfft(track, size) * fft.rfft(room[place], size)
-        return fft.irfft(spectrum, size)[:n].astype(np.float32)
+        responses = [room[int(place)] for place in rng.permutation(len(room))[: len(tracks)]]
+        lines = 0.0
+        if kind > 1.0 - OWN_ROOMS:
+            chosen = [self.bank[int(i)] for i in rng.integers(len(self.bank), size=len(tracks))]
+            responses = [own[int(rng.integers(len(own)))] for own in chosen]
+            responses = [own / np.sqrt(np.square(own).sum()) for own in responses]
+            lines = float(rng.choice([0.0, 0.2, 1.0], p=[0.5, 0.25, 0.25]))
+        hertz = np.linspace(0.0, RATE / 2, BLOCK // 2 + 1)
+        gains = [telephone_band(rng, hertz) if rng.random() < lines else None for _ in responses]
+        return convolved_sum(tracks, responses, gains)
+
+
+def convolved_sum(
+    tracks: Samples, responses: Sequence[Samples], gains: Sequence[Samples | None]
+) -> Samples:
+    """Sum (n,) of tracks (k, n), each convolved with its response and weighted by frequency.
+
+    By overlap-add; blocks in which a track is silent cost nothing.
+
+    Parameters
+    ----------
+    tracks : (k, n) float32 array
+    responses : sequence of (m,) float32 arrays
+        At most :data:`models.segmentation.material.LONGEST_ROOM` long.
+    gains : sequence of (BLOCK / 2 + 1,) float32 arrays or None
+    """
+    step = BLOCK - material.LONGEST_ROOM
+    n = tracks.shape[1]
+    count = -(-n // step)
+    spectrum = np.zeros((count, BLOCK // 2 + 1), dtype=np.complex64)
+    blocks = np.pad(tracks, ((0, 0), (0, count * step - n))).reshape(len(tracks), count, step)
+    for track, response, gain in zip(blocks, responses, gains, strict=True):
+        heard = track.any(axis=1)
+        if not heard.any():
+            continue
+        way = fft.rfft(response, BLOCK)
+        if gain is not None:
+            way *= gain
+        spectrum[heard] += fft.rfft(track[heard], BLOCK, axis=1) * way
+    pieces = fft.irfft(spectrum, BLOCK, axis=1)
+    out = np.zeros(count * step + material.LONGEST_ROOM, dtype=np.float32)
+    for index, piece in enumerate(pieces):
+        out[index * step : index * step + BLOCK] += piece
+    return out[:n]
+
+
+def telephone_band(rng: np.random.Generator, hertz: NDArray[np.floating]) -> Samples:
+    """Gain of a telephone line at frequencies, its band drawn at random."""
+    low, high = rng.uniform(100.0, 350.0), rng.uniform(3200.0, 3900.0)
+    outside = np.maximum(low / np.maximum(hertz, 1.0), hertz / high)
+    return np.maximum(1e-3, np.minimum(1.0, outside**-8.0)).astype(np.float32)
+
+
+def _response(rng: np.random.Generator) -> Samples | None:
+    """Gains (257,) of the whole recording: a telephone line, a codec's low-pass, mostly nothing."""
+    kind = float(rng.random())
+    hertz = np.linspace(0.0, RATE / 2, _FILTERS.shape[0])
+    if kind < 0.12:
+        return telephone_band(rng, hertz)
+    if kind < 0.24:
+        edge = float(rng.uniform(3400.0, 7600.0))
+        return np.maximum(1e-4, np.minimum(1.0, (hertz / edge + 1e-6) ** -40.0)).astype(np.float32)
+    return None
 
 
 def _channel(rng: np.random.Generator, samples: Samples) -> Samples:
-    """Level, quantisation, clipping, µ-law and telephone band; then the log-mel frames."""
+    """Level, quantisation, clipping, µ-law, band and codec; then the log-mel frames."""
     level = float(rng.uniform(-50.0, -5.0))
     samples = acoustics.set_level(samples, level)
     if rng.random() < 0.05:
@@ -367,13 +382,9 @@ def _channel(rng: np.random.Generator, samples: Samples) -> Samples:
     if rng.random() < 0.05:
         samples = acoustics.mu_law(samples)
     samples = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.float32) / 32768.0
-    response = None
-    if rng.random() < 0.15:
-        hertz = np.linspace(0.0, RATE / 2, _FILTERS.shape[0])
-        low, high = rng.uniform(100.0, 350.0), rng.uniform(3200.0, 3900.0)
-        outside = np.maximum(low / np.maximum(hertz, 1.0), hertz / high)
-        response = np.maximum(1e-3, np.minimum(1.0, outside**-8.0)).astype(np.float32)
-    return log_mel(samples, response)
+    # Lossy codecs leave out what louder sounds nearby hide.
+    hidden = float(rng.uniform(18.0, 45.0)) if rng.random() < 0.12 else None
+    return log_mel(samples, _response(rng), hidden)
 
 
 def stream(

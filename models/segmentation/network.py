@@ -9,6 +9,7 @@ of Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speak
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import permutations
 
 import numpy as np
@@ -30,12 +31,13 @@ LOG_FLOOR = 1e-7
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the network."""
+    """Sizes of the network: `fine` channels at 20 ms, `channels` at 40 ms."""
 
+    fine: int = 64
     channels: int = 128
-    hidden: int = 96
+    hidden: int = 128
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4)
-    layers: int = 1
+    layers: int = 2
     dropout: float = 0.1
 
 
@@ -81,25 +83,28 @@ class SegmentationNet(nn.Module):
         super().__init__()
         shape = shape or Shape()
         self.shape = shape
-        c, h, p = shape.channels, shape.hidden, shape.dropout
+        f, c, h, p = shape.fine, shape.channels, shape.hidden, shape.dropout
         self.entry = nn.BatchNorm1d(MELS)
         self.stem = nn.Sequential(
-            nn.Conv1d(MELS, c, 6, stride=2, padding=2), nn.BatchNorm1d(c), nn.ReLU()
+            nn.Conv1d(MELS, f, 6, stride=2, padding=2), nn.BatchNorm1d(f), nn.ReLU()
         )
-        self.local = Residual(c, 1, 0.0)
+        self.local = Residual(f, 1, 0.0)
         self.down = nn.Sequential(
-            nn.Conv1d(c, c, 4, stride=2, padding=1), nn.BatchNorm1d(c), nn.ReLU()
+            nn.Conv1d(f, c, 4, stride=2, padding=1), nn.BatchNorm1d(c), nn.ReLU()
         )
         self.context = nn.Sequential(*(Residual(c, d, p) for d in shape.dilations))
-        self.memory = nn.LSTM(c, h, shape.layers, batch_first=True, bidirectional=True)
-        self.up = nn.Conv1d(c + 2 * h, c, 1)
-        self.mix = nn.Sequential(nn.Conv1d(c, c, 3, padding=1), nn.BatchNorm1d(c), nn.ReLU())
-        self.head = nn.Conv1d(c, len(POWERSET), 1)
+        self.memory = nn.LSTM(
+            c, h, shape.layers, batch_first=True, bidirectional=True,
+            dropout=p if shape.layers > 1 else 0.0,
+        )  # fmt: skip
+        self.up = nn.Conv1d(c + 2 * h, f, 1)
+        self.mix = nn.Sequential(nn.Conv1d(f, f, 3, padding=1), nn.BatchNorm1d(f), nn.ReLU())
+        self.head = nn.Conv1d(f, len(POWERSET), 1)
         # Only for training: a vector a frame, alike for frames of the same talkers.
         self.alike = nn.Conv1d(c + 2 * h, 32, 1)
 
     def features(self, mels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the 20 ms features (N, C, T / 2) and the 40 ms context (N, C, T / 4)."""
+        """Return the 20 ms features (N, F, T / 2) and the 40 ms context (N, C, T / 4)."""
         x = self.entry(normalise(mels).transpose(1, 2))
         fine = self.local(self.stem(x))
         return fine, self.context(self.down(fine))
@@ -140,12 +145,18 @@ def to_classes(activity: Tensor) -> Tensor:
     >>> to_classes(torch.tensor([[[0, 0, 0], [0, 1, 0], [1, 0, 1], [1, 1, 1]]])).tolist()
     [[0, 2, 5, 4]]
     """
-    code = (activity.long() * torch.tensor([1, 2, 4])).sum(-1)
+    powers, table, _ = _tables(activity.device)
+    return table[(activity.long() * powers).sum(-1)]
+
+
+@cache
+def _tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Constants on a device: binary code of speakers, code to class, orders of classes."""
     table = torch.zeros(8, dtype=torch.long)
     for index, members in enumerate(POWERSET):
         table[sum(1 << m for m in members)] = index
     table[7] = POWERSET.index((0, 1))
-    return table[code]
+    return torch.tensor([1, 2, 4], device=device), table.to(device), class_orders().to(device)
 
 
 def class_orders() -> Tensor:
@@ -172,15 +183,14 @@ def permutation_invariant_loss(
         How much a frame of each class counts.
     """
     logp = F.log_softmax(scores, dim=-1)
-    orders = class_orders()
+    _, _, orders = _tables(activity.device)
     target = to_classes(activity)
-    each = orders[:, target]  # (6, N, T)
-    picked = torch.stack([logp.gather(2, t.unsqueeze(2)).squeeze(2) for t in each])
+    picked = logp.gather(2, orders.T[target])  # (N, T, 6)
     if weights is None:
-        return -picked.mean(dim=2).amax(dim=0)
+        return -picked.mean(dim=1).amax(dim=1)
     # Orders keep the number of speakers, so a frame's weight is the same under all of them.
-    frame = weights[target]
-    return -((picked * frame).sum(dim=2) / frame.sum(dim=1)).amax(dim=0)
+    frame = weights[target].unsqueeze(2)
+    return -((picked * frame).sum(dim=1) / frame.sum(dim=1)).amax(dim=1)
 
 
 def count_loss(scores: Tensor, activity: Tensor, weights: Tensor) -> Tensor:

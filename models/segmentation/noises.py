@@ -1,8 +1,8 @@
-"""Noise, hum, music and taps for the simulated conversations."""
+"""Noise, hum, music, taps, laughter and babble for the simulated conversations."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,21 @@ class NoiseBank:
 
     Parameters
     ----------
-    folder : Path
-        Recorded noises.
+    recorded : mapping of str to ndarray
+        Recorded noises, see :func:`models.segmentation.material.recordings`.
     rng : numpy.random.Generator
         Draws the synthetic ones.
+    murmurs : sequence of ndarray
+        Many people talking at once: counts as noise. May be empty.
     """
 
-    def __init__(self, folder: Path, rng: np.random.Generator) -> None:
-        recorded = acoustics.load_noises(folder)
+    def __init__(
+        self,
+        recorded: Mapping[str, Samples],
+        rng: np.random.Generator,
+        murmurs: Sequence[Samples] = (),
+    ) -> None:
+        self.murmurs = list(murmurs)
         short = {k: v for k, v in recorded.items() if v.size < 3 * RATE or "short" in k}
         self.taps = [acoustics.set_level(v, -20.0) for v in short.values()]
         self.recorded = {k: v for k, v in recorded.items() if k not in short}
@@ -36,6 +43,7 @@ class NoiseBank:
         ]
         self.tonal = [hum(rng, n) for _ in range(16)]
         self.music = [music(rng, n) for _ in range(32)]
+        self.laughs = [laughter(rng) for _ in range(48)]
 
     def steady(self, rng: np.random.Generator, n: int) -> Samples:
         """`n` samples of one kind of background."""
@@ -43,19 +51,19 @@ class NoiseBank:
         if kind < 0.45 and self.recorded:
             return acoustics.noise_like(rng, self.recorded, n)
         bank = self.coloured if kind < 0.7 else self.tonal if kind < 0.8 else self.music
-        source = bank[int(rng.integers(len(bank)))]
-        start = int(rng.integers(source.size))
-        return np.resize(np.roll(source, -start), n)
+        return stretch(rng, bank, n)
 
     def events(self, rng: np.random.Generator, n: int, level: float) -> Samples:
         """A few taps, rubs and clicks somewhere in `n` samples, each at `level` dBFS or below."""
         out = np.zeros(n, dtype=np.float32)
         for _ in range(int(rng.integers(1, 8))):
-            if self.taps and rng.random() < 0.7:
-                tap = self.taps[int(rng.integers(len(self.taps)))]
+            kind = float(rng.random())
+            if kind < 0.15:
+                tap = self.laughs[int(rng.integers(len(self.laughs)))]
             else:
-                tap = click(rng)
-            tap = tap[: int(rng.uniform(0.05, 1.0) * RATE)]
+                taps = self.taps if kind < 0.7 else []
+                tap = taps[int(rng.integers(len(taps)))] if taps else click(rng)
+                tap = tap[: int(rng.uniform(0.05, 1.0) * RATE)]
             start = int(rng.integers(max(1, n - tap.size)))
             part = tap[: n - start]
             gain = level - acoustics.level(part) - float(rng.uniform(0.0, 15.0))
@@ -69,7 +77,9 @@ class NoiseBank:
         if kind < 0.1:
             return out
         if kind < 0.9:
-            out = acoustics.set_level(self.steady(rng, n), -30.0)
+            murmur = self.murmurs and rng.random() < 0.1
+            sound = stretch(rng, self.murmurs, n) if murmur else self.steady(rng, n)
+            out = acoustics.set_level(sound, -30.0)
         if kind > 0.6:
             out = out + self.events(rng, n, float(rng.uniform(-45.0, -15.0)))
         return out
@@ -83,9 +93,21 @@ class NoiseBank:
         if rng.random() < 0.25:
             below = speech - max(ratio, 10.0) - float(rng.uniform(0.0, 10.0))
             noise = noise + acoustics.set_level(self.steady(rng, samples.size), below)
+        if self.murmurs and rng.random() < 0.08:
+            below = speech - float(rng.uniform(10.0, 30.0))
+            noise = noise + acoustics.set_level(stretch(rng, self.murmurs, samples.size), below)
         if rng.random() < 0.2:
             noise = noise + self.events(rng, samples.size, speech + float(rng.uniform(-12.0, 6.0)))
         return samples + noise
+
+
+def stretch(rng: np.random.Generator, bank: Sequence[Samples], n: int) -> Samples:
+    """`n` samples of one of the sounds of a bank, from anywhere on, repeated where it is short."""
+    source = bank[int(rng.integers(len(bank)))]
+    start = int(rng.integers(source.size))
+    if start + n <= source.size:
+        return source[start : start + n]
+    return np.resize(np.roll(source, -start), n)
 
 
 def hum(rng: np.random.Generator, n: int) -> Samples:
@@ -155,3 +177,22 @@ def click(rng: np.random.Generator) -> Samples:
     burst = acoustics.coloured_noise(rng, n, float(rng.uniform(0.0, 2.0)))
     decay = np.exp(-np.arange(n) / (n * rng.uniform(0.05, 0.4)))
     return (burst * decay).astype(np.float32)
+
+
+def laughter(rng: np.random.Generator) -> Samples:
+    """Something like laughter: four to twelve breathy, falling bursts, four to six a second."""
+    pitch = float(np.exp(rng.uniform(np.log(140.0), np.log(450.0))))
+    length, breath = int(RATE / rng.uniform(4.0, 6.5)), float(rng.uniform(0.1, 1.0))
+    formants = rng.uniform([400.0, 1000.0, 2200.0], [900.0, 1900.0, 3200.0])
+    bursts = []
+    for _ in range(int(rng.integers(4, 13))):
+        time = np.arange(length) / RATE
+        tone = np.zeros(length)
+        for k in range(1, 14):
+            near = np.exp(-np.square((k * pitch - formants) / 250.0)).sum() + 0.03
+            tone += near * np.sin(2.0 * np.pi * k * pitch * time * (1.0 - 0.3 * time))
+        noise = acoustics.coloured_noise(rng, length, 1.0) * 10.0
+        envelope = np.sin(np.pi * np.minimum(1.0, time * RATE / (0.6 * length))) ** 2
+        bursts.append((tone + breath * noise) * envelope * rng.uniform(0.5, 1.0))
+        pitch *= float(rng.uniform(0.9, 1.02))
+    return acoustics.set_level(np.concatenate(bursts).astype(np.float32), -20.0)

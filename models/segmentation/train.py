@@ -1,7 +1,10 @@
 """Train the segmentation network: ``python -m models.segmentation.train --preset cpu``.
 
-Stops and resumes: the newest checkpoint of ``--run`` is continued, with the same windows in the
-same order as an uninterrupted run. Progress goes to ``log.csv`` beside it.
+Stops and resumes: the newest checkpoint of ``--run`` is continued. Where each step takes a fixed
+number of new windows (``--fresh``), the windows are those of an uninterrupted run; where steps take
+what the workers have ready (``--fresh 0``), they are not. ``--minutes`` bounds the whole run: the
+learning rate reaches its end by then however many steps were made. Progress goes to ``log.csv``
+beside the checkpoint, the averaged weights alone to ``average.pt``.
 """
 
 from __future__ import annotations
@@ -11,18 +14,28 @@ import csv
 import math
 import os
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from models.autospeech.data import CACHE
-from models.segmentation.data import Conversations, Window, stream
+from models.segmentation.data import Conversations
+from models.segmentation.feeding import (
+    Ahead,
+    Batch,
+    Message,
+    Pool,
+    crop,
+    drawn_by,
+    mask_bands,
+    to_batch,
+    to_message,
+)
 from models.segmentation.network import (
     POWERSET,
     SegmentationNet,
@@ -34,6 +47,8 @@ from models.segmentation.network import (
 )
 
 RUNS = Path(__file__).parent / "runs"
+# New windows that a step takes at most where it takes what is ready.
+READY = 512
 
 
 @dataclass(frozen=True)
@@ -44,9 +59,12 @@ class Recipe:
     ----------
     steps, windows, fresh, pool : int
         Updates; windows of 10 s for each; how many of them are new, the others being drawn from the
-        last ``pool`` steps' new ones (drawing windows costs as much as learning from them).
+        last ``pool`` ones (drawing windows costs more than learning from them). ``fresh`` 0: as
+        many as the workers have ready, without waiting.
+    message : int
+        Windows that a worker sends at once where ``fresh`` is 0.
     halves : float
-        Share of the steps in which each window gives two crops of 5 s instead of one of 10 s.
+        Share of the run in which each window gives two crops of 5 s instead of one of 10 s.
     rate, warmup, decay : float, int, float
         Peak learning rate (cosine to zero), steps up to it, weight decay.
     count : float
@@ -59,12 +77,17 @@ class Recipe:
         Decay of the running average of the weights, which is what is exported.
     precision : str
         Of the convolutions: ``bfloat16`` or ``float32``.
+    validate, log : int
+        Steps between looks at held-out windows and between rows of the log.
+    save : float
+        Seconds between checkpoints.
     """
 
     steps: int = 7000
     windows: int = 8
     fresh: int = 4
-    pool: int = 64
+    pool: int = 256
+    message: int = 16
     halves: float = 0.6
     rate: float = 1.5e-3
     warmup: int = 150
@@ -78,178 +101,165 @@ class Recipe:
     threads: int = 1
     workers: int = 1
     validate: int = 500
-    save: int = 200
+    log: int = 25
+    save: float = 60.0
 
 
 PRESETS = {
     "cpu": Recipe(),
     "gpu": Recipe(
-        steps=60_000, windows=128, fresh=64, threads=8, workers=12, validate=2000, save=1000
+        steps=60_000, windows=256, fresh=0, pool=16_384, rate=2e-3, warmup=500, average=0.999,
+        threads=2, workers=13, validate=1000, log=50,
     ),
-}
+}  # fmt: skip
 
 
-class Windows(IterableDataset[Window]):
-    """The endless series as a torch dataset."""
-
-    def __init__(self, source: Conversations, first: int) -> None:
-        self.source, self.first = source, first
-
-    def __iter__(self) -> Iterator[Window]:
-        info = get_worker_info()
-        worker, workers = (info.id, info.num_workers) if info else (0, 1)
-        return stream(self.source, self.first, worker, workers)
+def first_window(recipe: Recipe, drawn: int) -> int:
+    """Index of the first window that a run needs after so many: the oldest one in its pool."""
+    return max(0, drawn - recipe.pool) if recipe.fresh else drawn
 
 
-def first_of(batch: list[Window]) -> Window:
-    """Collate nothing: batches are put together in :func:`batches`."""
-    return batch[0]
+def batches(
+    recipe: Recipe, messages: Iterable[Message], drawn: int, device: torch.device
+) -> Iterator[tuple[Batch, int]]:
+    """Yield batches of new windows and those of the pool, and how many were drawn until then.
 
-
-@dataclass(frozen=True)
-class Batch:
-    """Log-mel (N, T, 64) float32 and activity (N, T / 2, 3) bool."""
-
-    mels: Tensor
-    activity: Tensor
-
-
-def to_batch(windows: list[Window]) -> Batch:
-    """Stack windows."""
-    mels = torch.from_numpy(np.stack([w.mels for w in windows]).astype(np.float32))
-    activity = torch.from_numpy(np.stack([w.activity for w in windows]))
-    return Batch(mels, activity)
-
-
-def first_window(recipe: Recipe, step: int) -> int:
-    """Index of the oldest window that is still in the pool at a step."""
-    return recipe.fresh * max(0, step - recipe.pool)
-
-
-def batches(recipe: Recipe, windows: Iterable[Window], step: int) -> Iterator[Batch]:
-    """Put batches together from new windows and those of the pool.
-
-    `windows` begins with the one that :func:`first_window` names, so that the batches of a resumed
-    run are those of an uninterrupted one.
+    `messages` begin with the window that :func:`first_window` names.
     """
-    series = iter(windows)
-    size = recipe.fresh * recipe.pool
-    pool = deque((next(series) for _ in range(min(recipe.fresh * step, size))), maxlen=size)
+    ahead = Ahead(messages, 2 if recipe.fresh else 64)
+    pool = Pool(recipe.pool, device)
+    first = first_window(recipe, drawn)
+    while first + pool.count < drawn or (not recipe.fresh and len(pool) < recipe.windows):
+        pool.add(ahead.wait())
     while True:
-        rng = np.random.default_rng([recipe.seed, 5, step])
-        new = [next(series) for _ in range(recipe.fresh)]
-        pool.extend(new)
-        old = rng.choice(len(pool), size=recipe.windows - recipe.fresh)
-        yield to_batch(new + [pool[int(index)] for index in old])
-        step += 1
-
-
-def crop(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Two crops of half the length from each window, anywhere in its first and second half."""
-    frames = batch.activity.shape[1]
-    half = frames // 2 - frames // 2 % 2
-    parts = []
-    for low, high in ((0, half // 2), (half // 2, frames - half)):
-        start = int(rng.integers(low, high + 1)) // 2 * 2
-        mels = batch.mels[:, 2 * start : 2 * (start + half)]
-        parts.append((mels, batch.activity[:, start : start + half]))
-    mels, activity = (torch.cat(piece) for piece in zip(*parts, strict=True))
-    return Batch(mels, activity)
-
-
-def augment(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Hide a band of frequencies in some windows (SpecAugment, Park et al. 2019)."""
-    mels = batch.mels.clone()
-    for row in mels:
-        if rng.random() < 0.3:
-            width = int(rng.integers(2, 10))
-            first = int(rng.integers(row.shape[1] - width))
-            row[:, first : first + width] = row.mean()
-    return replace(batch, mels=mels)
+        before = pool.count
+        found = [ahead.wait()] if recipe.fresh else ahead.ready(READY // recipe.message)
+        for message in found:
+            pool.add(message)
+        new = min(pool.count - before, recipe.windows)
+        drawn = first + pool.count
+        generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + drawn)
+        yield pool.draw(recipe.windows, new, generator), drawn
 
 
 def losses(network: SegmentationNet, batch: Batch, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Segmentation loss and auxiliary loss of a batch."""
-    weights = torch.ones(len(POWERSET))
+    device = batch.mels.device
+    weights = torch.ones(len(POWERSET), device=device)
     weights[4:] = recipe.overlap
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    half = recipe.precision == "bfloat16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         fine, coarse = network.features(batch.mels)
     both = network.remember(coarse.float())
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         scores = network.decide(fine, both).float()
     main = permutation_invariant_loss(scores, batch.activity, weights).mean()
     if recipe.count:
-        main = main + recipe.count * count_loss(scores, batch.activity, weights[[0, 1, 4]])
+        main = main + recipe.count * count_loss(scores, batch.activity, weights[::3])
     return main, affinity_loss(network.alike(both), batch.activity[:, ::2])
 
 
-def learning_rate(step: int, recipe: Recipe) -> float:
-    """Linear warm-up, then half a cosine down to 1 % of the peak."""
-    if step < recipe.warmup:
-        return recipe.rate * (step + 1) / recipe.warmup
-    progress = min(1.0, (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup))
-    return recipe.rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress)))
+def learning_rate(step: int, share: float, recipe: Recipe) -> float:
+    """Linear warm-up by steps, then half a cosine by the share of the run, down to 1 %."""
+    warm = min(1.0, (step + 1) / recipe.warmup)
+    return recipe.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share))))
 
 
 class Trainer:
-    """A run: network, optimiser, running average of the weights, log."""
+    """A run: network, optimiser, running average of the weights, clock.
 
-    def __init__(self, recipe: Recipe, shape: Shape, folder: Path) -> None:
+    Parameters
+    ----------
+    recipe : Recipe
+    shape : Shape
+    folder : Path
+        Of the checkpoint and the log.
+    device : torch.device or str
+    minutes : float
+        Length of the whole run at most, earlier parts of a resumed one included.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        shape: Shape,
+        folder: Path,
+        device: torch.device | str = "cpu",
+        minutes: float = math.inf,
+    ) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.folder = recipe, folder
-        self.network = SegmentationNet(shape)
+        self.recipe, self.folder, self.minutes = recipe, folder, minutes
+        self.device = torch.device(device)
+        self.network = SegmentationNet(shape).to(self.device)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=recipe.rate, weight_decay=recipe.decay
+            self.network.parameters(),
+            lr=recipe.rate,
+            weight_decay=recipe.decay,
+            fused=self.device.type == "cuda",
         )
-        self.step = 0
+        self.step = self.drawn = 0
+        self.earlier, self.began = 0.0, time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
 
-    def update(self, batch: Batch) -> tuple[float, float]:
-        """One step on one batch; returns both losses."""
-        rng = np.random.default_rng([self.recipe.seed, 4, self.step])
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
-        if self.step < self.recipe.halves * self.recipe.steps:
-            batch = crop(batch, rng)
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the run up to now, earlier parts included."""
+        return self.earlier + time.monotonic() - self.began
+
+    @property
+    def share(self) -> float:
+        """How much of the run is over, by steps or by time, whichever is more; 1 is the end."""
+        return max(self.step / self.recipe.steps, self.elapsed / (60.0 * self.minutes))
+
+    def update(self, batch: Batch) -> Tensor:
+        """One step on one batch; returns both losses, (2,) on the device."""
+        recipe, share = self.recipe, self.share
+        generator = torch.Generator(self.device).manual_seed(recipe.seed * 1_000_003 + self.step)
+        torch.manual_seed(recipe.seed * 1_000_003 + self.step)
+        if share < recipe.halves:
+            batch = crop(batch, generator)
         self.network.train()
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.step, self.recipe)
-        main, alike = losses(self.network, augment(batch, rng), self.recipe)
+            group["lr"] = learning_rate(self.step, share, recipe)
+        main, alike = losses(self.network, mask_bands(batch, generator), recipe)
         self.optimiser.zero_grad(set_to_none=True)
-        (main + self.recipe.alike * alike).backward()
+        (main + recipe.alike * alike).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 3.0)
         self.optimiser.step()
         self.step += 1
         self._follow()
-        return float(main.detach()), float(alike.detach())
+        return torch.stack([main.detach(), alike.detach()])
 
+    @torch.no_grad()
     def _follow(self) -> None:
         """Move the averaged weights along (faster in the beginning)."""
         keep = min(self.recipe.average, self.step / (self.step + 10))
-        for name, value in self.network.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1.0 - keep)
-            else:
-                self.average[name].copy_(value)
+        state = self.network.state_dict()
+        moving = [name for name, value in state.items() if value.is_floating_point()]
+        torch._foreach_lerp_(
+            [self.average[name] for name in moving], [state[name] for name in moving], 1.0 - keep
+        )
+        for name in state.keys() - set(moving):
+            self.average[name].copy_(state[name])
 
     def save(self) -> Path:
-        """Write the checkpoint whole or not at all."""
-        state = {
+        """Write the checkpoint, and the averaged weights alone; each whole or not at all."""
+        small = {
             "step": self.step,
+            "drawn": self.drawn,
+            "elapsed": self.elapsed,
             "recipe": asdict(self.recipe),
             "shape": asdict(self.network.shape),
-            "network": self.network.state_dict(),
             "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
         }
-        path = self.folder / "checkpoint.pt"
-        torch.save(state, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
-        return path
+        _write(small, self.folder / "average.pt")
+        whole = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return _write(small | whole, self.folder / "checkpoint.pt")
 
     def begin_with(self, path: Path) -> None:
         """Take the averaged weights of another run for a start, where they fit."""
-        state = torch.load(path, weights_only=True)["average"]
+        state = torch.load(path, map_location=self.device, weights_only=True)["average"]
         own = self.network.state_dict()
         fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
         self.network.load_state_dict(fitting, strict=False)
@@ -260,17 +270,28 @@ class Trainer:
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
-        self.step = state["step"]
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.step, self.drawn = state["step"], state["drawn"]
+        self.earlier, self.began = state["elapsed"], time.monotonic()
+        self.take(state)
+        return True
+
+    def take(self, state: dict[str, Any]) -> None:
+        """Load the weights, their average and the optimiser of a checkpoint."""
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
-        return True
+
+
+def _write(state: dict[str, Any], path: Path) -> Path:
+    torch.save(state, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
+    return path
 
 
 def averaged(path: Path) -> SegmentationNet:
-    """Load the averaged weights of a checkpoint, ready to use."""
-    state = torch.load(path, weights_only=True)
+    """Load the averaged weights of ``checkpoint.pt`` or ``average.pt``, ready to use."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
     shape = Shape(**{**state["shape"], "dilations": tuple(state["shape"]["dilations"])})
     network = SegmentationNet(shape)
     network.load_state_dict(state["average"])
@@ -278,12 +299,12 @@ def averaged(path: Path) -> SegmentationNet:
 
 
 @torch.no_grad()
-def validate(trainer: Trainer, windows: list[Window]) -> dict[str, float]:
+def validate(trainer: Trainer, held_out: Message) -> dict[str, float]:
     """Loss, missed and false speech (of all speech), overlap F1 on windows of unseen people."""
-    network = SegmentationNet(trainer.network.shape)
+    network = SegmentationNet(trainer.network.shape).to(trainer.device)
     network.load_state_dict(trainer.average)
     network.eval()
-    batch = to_batch(windows)
+    batch = to_batch(held_out, trainer.device)
     scores = network(batch.mels)
     loss = permutation_invariant_loss(scores, batch.activity).mean()
     said, truth = scores.argmax(-1), to_classes(batch.activity)
@@ -298,33 +319,51 @@ def validate(trainer: Trainer, windows: list[Window]) -> dict[str, float]:
     }
 
 
-def train(
-    trainer: Trainer, windows: Iterable[Window], held_out: list[Window], minutes: float
-) -> None:
-    """Run to the recipe's last step, or until `minutes` have passed."""
-    recipe, began, log = trainer.recipe, time.monotonic(), trainer.folder / "log.csv"
-    sums, count = np.zeros(2), 0
-    series = batches(recipe, windows, trainer.step)
-    while trainer.step < recipe.steps and time.monotonic() - began < minutes * 60.0:
-        sums += trainer.update(next(series))
+def train(trainer: Trainer, messages: Iterable[Message], held_out: Message | None) -> None:
+    """Run to the recipe's last step or the trainer's last minute.
+
+    Raises
+    ------
+    SystemExit
+        When the loss is no number any more; the checkpoint is from before that.
+    """
+    recipe, log, saved = trainer.recipe, trainer.folder / "log.csv", time.monotonic()
+    sums, count = torch.zeros(2, device=trainer.device), 0
+    series = batches(recipe, messages, trainer.drawn, trainer.device)
+    while trainer.share < 1.0:
+        batch, trainer.drawn = next(series)
+        sums += trainer.update(batch)
         count += 1
-        if trainer.step % 25 == 0 or trainer.step == recipe.steps:
-            row = {"step": trainer.step, "seconds": round(time.monotonic() - began, 1)}
-            row |= {
-                "loss": round(float(sums[0]) / count, 4),
-                "alike": round(float(sums[1]) / count, 4),
-            }
-            row["rate"] = learning_rate(trainer.step, recipe)
-            if held_out and (trainer.step % recipe.validate == 0 or trainer.step == recipe.steps):
-                row |= {k: round(v, 4) for k, v in validate(trainer, held_out).items()}
-            write_row(log, row)
-            sums, count = np.zeros(2), 0
-        if trainer.step % recipe.save == 0:
+        last = trainer.share >= 1.0
+        if trainer.step % recipe.log and not last:
+            continue
+        main, alike = (sums / count).tolist()
+        if not math.isfinite(main):
+            raise SystemExit(f"{trainer.folder}: the loss is {main} at step {trainer.step}")
+        row = {"step": trainer.step, "windows": trainer.drawn, "seconds": round(trainer.elapsed, 1)}
+        row |= {"loss": round(main, 4), "alike": round(alike, 4)}
+        row["rate"] = learning_rate(trainer.step, trainer.share, recipe)
+        if held_out is not None and (trainer.step % recipe.validate == 0 or last):
+            row |= {k: round(v, 4) for k, v in validate(trainer, held_out).items()}
+        write_row(log, row)
+        sums, count = torch.zeros_like(sums), 0
+        if time.monotonic() - saved >= recipe.save:
             trainer.save()
+            saved = time.monotonic()
     trainer.save()
 
 
-COLUMNS = ("step", "seconds", "loss", "alike", "rate")
+def held_out_windows(path: Path, cache: Path, noise_dir: Path, count: int = 96) -> Message:
+    """Windows of people of part ``dev``; drawn where `path` (.npz) is missing."""
+    if not path.exists():
+        unseen = Conversations(cache, noise_dir, part="dev", seed=99)
+        message = to_message([unseen.window(index) for index in range(count)])
+        np.savez_compressed(path, mels=message.mels, activity=message.activity)
+    with np.load(path) as stored:
+        return Message(stored["mels"], stored["activity"])
+
+
+COLUMNS = ("step", "windows", "seconds", "loss", "alike", "rate")
 VALIDATION = ("val_loss", "val_miss", "val_false", "val_overlap_f1")
 
 
@@ -347,7 +386,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, default=RUNS / "main")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--weights", type=Path, help="checkpoint of another run to begin with")
-    parser.add_argument("--minutes", type=float, default=math.inf)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="of the whole run")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     for field in fields(Recipe):
         parser.add_argument(f"--{field.name}", type=type(field.default))
     args = parser.parse_args(argv)
@@ -362,24 +402,21 @@ def main(argv: list[str] | None = None) -> None:
     given = {f.name: getattr(args, f.name) for f in fields(Recipe)}
     recipe = replace(PRESETS[args.preset], **{k: v for k, v in given.items() if v is not None})
     torch.set_num_threads(recipe.threads)
-    source = Conversations(args.cache, args.speech / "noise", seed=recipe.seed)
-    held_out: list[Window] = []
-    if recipe.validate:
-        unseen = Conversations(args.cache, args.speech / "noise", part="dev", seed=99, rooms=30)
-        held_out = [unseen.window(i) for i in range(96)]
-    trainer = Trainer(recipe, Shape(), args.run)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    noise_dir = args.speech / "noise"
+    trainer = Trainer(recipe, Shape(), args.run, args.device, args.minutes)
     if args.weights is not None:
         trainer.begin_with(args.weights)
     if trainer.resume():
         print(f"continuing at step {trainer.step}", flush=True)
-    windows = DataLoader(
-        Windows(source, first_window(recipe, trainer.step)),
-        batch_size=1,
-        num_workers=recipe.workers,
-        collate_fn=first_of,
-        prefetch_factor=8 * recipe.fresh if recipe.workers else None,
-    )
-    train(trainer, windows, held_out, args.minutes)
+    held_out = None
+    if recipe.validate:
+        held_out = held_out_windows(args.cache / "segmentation_dev.npz", args.cache, noise_dir)
+    source = Conversations(args.cache, noise_dir, seed=recipe.seed)
+    source.prepare()
+    first = first_window(recipe, trainer.drawn)
+    messages = drawn_by(source, first, recipe.fresh or recipe.message, recipe.workers)
+    train(trainer, messages, held_out)
 
 
 if __name__ == "__main__":
