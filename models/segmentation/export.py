@@ -87,7 +87,7 @@ def parity(model: FromMagnitude, path: Path) -> float:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Export the newest checkpoint of a run."""
+    """Export the averaged weights of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=RUNS / "main")
     parser.add_argument("--output", type=Path, default=TARGET)
@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
     options = SegmentationOptions(
         **{name: vars(args)[name] for name in asdict(SegmentationOptions())}
     )
-    path = export(averaged(args.run / "checkpoint.pt"), options, args.note, args.output)
+    path = export(averaged(args.run / "average.pt"), options, args.note, args.output)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
