@@ -13,7 +13,7 @@ import pytest
 from diarize.annotation import Diarization
 from diarize.cli import main
 from diarize.errors import UsageError
-from diarize.evaluation import report
+from diarize.evaluation import race, report
 from diarize.evaluation.benchmark import (
     Recording,
     kept_outcomes,
@@ -120,6 +120,30 @@ def test_long_files_hold_what_was_asked_for(items: list[Recording], tmp_path: Pa
     assert not list(tmp_path.glob("length*.wav"))
     assert measure_lengths(items, tmp_path, [0.01]) == [length]  # kept
     assert "| 0.01 h |" in as_markdown([length])
+
+
+def test_a_race_alternates_and_compares(items: list[Recording]) -> None:
+    told: list[str] = []
+    laps = race.race(
+        ["diarize", "bic"], items, minutes=0.2, rounds=2, threads=1,
+        told=lambda lap: told.append(lap.system),
+    )  # fmt: skip
+    assert told == ["diarize", "bic"] * 2 == [lap.system for lap in laps]
+    assert all(lap.seconds > 0 and lap.cpu_seconds > 0 and lap.megabytes > 20 for lap in laps)
+    with pytest.raises(UsageError, match="--peers-python"):
+        race.race(["diarize", "resemblyzer"], items)
+
+
+def test_a_race_tells_medians_and_ratios() -> None:
+    laps = [
+        race.Lap(system, seconds, 2 * seconds, 100.0, 0.5)
+        for first, second in ((1.0, 30.0), (9.0, 10.0), (2.0, 20.0))
+        for system, seconds in (("diarize", first), ("resemblyzer", second))
+    ]
+    page = race.as_markdown(laps, 10.0, "diarize bench --race")
+    row = "| 40.0 (20.0–60.0) | 20.0 (10.0–30.0) | 10.0 | 10.0 | 0.0333 | 100 |"
+    assert f"| Resemblyzer as documented {row}" in page
+    assert "the median of 3 runs" in page
 
 
 def test_ablation_tries_everything_once(speech_dir: Path, tmp_path: Path) -> None:

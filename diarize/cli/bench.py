@@ -19,6 +19,7 @@ _NOTES = """\
   diarize bench --data voxconverse/dev            any folder of sound files with RTTM files
   diarize bench --speech DIR --ablation           what decides the defaults
   diarize bench --speech DIR --lengths            10 minutes to 12 hours: seconds and memory
+  diarize bench --speech DIR --peers-python peers/bin/python --race      how many times faster
 
 DIR holds one-voice recordings: clips.csv with dev/SPEAKER.*, or one sound file (or folder) a
 speaker; recordings of noise in DIR/noise and real talk in DIR/real (with RTTM) are used if there.
@@ -47,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to measure")
     what.add_argument("--ablation", action="store_true", help="settings instead of systems")
     what.add_argument("--lengths", action="store_true", help="long files instead of systems")
+    what.add_argument("--race", action="store_true",
+                      help="systems in alternation on one recording of 10 minutes")  # fmt: skip
     what.add_argument("--hours", metavar="H,H", help="lengths to measure (default: 1/6,1,5,12)")
     out = parser.add_argument_group("output")
     out.add_argument("--work", metavar="DIR", help="keeps conversations and runs (default: cache)")
@@ -59,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     work = _work(args)
     if args.lengths:
         return _lengths(args, work)
+    if args.race:
+        return _race(args, work)
     if args.ablation:
         return _ablation(args, work)
     if args.write_conversations:
@@ -119,7 +124,7 @@ def _systems(args: argparse.Namespace, work: Path) -> int:
     from diarize.evaluation.benchmark import kept_outcomes, run_all
     from diarize.evaluation.peers import SYSTEMS
 
-    peers = Path(args.peers_python).absolute() if args.peers_python else None
+    peers = _peers(args)
     known = SYSTEMS.items()
     if args.report_only:
         names = list(SYSTEMS)
@@ -183,6 +188,7 @@ def _command_line(args: argparse.Namespace) -> str:
     words += ["--peers-python peers/bin/python"] if args.peers_python or args.report_only else []
     words += [f"--systems {args.systems}"] if args.systems else []
     words += [f"--threads {args.threads}"] if args.threads else []
+    words += ["--race"] if args.race else []
     return " ".join([*words, "-o examples/benchmark"])
 
 
@@ -206,6 +212,36 @@ def _lengths(args: argparse.Namespace, work: Path) -> int:
         (Path(args.output) / "LENGTHS.md").write_text(page, encoding="utf-8")
     emit(page)
     return 0
+
+
+def _race(args: argparse.Namespace, work: Path) -> int:
+    """Time systems against each other."""
+    from diarize.cli.console import emit
+    from diarize.evaluation import race
+
+    def tell(lap: race.Lap) -> None:
+        _tell(f"{lap.system}: {lap.cpu_seconds:.1f} s of processor, {lap.seconds:.1f} s")
+
+    minutes = 1.0 if args.quick else race.MINUTES
+    laps = race.race(
+        args.systems.split(",") if args.systems else race.SYSTEMS_RACING,
+        _simulated(args, work),
+        minutes=minutes,
+        peers_python=_peers(args),
+        threads=args.threads,
+        told=tell,
+    )
+    page = race.as_markdown(laps, minutes, _command_line(args))
+    if args.output:
+        Path(args.output).mkdir(parents=True, exist_ok=True)
+        (Path(args.output) / "SPEED.md").write_text(page, encoding="utf-8")
+    emit(page)
+    return 0
+
+
+def _peers(args: argparse.Namespace) -> Path | None:
+    """Return the peers' interpreter, unresolved: its link is what makes it an environment."""
+    return Path(args.peers_python).absolute() if args.peers_python else None
 
 
 def _ablation(args: argparse.Namespace, work: Path) -> int:

@@ -196,14 +196,7 @@ def run_all(
     UsageError
         For an unknown system, or a peer without an interpreter.
     """
-    for name in systems:
-        if name not in SYSTEMS:
-            raise UsageError(f"unknown system {name!r}; choose from {', '.join(SYSTEMS)}")
-        if SYSTEMS[name].peers and peers_python is None:
-            raise UsageError(
-                f"system {name!r} needs --peers-python; make its environment as "
-                "examples/benchmark/peers.txt says"
-            )
+    interpreters = {name: interpreter_of(name, peers_python) for name in systems}
     again = set(redo)
     outcomes = []
     # Recording by recording, so that a stopped benchmark has all systems on the same ones.
@@ -212,8 +205,7 @@ def run_all(
             folder = work / "runs" / name
             run = None if name in again else _kept(folder, item)
             if run is None or run.models != _models(name):
-                python = peers_python if SYSTEMS[name].peers else Path(sys.executable)
-                run = _run(name, item, folder, str(python), threads)
+                run = _run(name, item, folder, interpreters[name], threads)
                 if told:
                     told(name, item, run)
             outcomes.append(Outcome(name, item, run, _scored(folder, item, run)))
@@ -265,7 +257,27 @@ def _scored(folder: Path, item: Recording, run: Run) -> Score:
     return score(item.turns, found)
 
 
-def _command(
+def interpreter_of(name: str, peers_python: Path | None) -> str:
+    """Return the Python that runs a system.
+
+    Raises
+    ------
+    UsageError
+        For an unknown system, or a peer without an interpreter.
+    """
+    if name not in SYSTEMS:
+        raise UsageError(f"unknown system {name!r}; choose from {', '.join(SYSTEMS)}")
+    if not SYSTEMS[name].peers:
+        return sys.executable
+    if peers_python is None:
+        raise UsageError(
+            f"system {name!r} needs --peers-python; make its environment as "
+            "examples/benchmark/peers.txt says"
+        )
+    return str(peers_python)
+
+
+def command_of(
     name: str, item: Recording, result: Path, python: str, threads: int | None
 ) -> list[str]:
     """Return the command line of a system on a recording."""
@@ -284,19 +296,29 @@ def _run(name: str, item: Recording, folder: Path, python: str, threads: int | N
     folder.mkdir(parents=True, exist_ok=True)
     result = folder / f"{item.uri}.rttm"
     result.unlink(missing_ok=True)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
-    if threads:
-        for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-            environment[f"{library}_NUM_THREADS"] = str(threads)
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    command = _command(name, item, result, python, threads)
-    measured = measure(command, environment)
+    load = load_average()
+    command = command_of(name, item, result, python, threads)
+    measured = measure(command, environment_of(threads))
     if not measured["error"] and not result.is_file():
         measured["error"] = "it wrote no result"
     measured |= {"audio_seconds": sound_seconds(item.audio), "models": _models(name)}
     run = Run(load=load, **measured)
     (folder / f"{item.uri}.json").write_text(json.dumps(asdict(run)), encoding="utf-8")
     return run
+
+
+def environment_of(threads: int | None) -> dict[str, str]:
+    """Return the environment of a measured process, with the threads of numeric libraries."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    if threads:
+        for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+            environment[f"{library}_NUM_THREADS"] = str(threads)
+    return environment
+
+
+def load_average() -> float:
+    """Return how many processes wanted a processor in the last minute; 0 where nobody knows."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:

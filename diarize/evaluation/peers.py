@@ -62,7 +62,7 @@ SYSTEMS: dict[str, System] = {
     "resemblyzer-ours": System(
         "Resemblyzer embeddings, our clustering",
         "our speech detection, windows, clustering and resegmentation around Resemblyzer's "
-        "encoder; clustering threshold chosen on simulated dev conversations as ours was",
+        "encoder; clustering distance chosen by the rule and on the conversations that ours was",
     ),
     "resemblyzer": System(
         "Resemblyzer as documented",
@@ -94,9 +94,9 @@ SYSTEMS: dict[str, System] = {
     ),
 }
 
-# Cosine distance at which Resemblyzer's windows are different people in our clustering. On the 14
-# conversations of the ablation, with the WebRTC speech detection: Full DER 49.6 % at 0.30, 49.9 %
-# at 0.36, 58.7 % at 0.40 (`python -m diarize.evaluation.peers tune SPEECH_DIR WORK_DIR`).
+# Cosine distance at which Resemblyzer's windows are different people in our clustering: least error
+# on the conversations that our own model's distance is chosen on, by the same rule
+# (`python -m diarize.evaluation.peers tune SPEECH_DIR WORK_DIR`).
 RESEMBLYZER_THRESHOLD = 0.31
 
 
@@ -262,20 +262,16 @@ _RUNNERS: dict[str, Callable[[Path, int | None], list[Turn]]] = {
 
 
 def tune(speech_dir: Path, work: Path) -> None:
-    """Print the error of Resemblyzer in our pipeline by clustering distance."""
-    from diarize.evaluation import ablation
+    """Print the error of Resemblyzer in our pipeline by clustering distance, and the best one."""
+    from diarize.evaluation import tuning
     from diarize.pipeline import Diarizer
 
-    def tell(message: str) -> None:
-        print(message, file=sys.stderr)
-
-    bench = ablation.Bench(ablation.conversations(speech_dir, work), work / "heard", tell)
     diarizer = Diarizer(embedder=ResemblyzerEmbedder())
-    heard = bench.listen(f"default {diarizer.vad}", diarizer)
-    for distance in np.arange(0.2, 0.44, 0.02):
-        made = ablation.decided(heard, float(distance))
-        rates = " ".join(f"{name} {error.rate:.3f}" for name, error in made.errors.items())
-        print(f"{distance:.2f}  {rates}  count off by {made.count_error:.2f}")
+    items = tuning.conversations(speech_dir, work)
+    heard = tuning.listen(diarizer, items, lambda uri: print(uri, file=sys.stderr, flush=True))
+    points = tuning.curve(diarizer, heard)
+    print(tuning.as_markdown(points))
+    print(f"\nchosen: {tuning.best(points):.2f}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

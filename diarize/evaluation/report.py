@@ -52,6 +52,15 @@ def machine() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def machine_line() -> str:
+    """Return the machine as a sentence."""
+    host = machine()
+    return (
+        f"Machine: {host['processor']}, {host['processors']} processors, {host['memory_gb']} GB, "
+        f"{host['system']}, Python {host['python']}, onnxruntime {host.get('onnxruntime', '?')}."
+    )
+
+
 def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -125,7 +134,6 @@ def as_json(outcomes: Sequence[Outcome], command: str) -> dict[str, Any]:
 
 def as_markdown(outcomes: Sequence[Outcome], command: str) -> str:
     """Return the results as a page to read."""
-    host = machine()
     rows = summary(outcomes)
     lines = [
         "# Benchmark",
@@ -136,8 +144,7 @@ def as_markdown(outcomes: Sequence[Outcome], command: str) -> str:
         command,
         "```",
         "",
-        f"Machine: {host['processor']}, {host['processors']} processors, {host['memory_gb']} GB, "
-        f"{host['system']}, Python {host['python']}, onnxruntime {host.get('onnxruntime', '?')}.",
+        machine_line(),
         "",
         "Full: no collar, overlapped speech is scored. Forgiving: 0.25 s left out on each side of "
         "every reference boundary (NIST), overlapped speech left out. DER, its parts (missed + "
