@@ -22,6 +22,7 @@ from diarize.audio import Waveform  # noqa: E402
 from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation  # noqa: E402
 from models.segmentation import data, feeding, material, network, noises, train, turns  # noqa: E402
 from models.segmentation.export import export  # noqa: E402
+from models.segmentation.trainer import Recipe, Trainer, averaged, learning_rate  # noqa: E402
 
 RATE = 16_000
 SMALL = network.Shape(fine=16, channels=16, hidden=8, dilations=(1, 2), layers=1, dropout=0.1)
@@ -261,7 +262,7 @@ def test_the_pool_holds_the_newest_windows() -> None:
 
 
 def test_batches_take_what_is_ready_without_waiting() -> None:
-    recipe = train.Recipe(windows=4, fresh=0, message=2, pool=8)
+    recipe = Recipe(windows=4, fresh=0, message=2, pool=8)
     more = threading.Event()
 
     def slow() -> Iterator[feeding.Message]:
@@ -298,7 +299,7 @@ def test_masks_hide_bands_of_some_windows() -> None:
 
 # --- training ---------------------------------------------------------------------------------
 
-RECIPE = train.Recipe(
+RECIPE = Recipe(
     steps=6,
     windows=2,
     fresh=1,
@@ -310,9 +311,9 @@ RECIPE = train.Recipe(
 )
 
 
-def run(source: data.Conversations, folder: Path, steps: int) -> train.Trainer:
+def run(source: data.Conversations, folder: Path, steps: int) -> Trainer:
     """Train to a step, continuing what is there."""
-    trainer = train.Trainer(RECIPE, SMALL, folder)
+    trainer = Trainer(RECIPE, SMALL, folder)
     trainer.resume()
     first = train.first_window(RECIPE, trainer.drawn)
     messages = feeding.drawn_by(source, first, RECIPE.fresh, 0)
@@ -336,7 +337,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 
 def test_training_logs_and_lowers_the_loss(source: data.Conversations, tmp_path: Path) -> None:
-    recipe = train.Recipe(
+    recipe = Recipe(
         steps=50,
         windows=2,
         fresh=1,
@@ -346,7 +347,7 @@ def test_training_logs_and_lowers_the_loss(source: data.Conversations, tmp_path:
         workers=0,
         validate=25,
     )
-    trainer = train.Trainer(recipe, SMALL, tmp_path)
+    trainer = Trainer(recipe, SMALL, tmp_path)
     windows = feeding.to_message([source.window(i) for i in range(4)])
     before = train.validate(trainer, windows)["val_loss"]
     one = [feeding.Message(windows.mels[i : i + 1], windows.activity[i : i + 1]) for i in range(4)]
@@ -357,13 +358,13 @@ def test_training_logs_and_lowers_the_loss(source: data.Conversations, tmp_path:
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     assert float(rows[-1]["val_loss"]) < 0.8 * before
     assert (tmp_path / "checkpoint.pt").exists()
-    small = train.averaged(tmp_path / "average.pt").state_dict()
+    small = averaged(tmp_path / "average.pt").state_dict()
     for name, value in trainer.average.items():
         torch.testing.assert_close(small[name], value)
 
 
 def test_learning_rate_warms_up_and_falls() -> None:
-    rates = [train.learning_rate(step, step / 6, RECIPE) for step in range(7)]
+    rates = [learning_rate(step, step / 6, RECIPE) for step in range(7)]
     assert rates[0] < rates[1] <= RECIPE.rate
     assert rates[6] == pytest.approx(0.01 * RECIPE.rate)
     assert all(a >= b for a, b in pairwise(rates[1:]))
@@ -375,14 +376,14 @@ def test_the_schedule_ends_with_the_minutes(
     """A step takes ten seconds of a clock of our own: six of ten thousand fit into a minute."""
     clock = [1000.0]
     monkeypatch.setattr(train.time, "monotonic", lambda: clock[0])
-    recipe = train.Recipe(steps=10_000, windows=2, fresh=1, warmup=2, log=1, validate=0, save=30.0)
+    recipe = Recipe(steps=10_000, windows=2, fresh=1, warmup=2, log=1, validate=0, save=30.0)
     message = feeding.to_message([source.window(1)])
 
     def messages() -> Iterator[feeding.Message]:
         while True:
             yield message
 
-    class Slow(train.Trainer):
+    class Slow(Trainer):
         def update(self, batch: feeding.Batch) -> Any:
             clock[0] += 10.0
             return super().update(batch)

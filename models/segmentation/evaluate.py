@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,11 +21,15 @@ from diarize.audio import Waveform, load
 from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.evaluation.rttm import read_rttm
-from diarize.evaluation.simulation import SimulationOptions, simulate_many
+from diarize.evaluation.simulation import SimulationOptions, simulate_many, write
 from diarize.pipeline import Diarizer
 from diarize.segmentation import SpeechActivity, load_segmentation
 from diarize.vad import WebRtcVad
+from models.autospeech.data import CACHE
 from models.segmentation.export import TARGET
+
+# Conversations are kept here where no other folder is given.
+WORK = CACHE / "conversations"
 
 STEP = 0.01
 # A change counts as found when a boundary lies so near, in seconds.
@@ -66,19 +70,30 @@ class Score:
 
 
 def simulated(
-    speech: Path, seeds: Sequence[int], minutes: float = 1.0, most: int = 4
-) -> Iterator[Recording]:
-    """Conversations of two or more people of part ``dev``, every kind of scene."""
+    speech: Path, work: Path, seeds: Sequence[int], minutes: float = 1.0, most: int = 4
+) -> list[Recording]:
+    """Conversations of two or more people of part ``dev``, every kind of scene.
+
+    Those that `work` has no recording of are made and kept there. Delete the folder where the
+    simulation has changed.
+    """
+    folder = work / f"dev-{minutes:g}min-2to{most}"
+    missing = [seed for seed in seeds if not list(folder.glob(f"*-{seed:04d}.rttm"))]
     options = SimulationOptions(speakers=(2, most), minutes=(minutes, minutes))
-    for talk in simulate_many(speech, "dev", seeds, options):
-        yield Recording(talk.uri, Waveform(talk.samples, talk.uri), list(talk.turns))
+    for talk in simulate_many(speech, "dev", missing, options) if missing else ():
+        write(talk, folder)
+    return [read(next(folder.glob(f"*-{seed:04d}.wav"))) for seed in seeds]
 
 
-def real(speech: Path) -> Iterator[Recording]:
+def real(speech: Path) -> list[Recording]:
     """Read the recordings with their references."""
-    for path in sorted((speech / "real").glob("*.flac")):
-        turns = [t for found in read_rttm(path.with_suffix(".rttm")).values() for t in found]
-        yield Recording(path.stem, load(path), turns)
+    return [read(path) for path in sorted((speech / "real").glob("*.flac"))]
+
+
+def read(path: Path) -> Recording:
+    """Read a recording and the RTTM file beside it."""
+    turns = [t for found in read_rttm(path.with_suffix(".rttm")).values() for t in found]
+    return Recording(path.stem, load(path), turns)
 
 
 def counts(turns: Iterable[Turn], duration: float) -> NDArray[np.int64]:
@@ -207,6 +222,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
     parser.add_argument("--model", type=Path, default=TARGET)
     parser.add_argument("--conversations", type=int, default=24)
+    parser.add_argument("--work", type=Path, default=WORK, help="keeps the conversations")
     parser.add_argument("--embedder", type=Path, help="default: the bundled one")
     parser.add_argument("--no-pipeline", action="store_true", help="leave DER out")
     parser.add_argument("--only", nargs="+", metavar="DETECTOR", help="of webrtc-1 … -3, model")
@@ -220,10 +236,10 @@ def main(argv: list[str] | None = None) -> None:
         detectors = {name: detectors[name] for name in args.only}
     embedder = None if args.no_pipeline else OnnxEmbedder(args.embedder, threads=1)
     sets = {
-        f"{args.conversations} simulated conversations (part dev, seeds 0 …)": list(
-            simulated(args.speech, range(args.conversations))
+        f"{args.conversations} simulated conversations (part dev, seeds 0 …)": simulated(
+            args.speech, args.work, range(args.conversations)
         ),
-        "real meetings": list(real(args.speech)),
+        "real meetings": real(args.speech),
     }
     for title, recordings in sets.items():
         print(f"\n{title}, {sum(r.waveform.duration for r in recordings) / 60:.0f} min\n\n{HEAD}")

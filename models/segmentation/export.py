@@ -15,7 +15,8 @@ import torch
 
 from diarize.segmentation import SegmentationOptions
 from models.segmentation.network import BINS, FromMagnitude, SegmentationNet
-from models.segmentation.train import RUNS, averaged
+from models.segmentation.train import RUNS
+from models.segmentation.trainer import averaged
 
 TARGET = Path(__file__).parent / "segmentation.onnx"
 VERSION = "1"
