@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,7 @@ def start(cache, **changes):
     """A tiny run: state, batches and configuration."""
     path, speech = cache
     settings = {"steps": 6, "batch": 6, "warm_up": 2, "frames": ((0.0, 48),), "seed": 3}
+    settings["long"] = 0.0
     config = train.TrainConfig(**(settings | changes))
     targets = train.Targets(path / "toy.npz", speech.voices, config.local)
     shape = NetworkConfig(8, 8, 40, 16)
@@ -126,8 +128,21 @@ def test_schedule_rises_stays_and_falls():
     assert rates[10:61] == [1.0] * 51
     assert (np.diff(rates[61:]) < 0).all()
     assert rates[100] == pytest.approx(0.01)
-    lengths = [train.window_frames(config, step) for step in (0, 50, 99)]
+    plain = replace(config, long=0.0)
+    lengths = [train.window_frames(plain, step) for step in (0, 50, 99)]
     assert lengths == sorted(lengths)
+
+
+def test_some_steps_have_windows_of_twice_the_length(cache):
+    config = train.TrainConfig(steps=1000, long=0.2)
+    lengths = [train.window_frames(config, step) for step in range(1000)]
+    assert set(lengths[:650]) == {96, 128}
+    assert set(lengths[650:]) == {160, 320}
+    assert lengths.count(320) == pytest.approx(0.2 * 350, abs=25)
+    _, batches, _ = start(cache, long=1.0)
+    features, _, label = batches[0]
+    assert features.shape == (3, 1, 96, 40)
+    assert label.shape == (3,)
 
 
 def test_the_schedule_follows_the_clock_where_minutes_are_given():

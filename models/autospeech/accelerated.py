@@ -27,17 +27,8 @@ from models.autospeech.batched import BatchAugmenter, Draw
 from models.autospeech.export import read_weights
 from models.autospeech.losses import distillation, similarity
 from models.autospeech.network import NetworkConfig
-from models.autospeech.train import (
-    FRAME,
-    HOP,
-    RUNS,
-    Clock,
-    State,
-    TrainConfig,
-    build,
-    learning_rate,
-    magnitude,
-)
+from models.autospeech.schedule import Clock, TrainConfig, learning_rate
+from models.autospeech.train import FRAME, HOP, RUNS, State, build, magnitude
 
 LOGGED = ("distil", "margin", "similarity")
 

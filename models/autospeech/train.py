@@ -27,6 +27,7 @@ from models.autospeech.augmentation import Augmenter, room_bank
 from models.autospeech.export import read_weights
 from models.autospeech.losses import MarginSoftmax, distillation, similarity
 from models.autospeech.network import AutoSpeech, NetworkConfig
+from models.autospeech.schedule import Clock, TrainConfig, learning_rate, window_frames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,66 +37,12 @@ if TYPE_CHECKING:
 
 RUNS = Path(__file__).parent / "runs"
 HOP, FRAME, FFT = 160, 400, 512
+# Fields of the configuration with an option of their own.
+INTEGERS = ("steps", "batch", "seed", "warm_up")
+FLOATS = ("rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long")
 # Draws per speaker relative to the others: few speakers with much speech, and phone calls, count
 # more than ten seconds of single words.
 CORPUS_WEIGHT = {"sc1": 0.4, "sc2": 0.4, "wuw": 2.0, "arsc": 1.5, "dsp": 1.5, "ocean": 1.2}
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """What decides a run besides the network."""
-
-    steps: int = 6000
-    batch: int = 64
-    seed: int = 0
-    rate: float = 2e-3
-    warm_up: int = 200
-    anneal: float = 0.35
-    weight_decay: float = 0.02
-    average: float = 0.998
-    local: float = 0.5
-    margin_weight: float = 0.1
-    margin: float = 0.2
-    similarity: float = 2.0
-    ramp: float = 0.4
-    frames: tuple[tuple[float, int], ...] = ((0.0, 96), (0.35, 128), (0.65, 160))
-
-
-def window_frames(config: TrainConfig, step: int) -> int:
-    """Frames a window at a step: short at first, which is cheaper."""
-    done = step / config.steps
-    return max((at, frames) for at, frames in config.frames if at <= done)[1]
-
-
-def learning_rate(config: TrainConfig, step: int, share: float | None = None) -> float:
-    """Linear warm-up, a plateau, then a cosine down to 1 % over the last `anneal` of the run.
-
-    `share` is how much of the run is done, if that is not the share of the steps.
-    """
-    if step < config.warm_up:
-        return config.rate * (step + 1) / config.warm_up
-    share = step / config.steps if share is None else share
-    if share <= 1.0 - config.anneal:
-        return config.rate
-    done = min(1.0, (share - 1.0 + config.anneal) / config.anneal)
-    return config.rate * (0.01 + 0.99 * 0.5 * (1.0 + float(np.cos(np.pi * done))))
-
-
-class Clock:
-    """How much of the run is done: by steps, or by minutes where they are limited."""
-
-    def __init__(self, config: TrainConfig, minutes: float | None, done: float = 0.0) -> None:
-        self.config, self.minutes = config, minutes
-        self.begun = time.monotonic() - 60.0 * done
-
-    def elapsed(self) -> float:
-        """Minutes, those before an interruption included."""
-        return (time.monotonic() - self.begun) / 60.0
-
-    def share(self, step: int) -> float:
-        """From 0 to 1."""
-        by_steps = step / self.config.steps
-        return by_steps if self.minutes is None else max(by_steps, self.elapsed() / self.minutes)
 
 
 class Targets:
@@ -184,8 +131,10 @@ class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
         config = self.config
         rng = np.random.default_rng((config.seed, step))
         strength = min(1.0, 0.2 + 0.8 * step / max(1.0, config.ramp * config.steps))
-        length = (window_frames(config, step) - 1) * HOP + FRAME
-        chosen = rng.choice(len(self.weight), config.batch, p=self.weight)
+        frames = window_frames(config, step)
+        length = (frames - 1) * HOP + FRAME
+        count = config.batch // 2 if frames > config.frames[-1][1] else config.batch
+        chosen = rng.choice(len(self.weight), count, p=self.weight)
         clean, targets = [], []
         for index in chosen:
             voice = self.speech.voices[int(index)]
@@ -364,11 +313,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, help="end after so long, whatever the steps")
     parser.add_argument("--save-minutes", type=float, default=5.0)
-    for name in ("steps", "batch", "seed", "warm_up"):
+    for name in INTEGERS:
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=int, default=getattr(defaults, name)
         )
-    for name in ("rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp"):
+    for name in (
+        "rate",
+        "anneal",
+        "local",
+        "margin_weight",
+        "margin",
+        "similarity",
+        "ramp",
+        "long",
+    ):
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value)
     parser.add_argument(
@@ -386,8 +344,7 @@ def main() -> None:
     if args.speech is None:
         raise SystemExit("give --speech DIR or set DIARIZE_SPEECH_DIR")
     torch.set_num_threads(args.threads)
-    names = ("steps", "batch", "seed", "warm_up", "rate", "anneal")
-    names += ("local", "margin_weight", "margin", "similarity", "ramp")
+    names = INTEGERS + FLOATS
     config = TrainConfig(**{name: getattr(args, name) for name in names})
     if args.frames:
         stages = (stage.split(":") for stage in args.frames.split(","))
