@@ -110,7 +110,7 @@ def test_any_folder_with_references(items: list[Recording], tmp_path: Path) -> N
 
 def test_long_files_hold_what_was_asked_for(items: list[Recording], tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
-    write_long(items, path, 50.0)
+    assert write_long(items, path, 50.0) == len({t.speaker for i in items for t in i.turns})
     with wave.open(str(path)) as file:
         assert file.getnframes() == 50 * 16_000
     (length,) = measure_lengths(items, tmp_path, [0.01], threads=1)
@@ -119,7 +119,9 @@ def test_long_files_hold_what_was_asked_for(items: list[Recording], tmp_path: Pa
     assert sum(length.stages.values()) <= length.seconds + 1
     assert not list(tmp_path.glob("length*.wav"))
     assert measure_lengths(items, tmp_path, [0.01]) == [length]  # kept
-    assert "| 0.01 h |" in as_markdown([length])
+    assert length.vad == "neural" and length.people >= 1
+    page = as_markdown([length])
+    assert "| 0.01 h |" in page and "speech detection: neural" in page
 
 
 def test_a_race_alternates_and_compares(items: list[Recording]) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 import wave
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,11 @@ def run(self, *args, **options):
         network += time.process_time() - start
 onnxruntime.InferenceSession.run = run
 from diarize.pipeline import Diarizer
-result = Diarizer(threads=int(sys.argv[3]) or None)(sys.argv[1], on_progress=tell)
+diarizer = Diarizer(threads=int(sys.argv[3]) or None)
+result = diarizer(sys.argv[1], on_progress=tell)
 marks.append(("end", time.perf_counter() - began, time.process_time()))
 found = {"marks": marks, "network": network, "turns": len(result), "speakers": len(result.speakers)}
+found["vad"] = diarizer.vad
 with open(sys.argv[2], "w", encoding="utf-8") as file:
     json.dump(found, file)
 """
@@ -62,6 +64,10 @@ class Length:
     network : float
         Processor seconds inside onnxruntime, a part of ``speech`` and ``embed``.
     speakers, turns : int
+    people : int
+        How many really talk.
+    vad : str
+        What found the speech.
     """
 
     hours: float
@@ -73,6 +79,8 @@ class Length:
     network: float = 0.0
     speakers: int = 0
     turns: int = 0
+    people: int = 0
+    vad: str = ""
 
 
 def measure_lengths(
@@ -105,9 +113,9 @@ def measure_lengths(
         if tell:
             tell(f"{wanted:g} h")
         sound = work / f"length-{wanted:g}.wav"
-        write_long(items, sound, wanted * 3600)
+        people = write_long(items, sound, wanted * 3600)
         try:
-            length = _measured(sound, work, threads)
+            length = replace(_measured(sound, work, threads), people=people)
         finally:
             sound.unlink()
         record.write_text(json.dumps(length.__dict__), encoding="utf-8")
@@ -142,13 +150,21 @@ def _measured(sound: Path, work: Path, threads: int | None) -> Length:
         network=said["network"],
         speakers=said["speakers"],
         turns=said["turns"],
+        vad=said["vad"],
     )
 
 
-def write_long(items: Sequence[Recording], path: Path, seconds: float) -> None:
-    """Write conversations one after the other, in another order each round, until ``seconds``."""
+def write_long(items: Sequence[Recording], path: Path, seconds: float) -> int:
+    """Write conversations one after the other, in another order each round, until ``seconds``.
+
+    Returns
+    -------
+    int
+        How many people talk in it.
+    """
     rng = np.random.default_rng(0)
     left = round(seconds * RATE)
+    people: set[str] = set()
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
@@ -156,11 +172,15 @@ def write_long(items: Sequence[Recording], path: Path, seconds: float) -> None:
         out.setframerate(RATE)
         while left > 0:
             for index in rng.permutation(len(items)):
-                samples = _samples(items[int(index)].audio)[:left]
+                item = items[int(index)]
+                samples = _samples(item.audio)[:left]
+                end = samples.size / RATE
+                people |= {turn.speaker for turn in item.turns if turn.start < end}
                 # Another level each time, so that no two rounds are the same bytes.
-                gain = 10.0 ** (float(rng.uniform(-3.0, 0.0)) / 20.0)
+                gain = np.float32(10.0 ** (float(rng.uniform(-3.0, 0.0)) / 20.0))
                 out.writeframes((samples * gain).astype("<i2").tobytes())
                 left -= samples.size
+    return len(people)
 
 
 def _samples(path: Path) -> NDArray[np.int16]:
@@ -174,7 +194,7 @@ def as_markdown(lengths: Sequence[Length]) -> str:
     """Return a table of length, seconds by stage, and memory."""
     stages = list(dict.fromkeys(stage for length in lengths for stage in length.stages))
     head = ["length", "seconds", "RTF", "CPU", "outside networks", "peak MB", *stages]
-    head += ["speakers", "turns"]
+    head += ["people", "speakers found", "turns"]
     lines = ["| " + " | ".join(head) + " |", "|" + "--:|" * len(head)]
     for one in lengths:
         audio = one.hours * 3600
@@ -186,11 +206,13 @@ def as_markdown(lengths: Sequence[Length]) -> str:
             f"{(one.cpu_seconds - one.network) / audio:.4f}",
             f"{one.megabytes:.0f}",
             *(_stage(one, stage) for stage in stages),
+            str(one.people),
             str(one.speakers),
             str(one.turns),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     from diarize.evaluation.report import machine
+    from diarize.settings import Settings
 
     host = machine()
     load = os.getloadavg()[2] if hasattr(os, "getloadavg") else 0.0
@@ -201,7 +223,11 @@ def as_markdown(lengths: Sequence[Length]) -> str:
             "Made by `diarize bench --speech DIR --lengths`: simulated conversations one after the "
             "other. Seconds are of the whole process, its start included. RTF is seconds, CPU is "
             "processor seconds, per second of audio; *outside networks* is the part of CPU that is "
-            "not onnxruntime. Then by stage: seconds (processor seconds).",
+            "not onnxruntime. Then by stage: seconds (processor seconds). All settings at their "
+            f"defaults (speech detection: {', '.join(dict.fromkeys(one.vad for one in lengths))}). "
+            "So many people in one recording are more than the pipeline looks for: a speaker has "
+            f"at least {100 * Settings().clustering.least_share:g} % of the speech. This page is "
+            "about cost, not about who.",
             "",
             f"Machine: {host['processor']}, {host['processors']} processors, "
             f"{host['memory_gb']} GB; load average at the end {load:.1f} (above the number of "
