@@ -1,4 +1,4 @@
-"""From window vectors to speakers: average linkage, and how many voices there are."""
+"""From window vectors to speakers: a first guess, its refinement, bounds of their number."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.errors import UsageError
-from diarize.settings import ClusteringSettings
+from diarize.settings import ClusteringSettings, Settings
 from diarize.spectral import partition
+from diarize.variational import reassign
 
 if TYPE_CHECKING:
     from diarize.annotation import Segment
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
-
-# The largest cosine distance there is: what two windows that cannot be one speaker are apart.
-_APART = 2.0
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,10 @@ class ClusterResult:
         0, 1, … by first appearance.
     centroids : (K, D) float32 array
         Unit vectors.
-    distance : float
-        Where the dendrogram was cut.
     """
 
     labels: Labels
     centroids: Float
-    distance: float = 0.0
 
     @property
     def count(self) -> int:
@@ -78,19 +73,6 @@ class Tree:
         """Return how many merges happen at up to ``distance``."""
         return int(np.searchsorted(self.merges[:, 2], distance, side="right"))
 
-    def large_counts(self, least: float) -> Labels:
-        """Return the number of groups of at least ``least`` seconds after 0, 1, 2 … merges."""
-        leaves = len(self.weights)
-        weight = np.concatenate([self.weights, np.zeros(leaves - 1)])
-        counts = np.empty(leaves, dtype=np.int64)
-        counts[0] = int((self.weights >= least).sum())
-        for index in range(leaves - 1):
-            left, right = int(self.merges[index, 0]), int(self.merges[index, 1])
-            joined = weight[leaves + index] = weight[left] + weight[right]
-            gone = int(weight[left] >= least) + int(weight[right] >= least)
-            counts[index + 1] = counts[index] - gone + int(joined >= least)
-        return counts
-
 
 def cluster(
     embeddings: Float,
@@ -100,32 +82,32 @@ def cluster(
     num_speakers: int | None = None,
     min_speakers: int | None = None,
     max_speakers: int | None = None,
-    constraints: npt.NDArray[np.int64] | Sequence[tuple[int, int]] | None = None,
     scatter: float | None = None,
-    settings: ClusteringSettings | None = None,
+    fresh: float = 1.0,
+    settings: Settings | None = None,
 ) -> ClusterResult:
     """Group windows into speakers.
 
-    How many there are is decided by average linkage on cosine distance: the dendrogram is cut at
-    ``threshold``, adapted to the recording, and a bound on the number of speakers moves the cut.
-    Groups with too little speech do not count as speakers. Where there are enough windows, the
-    groups themselves are then found by :func:`diarize.spectral.partition`; windows without a group
-    go to the nearest centroid.
+    Average linkage on cosine distance, cut at ``threshold``, gives more groups than there are
+    voices; :func:`diarize.variational.reassign` lets those go that it can do without. Groups with
+    too little speech do not count as speakers. Where bounds ask for fewer speakers, the two that
+    cost least are joined, again and again; where they ask for more, windows are parted into so
+    many by :func:`diarize.spectral.partition`. Windows without a group go to the nearest centroid.
 
     Parameters
     ----------
     embeddings : (N, D) float array
-        Unit vectors.
+        Unit vectors, in order of time.
     weights : (N,) array of float, optional
         Seconds of speech in each window; 1 where not given.
     threshold : float
-        Cosine distance of the cut.
+        Cosine distance at which voices are different people: with a larger one, fewer are found.
     num_speakers, min_speakers, max_speakers : int, optional
         What is known of the number of speakers.
-    constraints : (P, 2) array of int, optional
-        Pairs of windows that cannot be one speaker.
     scatter : float, optional
         How far apart windows of one voice lie in this recording; see :func:`neighbour_scatter`.
+    fresh : float
+        Share of its speech that a window does not have in common with the one before.
 
     Returns
     -------
@@ -136,37 +118,69 @@ def cluster(
     UsageError
         Where the bounds contradict each other.
     """
-    settings = settings or ClusteringSettings()
+    whole = settings or Settings()
+    chosen = whole.clustering
     low, high = speaker_bounds(num_speakers, min_speakers, max_speakers)
     vectors = np.asarray(embeddings, dtype=np.float32)
     count = len(vectors)
     seconds = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     if not count:
         return ClusterResult(np.zeros(0, np.int64), np.zeros((0, vectors.shape[1]), np.float32))
-    pairs = np.asarray([] if constraints is None else constraints, dtype=np.int64).reshape(-1, 2)
-    seeds = _seeds(vectors, seconds, settings)
-    position = np.full(count, -1)
-    position[seeds] = np.arange(len(seeds))
-    inside = position[pairs]
-    inside = inside[(inside >= 0).all(axis=1)]
-    cut = adapted(threshold, scatter, settings)
-    centred = less_mean(vectors[seeds], seconds[seeds], settings.centring)
-    spectral = settings.spectral and len(seeds) >= settings.spectral_least
-    # One wrong pair of local speakers splits a voice: pairs part windows, they add no speakers.
-    apart = inside[:0] if spectral else inside
-    tree, member = _tree(centred, seconds[seeds], apart, cut, settings)
-    merges = choose_cut(tree, cut, low, high, settings)
-    groups = _keep_large(tree.labels(merges)[member], seconds[seeds], low, settings)
-    speakers = int(groups.max()) + 1
-    if spectral and speakers > 1:
-        whole = less_mean(vectors[seeds], seconds[seeds], 1.0)
-        groups = partition(whole, speakers, inside, settings)
-        groups = _keep_large(groups, seconds[seeds], low, settings)
+    seeds = _seeds(vectors, seconds, chosen)
+    voiced, heard = vectors[seeds], fresh * seconds[seeds]
+    tree, member = _tree(less_mean(voiced, heard, chosen.centring), heard, threshold, chosen)
+    most = max(chosen.most_groups, low)
+    leaves = len(tree.weights)
+    first = tree.labels(max(tree.merges_at(threshold), leaves - most))[member]
+    within = threshold if scatter is None else (threshold + scatter) / 2
+    groups = reassign(voiced, heard, first, within=within, settings=whole.variational)
+    groups = _keep_large(groups, heard, chosen)
+    if groups.max() + 1 < low:
+        wanted = min(low, len(seeds))
+        if len(seeds) >= chosen.spectral_least:
+            groups = partition(less_mean(voiced, heard, 1.0), wanted, chosen)
+        else:
+            groups = tree.labels(max(0, leaves - wanted))[member]
+        again = reassign(voiced, heard, groups, within=within, settings=whole.variational)
+        groups = again if again.max() == groups.max() else groups
+    groups = join(voiced, heard, groups, high)
     labels = np.full(count, -1, dtype=np.int64)
     labels[seeds] = groups
     labels = by_first_appearance(absorb(vectors, seconds, labels))
-    distance = float(tree.merges[merges - 1, 2]) if merges else 0.0
-    return ClusterResult(labels, centroids(vectors, seconds, labels), distance)
+    return ClusterResult(labels, centroids(vectors, seconds, labels))
+
+
+def join(vectors: Float, seconds: Double, groups: Labels, most: int) -> Labels:
+    """Join the two groups that cost least by Ward's measure, until at most ``most`` are left.
+
+    Parameters
+    ----------
+    vectors : (N, D) float32 array
+    seconds : (N,) float64 array
+    groups : (N,) int64 array
+        0, 1, …, or −1 for what is in none.
+
+    Examples
+    --------
+    >>> vectors = np.float32([[1, 0], [0.8, 0.6], [0, 1]])
+    >>> join(vectors, np.ones(3), np.arange(3), 2).tolist()
+    [0, 1, 1]
+    """
+    groups = groups.copy()
+    while (count := int(groups.max(initial=-1)) + 1) > most:
+        size = np.zeros(count)
+        sums = np.zeros((count, vectors.shape[1]))
+        known = groups >= 0
+        np.add.at(size, groups[known], seconds[known] + 1e-3)
+        np.add.at(sums, groups[known], vectors[known] * (seconds[known] + 1e-3)[:, None])
+        means = sums / size[:, None]
+        apart = np.square(means[:, None] - means[None]).sum(axis=2)
+        cost = apart * size[:, None] * size / (size[:, None] + size)
+        np.fill_diagonal(cost, np.inf)
+        first, second = sorted(divmod(int(cost.argmin()), count))
+        groups[groups == second] = first
+        groups[groups > second] -= 1
+    return groups
 
 
 def speaker_bounds(
@@ -199,24 +213,6 @@ def speaker_bounds(
             f"num_speakers is {num_speakers}, outside min_speakers {low} to max_speakers {high}"
         )
     return num_speakers, num_speakers
-
-
-def adapted(threshold: float, scatter: float | None, settings: ClusteringSettings) -> float:
-    """Return the cut for a recording in which neighbouring windows lie ``scatter`` apart.
-
-    Noise, rooms and telephones spread the windows of one voice, and bring those of two voices
-    together: one threshold does not fit all recordings.
-
-    Examples
-    --------
-    >>> settings = ClusteringSettings(scatter=0.25, scatter_slope=0.8)
-    >>> round(adapted(0.4, 0.35, settings), 3), adapted(0.4, None, settings)
-    (0.48, 0.4)
-    """
-    if scatter is None:
-        return threshold
-    further = min(scatter, settings.scatter_most) - settings.scatter
-    return max(0.0, threshold + settings.scatter_slope * further)
 
 
 def neighbour_scatter(
@@ -259,34 +255,13 @@ def neighbour_scatter(
     this, after = this[usable], after[usable]
     if len(this) < settings.scatter_pairs:
         return None
-    middle = vectors.mean(axis=0) * settings.centring
-    first, second = (_unit(vectors[chosen] - middle) for chosen in (this, after))
-    return float(np.median(1.0 - np.einsum("nd,nd->n", first, second)))
+    return float(np.median(1.0 - np.einsum("nd,nd->n", vectors[this], vectors[after])))
 
 
 def less_mean(vectors: Float, weights: Double, share: float) -> Float:
     """Return unit vectors less a share of the recording's mean: what all of them have in common."""
     mean = np.average(vectors, axis=0, weights=np.maximum(weights, 1e-3))
     return _unit(vectors - np.float32(share) * mean.astype(np.float32))
-
-
-def choose_cut(
-    tree: Tree, threshold: float, low: int, high: int, settings: ClusteringSettings
-) -> int:
-    """Return after how many merges to stop: at the threshold, moved as little as bounds ask for.
-
-    Counted are groups with enough speech. Where no cut has as many of them as ``low``, the groups
-    are counted whatever their size.
-    """
-    counts = tree.large_counts(least_speech(tree.weights, settings))
-    merges = tree.merges_at(threshold)
-    if low <= counts[merges] <= high:
-        return merges
-    if counts[merges] > high:
-        # Onwards there is always a cut with fewer; backwards speech would fall into crumbs.
-        return merges + int((counts[merges:] <= high).argmax())
-    enough = np.flatnonzero(counts[: merges + 1] >= low)
-    return int(enough[-1]) if len(enough) else max(0, len(tree.weights) - low)
 
 
 def least_speech(weights: Double, settings: ClusteringSettings) -> float:
@@ -344,35 +319,27 @@ def _seeds(vectors: Float, seconds: Double, settings: ClusteringSettings) -> Lab
     return np.flatnonzero(alive) if alive.any() else np.arange(len(vectors))
 
 
-def _keep_large(groups: Labels, seconds: Double, low: int, settings: ClusteringSettings) -> Labels:
-    """Set groups with too little speech to −1, but never leave fewer than ``low``."""
+def _keep_large(groups: Labels, seconds: Double, settings: ClusteringSettings) -> Labels:
+    """Set groups with too little speech to −1, but the largest one."""
     size = np.bincount(groups, weights=seconds)
     large = size >= least_speech(seconds, settings)
-    missing = max(1, min(low, len(size))) - int(large.sum())
-    if missing > 0:
-        small = np.flatnonzero(~large)
-        large[small[np.argsort(-size[small], kind="stable")[:missing]]] = True
+    large[size.argmax()] = True
     number = np.where(large, np.cumsum(large) - 1, -1)
     return number[groups].astype(np.int64)
 
 
 def _tree(
-    vectors: Float,
-    seconds: Double,
-    pairs: Labels,
-    threshold: float,
-    settings: ClusteringSettings,
+    vectors: Float, seconds: Double, threshold: float, settings: ClusteringSettings
 ) -> tuple[Tree, Labels]:
     """Return a dendrogram, and which of its leaves each window belongs to."""
     count = len(vectors)
     if count <= settings.max_windows:
-        return Tree(linkage(vectors, pairs), seconds), np.arange(count)
+        return Tree(linkage(vectors), seconds), np.arange(count)
     member: Labels = np.empty(count, dtype=np.int64)
     leaves = 0
     for start in range(0, count, settings.block_windows):
         part = slice(start, min(start + settings.block_windows, count))
-        inside = pairs[((pairs >= part.start) & (pairs < part.stop)).all(axis=1)] - start
-        block = Tree(linkage(vectors[part], inside), seconds[part])
+        block = Tree(linkage(vectors[part]), seconds[part])
         merges = len(block.weights) - min(settings.block_clusters, len(block.weights))
         groups = block.labels(min(merges, block.merges_at(threshold)))
         member[part] = leaves + groups
@@ -382,11 +349,11 @@ def _tree(
     np.add.at(means, member, vectors * seconds[:, None])
     # Means are left shorter than one: their products are mean cosines, as average linkage wants.
     means /= np.maximum(weight, 1e-9)[:, None]
-    return Tree(linkage(means.astype(np.float32), member[pairs]), weight), member
+    return Tree(linkage(means.astype(np.float32)), weight), member
 
 
-def linkage(vectors: Float, pairs: Labels) -> Double:
-    """Return scipy's average linkage on ``1 − cosine``; constrained pairs are put far apart."""
+def linkage(vectors: Float) -> Double:
+    """Return scipy's average linkage on ``1 − cosine``."""
     from scipy.cluster.hierarchy import linkage as scipy_linkage
 
     count = len(vectors)
@@ -400,9 +367,5 @@ def linkage(vectors: Float, pairs: Labels) -> Double:
             stop = filled + count - 1 - first - row
             np.subtract(1.0, similar[row, row + 1 :], out=condensed[filled:stop])
             filled = stop
-    np.clip(condensed, 0.0, _APART, out=condensed)
-    if len(pairs):
-        low, high = pairs.min(axis=1), pairs.max(axis=1)
-        low, high = low[low != high], high[low != high]
-        condensed[low * count - low * (low + 1) // 2 + high - low - 1] = _APART
+    np.clip(condensed, 0.0, 2.0, out=condensed)
     return np.asarray(scipy_linkage(condensed, method="average"))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from diarize import overlap, resegmentation
-from diarize.annotation import Segment, Turn, speaker_label
-from diarize.clustering import Labels, centroids, cluster, neighbour_scatter
+from diarize.annotation import Turn, speaker_label
+from diarize.clustering import Labels, cluster, neighbour_scatter
 from diarize.details import Listening
-from diarize.embedding import unit
-from diarize.settings import ResegmentationSettings, Settings
+from diarize.settings import Settings
 
 Float = npt.NDArray[np.float32]
 
@@ -67,26 +65,20 @@ def decide(
     """
     settings = settings or Settings()
     local = heard.activity.local
-    vectors = in_context(
-        heard.vectors, heard.windows, heard.activity.changes, settings.resegmentation
-    )
     result = cluster(
-        vectors,
+        heard.vectors,
         heard.seconds,
         threshold=threshold,
         num_speakers=num_speakers,
         min_speakers=min_speakers,
         max_speakers=max_speakers,
-        constraints=overlap.constraints(heard.windows, local, settings.overlap) if local else None,
         scatter=neighbour_scatter(
-            vectors, heard.windows, heard.activity.changes, settings.clustering
+            heard.vectors, heard.windows, heard.activity.changes, settings.clustering
         ),
-        settings=settings.clustering,
+        fresh=heard.fresh,
+        settings=settings,
     )
-    labels, centres = resegmentation.refine(
-        vectors, heard.seconds, result.labels, settings.resegmentation.rounds
-    )
-    scores = (vectors @ centres.T).astype(np.float64)
+    scores = (heard.vectors @ result.centroids.T).astype(np.float64)
     turns = resegmentation.to_turns(
         heard.activity.speech,
         heard.windows,
@@ -98,51 +90,7 @@ def decide(
     turns += overlap.second_turns(
         turns, heard.activity.overlaps, heard.windows, scores, local, settings.overlap
     )
-    # What is told of a speaker to others is the mean of plain vectors.
-    plain = centroids(heard.vectors, heard.seconds, labels)
-    return _by_first_appearance(sorted(turns), plain, labels, scores)
-
-
-def in_context(
-    vectors: Float,
-    windows: Sequence[Segment],
-    changes: Sequence[float] = (),
-    settings: ResegmentationSettings | None = None,
-) -> Float:
-    """Return vectors that lean towards those of the windows before and after.
-
-    Most windows are followed by one of the same voice: their mean tells more than either. The more
-    alike two of them are, the more they lean on each other, as in an edge-preserving filter;
-    nothing leans across a known change of speaker.
-
-    Parameters
-    ----------
-    vectors : (N, D) float32 array
-        Unit vectors.
-    windows : sequence of Segment
-        In order of their beginning.
-    changes : sequence of float
-        Instants at which another voice takes over, ascending.
-
-    Returns
-    -------
-    (N, D) float32 array
-        Unit vectors.
-    """
-    settings = settings or ResegmentationSettings()
-    if len(windows) < 2:
-        return vectors
-    starts = np.array([window.start for window in windows])
-    ends = np.array([window.end for window in windows])
-    near = starts[1:] <= ends[:-1] + settings.context_gap
-    known = np.asarray(changes, dtype=np.float64)
-    last = np.searchsorted(known, starts[1:] + 1e-6) - np.searchsorted(known, ends[:-1] - 1e-6)
-    alike = np.maximum(np.einsum("nd,nd->n", vectors[:-1], vectors[1:]), 0.0)
-    lean = settings.context * alike**settings.context_power * (near & (last <= 0))
-    leaning = vectors.astype(np.float64)
-    leaning[:-1] += lean[:, None] * vectors[1:]
-    leaning[1:] += lean[:, None] * vectors[:-1]
-    return unit(leaning)
+    return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
 
 
 def _by_first_appearance(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from diarize.overlap import without
+from diarize.windows import seconds_in
+
 if TYPE_CHECKING:
     from diarize.annotation import Diarization, Segment
     from diarize.segmentation import SpeechActivity
@@ -33,8 +36,17 @@ class Listening:
 
     @property
     def seconds(self) -> npt.NDArray[np.float64]:
-        """(N,) seconds of speech in each window."""
-        return np.array([window.duration for window in self.windows], dtype=np.float64)
+        """(N,) seconds of each window in which one voice is alone, pauses left out."""
+        return seconds_in(self.windows, without(self.activity.speech, self.activity.overlaps))
+
+    @property
+    def fresh(self) -> float:
+        """Share of a window that the one before does not cover: 0.5 where the hop is half of it."""
+        if len(self.windows) < 2:
+            return 1.0
+        starts = np.array([window.start for window in self.windows])
+        lengths = np.array([window.duration for window in self.windows])
+        return float(min(1.0, np.median(np.diff(starts)) / max(np.median(lengths), 1e-3)))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What local speakers add: who cannot be the same, and who else talks where two talk at once."""
+"""Who else talks where two talk at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from diarize.segmentation import LocalSpeakers
 
 Double = npt.NDArray[np.float64]
-Pairs = npt.NDArray[np.int64]
 
 
 def without(regions: Iterable[Segment], holes: Iterable[Segment]) -> list[Segment]:
@@ -67,37 +66,6 @@ def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -
     frames = np.clip(np.rint((edges - start) / local.step), 0, len(activity)).astype(np.int64)
     seconds: Double = (so_far[frames[:, 1]] - so_far[frames[:, 0]]) * local.step
     return seconds
-
-
-def constraints(
-    windows: Sequence[Segment], local: LocalSpeakers, settings: OverlapSettings | None = None
-) -> Pairs:
-    """Return the pairs of windows in which different local speakers of one local window talk.
-
-    Parameters
-    ----------
-    windows : sequence of Segment
-        In order of their beginning.
-
-    Returns
-    -------
-    (P, 2) int64 array
-        Indices of windows, each pair once and in ascending order.
-    """
-    settings = settings or OverlapSettings()
-    starts = np.array([window.start for window in windows])
-    found = [np.zeros((0, 2), dtype=np.int64)]
-    for index in range(len(local)):
-        first, last = _inside(starts, local, index)
-        seconds = solo_seconds(windows[first:last], local, index)
-        if not seconds.size:
-            continue
-        lengths = np.array([window.duration for window in windows[first:last]])
-        who = seconds.argmax(axis=1)
-        sure = seconds.max(axis=1) >= settings.solo_share * lengths
-        apart = (who[:, None] != who[None, :]) & sure[:, None] & sure[None, :]
-        found.append(np.argwhere(np.triu(apart)) + first)
-    return np.unique(np.vstack(found), axis=0).astype(np.int64)
 
 
 def second_turns(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize import plugins, windows
-from diarize.annotation import Diarization, Segment
+from diarize.annotation import Diarization, Segment, union
 from diarize.clustering import speaker_bounds
 from diarize.decision import decide as decision_of
 from diarize.details import DiarizationDetails, Listening
@@ -170,9 +170,8 @@ class Diarizer:
     def _windows(self, activity: SpeechActivity) -> list[Segment]:
         """Cut the stretches in which one voice is alone; all speech where there are none."""
         shortest = self.settings.embedding.shortest
-        alone = windows.split(
-            without(activity.speech, activity.overlaps), activity.changes, shortest
-        )
+        bridged = union(activity.speech, self.settings.embedding.bridge)
+        alone = windows.split(without(bridged, activity.overlaps), activity.changes, shortest)
         for pieces in (alone, activity.speech):
             cuts = windows.cut(pieces, self.embedder.window, self.embedder.hop, shortest)
             if cuts:
@@ -266,6 +265,7 @@ class Diarizer:
             "threshold": threshold,
             **known,
             "clustering": asdict(self.settings.clustering),
+            "variational": asdict(self.settings.variational),
             "resegmentation": asdict(self.settings.resegmentation),
         }
 

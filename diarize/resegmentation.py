@@ -9,12 +9,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Segment, Turn, speaker_label
-from diarize.clustering import Labels, centroids
+from diarize.annotation import Segment, Turn, speaker_label, union
 from diarize.settings import ResegmentationSettings
 
-Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
 Quietest = Callable[[float, float], float]
 """Given the beginning and the end of a stretch in seconds, returns its quietest instant."""
 
@@ -31,35 +30,6 @@ class _Run:
     @property
     def duration(self) -> float:
         return self.end - self.start
-
-
-def refine(embeddings: Float, weights: Double, labels: Labels, rounds: int) -> tuple[Labels, Float]:
-    """Assign windows to the nearest centroid and recompute centroids, a few times over.
-
-    Parameters
-    ----------
-    embeddings : (N, D) float32 array
-        Unit vectors.
-    weights : (N,) float64 array
-        Seconds of speech in each window.
-    labels : (N,) int64 array
-        0, 1, …
-
-    Returns
-    -------
-    labels : (N,) int64 array
-        No speaker loses its last window.
-    centroids : (K, D) float32 array
-        Unit vectors.
-    """
-    centres = centroids(embeddings, weights, labels)
-    for _ in range(rounds if len(centres) > 1 else 0):
-        nearest = (embeddings @ centres.T).argmax(axis=1)
-        if len(np.unique(nearest)) < len(centres) or (nearest == labels).all():
-            break
-        labels = nearest
-        centres = centroids(embeddings, weights, labels)
-    return labels, centres
 
 
 def frame_scores(
@@ -147,9 +117,10 @@ def to_turns(
     Parameters
     ----------
     regions : sequence of Segment
-        Where speech is; in order, disjoint.
+        Where speech is; in order, disjoint. Turns lie in them; who talks is found across short
+        pauses.
     windows : sequence of Segment
-        In order of their beginning; each lies in one region.
+        In order of their beginning.
     scores : (len(windows), K) float array
         Cosine of each window with each speaker.
     changes : sequence of float
@@ -170,7 +141,7 @@ def to_turns(
     starts = np.array([window.start for window in windows])
     typical = typical_lead(scores)
     runs: list[_Run] = []
-    for region in regions:
+    for region in union(regions, settings.bridge):
         first, last = np.searchsorted(starts, [region.start - 1e-6, region.end])
         if first == last:
             # Too short for a window: the nearest one speaks for it.
@@ -180,7 +151,7 @@ def to_turns(
         frames = frame_scores(region, windows[first:last], scores[first:last], settings.step)
         found = _runs(region, frames, typical, settings)
         runs += _snap(found, changes, quietest, settings.snap)
-    return [_turn(run) for run in _join(runs, settings.join)]
+    return [_turn(run) for run in _join(_spoken(runs, regions), settings.join)]
 
 
 def _runs(
@@ -245,6 +216,22 @@ def _snap(
         runs[index - 1] = replace(runs[index - 1], end=edge)
         runs[index] = replace(runs[index], start=edge)
     return runs
+
+
+def _spoken(runs: Sequence[_Run], regions: Sequence[Segment]) -> list[_Run]:
+    """Return what of runs lies in regions; both are in order and disjoint."""
+    kept: list[_Run] = []
+    first = 0
+    for run in runs:
+        while first < len(regions) and regions[first].end <= run.start:
+            first += 1
+        for region in regions[first:]:
+            if region.start >= run.end:
+                break
+            start, end = max(run.start, region.start), min(run.end, region.end)
+            if end > start:
+                kept.append(replace(run, start=start, end=end))
+    return kept
 
 
 def _join(runs: Sequence[_Run], gap: float) -> list[_Run]:

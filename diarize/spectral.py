@@ -17,7 +17,6 @@ _ROUNDS = 30
 def partition(
     vectors: Float,
     count: int,
-    pairs: Labels | None = None,
     settings: ClusteringSettings | None = None,
 ) -> Labels:
     """Part windows into ``count`` groups by normalised spectral clustering.
@@ -32,8 +31,6 @@ def partition(
         Unit vectors.
     count : int
         Number of groups, at most N.
-    pairs : (P, 2) int64 array, optional
-        Windows that are no neighbours, however alike.
 
     Returns
     -------
@@ -45,15 +42,9 @@ def partition(
     if count <= 1 or total <= count:
         return np.minimum(np.arange(total), max(0, count - 1))
     if total <= settings.sample:
-        return _partition(vectors, count, pairs, settings)
+        return _partition(vectors, count, settings)
     chosen = np.unique(np.linspace(0, total - 1, settings.sample).round().astype(np.int64))
-    inside = None
-    if pairs is not None:
-        position = np.full(total, -1)
-        position[chosen] = np.arange(len(chosen))
-        inside = position[pairs]
-        inside = inside[(inside >= 0).all(axis=1)]
-    groups = _partition(vectors[chosen], count, inside, settings)
+    groups = _partition(vectors[chosen], count, settings)
     means = np.stack([vectors[chosen][groups == group].mean(axis=0) for group in range(count)])
     nearest = (vectors @ _rows(means).T.astype(np.float32)).argmax(axis=1)
     labels: Labels = nearest.astype(np.int64)
@@ -61,12 +52,10 @@ def partition(
     return labels
 
 
-def affinity(vectors: Float, neighbours: int, pairs: Labels | None = None) -> Double:
+def affinity(vectors: Float, neighbours: int) -> Double:
     """Return the graph of nearest neighbours: 1 where two choose each other, ½ where one does."""
     similar = np.asarray(vectors @ vectors.T, dtype=np.float64)
     np.fill_diagonal(similar, -np.inf)
-    if pairs is not None and len(pairs):
-        similar[pairs[:, 0], pairs[:, 1]] = similar[pairs[:, 1], pairs[:, 0]] = -np.inf
     last = len(vectors) - min(neighbours, len(vectors) - 1)
     nearest = np.partition(similar, last, axis=1)[:, last][:, None]
     chosen = (similar >= nearest) & np.isfinite(similar)
@@ -74,14 +63,12 @@ def affinity(vectors: Float, neighbours: int, pairs: Labels | None = None) -> Do
     return graph
 
 
-def _partition(
-    vectors: Float, count: int, pairs: Labels | None, settings: ClusteringSettings
-) -> Labels:
+def _partition(vectors: Float, count: int, settings: ClusteringSettings) -> Labels:
     from scipy.linalg import eigh
 
     total = len(vectors)
     share = round(settings.neighbour_share * total)
-    graph = affinity(vectors, max(settings.neighbours, share), pairs)
+    graph = affinity(vectors, max(settings.neighbours, share))
     # A trace of plain similarity ties together what has no neighbours in common.
     graph += settings.tie * (1.0 + np.asarray(vectors @ vectors.T, dtype=np.float64)) / 2
     scale = 1.0 / np.sqrt(np.maximum(graph.sum(axis=1), 1e-9))

@@ -15,6 +15,7 @@ from diarize.clustering import (
     Tree,
     by_first_appearance,
     cluster,
+    join,
     less_mean,
     linkage,
     neighbour_scatter,
@@ -22,9 +23,9 @@ from diarize.clustering import (
 )
 from diarize.embedding import unit
 from diarize.errors import UsageError
-from diarize.settings import ClusteringSettings
+from diarize.settings import ClusteringSettings, Settings
 
-EVERYTHING_COUNTS = ClusteringSettings(least_share=0.0, least_seconds=0.0)
+EVERYTHING_COUNTS = Settings(clustering=ClusteringSettings(least_share=0.0, least_seconds=0.0))
 
 
 def voices(sizes: list[int], noise: float = 0.05, seed: int = 0, dimension: int = 32) -> np.ndarray:
@@ -59,7 +60,7 @@ def test_nothing_and_a_single_window() -> None:
 def test_linkage_equals_scipy_on_cosine_distances() -> None:
     vectors = voices([30, 20], noise=0.3)
     expected = scipy_linkage(pdist(vectors, "cosine"), "average")
-    ours = linkage(vectors, np.zeros((0, 2), np.int64))
+    ours = linkage(vectors)
     assert np.allclose(ours[:, 2], expected[:, 2], atol=1e-5)
     tree = Tree(ours, np.ones(50))
     for merges in range(50):
@@ -114,20 +115,13 @@ def test_windows_without_an_answer_join_somebody() -> None:
     assert result.labels[3] in (0, 1)
 
 
-def test_constrained_windows_part() -> None:
-    vectors = voices([6], noise=0.01)
-    pairs = [(a, b) for a in range(3) for b in range(3, 6)]
-    free = cluster(vectors, threshold=0.5, settings=EVERYTHING_COUNTS)
-    bound = cluster(vectors, threshold=0.5, constraints=pairs, settings=EVERYTHING_COUNTS)
-    assert free.count == 1
-    assert bound.labels.tolist() == [0, 0, 0, 1, 1, 1]
-
-
 def test_blocks_give_the_same_speakers_as_the_whole() -> None:
     rng = np.random.default_rng(3)
     vectors = voices([150, 200, 130, 90], noise=0.12)[rng.permutation(570)]
     whole = cluster(vectors, threshold=0.5)
-    small = ClusteringSettings(max_windows=100, block_windows=64, block_clusters=12)
+    small = Settings(
+        clustering=ClusteringSettings(max_windows=100, block_windows=64, block_clusters=12)
+    )
     blocks = cluster(vectors, threshold=0.5, settings=small)
     assert whole.count == 4
     assert (blocks.labels == whole.labels).all()
@@ -185,18 +179,8 @@ def test_a_large_number_may_be_asked_for() -> None:
     assert speaker_bounds(None, 25, None) == (25, 25)
 
 
-def test_both_ways_to_group_agree_on_clear_voices() -> None:
-    vectors = voices([25, 15, 20], noise=0.1)
-    spectral, dendrogram = (
-        cluster(vectors, threshold=0.5, settings=ClusteringSettings(spectral=choice))
-        for choice in (True, False)
-    )
-    assert (spectral.labels == dendrogram.labels).all()
-    assert spectral.labels.tolist() == truth([25, 15, 20])
-
-
 def test_scatter_is_what_neighbouring_windows_lie_apart() -> None:
-    settings = ClusteringSettings(centring=0.0, scatter_pairs=3)
+    settings = ClusteringSettings(scatter_pairs=3)
     windows = [Segment(0.8 * i, 0.8 * i + 1.6) for i in range(12)]
     angles = np.repeat(np.arange(6), 2) * np.arccos(0.9)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
@@ -210,12 +194,44 @@ def test_scatter_is_what_neighbouring_windows_lie_apart() -> None:
     assert neighbour_scatter(np.zeros((0, 2), np.float32), [], (), settings) is None
 
 
-def test_a_noisy_recording_is_cut_higher() -> None:
-    vectors = voices([15, 15], noise=0.2)
-    settings = ClusteringSettings(scatter=0.2, scatter_slope=1.0, scatter_most=0.6)
-    calm = cluster(vectors, threshold=0.45, scatter=0.25, settings=settings)
-    noisy = cluster(vectors, threshold=0.45, scatter=0.6, settings=settings)
-    assert calm.count > noisy.count == 2
+def near_voices() -> np.ndarray:
+    """Two voices at a cosine of 0.8, fifteen windows each."""
+    centres = np.zeros((30, 64))
+    centres[:, 0], centres[15:, 0], centres[15:, 1] = 1.0, 0.8, 0.6
+    return unit(centres + 0.03 * np.random.default_rng(0).standard_normal(centres.shape))
+
+
+def test_where_windows_of_one_voice_scatter_voices_must_differ_more() -> None:
+    vectors = near_voices()
+    near, far = (
+        cluster(vectors, threshold=0.15, scatter=scatter, fresh=0.3).count for scatter in (0.1, 1.0)
+    )
+    assert (near, far) == (2, 1)
+
+
+def test_a_larger_distance_finds_fewer_speakers() -> None:
+    vectors = near_voices()
+    counts = [cluster(vectors, threshold=distance).count for distance in (0.1, 0.15, 0.9, 2.0)]
+    assert counts == sorted(counts, reverse=True)
+    assert (counts[0], counts[-1]) == (2, 1)
+
+
+def test_windows_that_overlap_share_their_seconds() -> None:
+    vectors = voices([20, 3])
+    # Three windows of 1.6 s are 4.8 s of a voice; at a hop of 0.4 s they are but 1.2 s.
+    apart, overlapping = (cluster(vectors, np.full(23, 1.6), threshold=0.5, fresh=fresh).count
+                          for fresh in (1.0, 0.25))  # fmt: skip
+    assert (apart, overlapping) == (2, 1)
+
+
+def test_joining_takes_the_cheapest_pair_and_leaves_orphans_alone() -> None:
+    vectors = voices([10, 10, 2], noise=0.0)
+    vectors[20:] = unit(np.array([[0.0, 0.5, 1.0] + [0.0] * 29]))
+    groups = np.repeat([0, 1, 2], [10, 10, 2])
+    groups[0] = -1
+    joined = join(vectors, np.ones(22), groups, 2)
+    assert joined.tolist() == [-1] + [0] * 9 + [1] * 12
+    assert set(join(vectors, np.ones(22), groups, 1).tolist()) == {-1, 0}
 
 
 def test_what_all_windows_share_comes_off() -> None:

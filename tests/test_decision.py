@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Segment
-from diarize.decision import decide, in_context
+from diarize.decision import decide
 from diarize.details import Listening
 from diarize.embedding import unit
 from diarize.segmentation import SpeechActivity
-from diarize.settings import ResegmentationSettings
 
 
 def heard(speakers: list[int], noise: float = 0.05, dimension: int = 16) -> Listening:
@@ -41,23 +40,3 @@ def test_no_windows_no_turns() -> None:
     nothing = Listening(SpeechActivity(()), (), np.zeros((0, 16), np.float32))
     decision = decide(nothing, threshold=0.5, num_speakers=3)
     assert (decision.turns, decision.embeddings, decision.labels) == ((), {}, ())
-
-
-def test_windows_lean_on_neighbours_that_are_alike() -> None:
-    vectors = unit(np.array([[1.0, 0.3], [1.0, -0.3], [0.0, 1.0]]))
-    windows = [Segment(0.0, 1.6), Segment(0.8, 2.4), Segment(9.0, 10.6)]
-    settings = ResegmentationSettings(context=1.0, context_power=0.0)
-    leaning = in_context(vectors, windows, settings=settings)
-    assert np.allclose(leaning[0], [1.0, 0.0], atol=1e-6)
-    assert np.allclose(leaning[1], [1.0, 0.0], atol=1e-6)
-    # Too far away to have anything in common.
-    assert np.allclose(leaning[2], vectors[2])
-
-
-def test_nothing_leans_across_a_change_or_on_its_opposite() -> None:
-    vectors = unit(np.array([[1.0, 0.3], [1.0, -0.3]]))
-    windows = [Segment(0.0, 1.6), Segment(1.6, 3.2)]
-    assert np.allclose(in_context(vectors, windows, changes=[1.6]), vectors)
-    assert not np.allclose(in_context(vectors, windows, changes=[0.5, 2.0]), vectors)
-    opposite = unit(np.array([[1.0, 0.0], [-1.0, 0.1]]))
-    assert np.allclose(in_context(opposite, windows), opposite)

@@ -1,4 +1,4 @@
-"""Local speakers: who cannot be the same, and who talks at the same time."""
+"""Who talks at the same time as the main speaker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from diarize.annotation import Segment, Turn, union
 from diarize.decision import decide
 from diarize.details import Listening
 from diarize.embedding import unit
-from diarize.overlap import constraints, second_turns, solo_seconds, without
+from diarize.overlap import second_turns, solo_seconds, without
 from diarize.segmentation import LocalSpeakers, SpeechActivity
 
 
@@ -42,19 +42,6 @@ def test_solo_seconds_leave_out_overlaps() -> None:
     local = local_of((0, 0.0, 4.0), (1, 3.0, 6.0))
     seconds = solo_seconds([Segment(0.0, 2.0), Segment(2.0, 5.0), Segment(9.0, 12.0)], local, 0)
     assert seconds == pytest.approx(np.array([[2.0, 0, 0], [1.0, 1.0, 0], [0, 0, 0]]))
-
-
-def test_windows_of_two_local_speakers_are_apart() -> None:
-    local = local_of((0, 0.0, 4.0), (1, 4.0, 8.0))
-    windows = [Segment(a, a + 1.6) for a in (0.0, 1.6, 3.2, 4.8, 6.4)]
-    # The middle one is half of each: it is nobody's.
-    assert constraints(windows, local).tolist() == [[0, 3], [0, 4], [1, 3], [1, 4]]
-
-
-def test_no_local_windows_no_constraints() -> None:
-    empty = LocalSpeakers(np.zeros(0), 0.1, np.zeros((0, 100, 3), dtype=bool))
-    assert constraints([Segment(0.0, 1.6)], empty).shape == (0, 2)
-    assert constraints([], local_of((0, 0.0, 4.0))).shape == (0, 2)
 
 
 TURNS = [Turn(0.0, 5.0, "SPEAKER_00", 0.4), Turn(5.0, 9.0, "SPEAKER_01", 0.4)]

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.annotation import Segment, union
-from diarize.embedding import unit
-from diarize.resegmentation import best_path, frame_scores, lead, refine, to_turns
+from diarize.resegmentation import best_path, frame_scores, lead, to_turns
 from diarize.settings import ResegmentationSettings
 
 PLAIN = ResegmentationSettings(step=0.1, switch=0.0, island=0.0, join=0.0)
@@ -47,20 +46,6 @@ def test_frames_between_windows_take_the_nearest() -> None:
 def test_a_margin_is_the_lead_over_the_best_other() -> None:
     assert np.allclose(lead(np.array([[0.9, 0.2, 0.5]])), [[0.4, -0.7, -0.4]])
     assert lead(np.array([[0.7]])).tolist() == [[0.7]]
-
-
-def test_refining_moves_a_stray_window_home() -> None:
-    vectors = unit(np.array([[1, 0], [0.9, 0.1], [0.1, 1], [0, 1], [0.05, 1]]))
-    labels, centres = refine(vectors, np.ones(5), np.array([0, 0, 0, 1, 1]), rounds=2)
-    assert labels.tolist() == [0, 0, 1, 1, 1]
-    assert centres.shape == (2, 2)
-
-
-def test_refining_never_loses_a_speaker() -> None:
-    vectors = unit(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]]))
-    labels, centres = refine(vectors, np.ones(4), np.array([0, 0, 1, 1]), rounds=5)
-    assert set(labels.tolist()) == {0, 1}
-    assert len(centres) == 2
 
 
 def alternating(lengths: list[int], lead_of: float = 1.0) -> tuple[list[Segment], np.ndarray]:
@@ -155,3 +140,16 @@ def test_turns_fill_the_speech_and_never_overlap(seed: int, speakers: int, snap:
     filled = sum(part.duration for part in union(turn.segment for turn in turns))
     assert filled == pytest.approx(sum(region.duration for region in regions))
     assert all(0.0 <= (turn.confidence or 0.0) <= 1.0 for turn in turns)
+
+
+def test_turns_leave_out_the_pauses_that_windows_reach_across() -> None:
+    regions = [Segment(0.0, 2.0), Segment(2.5, 4.0), Segment(6.0, 7.0)]
+    windows = [Segment(0.0, 1.6), Segment(1.2, 2.8), Segment(2.4, 4.0), Segment(6.0, 7.0)]
+    scores = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9]])
+    turns = to_turns(regions, windows, scores)
+    found = [(turn.start, turn.end, turn.speaker) for turn in turns]
+    assert found == [
+        (0.0, 2.0, "SPEAKER_00"),
+        (2.5, 4.0, "SPEAKER_00"),
+        (6.0, 7.0, "SPEAKER_01"),
+    ]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.annotation import Turn, union
-from diarize.clustering import cluster
+from diarize.clustering import centroids, cluster
 from diarize.decision import decide
 from diarize.details import Listening
 from diarize.evaluation.benchmark import Recording, recordings, simulated
@@ -133,6 +133,8 @@ def run(
         ("Clustering distance", threshold_rows(base, own)),
         ("Linkage, each at its own best distance", linkage_rows(base, own)),
         ("Number of speakers", count_rows(base, own)),
+        ("How many speakers: the model's numbers", variational_rows(base, own)),
+        ("Silence that windows reach across", bridge_rows(bench, main, own)),
         ("Resegmentation", resegmentation_rows(base, own)),
         ("Window and hop in seconds, each at its own best distance", window_rows(bench, main, own)),
     ]
@@ -247,15 +249,12 @@ def _score_labels(one: Heard, labels: NDArray[Any]) -> Score:
     centres = np.stack([heard.vectors[labels == label].mean(axis=0) for label in kept])
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     nearest = (heard.vectors @ centres.T).argmax(axis=1).astype(np.int64)
-    settings = Settings().resegmentation
-    _, centres = resegmentation.refine(heard.vectors, heard.seconds, nearest, settings.rounds)
+    centres = centroids(heard.vectors, heard.seconds, nearest)
     turns = resegmentation.to_turns(
         heard.activity.speech,
         heard.windows,
         (heard.vectors @ centres.T).astype(np.float64),
         changes=heard.activity.changes,
-        quietest=None,
-        settings=settings,
     )
     return score(one.recording.turns, turns)
 
@@ -267,7 +266,11 @@ def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
         "eigengap": lambda one: by_eigengap(one.listening.vectors),
         "told the truth": lambda one: one.recording.speakers,
     }
-    rows: list[Row] = [("distance (default)", decided(base, own), "")]
+    first = replace(Settings(), variational=replace(Settings().variational, rounds=0))
+    rows: list[Row] = [
+        ("variational Bayes (default)", decided(base, own), ""),
+        ("its first guess alone", decided(base, own, first), ""),
+    ]
     for name, method in methods.items():
         scores = [_score(one, threshold=own, num_speakers=method(one)) for one in base]
         rows.append((name, total(scores), ""))
@@ -326,14 +329,52 @@ def by_eigengap(vectors: NDArray[np.float32], most: int = 12) -> int:
     return chosen
 
 
+def variational_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score the numbers that decide how many speakers there are, one changed at a time."""
+    settings = Settings()
+    model = settings.variational
+    choices = {
+        "default": model,
+        "half the evidence": replace(model, evidence=model.evidence / 2),
+        "twice the evidence": replace(model, evidence=model.evidence * 2),
+        "half the prior": replace(model, prior=model.prior / 2),
+        "twice the prior": replace(model, prior=model.prior * 2),
+        "centre at the origin": replace(model, centring=0.0),
+        "centre at the mean": replace(model, centring=1.0),
+        "windows independent": replace(model, stay=0.0),
+        "windows hardly change": replace(model, stay=0.95),
+    }
+    return [
+        (name, decided(base, own, replace(settings, variational=choice)), "")
+        for name, choice in choices.items()
+    ]
+
+
+def bridge_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
+    """Score how long a silence windows, and the search for turns, may reach across."""
+    rows: list[Row] = []
+    settings = Settings()
+    usual = settings.embedding.bridge
+    for bridge in (0.0, 0.3, 0.6, 1.0):
+        changed = replace(
+            settings,
+            embedding=replace(settings.embedding, bridge=bridge),
+            resegmentation=replace(settings.resegmentation, bridge=bridge),
+        )
+        diarizer = Diarizer(vad=main.detector, embedder=main.embedder, settings=changed)
+        name = "default" if bridge == usual else f"bridge {bridge}"
+        heard = bench.listen(f"{name} {main.vad}", diarizer)
+        rows.append((f"{bridge} s", decided(heard, own, changed), ""))
+    return rows
+
+
 def resegmentation_rows(base: Sequence[Heard], own: float) -> list[Row]:
     """Score the steps after the clustering, one left out or changed at a time."""
     settings = Settings()
     reseg = settings.resegmentation
     choices = {
         "all (default)": reseg,
-        "off": replace(reseg, rounds=0, switch=0.0, island=0.0, join=0.0),
-        "no rounds to the centroids": replace(reseg, rounds=0),
+        "off": replace(reseg, switch=0.0, island=0.0, join=0.0),
         "no cost of changing": replace(reseg, switch=0.0),
         "half the cost of changing": replace(reseg, switch=reseg.switch / 2),
         "twice the cost of changing": replace(reseg, switch=reseg.switch * 2),

@@ -1,0 +1,95 @@
+"""The hidden Markov model of the speakers: exact sums, and who goes and who stays."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diarize.embedding import unit
+from diarize.variational import forward_backward, reassign
+
+
+def voices(sizes: list[int], noise: float, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centres = np.repeat(np.eye(32)[: len(sizes)], sizes, axis=0)
+    return unit(centres + noise * rng.standard_normal(centres.shape))
+
+
+def by_enumeration(scores: np.ndarray, prior: np.ndarray, stay: float) -> np.ndarray:
+    """Shares by adding up the probabilities of all paths."""
+    count, speakers = scores.shape
+    shares = np.zeros((count, speakers))
+    for path in product(range(speakers), repeat=count):
+        chance = prior[path[0]]
+        for before, here in pairwise(path):
+            chance *= stay * (before == here) + (1.0 - stay) * prior[here]
+        chance *= np.exp(sum(scores[index, who] for index, who in enumerate(path)))
+        for index, who in enumerate(path):
+            shares[index, who] += chance
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+@given(st.integers(1, 5), st.integers(1, 3), st.floats(0.0, 0.99), st.integers(0, 999))
+def test_shares_are_those_of_all_paths(count: int, speakers: int, stay: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(0.0, 2.0, (count, speakers))
+    prior = rng.dirichlet(np.ones(speakers))
+    shares, after = forward_backward(scores, prior, stay)
+    assert shares == pytest.approx(by_enumeration(scores, prior, stay), abs=1e-9)
+    assert after.sum() == pytest.approx(1.0)
+
+
+def test_the_prior_follows_who_takes_over() -> None:
+    scores = np.log(np.array([[0.99, 0.01]] * 3 + [[0.01, 0.99]] * 1))
+    _, prior = forward_backward(scores, np.array([0.5, 0.5]), stay=0.0)
+    assert prior == pytest.approx([0.745, 0.255])
+
+
+def test_long_sequences_are_cut_where_it_hardly_matters() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0.0, 1.0, (1000, 2))
+    prior = np.array([0.5, 0.5])
+    shares, _ = forward_backward(scores, prior, 0.8)
+    assert shares.shape == (1000, 2)
+    whole, _ = forward_backward(scores[:64], prior, 0.8)
+    assert shares[:64] == pytest.approx(whole)
+
+
+def test_scores_far_apart_do_not_underflow() -> None:
+    scores = np.array([[0.0, -1e5], [-1e5, 0.0], [0.0, -1e5]])
+    shares, _ = forward_backward(scores, np.array([1.0, 1e-9]), 0.9)
+    assert shares.argmax(axis=1).tolist() == [0, 1, 0]
+
+
+def test_groups_that_are_one_voice_become_one() -> None:
+    vectors = voices([40, 30], noise=0.1)
+    guess = np.repeat([0, 1, 2, 3, 4], [15, 15, 10, 15, 15])
+    found = reassign(vectors, np.full(70, 0.8), guess, within=0.3)
+    assert found.tolist() == [0] * 40 + [1] * 30
+
+
+def test_voices_stay_apart_and_strays_come_home() -> None:
+    vectors = voices([30, 30, 30], noise=0.1)
+    guess = np.repeat([0, 1, 2], 30)
+    guess[[5, 35, 80]] = [1, 2, 0]
+    found = reassign(vectors, np.full(90, 0.8), guess, within=0.3)
+    assert found.tolist() == np.repeat([0, 1, 2], 30).tolist()
+
+
+@given(st.integers(1, 80), st.integers(1, 9), st.floats(0.0, 2.0), st.integers(0, 99))
+def test_labels_are_complete_and_the_same_twice(
+    count: int, guesses: int, within: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = unit(rng.standard_normal((count, 8)))
+    guess = np.unique(rng.integers(0, guesses, count), return_inverse=True)[1].astype(np.int64)
+    seconds = rng.uniform(0.0, 1.6, count)
+    found = reassign(vectors, seconds, guess, within=within)
+    assert len(found) == count
+    assert set(found.tolist()) == set(range(int(found.max()) + 1))
+    assert found.max() <= guess.max()
+    assert found.tobytes() == reassign(vectors, seconds, guess, within=within).tobytes()
