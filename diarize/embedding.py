@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 Float = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
+
+# Frames by which the lengths of pieces that share a batch differ.
+LENGTH_STEP = 16
 
 __all__ = ["Embedder", "OnnxEmbedder", "Thresholds", "unit"]
 
@@ -120,6 +124,7 @@ class OnnxEmbedder:
         self._input = self._session.get_inputs()[0]
         self.format = recognise(self.path, self._session, self.settings)
         fixed = self._input.shape[0]
+        self._fixed_batch = isinstance(fixed, int)
         self._batch = fixed if isinstance(fixed, int) else batch_size or self.settings.batch
         self.dimension = self._probe()
 
@@ -160,9 +165,10 @@ class OnnxEmbedder:
     ) -> Float:
         """Return one unit vector a segment.
 
-        A segment longer than the model's window becomes several overlapping partial utterances
-        whose vectors are averaged; a shorter one is repeated until it is long enough. Memory does
-        not depend on the length of the recording.
+        A segment longer than the model's window goes through the network in one piece, or in the
+        fewest equal pieces of at most :attr:`EmbeddingSettings.longest` seconds, whose vectors are
+        averaged; a network that takes windows only gets overlapping ones. A shorter segment is
+        repeated until it is long enough. Memory does not depend on the length of the recording.
 
         Parameters
         ----------
@@ -206,6 +212,10 @@ class OnnxEmbedder:
             gain = spectrogram.raise_level(_level(waveform, start, stop), form.frontend.level)
         if stop - start <= form.frames:
             return [_Partial(start, stop, owner, gain)]
+        if form.longest > form.frames:
+            count = -(-(stop - start) // form.longest)
+            edges = np.linspace(start, stop, count + 1).round().astype(int).tolist()
+            return [_Partial(a, b, owner, gain) for a, b in pairwise(edges)]
         starts = list(range(start, stop - form.frames + 1, form.shift))
         left_over = stop - (starts[-1] + form.frames)
         if not form.whole_partials and left_over > form.shift // 4:
@@ -215,26 +225,38 @@ class OnnxEmbedder:
     def _vectors(
         self, waveform: Waveform, partials: Sequence[_Partial]
     ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]]:
-        """Run partial utterances in batches of one size; yield (owners, vectors)."""
-        form = self.format
-        buffer = np.empty((self._batch, form.frames, form.frontend.bins), dtype=np.float32)
-        owners: list[int] = []
+        """Run partial utterances in batches of equal length; yield (owners, vectors)."""
+        waiting: dict[int, list[tuple[int, Float]]] = {}
         for partial, frames in self._frames(waveform, partials):
             for piece in self._pieces(frames):
-                buffer[len(owners)] = form.frontend.prepare(piece)
-                owners.append(partial.owner)
-                if len(owners) == self._batch:
-                    yield np.asarray(owners), self._run(buffer, len(owners))
-                    owners = []
-        if owners:
-            buffer[len(owners) :] = buffer[0]
-            yield np.asarray(owners), self._run(buffer, len(owners))
+                same = waiting.setdefault(len(piece), [])
+                same.append((partial.owner, self.format.frontend.prepare(piece)))
+                if len(same) == self._batch:
+                    yield self._answers(waiting.pop(len(piece)))
+        for same in waiting.values():
+            yield self._answers(same)
+
+    def _answers(
+        self, same: Sequence[tuple[int, Float]]
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+        """Run one batch of equally long pieces."""
+        owners, pieces = zip(*same, strict=True)
+        # Windows come in batches of one size, so that the runtime plans its memory once.
+        full = self._batch if self._fixed_batch or len(pieces[0]) == self.format.frames else 0
+        batch = np.stack([*pieces, *[pieces[0]] * (full - len(pieces))])
+        return np.asarray(owners), self._run(batch, len(owners))
 
     def _pieces(self, frames: Float) -> Iterator[Float]:
         """Lengthen what is too short, and cut what has become too long by it."""
         form = self.format
         if len(frames) < form.frames:
             frames = form.frontend.lengthen(frames, form.frames)
+            frames = frames if form.whole_partials else frames[: form.frames]
+        if form.longest:
+            # A few lengths only, so that pieces share batches.
+            spare = (len(frames) - form.frames) % LENGTH_STEP
+            yield frames[spare // 2 : len(frames) - (spare - spare // 2)]
+            return
         stop = len(frames) - form.frames + 1 if form.whole_partials else 1
         for start in range(0, stop, form.shift):
             yield frames[start : start + form.frames]

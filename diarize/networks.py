@@ -53,7 +53,24 @@ PORT_THRESHOLDS = Thresholds(
 
 @dataclass(frozen=True)
 class ModelFormat:
-    """What there is to know of a network before it runs."""
+    """What there is to know of a network before it runs.
+
+    Attributes
+    ----------
+    name : str
+    frontend : Frontend
+    frames, shift : int
+        Of a window, and from window to window of what is too long for one.
+    window, hop : float
+        Seconds of the windows for diarization.
+    thresholds : Thresholds
+    longest : int
+        Frames up to which a longer segment goes through the network in one piece; 0 where the
+        network takes windows only.
+    whole_partials, unit_partials : bool
+        Whether a last, incomplete window is left out, and whether vectors are averaged as unit
+        vectors.
+    """
 
     name: str
     frontend: Frontend
@@ -62,6 +79,7 @@ class ModelFormat:
     window: float
     hop: float
     thresholds: Thresholds
+    longest: int = 0
     whole_partials: bool = False
     unit_partials: bool = True
 
@@ -107,7 +125,7 @@ def recognise(path: Path, session: Any, settings: EmbeddingSettings) -> ModelFor
     shape = inputs[0].shape
     if len(inputs) == 1 and len(shape) == 3 and inputs[0].type == "tensor(float)":
         if metadata.get("diarize.kind") == "autospeech":
-            return _our_format(path, metadata, shape)
+            return _our_format(path, metadata, shape, settings)
         if shape[2] == spectrogram.BINS:
             return _port_format(path, shape, settings)
         if shape[2] == 80:
@@ -119,7 +137,9 @@ def recognise(path: Path, session: Any, settings: EmbeddingSettings) -> ModelFor
     )
 
 
-def _our_format(path: Path, metadata: Mapping[str, str], shape: Sequence[Any]) -> ModelFormat:
+def _our_format(
+    path: Path, metadata: Mapping[str, str], shape: Sequence[Any], settings: EmbeddingSettings
+) -> ModelFormat:
     """Read the metadata that our own export writes."""
 
     def number(key: str) -> float:
@@ -146,6 +166,7 @@ def _our_format(path: Path, metadata: Mapping[str, str], shape: Sequence[Any]) -
             margin=number("threshold.margin"),
             note=metadata.get("diarize.threshold.note", ""),
         ),
+        longest=_longest(shape[1], settings),
     )
 
 
@@ -176,7 +197,13 @@ def _kaldi_format(path: Path, shape: Sequence[Any], settings: EmbeddingSettings)
         window=settings.window,
         hop=settings.hop,
         thresholds=thresholds_of(path),
+        longest=_longest(shape[1], settings),
     )
+
+
+def _longest(axis: Any, settings: EmbeddingSettings) -> int:
+    """Return the frames of the longest piece: none but windows where the graph pins the axis."""
+    return 0 if _fixed(axis, 0) else round(settings.longest * spectrogram.FRAME_RATE)
 
 
 def _fixed(axis: Any, otherwise: int) -> int:

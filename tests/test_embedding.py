@@ -54,13 +54,38 @@ def test_a_window_is_a_slice_of_the_whole_spectrogram(ours: OnnxEmbedder) -> Non
     assert np.allclose(vectors[1], expected, atol=1e-5)
 
 
-def test_a_long_segment_is_the_mean_of_its_partials(ours: OnnxEmbedder) -> None:
+def test_a_long_segment_goes_through_in_one_piece(ours: OnnxEmbedder) -> None:
+    waveform = sound(10)
+    frames = magnitude(floats(waveform))
+    segments = [Segment(1.0, 4.2), Segment(2.0, 3.6), Segment(1.0, 5.8), Segment(3.0, 6.2)]
+    expected = [unit(frames[a:b].mean(axis=0)) for a, b in ((100, 420), (200, 360), (100, 580))]
+    vectors = ours.embed(waveform, segments)
+    assert np.allclose(vectors[:3], expected, atol=1e-5)
+    assert np.allclose(vectors[3], unit(frames[300:620].mean(axis=0)), atol=1e-5)
+
+
+def test_lengths_are_rounded_so_that_pieces_share_batches(ours: OnnxEmbedder) -> None:
+    waveform = sound(10)
+    frames = magnitude(floats(waveform))
+    vector = ours.embed(waveform, [Segment(1.0, 3.95)])[0]
+    assert np.allclose(vector, unit(frames[103:391].mean(axis=0)), atol=1e-5)
+
+
+def test_a_very_long_segment_is_the_mean_of_equal_pieces(ours: OnnxEmbedder) -> None:
+    waveform = sound(10)
+    frames = magnitude(floats(waveform))
+    partials = [unit(frames[a : a + 320].mean(axis=0)) for a in (100, 420)]
+    vector = ours.embed(waveform, [Segment(1.0, 7.4)])[0]
+    assert np.allclose(vector, unit(np.mean(partials, axis=0)), atol=1e-5)
+
+
+def test_a_network_of_fixed_windows_gets_the_mean_of_its_partials(tmp_path: Path) -> None:
+    embedder = OnnxEmbedder(write_mean_network(tmp_path / "fixed.onnx", ("n", 160, 257)))
     waveform = sound(10)
     frames = magnitude(floats(waveform))
     partials = [unit(frames[a : a + 160].mean(axis=0)) for a in (100, 180, 240)]
-    expected = unit(np.mean(partials, axis=0))
-    vector = ours.embed(waveform, [Segment(1.0, 4.0)])[0]
-    assert np.allclose(vector, expected, atol=1e-5)
+    vector = embedder.embed(waveform, [Segment(1.0, 4.0)])[0]
+    assert np.allclose(vector, unit(np.mean(partials, axis=0)), atol=1e-5)
 
 
 def test_a_short_segment_is_repeated(ours: OnnxEmbedder) -> None:
