@@ -113,8 +113,11 @@ def trials(
     return out
 
 
-def onnx_embedder(path: Path, window: float = 1.6, hop: float = 0.8, threads: int = 1) -> Embed:
-    """A model of ours: partials of `window` seconds every `hop`, averaged, of unit length."""
+def onnx_embedder(path: Path, window: float = 4.8, hop: float = 2.4, threads: int = 1) -> Embed:
+    """A model of ours as the package runs it: up to `window` seconds in one piece.
+
+    What is longer is the mean of such pieces every `hop` seconds, of unit length.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
