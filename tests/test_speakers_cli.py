@@ -70,7 +70,24 @@ def recordings(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     soundfile.write(folder / "two.wav", np.concatenate([first, second]), RATE)
     soundfile.write(folder / "short.wav", first[RATE : 2 * RATE], RATE)
     soundfile.write(folder / "silence.wav", np.zeros(10 * RATE), RATE)
+    soundfile.write(folder / "music.wav", music(12.0), RATE)
     return folder
+
+
+def music(seconds: float) -> np.ndarray:
+    """Return chords of decaying harmonics, two a second, as of a piano."""
+    sound = np.zeros(round(seconds * RATE))
+    time = np.arange(RATE) / RATE
+    for step, root in enumerate([262, 294, 220, 349] * round(seconds / 2)):
+        chord = sum(
+            np.sin(2 * np.pi * root * ratio * harmonic * time) / harmonic
+            for ratio in (1, 5 / 4, 3 / 2)
+            for harmonic in (1, 2, 3, 4)
+        )
+        begin = step * RATE // 2
+        piece = (0.08 * chord * np.exp(-4 * time))[: len(sound) - begin]
+        sound[begin : begin + len(piece)] += piece
+    return sound
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +170,7 @@ def test_a_voice_of_a_finished_result(filled, recordings, tmp_path):
     ("words", "reason"),
     [
         (["silence.wav"], "no speech found"),
+        (["music.wav"], "speech"),
         (["short.wav"], "at least 5 s are needed"),
         (["two.wav"], "voices found, one is needed"),
         (["none.wav"], "no such file"),
@@ -250,6 +268,57 @@ def test_a_book_of_another_model(small):
     assert small.read_bytes() == before
     assert "cannot be used any more" in refused("speakers", "re-enroll", "-q", book=small)
     assert small.read_bytes() == before
+
+
+@pytest.mark.parametrize("book", ["none.db", "text.db", "small.db"])
+def test_the_main_job_refuses_a_book_before_it_listens(book, small, tmp_path):
+    (tmp_path / "text.db").write_text("these are no speakers\n" * 40)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    line = refused(tmp_path / "no-such-recording.wav", "--speakers", tmp_path / book, "--rttm")
+    assert str(tmp_path / book) in line
+    assert "recording.wav" not in line
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_default_is_the_same_book_for_every_command(small, example_dir):
+    for words in (
+        ["speakers", "--json"],
+        ["speakers", "--json", "--speakers", "default"],
+        ["speakers", "list", "--json", "--speakers", small],
+    ):
+        assert json.loads(good(*words, book=small))["path"] == str(small)
+    meeting = example_dir / "meeting.mp3"
+    for words in (
+        [meeting, "--rttm", "-o", "-"],
+        ["identify", meeting],
+        ["enroll", "Eve", meeting, "--from", "0.8-9.8"],
+    ):
+        line = refused(*words, "--speakers", "default", book=small)
+        assert f"{small}: enrolled with the model tiny" in line
+
+
+def test_enrolling_into_a_book_of_another_model_or_in_no_folder(small, example_dir, tmp_path):
+    before = small.read_bytes()
+    words = ["enroll", "Eve", example_dir / "meeting.mp3", "--from", "0.8-9.8", "-q"]
+    assert "re-enroll" in refused(*words, "--speakers", small)
+    assert small.read_bytes() == before
+    (tmp_path / "file").write_text("x")
+    assert "cannot make" in refused(*words, "--speakers", tmp_path / "file" / "book.db")
+
+
+def test_a_linked_recording_that_cannot_be_written_does_not_stop_the_next(example_dir, tmp_path):
+    sound, _ = soundfile.read(example_dir / "meeting.mp3", frames=40 * 44_100)
+    for name in ("a", "b", "c"):
+        soundfile.write(tmp_path / f"{name}.wav", sound, 44_100)
+    (tmp_path / "a.rttm").mkdir()
+    (tmp_path / "b.wav").write_text("no sound")
+    done = run(*(tmp_path / f"{name}.wav" for name in "abc"), "--link", "--rttm", "-q")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert "b.wav" in lines[0]
+    assert "a.rttm" in lines[1]
+    assert (tmp_path / "c.rttm").stat().st_size > 0
 
 
 def test_calibrate(filled, tmp_path):

@@ -12,6 +12,7 @@ from diarize.cli.options import add
 from diarize.cli.people import (
     add_book_option,
     add_model_options,
+    book_path,
     open_book,
     open_diarizer,
     regions,
@@ -71,15 +72,16 @@ def run(args: argparse.Namespace) -> int:
     """Enrol a person; the book is changed once all recordings have proved fit."""
     _check(args)
     from diarize.speakers.records import BookModel, person_name
-    from diarize.speakers.store import SpeakerBook, default_path
+    from diarize.speakers.store import SpeakerBook
 
     name = person_name(args.name)
-    path = Path(args.speakers).expanduser() if args.speakers else default_path()
+    path = book_path(args.speakers)
     fresh = not path.exists() or (path.is_file() and path.stat().st_size == 0)
     talk = Console(quiet=args.quiet)
     diarizer = open_diarizer(args)
     if not fresh:
         with SpeakerBook(path) as book:
+            book.require_writable()
             book.require(diarizer.embedder)
     found = _enrolments(args, diarizer, talk)
     samples = [sample for one in found for sample in one.samples]

@@ -19,7 +19,7 @@ from diarize.cli.people import (
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.speakers.matching import Match, MatchOptions
+    from diarize.speakers.matching import MatchOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print each voice of the recording with its candidates."""
-    from diarize.speakers.index import load_index
-    from diarize.speakers.matching import MatchOptions, match, query
+    from diarize.speakers.matching import MatchOptions
+    from diarize.speakers.naming import name_speakers
 
     talk = Console(quiet=args.quiet)
     with open_book(args) as book:
@@ -57,32 +57,28 @@ def run(args: argparse.Namespace) -> int:
                 max_speakers=args.max_speakers,
             )
         options = MatchOptions.of(diarizer.embedder.thresholds, book)
-        heard = details.diarization
-        voices = [
-            query(heard.embeddings[label], details.vectors_of(label)) for label in heard.labels
-        ]
-        matches = match(voices, load_index(book), options, args.candidates)
+        heard = name_speakers(details, diarizer.embedder, book, options, args.candidates)
     for warning in heard.warnings:
         talk.warn(warning)
     if args.json:
-        _print_json(args.file, heard, matches, options)
+        _print_json(args.file, heard, options)
     else:
-        _print_table(heard, matches, options)
+        _print_table(heard, options)
     return 0
 
 
-def _print_table(heard: Diarization, matches: list[Match], options: MatchOptions) -> None:
-    if not matches:
+def _print_table(heard: Diarization, options: MatchOptions) -> None:
+    if not heard.speakers:
         say("no speech found")
         return
     rows = [
         [
-            label,
-            clock(heard.talk_time(label)),
-            found.name or "unknown",
-            ", ".join(f"{one.name} {one.score:.3f}" for one in found.candidates) or "-",
+            voice.label,
+            clock(heard.talk_time(voice.label)),
+            voice.name or "unknown",
+            ", ".join(f"{one.name} {one.score:.3f}" for one in voice.candidates) or "-",
         ]
-        for label, found in zip(heard.labels, matches, strict=True)
+        for voice in heard.speakers
     ]
     emit(table(["voice", "talks", "is", "candidates"], rows, [1]) + "\n")
     say(
@@ -91,9 +87,7 @@ def _print_table(heard: Diarization, matches: list[Match], options: MatchOptions
     )
 
 
-def _print_json(
-    source: str, heard: Diarization, matches: list[Match], options: MatchOptions
-) -> None:
+def _print_json(source: str, heard: Diarization, options: MatchOptions) -> None:
     import json
 
     shown: dict[str, Any] = {
@@ -102,14 +96,14 @@ def _print_json(
         "margin": options.margin,
         "voices": [
             {
-                "label": label,
-                "talk_time": round(heard.talk_time(label), 3),
-                "name": found.name,
-                "score": found.score,
-                "margin": found.margin,
-                "candidates": [{"name": one.name, "score": one.score} for one in found.candidates],
+                "label": voice.label,
+                "talk_time": round(heard.talk_time(voice.label), 3),
+                "name": voice.name,
+                "score": voice.score,
+                "margin": voice.margin,
+                "candidates": [{"name": one.name, "score": one.score} for one in voice.candidates],
             }
-            for label, found in zip(heard.labels, matches, strict=True)
+            for voice in heard.speakers
         ],
     }
     emit(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from diarize.cli.options import (
     positive_float,
     positive_int,
 )
+from diarize.cli.people import book_path
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
@@ -147,31 +149,47 @@ class _Words:
     transcriber: Transcriber
 
 
+class _Failures:
+    """What became of the recordings that failed; one of several does not stop the others."""
+
+    def __init__(self, args: argparse.Namespace, talk: console.Console) -> None:
+        self.exit_code = 0
+        self._raising = args.debug or len(args.audio) == 1
+        self._talk = talk
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Tell of an error in the block and go on, where there are other recordings."""
+        from diarize.errors import DiarizeError
+
+        try:
+            yield
+        except DiarizeError as error:
+            if self._raising:
+                raise
+            self._talk.error(str(error))
+            self.exit_code = error.exit_code
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the main job on every recording; one that fails does not stop the others."""
     formats = _check(args)
-    from diarize.errors import DiarizeError
-
     talk = console.Console(quiet=args.quiet)
     words = _words(args, formats)
     diarizer = _diarizer(args)
-    exit_code = 0
+    failures = _Failures(args, talk)
     analyses: list[_Analysis] = []
     for source in args.audio:
-        try:
+        with failures.noted():
             analysis = _analyse(source, diarizer, args, talk)
             if args.link:
                 analyses.append(analysis)
             else:
                 _finish(analysis, words, args, talk)
-        except DiarizeError as error:
-            if args.debug or len(args.audio) == 1:
-                raise
-            talk.error(str(error))
-            exit_code = error.exit_code
     for analysis in _linked(analyses, diarizer):
-        _finish(analysis, words, args, talk)
-    return exit_code
+        with failures.noted():
+            _finish(analysis, words, args, talk)
+    return failures.exit_code
 
 
 def _check(args: argparse.Namespace) -> list[str]:
@@ -198,25 +216,27 @@ def _check(args: argparse.Namespace) -> list[str]:
 
 
 def _diarizer(args: argparse.Namespace) -> Diarizer:
+    """Load the models; a book that cannot be used is refused now, not after the analysis."""
     from diarize.pipeline import Diarizer
 
-    return Diarizer(
-        vad=args.vad,
-        embedder=args.embedding_model,
-        threshold=args.threshold,
-        threads=args.threads,
-        speakers=None if args.speakers is None else _book(args.speakers),
-        identify_segments=args.identify_segments,
-    )
+    path = None
+    with ExitStack() as opened:
+        if args.speakers is not None:
+            from diarize.speakers.store import SpeakerBook
 
-
-def _book(name: str) -> str:
-    """Return the path of a speaker book; ``default`` is the one that `diarize enroll` fills."""
-    if name != "default":
-        return name
-    from diarize.speakers.store import default_path
-
-    return str(default_path())
+            path = book_path(args.speakers)
+            book = opened.enter_context(SpeakerBook(path))
+        diarizer = Diarizer(
+            vad=args.vad,
+            embedder=args.embedding_model,
+            threshold=args.threshold,
+            threads=args.threads,
+            speakers=path,
+            identify_segments=args.identify_segments,
+        )
+        if path is not None:
+            book.require(diarizer.embedder)
+    return diarizer
 
 
 def _analyse(

@@ -36,6 +36,8 @@ BEST_WINDOWS = 0
 #: voices: a stranger who meets ten enrolled people has ten chances. On the same people as above,
 #: 0.05 more brings strangers named from 4.2 % to 1 % (verification 0.81, margin 0.04 to 0.07).
 IDENTIFICATION_LIFT = 0.05
+#: How far below the verification threshold a single turn may be; see :mod:`parting`.
+SUPPORT_DROP = 0.25
 #: Candidates named in results, whether they are accepted or not.
 CANDIDATES = 2
 #: People a voice is compared with exactly, after all others are ruled out; grows where needed.
@@ -54,10 +56,13 @@ class MatchOptions:
         Least score.
     margin : float
         Least lead over the next best person.
+    support : float
+        Least likeness of each single turn to the person its cluster was named after.
     """
 
     threshold: float
     margin: float
+    support: float = -1.0
     top_k: int = TOP_K
     best_windows: int = BEST_WINDOWS
 
@@ -65,9 +70,10 @@ class MatchOptions:
     def of(cls, thresholds: Thresholds, book: SpeakerBook | None = None) -> MatchOptions:
         """Return the book's calibrated thresholds, else those that follow from the model's."""
         calibrated = book.thresholds if book else None
+        support = thresholds.verification - SUPPORT_DROP
         if calibrated:
-            return cls(calibrated.verification, calibrated.margin)
-        return cls(thresholds.verification + IDENTIFICATION_LIFT, thresholds.margin)
+            return cls(calibrated.verification, calibrated.margin, support)
+        return cls(thresholds.verification + IDENTIFICATION_LIFT, thresholds.margin, support)
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,7 @@ def match(
     index: SampleIndex,
     options: MatchOptions,
     candidates: int = CANDIDATES,
+    apart: npt.NDArray[np.bool_] | None = None,
 ) -> list[Match]:
     """Decide for each voice of one recording which enrolled person it is, if any.
 
@@ -136,6 +143,8 @@ def match(
         As :func:`query` makes them.
     candidates : int
         How many to list for each.
+    apart : (C, C) bool array, optional
+        Which voices cannot be one person, whatever they sound like.
 
     Returns
     -------
@@ -155,7 +164,10 @@ def match(
         np.float32,
     )
     centroids = np.array([voice[0] for voice in voices])
-    chosen = decide(scores, centroids @ centroids.T, options)
+    similarity = centroids @ centroids.T
+    if apart is not None:
+        similarity[apart] = -np.inf
+    chosen = decide(scores, similarity, options)
     matches = []
     for row, person in zip(ranked, chosen, strict=True):
         named = tuple(Candidate(index.names[who], value) for who, value in row[:candidates])
@@ -205,7 +217,7 @@ def decide(scores: Scores, similarity: Scores, options: MatchOptions) -> list[in
     scores : (C, P) array
         Voices against people.
     similarity : (C, C) array
-        Cosines of the voices' centroids.
+        Cosines of the voices' centroids; minus infinity for two that cannot be one person.
 
     Returns
     -------
@@ -242,6 +254,7 @@ def decide(scores: Scores, similarity: Scores, options: MatchOptions) -> list[in
     for voice in range(count):
         if passed[voice] and first[voice] is None:
             twins = [other for other in range(count) if first[other] == best[voice]]
-            if any(similarity[voice, twin] >= options.threshold for twin in twins):
+            alike = [float(similarity[voice, twin]) for twin in twins]
+            if alike and max(alike) >= options.threshold and min(alike) > -np.inf:
                 chosen[voice] = int(best[voice])
     return chosen

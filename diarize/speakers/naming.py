@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.annotation import Diarization, Segment, Speaker, Turn, speaker_label
-from diarize.speakers.index import load_index
-from diarize.speakers.matching import Match, MatchOptions, match, query
+from diarize.speakers.index import SampleIndex, load_index
+from diarize.speakers.matching import CANDIDATES, Match, MatchOptions, match, query
+from diarize.speakers.parting import at_once, part
 from diarize.speakers.records import Vectors
 from diarize.speakers.store import SpeakerBook
 from diarize.windows import cut
@@ -33,11 +34,13 @@ def name_speakers(
     embedder: Embedder,
     book: SpeakerBook | str | Path,
     options: MatchOptions | None = None,
+    candidates: int = CANDIDATES,
 ) -> Diarization:
     """Call the speakers of a recording by the names of enrolled people they match.
 
     Speakers who match nobody keep their labels, with the best candidates noted. Two speakers who
-    match one person become one, under the label of whoever spoke first.
+    match one person become one, under the label of whoever spoke first. Turns of a named speaker
+    that do not sound like the person get a label of their own.
 
     Parameters
     ----------
@@ -48,23 +51,51 @@ def name_speakers(
     book : SpeakerBook or path
     options : MatchOptions, optional
         The book's thresholds, else the model's, where not given.
+    candidates : int
+        How many to list for each speaker.
 
     Raises
     ------
     SpeakerBookError
         The book cannot be read, or belongs to another model.
     """
-    diarization = details.diarization
-    labels = [label for label in diarization.labels if label in diarization.embeddings]
     with opened(book) as people:
         people.require(embedder)
         options = options or MatchOptions.of(embedder.thresholds, people)
-        voices = [
-            query(diarization.embeddings[label], details.vectors_of(label), options.best_windows)
-            for label in labels
-        ]
-        matches = match(voices, load_index(people), options)
-    return apply_matches(diarization, dict(zip(labels, matches, strict=True)))
+        return name_voices(details, load_index(people), options, candidates)
+
+
+def name_voices(
+    details: DiarizationDetails,
+    index: SampleIndex,
+    options: MatchOptions,
+    candidates: int = CANDIDATES,
+) -> Diarization:
+    """Do as :func:`name_speakers` with people at hand: match, look closer, match again."""
+    matches = _matches(details, index, options, candidates)
+    numbers = {name: number for number, name in enumerate(index.names)}
+    named = {
+        label: index.samples(numbers[found.name])
+        for label, found in matches.items()
+        if found.name is not None
+    }
+    parted = part(details, named, options.support)
+    if parted is not details:
+        matches = _matches(parted, index, options, candidates)
+    return apply_matches(parted.diarization, matches)
+
+
+def _matches(
+    details: DiarizationDetails, index: SampleIndex, options: MatchOptions, candidates: int
+) -> dict[str, Match]:
+    diarization = details.diarization
+    labels = [label for label in diarization.labels if label in diarization.embeddings]
+    voices = [
+        query(diarization.embeddings[label], details.vectors_of(label), options.best_windows)
+        for label in labels
+    ]
+    apart = np.array([[at_once(diarization, one, two) for two in labels] for one in labels], bool)
+    return dict(zip(labels, match(voices, index, options, candidates, apart), strict=True))
 
 
 def apply_matches(diarization: Diarization, matches: Mapping[str, Match]) -> Diarization:

@@ -1,0 +1,110 @@
+"""Turns that do not sound like the person their cluster is named after."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diarize.annotation import Diarization, Segment, Turn
+from diarize.details import DiarizationDetails
+from diarize.speakers.index import SampleIndex
+from diarize.speakers.matching import MatchOptions
+from diarize.speakers.naming import name_voices
+from diarize.speakers.parting import at_once, part
+from diarize.speakers.records import unit
+
+ANN, BOB, EVE = np.eye(3, dtype=np.float32)
+OPTIONS = MatchOptions(threshold=0.7, margin=0.1, support=0.5)
+
+
+def heard(*parts: tuple[str, np.ndarray, int]) -> DiarizationDetails:
+    """Turns one after another, each of so many windows of a second: (label, voice, windows)."""
+    turns, windows, vectors, labels, at = [], [], [], [], 0.0
+    for label, voice, count in parts:
+        turns.append(Turn(at, at + count, label))
+        for number in range(count):
+            windows.append(Segment(at + number, at + number + 1))
+            vectors.append(unit(voice + 0.05 * np.float32([number % 2, 0.5, 1])))
+            labels.append(label)
+        at += count + 1.0
+    stacked = np.array(vectors)
+    means = {
+        label: unit(stacked[[mine == label for mine in labels]].mean(axis=0))
+        for label in dict.fromkeys(labels)
+    }
+    talk = Diarization(turns, at, "talk", embeddings=means)
+    return DiarizationDetails(talk, tuple(windows), stacked, tuple(labels))
+
+
+def book(**people: np.ndarray) -> SampleIndex:
+    starts = np.arange(len(people) + 1, dtype=np.int64)
+    return SampleIndex(np.array(list(people.values()), np.float32), starts, list(people))
+
+
+def names(talk: Diarization) -> list[str]:
+    return [talk.display(turn.speaker) for turn in talk.turns]
+
+
+def test_a_stranger_in_a_named_cluster_stays_unnamed():
+    details = heard(("S0", ANN, 8), ("S0", EVE, 3), ("S0", ANN, 6), ("S1", BOB, 5))
+    found = name_voices(details, book(Ann=ANN), OPTIONS)
+    assert names(found) == ["Ann", "SPEAKER_02", "Ann", "S1"]
+    blind = name_voices(details, book(Ann=ANN), MatchOptions(0.7, 0.1))
+    assert names(blind) == ["Ann", "Ann", "Ann", "S1"]
+
+
+def test_what_was_parted_may_be_somebody_enrolled():
+    details = heard(("S0", ANN, 8), ("S0", BOB, 4), ("S0", ANN, 6))
+    found = name_voices(details, book(Ann=ANN, Bob=BOB), OPTIONS)
+    assert names(found) == ["Ann", "Bob", "Ann"]
+    assert found.embeddings[found.turns[1].speaker] @ BOB > 0.99
+    assert found.embeddings[found.turns[0].speaker] @ ANN > 0.99
+
+
+def test_too_little_to_tell_stays():
+    details = heard(("S0", ANN, 8), ("S0", EVE, 3))
+    short = part(details, {"S0": ANN[None]}, 0.5)
+    assert [turn.speaker for turn in short.diarization.turns] == ["S0", "SPEAKER_01"]
+    assert short.labels == ("S0",) * 8 + ("SPEAKER_01",) * 3
+    assert part(details, {}, 0.5) is details
+    assert part(details, {"S0": ANN[None]}, -1.0) is details
+    # Nothing of the cluster fits by itself: the cluster as a whole decides.
+    assert part(details, {"S0": BOB[None]}, 0.5) is details
+
+
+def test_two_who_talk_at_once_are_not_one_person():
+    both = heard(("S0", ANN, 20), ("S1", ANN, 20))
+    later = Turn(3.0, 23.0, "S1")
+    together = Diarization(
+        [both.diarization.turns[0], later], 50.0, embeddings=both.diarization.embeddings
+    )
+    crossing = DiarizationDetails(together, both.windows, both.vectors, both.labels)
+    assert names(name_voices(both, book(Ann=ANN), OPTIONS)) == ["Ann", "Ann"]
+    assert sorted(names(name_voices(crossing, book(Ann=ANN), OPTIONS)))[0] == "Ann"
+    assert names(name_voices(crossing, book(Ann=ANN), OPTIONS)).count("Ann") == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"), [(18.5, 40.0, False), (15.0, 40.0, True), (15.0, 180.0, True)]
+)
+def test_at_once(start, end, expected):
+    talk = Diarization([Turn(0, 20, "a"), Turn(start, end, "b")], 200)
+    assert at_once(talk, "a", "b") is at_once(talk, "b", "a") is expected
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 2), st.integers(1, 5)), min_size=1),
+    st.floats(-1, 1),
+)
+def test_parting_loses_nothing(plan, support):
+    details = heard(*((label, (ANN, BOB, EVE)[who], count) for label, who, count in plan))
+    found = part(details, {"A": ANN[None], "B": BOB[None]}, support)
+    before, after = details.diarization, found.diarization
+    assert [turn.segment for turn in after.turns] == [turn.segment for turn in before.turns]
+    assert set(found.labels) <= set(after.labels) == set(after.embeddings)
+    for turn in after.turns:
+        for window, label in zip(found.windows, found.labels, strict=True):
+            if turn.segment.overlap(window) > 0.5:
+                assert label == turn.speaker
