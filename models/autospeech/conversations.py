@@ -2,8 +2,8 @@
 
 What a model's vectors are worth for telling people apart in a conversation, and nothing else: the
 regions of speech come from the reference, and windows, clustering and resegmentation are the same
-for all models. The number of speakers is known (told to the clustering) or unknown (the adapted
-cut). Each model has a clustering distance of its own, chosen on other conversations by one rule,
+for all models. The number of speakers is known (told to the clustering) or unknown (found by it).
+Each model has a clustering distance of its own, chosen on other conversations by one rule,
 :func:`diarize.evaluation.tuning.best`.
 
 All conversations are simulated from people of the part ``dev`` and kept in the folder ``--work``,
