@@ -104,8 +104,9 @@ class VariationalSettings:
     evidence: float = 15.0
     """Nats by which a second of speech speaks for a voice, over one that is as far away again as
     windows of one voice lie apart."""
-    prior: float = 8.0
-    """Seconds of speech that a speaker's prior at the recording's centre weighs as much as."""
+    prior: float = 0.6
+    """A speaker's prior at the recording's centre weighs as much as so many seconds of speech,
+    times the root of all seconds of speech: 8 s in a recording of four minutes."""
     centring: float = 0.5
     """Share of the recording's mean vector that is its centre."""
     stay: float = 0.85
@@ -148,6 +149,14 @@ class OverlapSettings:
     """Seconds of overlap below which there is no second turn."""
     reach: float = 3.0
     """Seconds within which the second speaker has to talk elsewhere, where nothing else tells."""
+
+
+@dataclass(frozen=True)
+class LinkingSettings:
+    """When voices of several recordings are one person, for ``--link``."""
+
+    lift: float = 0.0
+    """Least average cosine of their centroids, from the model's verification threshold."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import pytest
 
 from diarize.annotation import Segment
 from diarize.evaluation.identification import report
-from diarize.evaluation.named_meetings import hold_meeting
 from diarize.evaluation.open_set import (
     Scoring,
     Trials,
@@ -20,7 +19,7 @@ from diarize.evaluation.open_set import (
     measure,
 )
 from diarize.evaluation.trials import ENROLMENTS, TESTS, Material, divide
-from diarize.evaluation.voices import Clip, Voice, VoiceBank
+from diarize.evaluation.voices import Clip, Voice
 from diarize.speakers.records import unit
 
 
@@ -120,15 +119,3 @@ def test_as_norm_is_the_mean_of_both_normalisations():
     by_hand = [(0.0 - (side @ cohort.T).mean()) / (side @ cohort.T).std() for side in (left, right)]
     found = scoring(scoring.side(left), scoring.side(right))
     assert found == pytest.approx(np.mean(by_hand), abs=1e-3)
-
-
-def test_a_meeting_of_four_enrolled_people_and_two_strangers(speech_dir):
-    """All named turns bear the right name, and no stranger is named (close microphones)."""
-    from diarize.pipeline import Diarizer
-
-    bank = VoiceBank(speech_dir, "dev")
-    outcome = hold_meeting(bank, 0, Diarizer(), minutes=2.0, scene="clean")
-    assert outcome.strangers_named == 0
-    assert outcome.wrong == 0
-    assert outcome.people_named >= 2
-    assert outcome.right > 10

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Diarization, Speaker, speaker_label
+from diarize.settings import LinkingSettings
 
 if TYPE_CHECKING:
     from diarize.embedding import Embedder
@@ -36,7 +37,7 @@ def link(
     diarizations : sequence of Diarization
         Of different recordings, with centroids in ``embeddings``.
     embedder : Embedder, optional
-        What made the centroids; its verification threshold is used.
+        What made the centroids; the threshold follows from its verification threshold.
     threshold : float, optional
         Least average cosine between a voice's centroids; overrides the model's.
 
@@ -60,7 +61,7 @@ def link(
     if threshold is None:
         if embedder is None:
             raise ValueError("either an embedder or a threshold is needed")
-        threshold = embedder.thresholds.verification
+        threshold = embedder.thresholds.verification + LinkingSettings().lift
     order = sorted(range(len(diarizations)), key=lambda index: (diarizations[index].uri, index))
     voices = [(at, speaker) for at in order for speaker in diarizations[at].speakers]
     groups = _groups(voices, diarizations, threshold)

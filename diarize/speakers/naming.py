@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,9 @@ def _matches(
         query(diarization.embeddings[label], details.vectors_of(label), options.best_windows)
         for label in labels
     ]
-    apart = np.array([[at_once(diarization, one, two) for two in labels] for one in labels], bool)
+    apart = np.zeros((len(labels), len(labels)), bool)
+    for one, two in combinations(range(len(labels)), 2):
+        apart[one, two] = apart[two, one] = at_once(diarization, labels[one], labels[two])
     return dict(zip(labels, match(voices, index, options, candidates, apart), strict=True))
 
 

@@ -133,6 +133,11 @@ def at_once(diarization: Diarization, first: str, second: str) -> bool:
         union(turn.segment for turn in diarization.turns if turn.speaker == label)
         for label in (first, second)
     ]
-    shared = sum(one.overlap(other) for one in turns[0] for other in turns[1])
+    shared = sum(
+        one.overlap(other)
+        for one in turns[0]
+        for other in turns[1]
+        if one.start < other.end and other.start < one.end
+    )
     least = min(sum(region.duration for region in mine) for mine in turns)
     return shared >= AT_ONCE_SECONDS and shared >= AT_ONCE_SHARE * least
