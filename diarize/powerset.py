@@ -98,8 +98,10 @@ def run(
     waveform: Waveform,
     batch: int = 16,
     on_progress: Progress | None = None,
+    *,
+    hop: float = 0.5,
 ) -> FrameTrack:
-    """Run a network over half-overlapping windows and average what they say.
+    """Run a network over overlapping windows and average what they say.
 
     Parameters
     ----------
@@ -108,10 +110,12 @@ def run(
         16 kHz mono, not empty.
     batch : int
         Windows at once.
+    hop : float
+        From window to window, as a share of a window.
     """
     samples, shift = len(waveform), network.shift
     window = network.window(samples)
-    starts = window_starts(samples, window, window // 2 // shift * shift, shift)
+    starts = window_starts(samples, window, int(hop * window) // shift * shift, shift)
     blender = _Blender(starts, shift, network.offset)
     for first in range(0, len(starts), batch):
         blender.add(network(waveform, starts[first : first + batch], window))
@@ -357,7 +361,9 @@ def open_segmenter(path: str | Path | None, threads: int | None) -> Segmenter:
 
 def _options(path: Path, metadata: Mapping[str, str]) -> SegmentationOptions:
     """Read the thresholds that were tuned for a model of ours."""
-    names = SegmentationOptions.__dataclass_fields__
+    names = set(SegmentationOptions.__dataclass_fields__)
+    if "diarize.hop" not in metadata:  # in no file of version 1
+        names.remove("hop")
     return SegmentationOptions(**{name: _number(path, metadata, name) for name in names})
 
 

@@ -131,6 +131,8 @@ class SegmentationOptions:
         Seconds for which a voice must lead before that counts as a change.
     pad : float
         Seconds added to both ends of each region of speech.
+    hop : float
+        From window to window, as a share of a window: 0.5 reads everything twice, 1.0 once.
     """
 
     onset: float = 0.5
@@ -142,6 +144,7 @@ class SegmentationOptions:
     min_overlap: float = 0.1
     min_turn: float = 0.2
     pad: float = 0.0
+    hop: float = 0.5
 
 
 # Silero's own defaults (get_speech_timestamps of github.com/snakers4/silero-vad); only the silence
@@ -185,7 +188,7 @@ class NeuralSegmenter:
 
         if not len(waveform):
             return SpeechActivity(())
-        track = powerset.run(self.network, waveform, self.batch, on_progress)
+        track = powerset.run(self.network, waveform, self.batch, on_progress, hop=self.options.hop)
         return decide(track, self.options, waveform.duration)
 
 

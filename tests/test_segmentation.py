@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -230,14 +231,17 @@ def test_a_list_of_segments_is_wrapped() -> None:
 # --- windows ----------------------------------------------------------------------------------
 
 
-@given(st.integers(1, 5000), st.integers(1, 40))
-def test_windows_cover_every_sample_and_lie_on_the_grid(samples: int, units: int) -> None:
+@given(st.integers(1, 5000), st.integers(2, 80), st.floats(0.05, 1.0))
+def test_windows_cover_every_sample_and_lie_on_the_grid(
+    samples: int, units: int, share: float
+) -> None:
     shift = 5
-    window = 2 * units * shift
-    starts = powerset.window_starts(samples, window, window // 2, shift)
+    window = units * shift
+    hop = max(int(share * window) // shift * shift, shift)
+    starts = powerset.window_starts(samples, window, hop, shift)
     assert starts[0] == 0
     assert all(start % shift == 0 for start in starts)
-    assert all(0 < b - a <= window // 2 for a, b in pairwise(starts))
+    assert all(0 < b - a <= hop for a, b in pairwise(starts))
     assert samples <= starts[-1] + window < samples + window + shift
 
 
@@ -284,6 +288,17 @@ def test_shuffled_local_speakers_are_put_back_in_order() -> None:
         assert any((mine[:, order] == told).all() for order in map(list, powerset.ORDERS))
     # Bounded memory: the network never sees more windows at once than the batch.
     assert max(network.calls) == 2
+
+
+@pytest.mark.parametrize(("hop", "windows"), [(0.5, 7), (0.75, 5), (1.0, 4)])
+def test_the_hop_sets_how_often_everything_is_read(hop: float, windows: int) -> None:
+    truth = np.zeros((400, 3))
+    truth[20:180, 0] = truth[150:300, 1] = 1
+    network = Scripted(truth)
+    segmenter = NeuralSegmenter(network, replace(PLAIN, hop=hop))
+    found = segmenter(Waveform(np.zeros(400 * 320, np.int16)))
+    assert sum(network.calls) == windows
+    assert [(s.start, s.end) for s in found.overlaps] == [pytest.approx((3.0, 3.6))]
 
 
 def test_progress_counts_windows() -> None:
@@ -413,6 +428,13 @@ def test_missing_thresholds_are_named(tmp_path: Path) -> None:
     path = magnitude_model(tmp_path / "m.onnx", **{"diarize.onset": ""})
     with pytest.raises(ModelError, match=r"lacks a number for diarize\.onset"):
         load_segmentation(path)
+
+
+def test_the_hop_is_the_files_own_or_half_a_window(tmp_path: Path) -> None:
+    own = load_segmentation(magnitude_model(tmp_path / "m.onnx", **{"diarize.hop": "0.75"}))
+    none = load_segmentation(magnitude_model(tmp_path / "n.onnx", **{"diarize.hop": ""}))
+    assert isinstance(own, NeuralSegmenter) and own.options.hop == 0.75
+    assert isinstance(none, NeuralSegmenter) and none.options.hop == 0.5
 
 
 # --- the real one -----------------------------------------------------------------------------

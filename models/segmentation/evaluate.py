@@ -26,7 +26,7 @@ from diarize.pipeline import Diarizer
 from diarize.segmentation import SpeechActivity, load_segmentation
 from diarize.vad import WebRtcVad
 from models.autospeech.data import CACHE
-from models.segmentation.export import TARGET
+from models.segmentation import TARGET
 
 # Conversations are kept here where no other folder is given.
 WORK = CACHE / "conversations"

@@ -14,11 +14,10 @@ import numpy as np
 import torch
 
 from diarize.segmentation import SegmentationOptions
+from models.segmentation import RUNS, TARGET
 from models.segmentation.network import BINS, FromMagnitude, SegmentationNet
-from models.segmentation.train import RUNS
 from models.segmentation.trainer import averaged
 
-TARGET = Path(__file__).parent / "segmentation.onnx"
 VERSION = "1"
 WINDOW = 10.0
 LICENCE = "CC-BY-SA-4.0"

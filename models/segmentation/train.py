@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from models.autospeech.data import CACHE
+from models.segmentation import RUNS
 from models.segmentation.data import Conversations
 from models.segmentation.feeding import (
     Ahead,
@@ -40,7 +41,6 @@ from models.segmentation.network import (
 )
 from models.segmentation.trainer import PRESETS, Recipe, Trainer, learning_rate
 
-RUNS = Path(__file__).parent / "runs"
 # New windows that a step takes at most where it takes what is ready.
 READY = 512
 

@@ -8,72 +8,129 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diarize import powerset
 from diarize.segmentation import NeuralSegmenter, SegmentationOptions, decide, load_segmentation
-from models.segmentation.evaluate import Recording, Score, add, simulated
-from models.segmentation.export import TARGET
+from models.segmentation import TARGET
+from models.segmentation.evaluate import WORK, Recording, counts, frames, simulated
 
 FIRST_SEED = 1000
 # A second turn that is wrong costs as much as a right one brings: overlap has to be likelier than
 # not, and some second turns go to the wrong speaker besides.
 PRECISION = 0.6
+Grid = dict[str, Sequence[float]]
+# Options of one grid are chosen together; `drop` is how far an offset lies below its onset.
+SPEECH_GRIDS: tuple[Grid, ...] = (
+    {"onset": np.arange(0.3, 0.91, 0.05).tolist(), "drop": (0.0, 0.1, 0.2, 0.3)},
+    {"min_silence": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.6), "min_speech": (0.0, 0.1, 0.2)},
+    {"pad": (0.0, 0.01, 0.02, 0.03, 0.05)},
+)
+OVERLAP_GRIDS: tuple[Grid, ...] = (
+    {"overlap_onset": np.arange(0.2, 0.96, 0.05).tolist(), "overlap_drop": (0.0, 0.1, 0.2, 0.3)},
+    {"min_overlap": (0.1, 0.15, 0.2, 0.3)},
+)
 
 
-def total(
-    tracks: Sequence[tuple[Recording, powerset.FrameTrack]], options: SegmentationOptions
-) -> Score:
-    """Score one choice of options on all recordings."""
-    score = Score()
-    for recording, track in tracks:
-        add(score, recording, decide(track, options, recording.waveform.duration))
-    return score
+@dataclass(frozen=True)
+class Heard:
+    """A recording, who talks in its frames of 10 ms, and what the network says of it."""
+
+    recording: Recording
+    truth: NDArray[np.int64]
+    track: powerset.FrameTrack
 
 
-def speech_error(score: Score) -> float:
+def hear(segmenter: NeuralSegmenter, recordings: Iterable[Recording], hop: float) -> list[Heard]:
+    """Run the network over recordings."""
+    return [
+        Heard(
+            recording,
+            counts(recording.turns, recording.waveform.duration),
+            powerset.run(segmenter.network, recording.waveform, hop=hop),
+        )
+        for recording in recordings
+    ]
+
+
+def speech_error(heard: Sequence[Heard], options: SegmentationOptions) -> float:
     """Missed and false speech, relative to speech."""
-    return (score.missed + score.false) / score.speech
+    wrong = speech = 0
+    for one in heard:
+        duration = one.recording.waveform.duration
+        said = frames(decide(one.track, options, duration).speech, duration)
+        wrong += int((said != (one.truth > 0)).sum())
+        speech += int((one.truth > 0).sum())
+    return wrong / speech
 
 
-def overlap_precision(score: Score) -> float:
-    """Share of the overlap found that is overlap; 1 where none was found."""
-    return score.pair_hit / score.pair_found if score.pair_found else 1.0
+def overlap_scores(heard: Sequence[Heard], options: SegmentationOptions) -> tuple[float, float]:
+    """Precision (1 where no overlap was found) and F1 of overlapped speech."""
+    hit = found = wanted = 0
+    for one in heard:
+        duration = one.recording.waveform.duration
+        said = frames(decide(one.track, options, duration).overlaps, duration)
+        hit += int((said & (one.truth > 1)).sum())
+        found += int(said.sum())
+        wanted += int((one.truth > 1).sum())
+    return hit / found if found else 1.0, 2.0 * hit / max(found + wanted, 1)
 
 
-def overlap_f1(score: Score) -> float:
-    """Harmonic mean of precision and recall of overlap."""
-    return 2.0 * score.pair_hit / max(score.pair + score.pair_found, 1e-9)
+def with_drops(options: SegmentationOptions, **values: float) -> SegmentationOptions:
+    """Replace options, each offset following its onset."""
+    now = {"drop": options.onset - options.offset}
+    now |= {"overlap_drop": options.overlap_onset - options.overlap_offset, **values}
+    drop, overlap_drop = now.pop("drop"), now.pop("overlap_drop")
+    changed = replace(options, **now)
+    return replace(
+        changed,
+        offset=changed.onset - drop,
+        overlap_offset=changed.overlap_onset - overlap_drop,
+    )
+
+
+def descend(
+    options: SegmentationOptions,
+    grids: Sequence[Grid],
+    cost: Callable[[SegmentationOptions], float],
+    rounds: int = 2,
+) -> SegmentationOptions:
+    """Choose the options of one grid after the other, all grids in turn, the others held."""
+    for _ in range(rounds):
+        for grid in grids:
+            tried = [options]
+            for values in product(*grid.values()):
+                tried.append(with_drops(options, **dict(zip(grid, values, strict=True))))
+            options = min(tried, key=cost)
+    return options
 
 
 def tune(
-    tracks: Sequence[tuple[Recording, powerset.FrameTrack]], options: SegmentationOptions
+    heard: Sequence[Heard], options: SegmentationOptions, precision: float = PRECISION
 ) -> SegmentationOptions:
-    """Best options of a grid: first for speech, then for overlap.
+    """Best options: for missed and false speech first, then for F1 of overlap.
 
-    Durations are kept as they are given: what is best for frames (short silences kept apart) cuts
-    speech into pieces too short for the embedding.
+    Parameters
+    ----------
+    heard : sequence of Heard
+    options : SegmentationOptions
+        To begin with; `min_turn` and `hop` are kept.
+    precision : float
+        Of overlap, at least.
     """
-    speech = (
-        replace(options, onset=onset, offset=onset - low)
-        for onset, low in product((0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), (0.0, 0.1, 0.2))
-    )
-    options = min(speech, key=lambda o: speech_error(total(tracks, o)))
-    overlap = [
-        replace(options, overlap_onset=onset, overlap_offset=onset - low)
-        for onset, low in product(np.arange(0.3, 0.96, 0.05), (0.0, 0.1, 0.2))
-    ]
-    scores = [(total(tracks, o), o) for o in overlap]
-    sure = [pair for pair in scores if overlap_precision(pair[0]) >= PRECISION]
-    if sure:
-        options = max(sure, key=lambda pair: overlap_f1(pair[0]))[1]
-    else:
-        options = max(scores, key=lambda pair: overlap_precision(pair[0]))[1]
+    options = descend(options, SPEECH_GRIDS, lambda o: speech_error(heard, o))
+
+    def missing(o: SegmentationOptions) -> float:
+        sure, f1 = overlap_scores(heard, o)
+        return 1.0 - f1 if sure >= precision else 2.0 - sure
+
+    options = descend(options, OVERLAP_GRIDS, missing)
     return SegmentationOptions(**{k: round(float(v), 3) for k, v in asdict(options).items()})
 
 
@@ -83,21 +140,24 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
     parser.add_argument("--model", type=Path, default=TARGET)
     parser.add_argument("--conversations", type=int, default=12)
+    parser.add_argument("--work", type=Path, default=WORK, help="keeps the conversations")
+    parser.add_argument("--hop", type=float, help="share of a window; default: the model's")
+    parser.add_argument("--precision", type=float, default=PRECISION, help="of overlap, at least")
     args = parser.parse_args(argv)
     if args.speech is None:
         parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
     segmenter = load_segmentation(args.model, threads=1)
     if not isinstance(segmenter, NeuralSegmenter):
         parser.error(f"{args.model}: not a model with overlaps")
+    options = segmenter.options
+    if args.hop:
+        options = replace(options, hop=args.hop)
     seeds = range(FIRST_SEED, FIRST_SEED + args.conversations)
-    tracks = [
-        (recording, powerset.run(segmenter.network, recording.waveform))
-        for recording in simulated(args.speech, seeds, minutes=2.0, most=5)
-    ]
-    options = tune(tracks, segmenter.options)
-    score = total(tracks, options)
-    print(f"missed + false speech {speech_error(score):.3f}")
-    print(f"overlap precision {overlap_precision(score):.3f}, F1 {overlap_f1(score):.3f}")
+    recordings = simulated(args.speech, args.work, seeds, minutes=2.0, most=5)
+    heard = hear(segmenter, recordings, options.hop)
+    options = tune(heard, options, args.precision)
+    print(f"missed + false speech {speech_error(heard, options):.3f}")
+    print("overlap precision {:.3f}, F1 {:.3f}".format(*overlap_scores(heard, options)))
     print(" ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in asdict(options).items()))
 
 
