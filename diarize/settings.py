@@ -152,6 +152,17 @@ class OverlapSettings:
 
 
 @dataclass(frozen=True)
+class NamingSettings:
+    """What a name needs, from the model's verification threshold."""
+
+    lift: float = 0.05
+    """Added to it for a cluster: it is calibrated for one pair of voices, and a stranger who meets
+    ten enrolled people has ten chances."""
+    drop: float = 0.25
+    """Taken off it for each turn of a named cluster by itself, of which there is less speech."""
+
+
+@dataclass(frozen=True)
 class LinkingSettings:
     """When voices of several recordings are one person, for ``--link``."""
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Candidate
+from diarize.settings import NamingSettings
 from diarize.speakers.records import Vectors, unit
 
 if TYPE_CHECKING:
@@ -32,12 +33,6 @@ TOP_K = 3
 #: centroid alone won: open-set accuracy 82 % against 75 % with four windows, for a long voice has
 #: more windows that chance brings near a stranger's samples, and needs a higher threshold then.
 BEST_WINDOWS = 0
-#: What a name needs beyond the model's verification threshold, which is calibrated for one pair of
-#: voices: a stranger who meets ten enrolled people has ten chances. On the same people as above,
-#: 0.05 more brings strangers named from 4.2 % to 1 % (verification 0.81, margin 0.04 to 0.07).
-IDENTIFICATION_LIFT = 0.05
-#: How far below the verification threshold a single turn may be; see :mod:`parting`.
-SUPPORT_DROP = 0.25
 #: Candidates named in results, whether they are accepted or not.
 CANDIDATES = 2
 #: People a voice is compared with exactly, after all others are ruled out; grows where needed.
@@ -70,10 +65,11 @@ class MatchOptions:
     def of(cls, thresholds: Thresholds, book: SpeakerBook | None = None) -> MatchOptions:
         """Return the book's calibrated thresholds, else those that follow from the model's."""
         calibrated = book.thresholds if book else None
-        support = thresholds.verification - SUPPORT_DROP
+        settings = NamingSettings()
+        support = thresholds.verification - settings.drop
         if calibrated:
             return cls(calibrated.verification, calibrated.margin, support)
-        return cls(thresholds.verification + IDENTIFICATION_LIFT, thresholds.margin, support)
+        return cls(thresholds.verification + settings.lift, thresholds.margin, support)
 
 
 @dataclass(frozen=True)
