@@ -47,6 +47,18 @@ def test_errors_are_counted_in_seconds() -> None:
     assert score.changes_hit == 0
 
 
+def test_rows_fit_the_head_with_and_without_a_pipeline() -> None:
+    score = evaluate.Score()
+    evaluate.add(score, recording(TURNS), SpeechActivity((Segment(0.5, 5.0),)))
+    columns = evaluate.HEAD.splitlines()[0].count("|")
+    assert evaluate.row("model", score).count("|") == columns
+    score.embed_cpu = 0.02
+    row = evaluate.row("model", score)
+    assert row.count("|") == columns
+    assert row.split("|")[2:5] == ["   42.9 ", "    7.1 ", "   50.0 "]
+    assert row.split("|")[-2] == "   2.00 "
+
+
 def test_conversations_are_read_where_they_are_kept(tmp_path: Path) -> None:
     samples = np.arange(RATE, dtype=np.int16)
     talk = SimulatedConversation("dev-far-0007", samples, (Turn(0.25, 0.5, "x"),), None, {})

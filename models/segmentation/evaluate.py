@@ -67,6 +67,7 @@ class Score:
     forgiving: DiarizationError = field(default_factory=DiarizationError)
     audio: float = 0.0
     cpu: float = 0.0
+    embed_cpu: float = 0.0
 
 
 def simulated(
@@ -174,7 +175,10 @@ def judge(detector: Detector, recordings: Sequence[Recording], embedder: Embedde
         add(score, recording, activity)
         if diarizer is not None:
             diarizer.detector = lambda _, known=activity: known
-            turns = diarizer(recording.waveform).turns
+            began = time.process_time()
+            heard = diarizer.listen(recording.waveform)
+            score.embed_cpu += time.process_time() - began
+            turns = diarizer.decide(heard, waveform=recording.waveform).diarization.turns
             score.full += diarization_error(recording.turns, turns)
             score.forgiving += diarization_error(
                 recording.turns, turns, collar=0.25, skip_overlap=True
@@ -199,14 +203,15 @@ def row(name: str, score: Score) -> str:
         percent(score.full.rate, 1.0) if score.full.total else "     –",
         percent(score.forgiving.rate, 1.0) if score.forgiving.total else "     –",
         f"{1000.0 * score.cpu / max(score.audio, 1e-9):6.2f}",
+        f"{1000.0 * score.embed_cpu / score.audio:6.2f}" if score.embed_cpu else "     –",
     ]
     return f"| {name:<9} | " + " | ".join(cells) + " |"
 
 
 HEAD = (
     "| detector  |  miss  | false  |  sum   | ov.pre | ov.rec | ov.F1  | ch.rec | bd.pre |"
-    " Full   | Forg.  | ms/s   |\n"
-    "|-----------|" + "--------|" * 11
+    " Full   | Forg.  | ms/s   | emb.   |\n"
+    "|-----------|" + "--------|" * 12
 )
 
 
@@ -220,21 +225,29 @@ def main(argv: list[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
-    parser.add_argument("--model", type=Path, default=TARGET)
+    parser.add_argument("--model", type=Path, nargs="+", default=[TARGET])
     parser.add_argument("--conversations", type=int, default=24)
     parser.add_argument("--work", type=Path, default=WORK, help="keeps the conversations")
     parser.add_argument("--embedder", type=Path, help="default: the bundled one")
     parser.add_argument("--no-pipeline", action="store_true", help="leave DER out")
-    parser.add_argument("--only", nargs="+", metavar="DETECTOR", help="of webrtc-1 … -3, model")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="DETECTOR",
+        help="of webrtc-1 … -3, model (or the files' stems)",
+    )
     args = parser.parse_args(argv)
     if args.speech is None:
         parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
     detectors: dict[str, Detector] = {f"webrtc-{mode}": webrtc(mode) for mode in (1, 2, 3)}
-    if args.model.is_file():
-        detectors["model"] = load_segmentation(args.model, threads=1)
+    for path in args.model:
+        name = "model" if len(args.model) == 1 else path.stem
+        detectors[name] = load_segmentation(path, threads=1)
     if args.only:
         detectors = {name: detectors[name] for name in args.only}
     embedder = None if args.no_pipeline else OnnxEmbedder(args.embedder, threads=1)
+    if embedder is not None:
+        print(f"embeddings by {embedder.name}, SHA-256 {embedder.checksum[:12]}…")
     sets = {
         f"{args.conversations} simulated conversations (part dev, seeds 0 …)": simulated(
             args.speech, args.work, range(args.conversations)
