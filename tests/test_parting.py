@@ -63,6 +63,21 @@ def test_what_was_parted_may_be_somebody_enrolled():
     assert found.embeddings[found.turns[0].speaker] @ ANN > 0.99
 
 
+def test_a_guess_over_somebody_else_bears_no_name():
+    details = heard(("S0", ANN, 8), ("S1", BOB, 8))
+    guess = Turn(12.0, 12.9, "S0", overlap=True)
+    talk = details.diarization
+    guessed = DiarizationDetails(
+        Diarization([*talk.turns, guess], 20.0, embeddings=talk.embeddings),
+        details.windows,
+        details.vectors,
+        details.labels,
+    )
+    found = name_voices(guessed, book(Ann=ANN), OPTIONS)
+    assert names(found) == ["Ann", "S1"]
+    assert len(name_voices(guessed, book(Eve=EVE), OPTIONS)) == 3
+
+
 def test_too_little_to_tell_stays():
     details = heard(("S0", ANN, 8), ("S0", EVE, 3))
     short = part(details, {"S0": ANN[None]}, 0.5)

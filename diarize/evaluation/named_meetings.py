@@ -55,7 +55,7 @@ ENROLMENT_SCENES = ("clean", "podcast", "web")
 ENROLMENT_SECONDS = 30.0
 #: Lines tried: what is added to the model's verification threshold, and what a turn may lack of it.
 LIFTS = (-0.15, -0.12, -0.09, -0.06, -0.03, 0.0, 0.03, 0.06, 0.09, 0.12)
-DROPS = (0.1, 0.2, 0.3, 2.0)
+DROPS = (0.0, 0.05, 0.1, 0.2, 2.0)
 #: Share of strangers' speech, and of enrolled people's, that may bear a wrong name.
 WRONG_RATE = 0.01
 
@@ -82,7 +82,7 @@ class Meeting:
     people: tuple[str, ...]
     samples: dict[str, Vectors]
     refused: int
-    mainly: dict[tuple[float, float], str] = field(default_factory=dict)
+    shares: dict[tuple[float, float], dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def outcomes(meeting: Meeting, options: MatchOptions) -> list[MeetingOutcome]:
         starts = np.cumsum([0, *map(len, vectors)], dtype=np.int64)
         index = SampleIndex(np.concatenate(vectors), starts, names)
         named = name_voices(meeting.details, index, options)
-        found.append(judge(named, meeting.reference, names, meeting.mainly))
+        found.append(judge(named, meeting.reference, names, meeting.shares))
     return found
 
 
@@ -184,14 +184,16 @@ def judge(
     found: Diarization,
     reference: Sequence[Turn],
     enrolled: Sequence[str],
-    mainly: dict[tuple[float, float], str] | None = None,
+    known: dict[tuple[float, float], dict[str, float]] | None = None,
 ) -> MeetingOutcome:
     """Compare the names on turns with who mainly speaks in them.
 
+    Where people talk at once, the name of anybody who speaks for half of the turn is right.
+
     Parameters
     ----------
-    mainly : dict, optional
-        Remembers who that is, by start and end of the turn.
+    known : dict, optional
+        Remembers who speaks how long in a turn, by its start and end.
 
     Examples
     --------
@@ -208,14 +210,17 @@ def judge(
     (2, 1)
     """
     names = {speaker.label: speaker.name for speaker in found.speakers if speaker.name}
-    known = {} if mainly is None else mainly
+    known = {} if known is None else known
     sums = dict.fromkeys(("right", "wrong", "unnamed", "strangers", "strangers_named"), 0.0)
     people = set()
     for turn in found:
         key = (turn.start, turn.end)
         if key not in known:
-            known[key] = _main_speaker(turn, reference)
-        main, name = known[key], names.get(turn.speaker)
+            known[key] = _shares(turn, reference)
+        shares, name = known[key], names.get(turn.speaker)
+        main = max(sorted(shares), key=lambda speaker: shares[speaker], default="")
+        if name is not None and shares.get(name, 0.0) >= 0.5 * turn.duration:
+            main = name
         if not main:
             continue
         if main not in enrolled:
@@ -229,13 +234,13 @@ def judge(
     return MeetingOutcome(**sums, enrolled=len(enrolled), people_named=len(people))
 
 
-def _main_speaker(turn: Turn, reference: Sequence[Turn]) -> str:
-    """Return who speaks most in a turn; "" where nobody does."""
+def _shares(turn: Turn, reference: Sequence[Turn]) -> dict[str, float]:
+    """Return how long each person speaks in a turn, in seconds."""
     shares: dict[str, float] = {}
     for one in reference:
         if one.start < turn.end and one.end > turn.start:
             shares[one.speaker] = shares.get(one.speaker, 0.0) + one.segment.overlap(turn.segment)
-    return max(sorted(shares), key=lambda speaker: shares[speaker], default="")
+    return shares
 
 
 def total(parts: Iterable[MeetingOutcome]) -> MeetingOutcome:
