@@ -6,6 +6,7 @@ import csv
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice, pairwise, permutations
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from diarize import powerset, spectrogram  # noqa: E402
 from diarize.audio import Waveform  # noqa: E402
 from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation  # noqa: E402
 from models.segmentation import data, feeding, material, network, noises, train, turns  # noqa: E402
-from models.segmentation.export import export  # noqa: E402
+from models.segmentation.export import export, stamp  # noqa: E402
 from models.segmentation.trainer import Recipe, Trainer, averaged, learning_rate  # noqa: E402
 
 RATE = 16_000
@@ -437,3 +438,10 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
         wanted = network.FromMagnitude(net)(magnitude).exp().numpy()
     got = segmenter.network(waveform, [0], 10 * RATE)
     np.testing.assert_allclose(got, wanted, atol=1e-4)
+    # Other thresholds need no checkpoint.
+    later = replace(options, onset=0.8, hop=0.9)
+    assert stamp(path, later, "made up", path) == path
+    again = load_segmentation(path, threads=1)
+    assert isinstance(again, NeuralSegmenter)
+    assert again.options == later
+    np.testing.assert_array_equal(again.network(waveform, [0], 10 * RATE), got)

@@ -1,7 +1,8 @@
 """Write a checkpoint as ONNX: ``python -m models.segmentation.export --run DIR --output FILE``.
 
 The graph reads |STFT| (n, t, 257), t a multiple of 4 frames of 10 ms, and holds the mel filters,
-the logarithm and the normalisation. Thresholds and provenance lie in the metadata.
+the logarithm and the normalisation. Thresholds and provenance lie in the metadata; ``--graph FILE``
+gives new ones to a graph that was written before.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from models.segmentation import RUNS, TARGET
 from models.segmentation.network import BINS, FromMagnitude, SegmentationNet
 from models.segmentation.trainer import averaged
 
-VERSION = "1"
+VERSION = "2"
 WINDOW = 10.0
 LICENCE = "CC-BY-SA-4.0"
 TRAINING = (
@@ -42,8 +43,6 @@ def export(network: SegmentationNet, options: SegmentationOptions, note: str, ta
     SystemExit
         When onnxruntime's log probabilities differ from torch's by more than 1e-4.
     """
-    import onnx
-
     model = FromMagnitude(network).eval()
     example = torch.rand(2, 200, BINS)
     partial = target.with_suffix(".part")
@@ -57,16 +56,24 @@ def export(network: SegmentationNet, options: SegmentationOptions, note: str, ta
         opset_version=17,
         dynamo=False,
     )
-    proto = onnx.load(str(partial))
-    values = {"kind": "segmentation", "frontend": "linear", "version": VERSION, "window": WINDOW}
-    values |= {"licence": LICENCE, "training": TRAINING, "note": note, **asdict(options)}
-    onnx.helper.set_model_props(proto, {f"diarize.{k}": str(v) for k, v in values.items()})
-    onnx.save(proto, str(partial))
+    stamp(partial, options, note, partial)
     error = parity(model, partial)
     if error > 1e-4:
         partial.unlink()
         raise SystemExit(f"{target}: onnxruntime differs from torch by {error:.1e}")
     partial.replace(target)
+    return target
+
+
+def stamp(graph: Path, options: SegmentationOptions, note: str, target: Path) -> Path:
+    """Write a graph with metadata of its own: thresholds, licence, what it was trained on."""
+    import onnx
+
+    proto = onnx.load(str(graph))
+    values = {"kind": "segmentation", "frontend": "linear", "version": VERSION, "window": WINDOW}
+    values |= {"licence": LICENCE, "training": TRAINING, "note": note, **asdict(options)}
+    onnx.helper.set_model_props(proto, {f"diarize.{k}": str(v) for k, v in values.items()})
+    onnx.save(proto, str(target))
     return target
 
 
@@ -90,6 +97,7 @@ def main(argv: list[str] | None = None) -> None:
     """Export the averaged weights of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=RUNS / "main")
+    parser.add_argument("--graph", type=Path, help="an ONNX file of this kind, instead of a run")
     parser.add_argument("--output", type=Path, default=TARGET)
     parser.add_argument("--note", default="thresholds: defaults, not tuned")
     for name, value in asdict(SegmentationOptions()).items():
@@ -98,7 +106,10 @@ def main(argv: list[str] | None = None) -> None:
     options = SegmentationOptions(
         **{name: vars(args)[name] for name in asdict(SegmentationOptions())}
     )
-    path = export(averaged(args.run / "average.pt"), options, args.note, args.output)
+    if args.graph is not None:
+        path = stamp(args.graph, options, args.note, args.output)
+    else:
+        path = export(averaged(args.run / "average.pt"), options, args.note, args.output)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
