@@ -38,8 +38,9 @@ def reassign(
 
     With ``m`` a speaker's mean, windows ``x`` of ``s`` seconds have the log-likelihood
     ``-s · evidence / (2 · within) · |x - m|²``. The means have a prior at the recording's centre
-    that weighs as much as ``prior`` seconds of speech: an uncertain mean lies nearer to the centre
-    and costs likelihood, which is what a speaker has to be worth.
+    that weighs as much as some seconds of speech: an uncertain mean lies nearer to the centre and
+    costs likelihood, which is what a speaker has to be worth. In long recordings one voice sounds
+    in more ways, so that a share of all speech is added to the prior's weight.
 
     Parameters
     ----------
@@ -65,12 +66,13 @@ def reassign(
     middle = np.average(vectors, axis=0, weights=np.maximum(seconds, 1e-3))
     points = vectors - (settings.centring * middle).astype(np.float32)
     length = np.square(points, dtype=np.float64).sum(axis=1)
+    weight = settings.prior + settings.prior_share * float(seconds.sum())
     strength = seconds * settings.evidence / (2.0 * max(within, 0.05))
     for _ in range(settings.rounds):
         heard = share * seconds[:, None]
-        known = heard.sum(axis=0) + settings.prior
+        known = heard.sum(axis=0) + weight
         means = (heard.T.astype(np.float32) @ points).astype(np.float64) / known[:, None]
-        unsure = within * settings.prior / known
+        unsure = within * weight / known
         far = -2.0 * (points @ means.T.astype(np.float32)).astype(np.float64)
         far += length[:, None] + (np.square(means).sum(axis=1) + unsure)
         before = share
