@@ -114,5 +114,7 @@ def test_the_distance_is_the_middle_of_a_valley_not_a_lucky_point():
     errors = [0.9, 0.2, 0.9, 0.9, 0.5, 0.3, 0.3, 0.3, 0.5, 0.9, 0.9]
     points = [point(0.1 * index, error) for index, error in enumerate(errors)]
     assert tuning.best(points) == pytest.approx(0.6)
+    flat = [point(0.1 * index, error) for index, error in enumerate([0.9] * 5 + [0.3] * 9)]
+    assert tuning.best(flat) == pytest.approx(1.0)  # 0.7 to 1.3 are as good as the best
     assert points[1].error == pytest.approx(0.4, abs=0.02)  # both protocols
     assert "| 0.60 | 30.0 |" in tuning.as_markdown(points)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="pip install torch")
-pytest.importorskip("onnx", reason="pip install onnx")
+onnx = pytest.importorskip("onnx", reason="pip install onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="pip install onnxruntime")
 
 from models.autospeech import export  # noqa: E402
@@ -98,3 +101,16 @@ def test_published_network_in_the_public_ports_shape(tmp_path):
     with torch.inference_mode():
         want = network(torch.from_numpy(x)).numpy()
     assert np.abs(session.run(None, {source.name: x})[0] - want).max() < 1e-4
+
+
+def test_the_bundled_model_is_its_weights_in_single_precision():
+    folder = Path(export.__file__).parent
+    model = folder / "autospeech.onnx"
+    assert export.check(export.read_weights(model), model) < 1e-4
+    assert model.stat().st_size <= 25_000_000
+    kinds = {t.data_type for t in onnx.load(str(model)).graph.initializer}
+    assert onnx.TensorProto.FLOAT in kinds and onnx.TensorProto.FLOAT16 not in kinds
+    metadata = export.read_metadata(model)
+    assert json.loads(metadata["diarize.shape"]) == export.read_weights(model).config.to_dict()
+    for name in ("clustering", "verification", "margin"):
+        assert 0.0 < float(metadata[f"diarize.threshold.{name}"]) < 1.0

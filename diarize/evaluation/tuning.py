@@ -26,6 +26,9 @@ FIRST_SEED = 7000
 CONVERSATIONS = 21  # two to eight people three times over
 MINUTES = (3.0, 3.4)
 DISTANCES = tuple(round(0.02 * step, 2) for step in range(1, 51))
+# Sum of both error rates by which points of a curve still count as equal: a point of DER each, less
+# than what another set of as many conversations changes.
+WITHIN = 0.02
 
 Tell = Callable[[str], None]
 
@@ -77,16 +80,20 @@ def curve(
     return [Point(distance, own) for distance, own in zip(distances, sums, strict=True)]
 
 
-def best(points: Sequence[Point]) -> float:
-    """Return the distance with the least error of the curve, smoothed over its neighbours.
+def best(points: Sequence[Point], within: float = WITHIN) -> float:
+    """Return the middle of the widest stretch of distances that are as good as the best one.
 
-    A few conversations make a rough curve: its deepest point is often a lucky one, so that each
-    point counts with two neighbours on both sides.
+    A few conversations make a rough curve, whose deepest point is a lucky one. It is smoothed over
+    two neighbours on both sides first; then what is ``within`` of the least error is as good. The
+    middle of a wide stretch is what a recording unlike these moves away from least.
     """
     errors = np.pad(np.array([point.error for point in points]), 2, mode="edge")
     weights = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
     smooth = np.convolve(errors, weights, mode="valid")
-    return points[int(np.argmin(smooth))].distance
+    good = np.flatnonzero(smooth <= smooth.min() + within)
+    stretches = np.split(good, np.flatnonzero(np.diff(good) > 1) + 1)
+    widest = max(stretches, key=len)
+    return points[int(widest[len(widest) // 2])].distance
 
 
 def as_markdown(points: Iterable[Point]) -> str:
