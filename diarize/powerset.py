@@ -96,7 +96,7 @@ class FrameTrack:
 def run(
     network: PowersetNetwork,
     waveform: Waveform,
-    batch: int = 16,
+    batch: int = 4,
     on_progress: Progress | None = None,
     *,
     hop: float = 0.5,

@@ -7,6 +7,7 @@ regions, overlaps, change points, and the frames in which one voice is alone.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -168,7 +169,7 @@ class NeuralSegmenter:
     """
 
     def __init__(
-        self, network: PowersetNetwork, options: SegmentationOptions | None = None, batch: int = 16
+        self, network: PowersetNetwork, options: SegmentationOptions | None = None, batch: int = 4
     ) -> None:
         self.network = network
         self.options = options or SegmentationOptions()
@@ -246,12 +247,7 @@ def decide(track: FrameTrack, options: SegmentationOptions, duration: float) -> 
     pairs = regions(
         track.pair, track.step, options.overlap_onset, options.overlap_offset, track.offset
     )
-    overlaps = [
-        part
-        for region in speech
-        for part in (region & pair for pair in pairs)
-        if part.duration >= options.min_overlap
-    ]
+    overlaps = [p for p in _common(speech, pairs) if p.duration >= options.min_overlap]
     changes = _changes(track, options, speech, overlaps)
     return SpeechActivity(tuple(speech), tuple(overlaps), tuple(changes), track.local)
 
@@ -287,6 +283,27 @@ def _tidy(found: Iterable[Segment], options: SegmentationOptions, duration: floa
     return union(padded)
 
 
+def _common(some: list[Segment], others: list[Segment]) -> list[Segment]:
+    """Return what two lists of segments, each in order and disjoint, have in common.
+
+    Examples
+    --------
+    >>> _common([Segment(0, 4), Segment(5, 9)], [Segment(1, 2), Segment(3, 6), Segment(8, 12)])
+    [Segment(start=1, end=2), Segment(start=3, end=4), Segment(start=5, end=6), \
+Segment(start=8, end=9)]
+    """
+    found: list[Segment] = []
+    first = 0
+    for segment in some:
+        while first < len(others) and others[first].end <= segment.start:
+            first += 1
+        index = first
+        while index < len(others) and others[index].start < segment.end:
+            found.append(segment & others[index])
+            index += 1
+    return found
+
+
 def _changes(
     track: FrameTrack,
     options: SegmentationOptions,
@@ -305,7 +322,9 @@ def _changes(
         frames = _handovers(leader[first:last], shortest)
         handovers += [track.offset + (first + frame) * track.step for frame in frames]
     # A handover inside an overlap is told by the overlap's own edges.
-    found = [t for t in handovers if not any(part.start <= t <= part.end for part in overlaps)]
+    starts = [part.start for part in overlaps]
+    before = ((t, bisect_right(starts, t) - 1) for t in handovers)
+    found = [t for t, index in before if index < 0 or t > overlaps[index].end]
     edges = {edge for part in overlaps for edge in (part.start, part.end)}
     borders = {edge for region in speech for edge in (region.start, region.end)}
     found += edges - borders

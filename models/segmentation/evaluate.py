@@ -236,6 +236,7 @@ def main(argv: list[str] | None = None) -> None:
         metavar="DETECTOR",
         help="of webrtc-1 … -3, model (or the files' stems)",
     )
+    parser.add_argument("--skip", nargs="+", default=[], metavar="URI", help="leave out recordings")
     args = parser.parse_args(argv)
     if args.speech is None:
         parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
@@ -254,7 +255,8 @@ def main(argv: list[str] | None = None) -> None:
         ),
         "real meetings": real(args.speech),
     }
-    for title, recordings in sets.items():
+    for title, found in sets.items():
+        recordings = [recording for recording in found if recording.uri not in args.skip]
         print(f"\n{title}, {sum(r.waveform.duration for r in recordings) / 60:.0f} min\n\n{HEAD}")
         for name, detector in detectors.items():
             print(row(name, judge(detector, recordings, embedder)), flush=True)
