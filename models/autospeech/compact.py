@@ -9,8 +9,8 @@ The trained weights are written in four ways, and each is measured as the model 
 - ``8 bits, dynamic``: the same with ranges taken from every window as it comes.
 
 Error rates are those of :mod:`models.autospeech.evaluate`, diarization errors those of
-:mod:`models.autospeech.conversations`, all at the clustering distance of ``float32``: whoever swaps
-the file keeps the thresholds.
+:mod:`models.autospeech.conversations`, all at the clustering distance in the bundled file: whoever
+swaps the file keeps the thresholds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ import numpy as np
 import torch
 
 from diarize import spectrogram
-from diarize.evaluation import tuning
 from models.autospeech import conversations, data, evaluate, export
 
 if TYPE_CHECKING:
@@ -111,19 +110,18 @@ def write_all(weights: Path, frames: NDArray[np.float32], folder: Path) -> dict[
 
 
 def measure(
-    files: dict[str, Path], speech: data.Speech, voices: Path, work: Path
+    files: dict[str, Path], distance: float, speech: data.Speech, voices: Path, work: Path
 ) -> dict[str, Any]:
     """Size, cost, equal-error rates and diarization errors of every version."""
     models = {name: evaluate.onnx_embedder(path) for name, path in files.items()}
     report = evaluate.evaluate(models, speech)
     report["megabytes"] = {name: path.stat().st_size / 1e6 for name, path in files.items()}
-    tune_on = tuning.conversations(voices, work / "tuning")
     test_on = conversations.conversations(voices, work / "oracle")
-    report["talk"], distance = {}, None
+    report["talk"] = {}
     for name, embed in models.items():
         print(name, file=sys.stderr, flush=True)
-        row = conversations.measure(name, embed, tune_on, test_on, distance=distance)
-        report["talk"][name], distance = row, row["distance"]
+        row = conversations.measure(name, embed, [], test_on, distance=distance)
+        report["talk"][name] = row
     return report
 
 
@@ -172,7 +170,10 @@ def main() -> None:
     frames = windows(data.load(args.cache, "train"))
     with tempfile.TemporaryDirectory() as folder:
         files = write_all(args.weights, frames, Path(folder))
-        report = measure(files, data.load(args.cache, "dev"), Path(args.speech), args.work)
+        bundled = export.read_metadata(args.weights.with_suffix(".onnx"))
+        distance = float(bundled["diarize.threshold.clustering"])
+        speech = data.load(args.cache, "dev")
+        report = measure(files, distance, speech, Path(args.speech), args.work)
     print(json.dumps(report, indent=1) if args.json else markdown(report))
 
 

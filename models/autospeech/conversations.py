@@ -156,8 +156,8 @@ def markdown(report: dict[str, Any]) -> str:
         f"DER % with speech from the reference, {report['conversations']} simulated conversations "
         f"of two to eight `dev` people, {report['minutes']:.0f} minutes together (seeds "
         f"{FIRST_SEED} and up), Full / Forgiving. Each model's distance was chosen on "
-        f"{tuning.CONVERSATIONS} others (seeds {tuning.FIRST_SEED} and up) by the least sum of "
-        "both. One voice at a time, always the right one, would have "
+        f"{tuning.CONVERSATIONS} others (seeds {tuning.FIRST_SEED} and up): the middle of those "
+        "with the least sum of both. One voice at a time, always the right one, would have "
         f"{100 * report['bound']:.1f} % Full: that much is missed overlap.",
         "",
         "| model | distance | number known | number unknown | count off by | count right |",
