@@ -10,6 +10,7 @@ import hashlib
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,8 @@ class Bench:
 
         made = []
         for item in self.items:
-            key = f"{name}|{diarizer.embedder.checksum}|{item.audio.resolve()}"
+            models = f"{diarizer.embedder.checksum}|{_segmentation()}"
+            key = f"{name}|{models}|{item.audio.resolve()}"
             file = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.pickle"
             if file.is_file():
                 made.append(Heard(item, pickle.loads(file.read_bytes())))
@@ -98,6 +100,14 @@ class Bench:
             file.write_bytes(pickle.dumps(heard))
             made.append(Heard(item, heard))
         return made
+
+
+@lru_cache
+def _segmentation() -> str:
+    """Return the checksum of the bundled segmentation model, by which some recordings are heard."""
+    from diarize.models import bundled
+
+    return hashlib.sha256(bundled("segmentation").read_bytes()).hexdigest()
 
 
 def run(
