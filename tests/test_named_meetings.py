@@ -9,11 +9,13 @@ from diarize.annotation import Diarization, Segment, Speaker, Turn
 from diarize.details import DiarizationDetails
 from diarize.evaluation.named_meetings import (
     GROUPS,
+    LIFTS,
     Meeting,
     choose,
     halves,
     hold,
     judge,
+    options_at,
     outcomes,
     report,
     total,
@@ -71,10 +73,12 @@ def test_each_group_of_four_is_enrolled_in_turn():
 
 
 def test_lines_are_chosen_so_that_strangers_stay_unnamed():
-    risky = [meeting(0.73)]
+    risky = [meeting(0.9)]
     lift, drop = choose(risky, THRESHOLDS)
-    assert lift > 0
-    assert drop < 2
+    strict = outcomes(risky[0], options_at(THRESHOLDS, lift, drop))
+    assert total(strict).strangers_named == 0.0
+    loose = outcomes(risky[0], options_at(THRESHOLDS, LIFTS[0], drop))
+    assert total(loose).strangers_named > 0
     text = report([risky, [meeting(0.0)]], THRESHOLDS)
     # The other half would have named strangers, and does where its line is used.
     assert "| all | 6 |" in text
@@ -86,13 +90,20 @@ def bank(speech_dir) -> VoiceBank:
     return VoiceBank(speech_dir, "dev")
 
 
-@pytest.mark.parametrize("scene", ["clean", "podcast", "meeting", "web"])
-def test_four_enrolled_people_and_two_strangers(bank, scene):
-    """All named turns bear the right name, no stranger is named, and most of the four are."""
+@pytest.mark.parametrize(
+    ("scene", "named"), [("clean", 4), ("podcast", 3), ("web", 3), ("meeting", 1)]
+)
+def test_four_enrolled_people_and_two_strangers(bank, scene, named):
+    """Every name stands on its person's speech, no stranger bears one, most of the four do.
+
+    Scraps at changes of speaker may fall to a neighbour: 3 % of the named time. At one microphone
+    on the table most of the four stay unnamed.
+    """
     from diarize.pipeline import Diarizer
 
     diarizer = Diarizer(threads=1)
     held = hold(bank, halves(bank)[1], 1, diarizer, scene=scene, minutes=2.0)
-    first = outcomes(held, MatchOptions.of(diarizer.embedder.thresholds))[0]
-    assert first.strangers > 0
-    assert first.right > 10 * (first.wrong + first.strangers_named)
+    found = outcomes(held, MatchOptions.of(diarizer.embedder.thresholds))[0]
+    assert found.strangers > 10
+    assert found.people_named >= named
+    assert found.wrong + found.strangers_named <= 0.03 * found.right

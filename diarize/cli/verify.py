@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from diarize.errors import UsageError
+    from diarize.settings import NamingSettings
     from diarize.speakers.enrolment import voice_of
 
     if args.first == args.second == "-":
@@ -53,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         voices.append(voice)
     threshold = args.threshold
     if threshold is None:
-        threshold = diarizer.embedder.thresholds.verification
+        # As for names: what is compared here are means of windows as well.
+        threshold = diarizer.embedder.thresholds.verification + NamingSettings().lift
     similarity = float(voices[0] @ voices[1])
     same = similarity >= threshold
     if args.json:

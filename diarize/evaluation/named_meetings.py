@@ -54,8 +54,8 @@ LEAST_SECONDS = 40.0
 ENROLMENT_SCENES = ("clean", "podcast", "web")
 ENROLMENT_SECONDS = 30.0
 #: Lines tried: what is added to the model's verification threshold, and what a turn may lack of it.
-LIFTS = (-0.15, -0.12, -0.09, -0.06, -0.03, 0.0, 0.03, 0.06, 0.09, 0.12)
-DROPS = (0.0, 0.05, 0.1, 0.2, 2.0)
+LIFTS = (-0.04, -0.01, 0.02, 0.05, 0.08, 0.11, 0.14, 0.17)
+DROPS = (-0.05, 0.05, 0.15)
 #: Share of strangers' speech, and of enrolled people's, that may bear a wrong name.
 WRONG_RATE = 0.01
 

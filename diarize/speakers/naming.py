@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.annotation import Diarization, Segment, Speaker, Turn, speaker_label
+from diarize.settings import NamingSettings
 from diarize.speakers.index import SampleIndex, load_index
 from diarize.speakers.matching import CANDIDATES, Match, MatchOptions, match, query
 from diarize.speakers.parting import at_once, part
-from diarize.speakers.records import Vectors
+from diarize.speakers.records import Vectors, unit
 from diarize.speakers.store import SpeakerBook
 from diarize.windows import cut
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Turns of one speaker are joined across pauses up to this many seconds once names are known.
 JOIN_SECONDS = 1e-3
+#: Windows below which none of a voice is left out.
+LEAST_WINDOWS = 4
 
 
 def name_speakers(
@@ -91,14 +95,47 @@ def _matches(
 ) -> dict[str, Match]:
     diarization = details.diarization
     labels = [label for label in diarization.labels if label in diarization.embeddings]
+    centres = standing_out([_typical(details, label) for label in labels])
     voices = [
-        query(diarization.embeddings[label], details.vectors_of(label), options.best_windows)
-        for label in labels
+        query(centre, details.vectors_of(label), options.best_windows)
+        for centre, label in zip(centres, labels, strict=True)
     ]
     apart = np.zeros((len(labels), len(labels)), bool)
     for one, two in combinations(range(len(labels)), 2):
         apart[one, two] = apart[two, one] = at_once(diarization, labels[one], labels[two])
     return dict(zip(labels, match(voices, index, options, candidates, apart), strict=True))
+
+
+def _typical(details: DiarizationDetails, label: str) -> Vectors:
+    """Return the mean of the windows that are most like a speaker's others."""
+    windows = details.vectors_of(label)
+    if len(windows) < LEAST_WINDOWS:
+        centroid: Vectors = details.diarization.embeddings[label]
+        return centroid
+    return unit(windows[: math.ceil(NamingSettings().typical * len(windows))].mean(axis=0))
+
+
+def standing_out(voices: Sequence[Vectors]) -> list[Vectors]:
+    """Return each voice of a recording less a share of what all of them have in common.
+
+    Parameters
+    ----------
+    voices : sequence of (D,) float32 arrays
+        Unit vectors.
+
+    Examples
+    --------
+    Few voices stay as they are.
+
+    >>> (alone,) = standing_out([np.float32([0.6, 0.8])])
+    >>> bool(np.allclose(alone, [0.6, 0.8]))
+    True
+    """
+    settings = NamingSettings()
+    if len(voices) < settings.several:
+        return list(voices)
+    common = settings.centring * np.mean(voices, axis=0)
+    return [unit(voice - common) for voice in voices]
 
 
 def apply_matches(diarization: Diarization, matches: Mapping[str, Match]) -> Diarization:
