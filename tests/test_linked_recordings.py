@@ -63,6 +63,7 @@ def test_folders_of_real_voices(speech_dir):
     bank = VoiceBank(speech_dir, "dev")
     made = make(bank, halves(bank)[0], 1, Diarizer(threads=1), minutes=0.7)
     assert len({name for owners in made.owners for name in owners.values()}) >= 4
-    assert total([made], -1.0).right == total([made], -1.0).same > 0
-    assert total([made], 1.01) == Links(total([made], 0.5).same, 0, 0)
+    loose, strict = total([made], -1.0), total([made], 1.01)
+    assert loose.same >= loose.right > 0
+    assert strict == Links(loose.same, 0, 0)
     assert np.isfinite(made.talks[0].embeddings["SPEAKER_00"]).all()
