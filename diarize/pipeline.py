@@ -160,6 +160,8 @@ class Diarizer:
         tell("speech", 0, None)
         found = self.detector(waveform)
         activity = found if isinstance(found, SpeechActivity) else _activity(found)
+        if sum(part.duration for part in activity.speech) < self.settings.embedding.least:
+            activity = _activity(())
         cuts = self._windows(activity)
         tell("embed", 0, len(cuts))
         vectors = self.embedder.embed(

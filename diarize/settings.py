@@ -27,6 +27,8 @@ class EmbeddingSettings:
     """Seconds of spectrogram held at once; 6 MB."""
     shortest: float = 0.1
     """Seconds below which a stretch of speech gets no window of its own (10 frames)."""
+    least: float = 0.25
+    """Seconds of speech in a whole recording below which it holds none: a knock or a cough."""
     bridge: float = 0.6
     """Seconds of silence that a window may reach across: turns leave out pauses, windows do not.
     With the bundled models 0 and 0.6 are the same to 0.2 points on the conversations of
