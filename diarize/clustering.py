@@ -337,11 +337,15 @@ def _tree(
         return Tree(linkage(vectors), seconds), np.arange(count)
     member: Labels = np.empty(count, dtype=np.int64)
     leaves = 0
+    blocks = -(-count // settings.block_windows)
+    # However unlike the windows are, what the blocks leave over has to fit the second tree.
+    most = max(settings.block_clusters, settings.max_windows // blocks)
     for start in range(0, count, settings.block_windows):
         part = slice(start, min(start + settings.block_windows, count))
         block = Tree(linkage(vectors[part]), seconds[part])
-        merges = len(block.weights) - min(settings.block_clusters, len(block.weights))
-        groups = block.labels(min(merges, block.merges_at(threshold)))
+        size = len(block.weights)
+        merges = min(size - min(settings.block_clusters, size), block.merges_at(threshold))
+        groups = block.labels(max(merges, size - most))
         member[part] = leaves + groups
         leaves = int(member[part].max()) + 1
     weight = np.bincount(member, weights=seconds).astype(np.float64)

@@ -239,3 +239,14 @@ def test_what_all_windows_share_comes_off() -> None:
     parted = less_mean(vectors, np.ones(2), 1.0)
     assert np.allclose(parted, [[0, 1, 0], [0, -1, 0]], atol=1e-4)
     assert np.allclose(less_mean(vectors, np.ones(2), 0.0), vectors)
+
+
+def test_long_recordings_of_unlike_windows_stay_within_bounds() -> None:
+    from diarize.clustering import _tree
+
+    rng = np.random.default_rng(0)
+    vectors = unit(rng.normal(size=(1000, 32)))
+    small = ClusteringSettings(max_windows=200, block_windows=100, block_clusters=5)
+    tree, member = _tree(vectors, np.ones(1000), 0.01, small)
+    assert len(tree.weights) == member.max() + 1 <= 200
+    assert tree.weights.sum() == 1000
