@@ -127,7 +127,7 @@ def test_mu_law_is_the_packages():
 def start(voices, **changes):
     config = train.TrainConfig(**({"steps": 4, "batch": 8, "warm_up": 1, "seed": 5} | changes))
     state = train.build(NetworkConfig(8, 8, 40, 16), config, voices.means.numpy())
-    trainer = accelerated.Trainer(state, voices, augmenter(), config, 2.0, CPU)
+    trainer = accelerated.Trainer(state, voices, augmenter(), config, CPU)
     trainer.lengths = accelerated.Lengths(0.3, (48,), (64,))
     return trainer
 

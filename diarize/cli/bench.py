@@ -196,7 +196,6 @@ def _lengths(args: argparse.Namespace, work: Path) -> int:
     """Measure long files."""
     from fractions import Fraction
 
-    from diarize.cli.console import emit
     from diarize.errors import UsageError
     from diarize.evaluation import lengths
 
@@ -207,16 +206,11 @@ def _lengths(args: argparse.Namespace, work: Path) -> int:
     page = lengths.as_markdown(
         lengths.measure_lengths(_simulated(args, work), work, hours, args.threads, _tell)
     )
-    if args.output:
-        Path(args.output).mkdir(parents=True, exist_ok=True)
-        (Path(args.output) / "LENGTHS.md").write_text(page, encoding="utf-8")
-    emit(page)
-    return 0
+    return _publish(args, "LENGTHS.md", page)
 
 
 def _race(args: argparse.Namespace, work: Path) -> int:
     """Time systems against each other."""
-    from diarize.cli.console import emit
     from diarize.evaluation import race
 
     def tell(lap: race.Lap) -> None:
@@ -232,9 +226,16 @@ def _race(args: argparse.Namespace, work: Path) -> int:
         told=tell,
     )
     page = race.as_markdown(laps, minutes, _command_line(args))
+    return _publish(args, "SPEED.md", page)
+
+
+def _publish(args: argparse.Namespace, name: str, page: str) -> int:
+    """Print a page, and write it into the folder asked for."""
+    from diarize.cli.console import emit
+
     if args.output:
         Path(args.output).mkdir(parents=True, exist_ok=True)
-        (Path(args.output) / "SPEED.md").write_text(page, encoding="utf-8")
+        (Path(args.output) / name).write_text(page, encoding="utf-8")
     emit(page)
     return 0
 
@@ -246,18 +247,13 @@ def _peers(args: argparse.Namespace) -> Path | None:
 
 def _ablation(args: argparse.Namespace, work: Path) -> int:
     """Try settings."""
-    from diarize.cli.console import emit
     from diarize.errors import UsageError
     from diarize.evaluation import ablation
 
     if not args.speech:
         raise UsageError("--speech DIR is needed: the folder of one-voice recordings")
     page = ablation.run(Path(args.speech), work, part=args.part, quick=args.quick, tell=_tell)
-    if args.output:
-        Path(args.output).mkdir(parents=True, exist_ok=True)
-        (Path(args.output) / "ABLATION.md").write_text(page, encoding="utf-8")
-    emit(page)
-    return 0
+    return _publish(args, "ABLATION.md", page)
 
 
 def _told(system: str, item: Recording, run: Run) -> None:

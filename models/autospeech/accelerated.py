@@ -21,16 +21,27 @@ import torch
 from torch import Tensor
 
 from diarize.evaluation import acoustics
-from models.autospeech import bank, data, fast
+from models.autospeech import bank, data, teacher
 from models.autospeech.augmentation import room_bank
 from models.autospeech.batched import BatchAugmenter, Draw
 from models.autospeech.export import read_weights
-from models.autospeech.losses import distillation, similarity
 from models.autospeech.network import NetworkConfig
 from models.autospeech.schedule import Clock, TrainConfig, learning_rate
-from models.autospeech.train import FRAME, HOP, RUNS, State, build, magnitude
+from models.autospeech.train import (
+    FLOATS,
+    FRAME,
+    HOP,
+    INTEGERS,
+    LOSSES,
+    RUNS,
+    State,
+    build,
+    magnitude,
+    train_step,
+)
 
-LOGGED = ("distil", "margin", "similarity")
+# Fields of the configuration with an option of their own.
+NUMBERS = (*(name for name in FLOATS if name != "long"), "average", "weight_decay")
 
 
 @dataclass(frozen=True)
@@ -56,13 +67,12 @@ class Trainer:
         speech: bank.Bank,
         augmenter: BatchAugmenter,
         config: TrainConfig,
-        similarity_weight: float,
         device: torch.device,
     ) -> None:
         self.state, self.speech, self.augmenter = state, speech, augmenter
-        self.config, self.similarity_weight, self.device = config, similarity_weight, device
+        self.config, self.device = config, device
         self.lengths = Lengths()
-        self.sums = torch.zeros(len(LOGGED), device=device)
+        self.sums = torch.zeros(len(LOSSES), device=device)
 
     def batch(self, share: float, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Features (n, 1, t, bands), targets (n, d) and voices (n,) of a step."""
@@ -80,30 +90,9 @@ class Trainer:
     def step(self, share: float) -> None:
         """One update."""
         state, config = self.state, self.config
-        features, target, voice = self.batch(share, state.step)
-        for group in state.optimiser.param_groups:
-            group["lr"] = learning_rate(config, state.step, share)
-        embedding = fast.from_features(state.network, features)
-        near = distillation(embedding, target)
-        apart = state.margin(embedding, voice, config.margin * min(1.0, 2.0 * share))
-        alike = similarity(embedding, target, self.speech.corpus[voice])
-        loss = near + config.margin_weight * apart + self.similarity_weight * alike
-        state.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-        state.optimiser.step()
-        state.step += 1
-        follow(state, config.average)
-        self.sums += torch.stack([near.detach(), apart.detach(), alike.detach()])
-
-
-@torch.no_grad()
-def follow(state: State, decay: float) -> None:
-    """As ``train.update_average``, in a few launches."""
-    decay = min(decay, (1 + state.step) / (10 + state.step))
-    kept, new = state.average.state_dict(), state.network.state_dict()
-    names = [name for name in kept if kept[name].is_floating_point()]
-    torch._foreach_lerp_([kept[n] for n in names], [new[n] for n in names], 1.0 - decay)
+        batch = self.batch(share, state.step)
+        margin = config.margin * min(1.0, 2.0 * share)
+        self.sums += train_step(state, batch, self.speech.corpus, config, share, margin)
 
 
 def run(trainer: Trainer, folder: Path, clock: Clock, save_minutes: float) -> None:
@@ -113,7 +102,7 @@ def run(trainer: Trainer, folder: Path, clock: Clock, save_minutes: float) -> No
     with log.open("a", newline="") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
-            writer.writerow(["step", "windows", "minutes", "share", "rate", *LOGGED])
+            writer.writerow(["step", "windows", "minutes", "share", "rate", *LOSSES])
         while (share := clock.share(state.step)) < 1.0:
             trainer.step(share)
             windows += config.batch
@@ -146,11 +135,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--minutes", type=float, help="end after so long, whatever the steps")
     parser.add_argument("--save-minutes", type=float, default=5.0)
-    parser.add_argument("--similarity", type=float, default=2.0, help="weight of that loss")
     parser.add_argument("--no-warps", action="store_true", help="no voices with moved formants")
-    names = [("steps", int), ("batch", int), ("seed", int), ("warm_up", int)]
-    names += [(n, float) for n in ("rate", "anneal", "local", "margin_weight", "margin", "ramp")]
-    for name, kind in [*names, ("average", float), ("weight_decay", float)]:
+    kinds = dict.fromkeys(INTEGERS, int) | dict.fromkeys(NUMBERS, float)
+    for name, kind in kinds.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=kind, default=getattr(defaults, name)
         )
@@ -164,9 +151,9 @@ def prepare(args: argparse.Namespace, config: TrainConfig) -> Trainer:
     """Everything onto the device."""
     device = torch.device(args.device)
     speech = data.load(args.cache, "train")
-    teacher = bank.campplus(args.weights, device)
+    network = teacher.campplus(args.weights).to(device)
     begun = time.monotonic()
-    voices = bank.build(speech, teacher, device, {} if args.no_warps else bank.WARPS)
+    voices = bank.build(speech, network, device, {} if args.no_warps else bank.WARPS)
     counts = f"{len(voices.start)} voices, {len(voices.vectors)} windows of the teacher"
     print(f"{counts}, {time.monotonic() - begun:.0f} s", flush=True)
     noises = [noise for _, noise in sorted(acoustics.load_noises(args.speech / "noise").items())]
@@ -174,7 +161,7 @@ def prepare(args: argparse.Namespace, config: TrainConfig) -> Trainer:
     dimension = voices.means.shape[1]
     shape = NetworkConfig(args.channels, args.cells, args.bands, dimension, args.pooling)
     state = build(shape, config, voices.means.cpu().numpy(), device)
-    return Trainer(state, voices, augmenter, config, args.similarity, device)
+    return Trainer(state, voices, augmenter, config, device)
 
 
 def main() -> None:
@@ -183,9 +170,7 @@ def main() -> None:
     if args.speech is None:
         raise SystemExit("give --speech DIR or set DIARIZE_SPEECH_DIR")
     args.speech = Path(args.speech)
-    fields = ("steps", "batch", "seed", "warm_up", "rate", "anneal", "local", "margin_weight")
-    fields += ("margin", "ramp", "average", "weight_decay")
-    config = replace(TrainConfig(), **{name: getattr(args, name) for name in fields})
+    config = replace(TrainConfig(), **{name: getattr(args, name) for name in INTEGERS + NUMBERS})
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
     folder = RUNS / args.run

@@ -20,7 +20,6 @@ from models.autospeech.train import CORPUS_WEIGHT, corpus_centres
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from models.autospeech.batched import Draw
     from models.autospeech.data import Speech, Voice
@@ -111,15 +110,6 @@ def kaldi_fbank(samples: Tensor) -> Tensor:
     spectrum = torch.fft.rfft((frames - float(fbank.PREEMPHASIS) * before) * window, fbank.N_FFT)
     filters = torch.from_numpy(fbank.mel_filters(80)).to(samples.device)
     return (spectrum.abs().square() @ filters).clamp_min(float(fbank.FLOOR)).log()
-
-
-def campplus(weights: Path, device: torch.device) -> nn.Module:
-    """CAM++ (see ``teacher.py``) as a PyTorch module."""
-    from speakerlab.models.campplus.DTDNN import CAMPPlus
-
-    network = CAMPPlus(feat_dim=80, embedding_size=192, memory_efficient=False)
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    return network.eval().to(device)
 
 
 @torch.inference_mode()

@@ -46,6 +46,15 @@ class Teacher(Protocol):
         ...
 
 
+def campplus(weights: Path) -> torch.nn.Module:
+    """CAM++ as a PyTorch module: (n, frames, 80) features to (n, 192)."""
+    from speakerlab.models.campplus.DTDNN import CAMPPlus
+
+    network = CAMPPlus(feat_dim=80, embedding_size=192, memory_efficient=False)
+    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return network.eval()
+
+
 class CamPlusPlus:
     """CAM++ on 80 Kaldi log-mel bins with the mean over the window subtracted.
 
@@ -56,13 +65,10 @@ class CamPlusPlus:
 
     def __init__(self, weights: Path, threads: int = 1) -> None:
         import onnxruntime
-        from speakerlab.models.campplus.DTDNN import CAMPPlus
 
-        network = CAMPPlus(feat_dim=80, embedding_size=192, memory_efficient=False)
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         graph = io.BytesIO()
         torch.onnx.export(
-            network.eval(),
+            campplus(weights),
             (torch.zeros(2, 300, 80),),
             graph,
             input_names=["x"],

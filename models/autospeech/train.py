@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 RUNS = Path(__file__).parent / "runs"
 HOP, FRAME, FFT = 160, 400, 512
+LOSSES = ("distil", "margin", "similarity")
 # Fields of the configuration with an option of their own.
 INTEGERS = ("steps", "batch", "seed", "warm_up")
 FLOATS = ("rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long")
@@ -219,17 +220,15 @@ def build(
     return State(network, copy.deepcopy(network), margin, optimiser)
 
 
+@torch.no_grad()
 def update_average(state: State, decay: float) -> None:
     """Exponential average of the weights; shorter at the start, where they still run."""
     decay = min(decay, (1 + state.step) / (10 + state.step))
-    with torch.no_grad():
-        for kept, new in zip(
-            state.average.state_dict().values(), state.network.state_dict().values(), strict=True
-        ):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1.0 - decay)
-            else:
-                kept.copy_(new)
+    kept, new = state.average.state_dict(), state.network.state_dict()
+    moving = [name for name, value in kept.items() if value.is_floating_point()]
+    torch._foreach_lerp_([kept[n] for n in moving], [new[n] for n in moving], 1.0 - decay)
+    for name in kept.keys() - set(moving):
+        kept[name].copy_(new[name])
 
 
 def train_step(
@@ -238,17 +237,18 @@ def train_step(
     corpora: Tensor,
     config: TrainConfig,
     share: float | None = None,
-) -> tuple[float, float, float]:
-    """One update; the distillation, the margin and the similarity loss.
+    margin: float | None = None,
+) -> Tensor:
+    """One update; the losses (3,) that :data:`LOSSES` names, on the state's device.
 
-    `corpora` (voices,) numbers the corpus of each voice.
+    `corpora` (voices,) numbers the corpus of each voice; `margin` is the configuration's if None.
     """
     features, target, label = batch
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(config, state.step, share)
     embedding = fast.from_features(state.network, features)
     near = distillation(embedding, target)
-    apart = state.margin(embedding, label, config.margin)
+    apart = state.margin(embedding, label, config.margin if margin is None else margin)
     alike = similarity(embedding, target, corpora[label])
     loss = near + config.margin_weight * apart + config.similarity * alike
     state.optimiser.zero_grad(set_to_none=True)
@@ -257,7 +257,7 @@ def train_step(
     state.optimiser.step()
     state.step += 1
     update_average(state, config.average)
-    return float(near.detach()), float(apart.detach()), float(alike.detach())
+    return torch.stack([near, apart, alike]).detach()
 
 
 def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: float) -> None:
@@ -275,15 +275,15 @@ def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: 
     begun = saved = time.time()
     names = [voice.corpus for voice in batches.speech.voices]
     corpora = torch.from_numpy(np.unique(names, return_inverse=True)[1])
-    sums, count = np.zeros(3), 0
+    sums, count = np.zeros(len(LOSSES)), 0
     with log.open("a", newline="") as file:
         writer = csv.writer(file)
         if fresh:
             columns = ["step", "windows", "seconds", "frames", "rate"]
-            writer.writerow([*columns, "distil", "margin", "similarity"])
+            writer.writerow([*columns, *LOSSES])
         for batch in loader:
             share = clock.share(state.step)
-            sums += train_step(state, batch, corpora, config, share)
+            sums += train_step(state, batch, corpora, config, share).numpy()
             count += 1
             ended = clock.share(state.step) >= 1.0
             if count == 50 or ended:
@@ -292,7 +292,7 @@ def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: 
                 line = [state.step, state.step * config.batch, seconds, frames, f"{rate:.2e}"]
                 writer.writerow([*line, *(sums / count).round(4)])
                 file.flush()
-                sums, count = np.zeros(3), 0
+                sums, count = np.zeros(len(LOSSES)), 0
             if time.time() - saved > 60 * save_minutes or ended:
                 state.save(run / "checkpoint.pt", config)
                 saved = time.time()
