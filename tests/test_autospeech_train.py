@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="pip install torch")
 
 from diarize import spectrogram  # noqa: E402
-from models.autospeech import data, teacher, train  # noqa: E402
+from models.autospeech import data, targets, teacher, train  # noqa: E402
 from models.autospeech.augmentation import Augmenter  # noqa: E402
 from models.autospeech.losses import MarginSoftmax, distillation  # noqa: E402
 from models.autospeech.network import NetworkConfig  # noqa: E402
@@ -54,12 +54,12 @@ def start(cache, **changes):
     settings = {"steps": 6, "batch": 6, "warm_up": 2, "frames": ((0.0, 48),), "seed": 3}
     settings["long"] = 0.0
     config = train.TrainConfig(**(settings | changes))
-    targets = train.Targets(path / "toy.npz", speech.voices, config.local)
+    wanted = train.Targets([path / "toy.npz"], speech.voices, config.local)
     shape = NetworkConfig(8, 8, 40, 16)
-    state = train.build(shape, config, targets.means)
+    state = train.build(shape, config, wanted.means)
     rooms = [np.array([1.0, 0.0, 0.3], dtype=np.float32)]
     augmenter = Augmenter(rooms, {"hum": buzz(50, 1.0)})
-    batches = train.Batches(speech, targets, augmenter, state.network.front, config)
+    batches = train.Batches(speech, wanted, augmenter, state.network.front, config)
     return state, batches, config
 
 
@@ -173,12 +173,31 @@ def test_magnitude_is_the_packages():
 
 def test_targets_mix_the_window_and_the_voice(cache):
     path, speech = cache
-    only_mean = train.Targets(path / "toy.npz", speech.voices, local=0.0)
-    mixed = train.Targets(path / "toy.npz", speech.voices, local=0.5)
+    only_mean = train.Targets([path / "toy.npz"], speech.voices, local=0.0)
+    mixed = train.Targets([path / "toy.npz"], speech.voices, local=0.5)
     assert np.allclose(only_mean(2, 0), only_mean.means[2], atol=1e-6)
     assert not np.allclose(mixed(2, 0), mixed.means[2], atol=1e-4)
     with pytest.raises(SystemExit, match="no teacher vector"):
-        train.Targets(path / "toy.npz", [*speech.voices, speech.voices[0]], local=0.5)
+        train.Targets([path / "toy.npz"], [*speech.voices, speech.voices[0]], local=0.5)
+
+
+def test_two_teachers_share_the_angles_of_the_targets(cache):
+    """Voices alike to the first teacher and unlike to the second end up in between."""
+    path, speech = cache
+    rows = teacher.plan(speech)
+    first = np.eye(4, dtype=np.float32)[[0, 0, 1, 2]]
+    second = np.eye(4, dtype=np.float32)
+    np.savez(path / "one.npz", rows=rows, vectors=first[rows[:, 0]])
+    np.savez(path / "two.npz", rows=rows, vectors=second[rows[:, 0]])
+    alone = train.Targets([path / "one.npz"], speech.voices, local=0.5).means
+    both = train.Targets([path / "one.npz", path / "two.npz"], speech.voices, local=0.5)
+    assert both.means.shape == alone.shape
+    assert np.allclose(alone[0], alone[1], atol=1e-6)
+    assert 0.3 < both.means[0] @ both.means[1] < 0.95
+    assert (np.einsum("nd,nd->n", both.means, alone) > 0.8).all()
+    np.savez(path / "three.npz", rows=rows[::-1], vectors=second[rows[:, 0]])
+    with pytest.raises(SystemExit, match=r"three\.npz: not of the same windows"):
+        train.Targets([path / "one.npz", path / "three.npz"], speech.voices, local=0.5)
 
 
 @pytest.mark.parametrize(("few", "north"), [(0.0, [2.0, 0.0]), (2.0, [1.5, 1.5])])
@@ -188,7 +207,7 @@ def test_what_a_corpus_shares_is_taken_out(few, north):
         data.Voice(f"v{i}", corpus, 1.0, 0, 1, ())
         for i, corpus in enumerate(("north", "north", "south", "south"))
     ]
-    centres = train.corpus_centres(means, voices, few)
+    centres = targets.corpus_centres(means, voices, few)
     assert np.allclose(centres[:2], north)
     assert np.allclose(centres[2], centres[3])
 

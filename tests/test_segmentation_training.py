@@ -21,7 +21,16 @@ pytest.importorskip("pyroomacoustics", reason='pip install "autospeech-diarize[t
 from diarize import powerset, spectrogram  # noqa: E402
 from diarize.audio import Waveform  # noqa: E402
 from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation  # noqa: E402
-from models.segmentation import data, feeding, material, network, noises, train, turns  # noqa: E402
+from models.segmentation import (  # noqa: E402
+    data,
+    feeding,
+    material,
+    network,
+    noises,
+    train,
+    turns,
+    weights,
+)
 from models.segmentation.export import export, stamp  # noqa: E402
 from models.segmentation.trainer import Recipe, Trainer, averaged, learning_rate  # noqa: E402
 
@@ -79,6 +88,17 @@ def test_affinity_loss_is_exact() -> None:
     # Of the four pairs of frames, the two of different people are off by one.
     assert float(network.affinity_loss(same, talk)) == pytest.approx(0.5)
     assert float(network.affinity_loss(same, torch.zeros(1, 2, 3))) == 0.0
+
+
+def test_voice_loss_aims_between_the_voices_of_an_overlap() -> None:
+    voices = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]])
+    both = torch.tensor([[[1, 1, 0], [0, 0, 1], [0, 0, 0]]])
+    between = torch.tensor([[[1.0, 9.0, 9.0], [1.0, 9.0, 9.0]]])
+    assert float(network.voice_loss(between, both, voices)) == pytest.approx(0.0, abs=1e-6)
+    one = torch.tensor([[[1.0, 9.0, 9.0], [0.0, 9.0, 9.0]]])
+    # Voice 2 has no vector, and nobody talks in the last frame.
+    assert float(network.voice_loss(one, both, voices)) == pytest.approx(1 - np.sqrt(0.5), abs=1e-6)
+    assert float(network.voice_loss(one, torch.zeros(1, 3, 3), voices)) == 0.0
 
 
 # --- front end --------------------------------------------------------------------------------
@@ -246,7 +266,8 @@ def numbered(first: int, size: int, frames: int = 8) -> Iterator[feeding.Message
     while True:
         numbers = np.arange(first, first + size).reshape(-1, 1, 1)
         mels = np.zeros((size, frames, 64), dtype=np.float16) + numbers.astype(np.float16)
-        yield feeding.Message(mels, np.repeat(numbers % 2 == 1, frames // 2, 1).repeat(3, 2))
+        activity = np.repeat(numbers % 2 == 1, frames // 2, 1).repeat(3, 2)
+        yield feeding.Message(mels, activity, numbers[:, :, 0].repeat(3, 1).astype(np.int64))
         first += size
 
 
@@ -289,7 +310,8 @@ def test_an_error_of_a_worker_is_heard() -> None:
 
 
 def test_masks_hide_bands_of_some_windows() -> None:
-    batch = feeding.Batch(torch.randn(200, 20, 64), torch.zeros(200, 10, 3, dtype=torch.bool))
+    talk, voices = torch.zeros(200, 10, 3, dtype=torch.bool), torch.zeros(200, 3, dtype=torch.long)
+    batch = feeding.Batch(torch.randn(200, 20, 64), talk, voices)
     masked = feeding.mask_bands(batch, torch.Generator().manual_seed(1)).mels
     hidden = (masked != batch.mels).all(dim=1)
     assert 0.15 < hidden.any(dim=1).float().mean() < 0.45
@@ -351,7 +373,7 @@ def test_training_logs_and_lowers_the_loss(source: data.Conversations, tmp_path:
     trainer = Trainer(recipe, SMALL, tmp_path)
     windows = feeding.to_message([source.window(i) for i in range(4)])
     before = train.validate(trainer, windows)["val_loss"]
-    one = [feeding.Message(windows.mels[i : i + 1], windows.activity[i : i + 1]) for i in range(4)]
+    one = [feeding.Message(*(array[i : i + 1] for array in windows)) for i in range(4)]
     train.train(trainer, (one[i % 4] for i in range(1000)), windows)
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -416,6 +438,22 @@ def test_crops_stay_aligned() -> None:
         assert torch.equal(talk, torch.from_numpy(activity)[index])
 
 
+def test_training_knows_the_voices(source: data.Conversations, tmp_path: Path) -> None:
+    """Windows name their voices, and the loss on them falls."""
+    recipe = Recipe(steps=30, windows=4, rate=5e-3, warmup=2, precision="float32", halves=0.5)
+    known = torch.nn.functional.normalize(torch.randn(40, network.VOICE), dim=1)
+    trainer = Trainer(recipe, SMALL, tmp_path, voices=known)
+    assert trainer.voices is not None
+    assert torch.equal(trainer.voices[-1], torch.zeros(network.VOICE))
+    batch = feeding.to_batch(train.drawn(source, 4))
+    assert batch.voices.shape == (4, 3)
+    assert int(batch.voices.max()) >= 0
+    found = [float(trainer.update(batch)[2]) for _ in range(30)]
+    assert found[-1] < 0.9 * found[0]
+    unknown = Trainer(recipe, SMALL, tmp_path)
+    assert float(unknown.update(batch)[2]) == 0.0
+
+
 # --- export -----------------------------------------------------------------------------------
 
 
@@ -445,3 +483,34 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
     assert isinstance(again, NeuralSegmenter)
     assert again.options == later
     np.testing.assert_array_equal(again.network(waveform, [0], 10 * RATE), got)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_an_exported_model_can_be_trained_on(tmp_path: Path, layers: int) -> None:
+    torch.manual_seed(0)
+    shape = replace(SMALL, layers=layers)
+    net = network.SegmentationNet(shape)
+    mels = torch.randn(8, 200, network.MELS)
+    net.train()
+    for _ in range(20):  # so that the normalisations know something
+        net(mels)
+    path = export(net.eval(), SegmentationOptions(), "made up", tmp_path / "small.onnx")
+    state = weights.read_onnx(path, mels)
+    again = network.SegmentationNet(shape).eval()
+    missing = again.load_state_dict(state, strict=False).missing_keys
+    assert {name.split(".")[0] for name in missing} == {"alike", "voice"}
+    with torch.no_grad():
+        torch.testing.assert_close(again(mels), net(mels), atol=1e-4, rtol=1e-4)
+        # Normalising by the batch itself, as training does, changes little on the same windows.
+        again.train()
+        again.entry.eval()  # keeps its own statistics
+        for module in again.modules():
+            if isinstance(module, torch.nn.Dropout | torch.nn.LSTM):
+                module.eval()
+        assert float((again(mels) - net(mels)).abs().mean()) < 0.05
+    trainer = Trainer(Recipe(), shape, tmp_path / "run")
+    trainer.begin_with(path, mels)
+    torch.testing.assert_close(trainer.average["head.weight"], net.head.weight.detach())
+    (tmp_path / "other.onnx").write_bytes(b"")
+    with pytest.raises(SystemExit, match="not an exported segmentation model"):
+        weights.read_onnx(tmp_path / "other.onnx")

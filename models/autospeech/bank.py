@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diarize import fbank
-from models.autospeech.train import CORPUS_WEIGHT, corpus_centres
+from models.autospeech.targets import corpus_centres, family
+from models.autospeech.train import CORPUS_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -168,7 +169,7 @@ def build(
     sums = torch.zeros(len(voices), vectors.shape[1], device=device).index_add_(0, owner, vectors)
     means = sums / count[:, None]
     centre = torch.from_numpy(corpus_centres(means.cpu().numpy(), voices)).to(device)
-    names = sorted({voice.corpus for voice in voices})
+    names = sorted({family(voice.corpus) for voice in voices})
     return Bank(
         samples=samples,
         start=torch.tensor([voice.start for voice in voices], device=device),
@@ -178,7 +179,7 @@ def build(
         first=count.cumsum(0) - count,
         count=count,
         means=functional.normalize(means - centre, dim=1),
-        corpus=torch.tensor([names.index(voice.corpus) for voice in voices], device=device),
+        corpus=torch.tensor([names.index(family(voice.corpus)) for voice in voices], device=device),
     )
 
 

@@ -28,6 +28,7 @@ from models.autospeech.export import read_weights
 from models.autospeech.losses import MarginSoftmax, distillation, similarity
 from models.autospeech.network import AutoSpeech, NetworkConfig
 from models.autospeech.schedule import Clock, TrainConfig, learning_rate, window_frames
+from models.autospeech.targets import Targets, family
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,61 +44,12 @@ INTEGERS = ("steps", "batch", "seed", "warm_up")
 FLOATS = ("rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long")
 # Draws per speaker relative to the others: few speakers with much speech, and phone calls, count
 # more than ten seconds of single words.
-CORPUS_WEIGHT = {"sc1": 0.4, "sc2": 0.4, "wuw": 2.0, "arsc": 1.5, "dsp": 1.5, "ocean": 1.2}
-
-
-class Targets:
-    """The teacher's vectors by voice: centred on the voice's corpus, of unit length.
-
-    What all voices of a corpus share (language, channel) is the easiest thing to learn and tells
-    nobody apart inside one recording, so it is taken out; see :func:`corpus_centres`.
-    """
-
-    def __init__(self, path: Path, voices: Sequence[data.Voice], local: float) -> None:
-        with np.load(path) as stored:
-            rows, vectors = stored["rows"], stored["vectors"]
-        self.local = local
-        order = np.lexsort((rows[:, 1], rows[:, 0]))
-        rows, vectors = rows[order], vectors[order]
-        first = np.searchsorted(rows[:, 0], np.arange(len(voices) + 1))
-        counts = np.diff(first)[:, None].astype(np.float32)
-        if np.any(counts == 0):
-            raise SystemExit(f"{path}: some voices have no teacher vector; let the teacher run on")
-        means = np.add.reduceat(vectors, first[:-1], axis=0) / counts
-        centre = corpus_centres(means, voices)
-        self.starts, self.first = rows[:, 1], first
-        self.vectors = _unit(vectors - centre[rows[:, 0]])
-        self.means = _unit(means - centre)
-
-    def __call__(self, voice: int, start: int) -> NDArray[np.float32]:
-        """Mix of the vector nearest to the window and of the voice's mean."""
-        low, high = self.first[voice], self.first[voice + 1]
-        near = low + int(np.argmin(np.abs(self.starts[low:high] + 12_800 - start)))
-        mixed = self.local * self.vectors[near] + (1.0 - self.local) * self.means[voice]
-        return (mixed / max(float(np.linalg.norm(mixed)), 1e-9)).astype(np.float32)
-
-
-def corpus_centres(
-    means: NDArray[np.float32], voices: Sequence[data.Voice], few: float = 10.0
-) -> NDArray[np.float32]:
-    """(voices, d): the mean of each voice's corpus.
-
-    Of a corpus of not many more than `few` speakers only a part: there, the mean is also the
-    speakers themselves. The rest is the mean over all corpora.
-    """
-    corpora = np.array([voice.corpus for voice in voices])
-    whole = np.mean([means[corpora == c].mean(axis=0) for c in sorted(set(corpora))], axis=0)
-    out = np.empty_like(means)
-    for corpus in set(corpora):
-        inside = corpora == corpus
-        people = len({v.speaker for v in voices if v.corpus == corpus})
-        share = people / (people + few)
-        out[inside] = whole + share * (means[inside].mean(axis=0) - whole)
-    return out
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+CORPUS_WEIGHT = {
+    "sc1": 0.4, "sc2": 0.4, "wuw": 2.0, "arsc": 1.5, "dsp": 1.5, "ocean": 1.2, "libri": 1.3,
+    "libris": 2.0,
+}  # fmt: skip
+# Draws of a recording as it is, relative to each of its copies at another speed.
+UNCHANGED = 2.0
 
 
 def magnitude(samples: Tensor) -> Tensor:
@@ -123,6 +75,7 @@ class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
         self.speech, self.targets, self.augmenter = speech, targets, augmenter
         self.front, self.config = front, config
         weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
+        weight[[v.speed == 1.0 for v in speech.voices]] *= UNCHANGED
         self.weight = weight / weight.sum()
 
     def __len__(self) -> int:
@@ -273,7 +226,7 @@ def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: 
     log = run / "log.csv"
     fresh = not log.exists()
     begun = saved = time.time()
-    names = [voice.corpus for voice in batches.speech.voices]
+    names = [family(voice.corpus) for voice in batches.speech.voices]
     corpora = torch.from_numpy(np.unique(names, return_inverse=True)[1])
     sums, count = np.zeros(len(LOSSES)), 0
     with log.open("a", newline="") as file:
@@ -309,7 +262,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--init", type=Path, help="weights to begin from: checkpoint.pt or .onnx")
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
     parser.add_argument("--cache", type=Path, default=data.CACHE)
-    parser.add_argument("--teacher", default="campplus")
+    parser.add_argument("--teacher", nargs="+", default=["campplus"], help="see Targets")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, help="end after so long, whatever the steps")
     parser.add_argument("--save-minutes", type=float, default=5.0)
@@ -352,7 +305,8 @@ def main() -> None:
     run = RUNS / args.run
     run.mkdir(parents=True, exist_ok=True)
     speech = data.load(args.cache, "train")
-    targets = Targets(args.cache / f"{args.teacher}.npz", speech.voices, config.local)
+    teachers = [args.cache / f"{name}.npz" for name in args.teacher]
+    targets = Targets(teachers, speech.voices, config.local)
     dimension = targets.means.shape[1]
     shape = NetworkConfig(args.channels, args.cells, args.bands, dimension, args.pooling)
     state = build(shape, config, targets.means)

@@ -23,29 +23,38 @@ from models.segmentation.data import Conversations, Window
 
 
 class Message(NamedTuple):
-    """Some windows: log-mel (k, T, 64) float16 and activity (k, T / 2, 3) bool."""
+    """Some windows: log-mel (k, T, 64) float16, activity (k, T / 2, 3) bool, voices (k, 3) int64.
+
+    A voice is −1 where a window has no such local speaker.
+    """
 
     mels: NDArray[np.float16]
     activity: NDArray[np.bool_]
+    voices: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Log-mel (N, T, 64) float32 and activity (N, T / 2, 3) bool."""
+    """Log-mel (N, T, 64) float32, activity (N, T / 2, 3) bool and voices (N, 3) int64."""
 
     mels: Tensor
     activity: Tensor
+    voices: Tensor
 
 
 def to_message(windows: list[Window]) -> Message:
     """Stack windows."""
-    return Message(np.stack([w.mels for w in windows]), np.stack([w.activity for w in windows]))
+    return Message(
+        np.stack([w.mels for w in windows]),
+        np.stack([w.activity for w in windows]),
+        np.stack([w.voices for w in windows]),
+    )
 
 
 def to_batch(message: Message, device: torch.device | str = "cpu") -> Batch:
     """Put whole windows on a device."""
-    mels = torch.from_numpy(message.mels).to(device).float()
-    return Batch(mels, torch.from_numpy(message.activity).to(device))
+    mels, activity, voices = (torch.from_numpy(array).to(device) for array in message)
+    return Batch(mels.float(), activity, voices)
 
 
 # --- workers ----------------------------------------------------------------------------------
@@ -147,22 +156,25 @@ class Pool:
         self.count = 0  # windows ever added
         self.mels = torch.empty(0)
         self.activity = torch.empty(0)
+        self.voices = torch.empty(0)
 
     def __len__(self) -> int:
         return min(self.count, self.size)
 
     def add(self, message: Message) -> None:
         """Put a message in the place of the oldest windows."""
-        mels, activity = (self._moved(torch.from_numpy(array)) for array in message)
+        arrays = [self._moved(torch.from_numpy(array)) for array in message]
         if not self.count:
-            self.mels = mels.new_zeros((self.size, *mels.shape[1:]))
-            self.activity = activity.new_zeros((self.size, *activity.shape[1:]))
+            self.mels, self.activity, self.voices = (
+                array.new_zeros((self.size, *array.shape[1:])) for array in arrays
+            )
         first = self.count % self.size
-        fitting = min(len(mels), self.size - first)
-        for target, source in ((self.mels, mels), (self.activity, activity)):
+        fitting = min(len(message.mels), self.size - first)
+        kept = (self.mels, self.activity, self.voices)
+        for target, source in zip(kept, arrays, strict=True):
             target[first : first + fitting] = source[:fitting]
             target[: len(source) - fitting] = source[fitting:]
-        self.count += len(mels)
+        self.count += len(message.mels)
 
     def _moved(self, tensor: Tensor) -> Tensor:
         if self.device.type == "cuda":
@@ -175,7 +187,7 @@ class Pool:
         # By age, not by place: a resumed run's pool begins elsewhere.
         age = torch.cat([torch.arange(newest, device=self.device), (chance * len(self)).long()])
         index = (self.count - 1 - age) % self.size
-        return Batch(self.mels[index].float(), self.activity[index])
+        return Batch(self.mels[index].float(), self.activity[index], self.voices[index])
 
 
 # --- augmentation -----------------------------------------------------------------------------
@@ -195,7 +207,7 @@ def crop(batch: Batch, generator: torch.Generator) -> Batch:
         coarse = start + torch.arange(half, device=device)
         parts.append((batch.mels[row, fine], batch.activity[row, coarse]))
     mels, activity = (torch.cat(piece) for piece in zip(*parts, strict=True))
-    return Batch(mels, activity)
+    return Batch(mels, activity, batch.voices.repeat(2, 1))
 
 
 def mask_bands(batch: Batch, generator: torch.Generator) -> Batch:

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LOCAL_SPEAKERS = 3
+# Length of the vectors that say whose voice a frame is: the embedding teacher's.
+VOICE = 192
 # Which local speakers talk in each class.
 POWERSET = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
 ORDERS = tuple(permutations(range(LOCAL_SPEAKERS)))
@@ -102,6 +104,8 @@ class SegmentationNet(nn.Module):
         self.head = nn.Conv1d(f, len(POWERSET), 1)
         # Only for training: a vector a frame, alike for frames of the same talkers.
         self.alike = nn.Conv1d(c + 2 * h, 32, 1)
+        # Likewise: whose voice a frame is, as a larger embedding network has it.
+        self.voice = nn.Conv1d(c + 2 * h, VOICE, 1)
 
     def features(self, mels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the 20 ms features (N, F, T / 2) and the 40 ms context (N, C, T / 4)."""
@@ -249,3 +253,28 @@ def affinity_loss(vectors: Tensor, activity: Tensor) -> Tensor:
         for sign, a, b in ((1.0, v, v), (-2.0, v, y), (1.0, y, y))
     )
     return error.sum() / pairs.sum().clamp(min=1.0)
+
+
+def voice_loss(vectors: Tensor, activity: Tensor, voices: Tensor) -> Tensor:
+    """Mean cosine distance of the vectors to those of the voices that talk in each frame.
+
+    Parameters
+    ----------
+    vectors : Tensor (N, D, T)
+        Of any length but zero.
+    activity : Tensor (N, T, 3)
+        Who talks; frames in which nobody does are left out, those of two voices aim between them.
+    voices : Tensor (N, 3, D)
+        Unit vectors of the local speakers; zero for a voice that has none.
+
+    Examples
+    --------
+    >>> talk = torch.tensor([[[1, 0, 0], [0, 1, 0], [0, 0, 0]]])
+    >>> right = torch.tensor([[[2.0, 0.0, 5.0], [0.0, 3.0, 5.0]]])
+    >>> float(voice_loss(right, talk, torch.tensor([[[1.0, 0], [0, 1], [0, 0]]])))
+    0.0
+    """
+    wanted = activity.float() @ voices
+    known = (wanted.square().sum(dim=2) > 1e-6).float()
+    distance = 1.0 - F.cosine_similarity(vectors.transpose(1, 2), wanted, dim=2)
+    return (distance * known).sum() / known.sum().clamp(min=1.0)

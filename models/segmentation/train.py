@@ -20,8 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from models.autospeech.data import CACHE
+from models.autospeech.data import CACHE, load
+from models.autospeech.targets import Targets
 from models.segmentation import RUNS
 from models.segmentation.data import Conversations
 from models.segmentation.feeding import (
@@ -103,7 +105,7 @@ def train(trainer: Trainer, messages: Iterable[Message], held_out: Message | Non
         When the loss is no number any more; the checkpoint is from before that.
     """
     recipe, log, saved = trainer.recipe, trainer.folder / "log.csv", time.monotonic()
-    sums, count = torch.zeros(2, device=trainer.device), 0
+    sums, count = torch.zeros(3, device=trainer.device), 0
     series = batches(recipe, messages, trainer.drawn, trainer.device)
     while trainer.share < 1.0:
         batch, trainer.drawn = next(series)
@@ -112,11 +114,11 @@ def train(trainer: Trainer, messages: Iterable[Message], held_out: Message | Non
         last = trainer.share >= 1.0
         if trainer.step % recipe.log and not last:
             continue
-        main, alike = (sums / count).tolist()
+        main, alike, voice = (sums / count).tolist()
         if not math.isfinite(main):
             raise SystemExit(f"{trainer.folder}: the loss is {main} at step {trainer.step}")
         row = {"step": trainer.step, "windows": trainer.drawn, "seconds": round(trainer.elapsed, 1)}
-        row |= {"loss": round(main, 4), "alike": round(alike, 4)}
+        row |= {"loss": round(main, 4), "alike": round(alike, 4), "voice": round(voice, 4)}
         row["rate"] = learning_rate(trainer.step, trainer.share, recipe)
         if held_out is not None and (trainer.step % recipe.validate == 0 or last):
             row |= {k: round(v, 4) for k, v in validate(trainer, held_out).items()}
@@ -128,17 +130,28 @@ def train(trainer: Trainer, messages: Iterable[Message], held_out: Message | Non
     trainer.save()
 
 
+def drawn(source: Conversations, count: int) -> Message:
+    """The first windows of a source."""
+    return to_message([source.window(index) for index in range(count)])
+
+
 def held_out_windows(path: Path, cache: Path, noise_dir: Path, count: int = 96) -> Message:
     """Windows of people of part ``dev``; drawn where `path` (.npz) is missing."""
     if not path.exists():
         unseen = Conversations(cache, noise_dir, part="dev", seed=99)
-        message = to_message([unseen.window(index) for index in range(count)])
-        np.savez_compressed(path, mels=message.mels, activity=message.activity)
+        message = drawn(unseen, count)
+        np.savez_compressed(path, **message._asdict())
     with np.load(path) as stored:
-        return Message(stored["mels"], stored["activity"])
+        return Message(*(stored[name] for name in Message._fields))
 
 
-COLUMNS = ("step", "windows", "seconds", "loss", "alike", "rate")
+def voice_vectors(teacher: Path, cache: Path) -> Tensor:
+    """Unit vectors (V, D) of the training voices, from what ``models.autospeech.teacher`` wrote."""
+    targets = Targets([teacher], load(cache, "train").voices, local=0.0)
+    return torch.from_numpy(targets.means.astype(np.float32))
+
+
+COLUMNS = ("step", "windows", "seconds", "loss", "alike", "voice", "rate")
 VALIDATION = ("val_loss", "val_miss", "val_false", "val_overlap_f1")
 
 
@@ -160,7 +173,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--run", type=Path, default=RUNS / "main")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
-    parser.add_argument("--weights", type=Path, help="checkpoint of another run to begin with")
+    parser.add_argument(
+        "--weights", type=Path, help="checkpoint of another run, or an .onnx, to begin with"
+    )
+    parser.add_argument(
+        "--teacher", type=Path, help="the voices' vectors (default: campplus.npz in the cache)"
+    )
     parser.add_argument("--minutes", type=float, default=math.inf, help="of the whole run")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     for name in ("fine", "hidden", "layers"):
@@ -183,16 +201,18 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(recipe.threads)
     torch.backends.cuda.matmul.allow_tf32 = True
     noise_dir = args.speech / "noise"
-    trainer = Trainer(recipe, shape, args.run, args.device, args.minutes)
-    if args.weights is not None:
-        trainer.begin_with(args.weights)
-    if trainer.resume():
-        print(f"continuing at step {trainer.step}", flush=True)
+    teacher = args.teacher or args.cache / "campplus.npz"
+    voices = voice_vectors(teacher, args.cache) if args.teacher or teacher.exists() else None
+    trainer = Trainer(recipe, shape, args.run, args.device, args.minutes, voices)
     held_out = None
     if recipe.validate:
         held_out = held_out_windows(args.cache / "segmentation_dev.npz", args.cache, noise_dir)
     source = Conversations(args.cache, noise_dir, seed=recipe.seed)
     source.prepare()
+    if trainer.resume():
+        print(f"continuing at step {trainer.step}", flush=True)
+    elif args.weights is not None:
+        trainer.begin_with(args.weights, to_batch(drawn(source, 32)).mels)
     first = first_window(recipe, trainer.drawn)
     messages = drawn_by(source, first, recipe.fresh or recipe.message, recipe.workers)
     train(trainer, messages, held_out)

@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from models.segmentation import weights
 from models.segmentation.feeding import Batch, crop, mask_bands
 from models.segmentation.network import (
     POWERSET,
@@ -19,6 +21,7 @@ from models.segmentation.network import (
     affinity_loss,
     count_loss,
     permutation_invariant_loss,
+    voice_loss,
 )
 
 
@@ -42,6 +45,9 @@ class Recipe:
         Weight of the loss on how many talk, which does not wait for voices to be told apart.
     alike : float
         Weight of the auxiliary loss on frame vectors (see :func:`affinity_loss`).
+    voice : float
+        Weight of the auxiliary loss on whose voice a frame is (see :func:`voice_loss`), where the
+        voices' vectors are known.
     overlap : float
         How many ordinary frames a frame of two voices counts for.
     average : float
@@ -65,6 +71,7 @@ class Recipe:
     decay: float = 1e-4
     count: float = 1.0
     alike: float = 1.0
+    voice: float = 0.5
     overlap: float = 2.0
     average: float = 0.998
     precision: str = "bfloat16"
@@ -85,8 +92,14 @@ PRESETS = {
 }  # fmt: skip
 
 
-def losses(network: SegmentationNet, batch: Batch, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Segmentation loss and auxiliary loss of a batch."""
+def losses(
+    network: SegmentationNet, batch: Batch, recipe: Recipe, voices: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Segmentation loss and both auxiliary losses of a batch.
+
+    `voices` (V + 1, D) are the unit vectors of all voices, the last row zero; without them the last
+    loss is zero.
+    """
     device = batch.mels.device
     weights = torch.ones(len(POWERSET), device=device)
     weights[4:] = recipe.overlap
@@ -99,7 +112,11 @@ def losses(network: SegmentationNet, batch: Batch, recipe: Recipe) -> tuple[Tens
     main = permutation_invariant_loss(scores, batch.activity, weights).mean()
     if recipe.count:
         main = main + recipe.count * count_loss(scores, batch.activity, weights[::3])
-    return main, affinity_loss(network.alike(both), batch.activity[:, ::2])
+    talk = batch.activity[:, ::2]
+    alike = affinity_loss(network.alike(both), talk)
+    if voices is None:
+        return main, alike, torch.zeros_like(alike)
+    return main, alike, voice_loss(network.voice(both), talk, voices[batch.voices])
 
 
 def learning_rate(step: int, share: float, recipe: Recipe) -> float:
@@ -120,6 +137,8 @@ class Trainer:
     device : torch.device or str
     minutes : float
         Length of the whole run at most, earlier parts of a resumed one included.
+    voices : Tensor (V, D), optional
+        Unit vectors of all voices, for the loss on whose voice a frame is.
     """
 
     def __init__(
@@ -129,10 +148,13 @@ class Trainer:
         folder: Path,
         device: torch.device | str = "cpu",
         minutes: float = math.inf,
+        voices: Tensor | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.folder, self.minutes = recipe, folder, minutes
         self.device = torch.device(device)
+        # The last row stands for nobody, whose number is −1.
+        self.voices = None if voices is None else F.pad(voices, (0, 0, 0, 1)).to(self.device)
         self.network = SegmentationNet(shape).to(self.device)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
@@ -156,7 +178,7 @@ class Trainer:
         return max(self.step / self.recipe.steps, self.elapsed / (60.0 * self.minutes))
 
     def update(self, batch: Batch) -> Tensor:
-        """One step on one batch; returns both losses, (2,) on the device."""
+        """One step on one batch; returns the three losses, (3,) on the device."""
         recipe, share = self.recipe, self.share
         generator = torch.Generator(self.device).manual_seed(recipe.seed * 1_000_003 + self.step)
         torch.manual_seed(recipe.seed * 1_000_003 + self.step)
@@ -165,14 +187,15 @@ class Trainer:
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.step, share, recipe)
-        main, alike = losses(self.network, mask_bands(batch, generator), recipe)
+        masked = mask_bands(batch, generator)
+        main, alike, voice = losses(self.network, masked, recipe, self.voices)
         self.optimiser.zero_grad(set_to_none=True)
-        (main + recipe.alike * alike).backward()
+        (main + recipe.alike * alike + recipe.voice * voice).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 3.0)
         self.optimiser.step()
         self.step += 1
         self._follow()
-        return torch.stack([main.detach(), alike.detach()])
+        return torch.stack([main, alike, voice]).detach()
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -200,9 +223,16 @@ class Trainer:
         whole = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
         return _write(small | whole, self.folder / "checkpoint.pt")
 
-    def begin_with(self, path: Path) -> None:
-        """Take the averaged weights of another run for a start, where they fit."""
-        state = torch.load(path, map_location=self.device, weights_only=True)["average"]
+    def begin_with(self, path: Path, mels: Tensor | None = None) -> None:
+        """Take the averaged weights of another run, or an exported file's, where they fit.
+
+        `mels` (N, T, 64) are windows for the statistics that an exported file lacks; see
+        :func:`models.segmentation.weights.read_onnx`.
+        """
+        if path.suffix == ".onnx":
+            state = weights.read_onnx(path, mels)
+        else:
+            state = torch.load(path, map_location=self.device, weights_only=True)["average"]
         own = self.network.state_dict()
         fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
         self.network.load_state_dict(fitting, strict=False)
