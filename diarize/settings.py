@@ -115,12 +115,12 @@ class VariationalSettings:
     to 32.9 % and the clips to 62.0 %: these are the numbers here, so that the clips had a say.
     """
 
-    evidence: float = 15.0
+    evidence: float = 25.0
     """Nats by which a second of speech speaks for a voice, over one that is as far away again as
     windows of one voice lie apart."""
-    prior: float = 6.0
+    prior: float = 2.5
     """Seconds of speech that a speaker's prior at the recording's centre weighs as much as ..."""
-    prior_share: float = 0.02
+    prior_share: float = 0.015
     """... and this share of all speech on top: 10 s together in a recording of four minutes."""
     centring: float = 0.5
     """Share of the recording's mean vector that is its centre."""
@@ -128,6 +128,8 @@ class VariationalSettings:
     """Chance that a window has the voice of the one before."""
     rounds: int = 15
     """Rounds of shares and means at most."""
+    joins: int = 3
+    """Pairs of speakers that are joined on trial at a time."""
 
 
 @dataclass(frozen=True)

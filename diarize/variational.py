@@ -8,6 +8,7 @@ sphere and spread the same in all directions, so that the model needs no trainin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import isqrt
 
 import numpy as np
@@ -42,6 +43,10 @@ def reassign(
     costs likelihood, which is what a speaker has to be worth. In long recordings one voice sounds
     in more ways, so that a share of all speech is added to the prior's weight.
 
+    Windows wander between speakers until nothing changes; where two speakers have shared one voice
+    by then, neither loses its windows to the other. So the pairs that have the most to gain are
+    joined on trial, and stay so where the lower bound of the likelihood rises.
+
     Parameters
     ----------
     vectors : (N, D) float32 array
@@ -59,34 +64,119 @@ def reassign(
         0, 1, …, each of them present. Deterministic.
     """
     settings = settings or VariationalSettings()
-    share = np.eye(int(labels.max(initial=0)) + 1)[labels]
-    share = np.exp(_FIRST * share)
-    share /= share.sum(axis=1, keepdims=True)
-    prior = np.full(share.shape[1], 1.0 / share.shape[1])
     middle = np.average(vectors, axis=0, weights=np.maximum(seconds, 1e-3))
     points = vectors - (settings.centring * middle).astype(np.float32)
-    length = np.square(points, dtype=np.float64).sum(axis=1)
-    weight = settings.prior + settings.prior_share * float(seconds.sum())
-    strength = seconds * settings.evidence / (2.0 * max(within, 0.05))
-    for _ in range(settings.rounds):
-        heard = share * seconds[:, None]
-        known = heard.sum(axis=0) + weight
-        means = (heard.T.astype(np.float32) @ points).astype(np.float64) / known[:, None]
-        unsure = within * weight / known
-        far = -2.0 * (points @ means.T.astype(np.float32)).astype(np.float64)
-        far += length[:, None] + (np.square(means).sum(axis=1) + unsure)
-        before = share
-        share, prior = forward_backward(-strength[:, None] * far, prior, settings.stay)
-        kept = prior > _GONE
-        if not kept.all():
-            share, prior = share[:, kept], prior[kept] / prior[kept].sum()
-            share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
-        elif np.abs(share - before).max() < _SETTLED:
-            break
-    return np.unique(share.argmax(axis=1), return_inverse=True)[1].astype(np.int64)
+    weight = max(settings.prior, settings.prior_share * float(seconds.sum()))
+    model = _Model(points, seconds, max(within, 0.05), weight, settings)
+    share = np.exp(_FIRST * np.eye(int(labels.max(initial=0)) + 1)[labels])
+    fit = model.fit(share / share.sum(axis=1, keepdims=True))
+    while (better := _joined(model, fit)) is not None:
+        fit = better
+    return np.unique(fit.share.argmax(axis=1), return_inverse=True)[1].astype(np.int64)
 
 
-def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double, Double]:
+@dataclass(frozen=True)
+class _Fit:
+    """Whose each window is, (N, K), and the lower bound of the log-likelihood with that."""
+
+    share: Double
+    bound: float
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What is known before anybody is told apart.
+
+    Parameters
+    ----------
+    points : (N, D) float32 array
+        Vectors less the recording's centre.
+    seconds : (N,) float64 array
+    within : float
+    weight : float
+        Seconds that the prior of the means weighs as much as.
+    settings : VariationalSettings
+    """
+
+    points: Float
+    seconds: Double
+    within: float
+    weight: float
+    settings: VariationalSettings
+
+    def fit(self, share: Double) -> _Fit:
+        """Return what shares become after some rounds; who has nothing left is gone."""
+        prior = np.full(share.shape[1], 1.0 / share.shape[1])
+        length = np.square(self.points, dtype=np.float64).sum(axis=1)
+        strength = self.seconds * self.settings.evidence / (2.0 * self.within)
+        bound = -np.inf
+        for _ in range(self.settings.rounds):
+            sums, heard = self.sums(share)
+            known = heard + self.weight
+            means = sums / known[:, None]
+            size = np.square(means).sum(axis=1)
+            far = -2.0 * (self.points @ means.T.astype(np.float32)).astype(np.float64)
+            far += length[:, None] + (size + self.within * self.weight / known)
+            before = share
+            share, prior, likelihood = forward_backward(
+                -strength[:, None] * far, prior, self.settings.stay
+            )
+            bound = likelihood - float(self._surprise(known, size).sum())
+            kept = prior > _GONE
+            if not kept.all():
+                share, prior = share[:, kept], prior[kept] / prior[kept].sum()
+                share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+            elif np.abs(share - before).max() < _SETTLED:
+                break
+        return _Fit(share, bound)
+
+    def sums(self, share: Double) -> tuple[Double, Double]:
+        """Return each speaker's sum of points, (K, D), and seconds, (K,)."""
+        heard = share * self.seconds[:, None]
+        return (heard.T.astype(np.float32) @ self.points).astype(np.float64), heard.sum(axis=0)
+
+    @property
+    def _freedom(self) -> float:
+        """Half of the dimensions in which a mean is free, as far as the prior knows."""
+        return self.settings.evidence * self.weight / 2.0
+
+    def _surprise(self, known: Double, size: Double) -> Double:
+        """Return how far each mean's distribution is from the prior's, in nats."""
+        spread = np.log(known / self.weight) - 1.0 + self.weight / known
+        return self._freedom * (spread + size / self.within)
+
+    def worth(self, sums: Double, heard: Double) -> Double:
+        """Return what speakers with such sums of points (…, D) and seconds (…) explain, in nats.
+
+        The log-likelihood of the windows with the mean integrated out, less what does not depend on
+        who is whose.
+        """
+        known = heard + self.weight
+        explained = np.square(sums).sum(axis=-1) / known
+        spread = self._freedom * np.log(known / self.weight)
+        return np.asarray(self.settings.evidence / (2.0 * self.within) * explained - spread)
+
+
+def _joined(model: _Model, fit: _Fit) -> _Fit | None:
+    """Return the best fit with two speakers joined, if it is better than with them apart."""
+    sums, heard = model.sums(fit.share)
+    alone = model.worth(sums, heard)
+    first, second = np.triu_indices(len(heard), 1)
+    both = model.worth(sums[first] + sums[second], heard[first] + heard[second])
+    gain = both - alone[first] - alone[second]
+    best: _Fit | None = None
+    order = np.argsort(-gain, kind="stable")[: model.settings.joins]
+    # What gains with the windows as they are gains more when they have settled: no need to compare.
+    for pair in order[:1] if gain[order[:1]].max(initial=0.0) > 0.0 else order:
+        share = np.delete(fit.share, second[pair], axis=1)
+        share[:, first[pair]] += fit.share[:, second[pair]]
+        tried = model.fit(share)
+        if tried.bound > (best or fit).bound:
+            best = tried
+    return best
+
+
+def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double, Double, float]:
     """Return each speaker's share of each window, and how likely speakers are to take over.
 
     From window to window a voice stays with probability ``stay``; else the next is drawn from
@@ -106,12 +196,15 @@ def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double
         Rows add up to one.
     prior : (K,) float64 array
         Its maximum likelihood given the shares.
+    likelihood : float
+        Logarithm of the probability of all windows.
 
     Examples
     --------
-    >>> shares, prior = forward_backward(np.log([[0.9, 0.1], [0.5, 0.5]]), np.ones(2) / 2, 0.9)
-    >>> shares.round(2).tolist()
-    [[0.9, 0.1], [0.86, 0.14]]
+    >>> scores = np.log([[0.9, 0.1], [0.5, 0.5]])
+    >>> shares, prior, likelihood = forward_backward(scores, np.ones(2) / 2, 0.9)
+    >>> shares.round(2).tolist(), round(float(np.exp(likelihood)), 3)
+    ([[0.9, 0.1], [0.86, 0.14]], 0.25)
     """
     count, speakers = scores.shape
     steps = max(64, isqrt(count))
@@ -122,13 +215,16 @@ def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double
     stays = np.ascontiguousarray(stays.reshape(rows, steps, 1).swapaxes(0, 1))
     stays[0] = 0.0
     likely = np.ones((rows * steps, speakers))
-    np.exp(scores - scores.max(axis=1, keepdims=True), out=likely[:count])
+    most = scores.max(axis=1, keepdims=True)
+    likelihood = float(most.sum())
+    np.exp(scores - most, out=likely[:count])
     likely = np.ascontiguousarray(likely.reshape(rows, steps, speakers).swapaxes(0, 1))
     forward = np.empty_like(likely)
     now: Double = np.zeros((rows, speakers))
     for step in range(steps):
         now = (stays[step] * now + (1.0 - stays[step]) * prior) * likely[step]
         total = np.maximum(now.sum(axis=1, keepdims=True), 1e-300)
+        likelihood += float(np.log(total).sum())
         now /= total
         likely[step] /= total
         forward[step] = now
@@ -142,4 +238,4 @@ def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double
         after = stays[step] * seen + jump.sum(axis=1, keepdims=True)
     shares = forward.swapaxes(0, 1).reshape(rows * steps, speakers)[:count]
     shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-300)
-    return shares, drawn / drawn.sum()
+    return shares, drawn / drawn.sum(), likelihood

@@ -204,7 +204,7 @@ def near_voices() -> np.ndarray:
 def test_where_windows_of_one_voice_scatter_voices_must_differ_more() -> None:
     vectors = near_voices()
     near, far = (
-        cluster(vectors, threshold=0.15, scatter=scatter, fresh=0.2).count for scatter in (0.1, 1.5)
+        cluster(vectors, threshold=0.15, scatter=scatter, fresh=0.8).count for scatter in (0.1, 1.5)
     )
     assert (near, far) == (2, 1)
 

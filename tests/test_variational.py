@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.embedding import unit
-from diarize.variational import forward_backward, reassign
+from diarize.settings import VariationalSettings
+from diarize.variational import _Model, forward_backward, reassign
 
 
 def voices(sizes: list[int], noise: float, seed: int = 0) -> np.ndarray:
@@ -19,8 +20,8 @@ def voices(sizes: list[int], noise: float, seed: int = 0) -> np.ndarray:
     return unit(centres + noise * rng.standard_normal(centres.shape))
 
 
-def by_enumeration(scores: np.ndarray, prior: np.ndarray, stay: float) -> np.ndarray:
-    """Shares by adding up the probabilities of all paths."""
+def by_enumeration(scores: np.ndarray, prior: np.ndarray, stay: float) -> tuple[np.ndarray, float]:
+    """Shares, and the logarithm of the sum, by adding up the probabilities of all paths."""
     count, speakers = scores.shape
     shares = np.zeros((count, speakers))
     for path in product(range(speakers), repeat=count):
@@ -30,7 +31,7 @@ def by_enumeration(scores: np.ndarray, prior: np.ndarray, stay: float) -> np.nda
         chance *= np.exp(sum(scores[index, who] for index, who in enumerate(path)))
         for index, who in enumerate(path):
             shares[index, who] += chance
-    return shares / shares.sum(axis=1, keepdims=True)
+    return shares / shares.sum(axis=1, keepdims=True), float(np.log(shares[0].sum()))
 
 
 @given(st.integers(1, 5), st.integers(1, 3), st.floats(0.0, 0.99), st.integers(0, 999))
@@ -38,14 +39,16 @@ def test_shares_are_those_of_all_paths(count: int, speakers: int, stay: float, s
     rng = np.random.default_rng(seed)
     scores = rng.normal(0.0, 2.0, (count, speakers))
     prior = rng.dirichlet(np.ones(speakers))
-    shares, after = forward_backward(scores, prior, stay)
-    assert shares == pytest.approx(by_enumeration(scores, prior, stay), abs=1e-9)
+    shares, after, likelihood = forward_backward(scores, prior, stay)
+    expected, total = by_enumeration(scores, prior, stay)
+    assert shares == pytest.approx(expected, abs=1e-9)
+    assert likelihood == pytest.approx(total, abs=1e-9)
     assert after.sum() == pytest.approx(1.0)
 
 
 def test_the_prior_follows_who_takes_over() -> None:
     scores = np.log(np.array([[0.99, 0.01]] * 3 + [[0.01, 0.99]] * 1))
-    _, prior = forward_backward(scores, np.array([0.5, 0.5]), stay=0.0)
+    _, prior, _ = forward_backward(scores, np.array([0.5, 0.5]), stay=0.0)
     assert prior == pytest.approx([0.745, 0.255])
 
 
@@ -53,15 +56,15 @@ def test_long_sequences_are_cut_where_it_hardly_matters() -> None:
     rng = np.random.default_rng(0)
     scores = rng.normal(0.0, 1.0, (1000, 2))
     prior = np.array([0.5, 0.5])
-    shares, _ = forward_backward(scores, prior, 0.8)
+    shares, _, _ = forward_backward(scores, prior, 0.8)
     assert shares.shape == (1000, 2)
-    whole, _ = forward_backward(scores[:64], prior, 0.8)
+    whole, _, _ = forward_backward(scores[:64], prior, 0.8)
     assert shares[:64] == pytest.approx(whole)
 
 
 def test_scores_far_apart_do_not_underflow() -> None:
     scores = np.array([[0.0, -1e5], [-1e5, 0.0], [0.0, -1e5]])
-    shares, _ = forward_backward(scores, np.array([1.0, 1e-9]), 0.9)
+    shares, _, _ = forward_backward(scores, np.array([1.0, 1e-9]), 0.9)
     assert shares.argmax(axis=1).tolist() == [0, 1, 0]
 
 
@@ -70,6 +73,58 @@ def test_groups_that_are_one_voice_become_one() -> None:
     guess = np.repeat([0, 1, 2, 3, 4], [15, 15, 10, 15, 15])
     found = reassign(vectors, np.full(70, 0.8), guess, within=0.3)
     assert found.tolist() == [0] * 40 + [1] * 30
+
+
+def two_halves(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """One voice that a first guess has parted by a small but lasting difference, and another."""
+    rng = np.random.default_rng(seed)
+    centres = np.zeros((120, 32))
+    centres[:80, 0], centres[80:, 1] = 1.0, 1.0
+    centres[:40, 2] = 0.25
+    vectors = unit(centres + 0.08 * rng.standard_normal(centres.shape))
+    return vectors, np.repeat([0, 1, 2], 40)
+
+
+def test_two_halves_of_one_voice_are_joined() -> None:
+    """Neither half would lose its windows to the other one by one."""
+    vectors, guess = two_halves()
+    seconds = np.full(120, 0.5)
+    apart = reassign(vectors, seconds, guess, within=0.3, settings=VariationalSettings(joins=0))
+    assert apart.max() == 2
+    found = reassign(vectors, seconds, guess, within=0.3)
+    assert found.tolist() == [0] * 80 + [1] * 40
+
+
+@given(st.integers(2, 60), st.integers(2, 6), st.integers(0, 99))
+def test_the_bound_of_a_join_is_worth_what_the_model_says(
+    count: int, speakers: int, seed: int
+) -> None:
+    """``worth`` is the likelihood of all windows with each speaker's mean integrated out."""
+    rng = np.random.default_rng(seed)
+    points = rng.standard_normal((count, 3)).astype(np.float32)
+    # Half the evidence times the prior's weight is the freedom of a mean: 3 dimensions here.
+    settings = VariationalSettings(evidence=1.5, prior=2.0, prior_share=0.0)
+    model = _Model(points, np.ones(count), 0.75, 2.0, settings)
+    label = rng.integers(0, speakers, count)
+    sums, heard = model.sums(np.eye(speakers)[label])
+    # Windows vary by within / evidence in each dimension, means by that over the prior's weight.
+    variance = model.within / settings.evidence
+    wanted = 0.0
+    for who in range(speakers):
+        own = label == who
+        size = int(own.sum())
+        shared = np.eye(size) * variance + variance / model.weight
+        alone = np.eye(size) * variance
+        for axis in range(3):
+            x = points[own, axis]
+            wanted += gaussian(x, shared) - gaussian(x, alone)
+    assert float(model.worth(sums, heard).sum()) == pytest.approx(wanted, abs=1e-3)
+
+
+def gaussian(x: np.ndarray, covariance: np.ndarray) -> float:
+    """Log density at x of a normal distribution with mean zero."""
+    _, size = np.linalg.slogdet(covariance)
+    return float(-0.5 * (x @ np.linalg.solve(covariance, x) + size + len(x) * np.log(2 * np.pi)))
 
 
 def test_voices_stay_apart_and_strays_come_home() -> None:
