@@ -89,10 +89,10 @@ def cluster(
     """Group windows into speakers.
 
     Average linkage on cosine distance, cut at ``threshold``, gives more groups than there are
-    voices; :func:`diarize.variational.reassign` lets those go that it can do without. Groups with
-    too little speech do not count as speakers. Where bounds ask for fewer speakers, the two that
-    cost least are joined, again and again; where they ask for more, windows are parted into so
-    many by :func:`diarize.spectral.partition`. Windows without a group go to the nearest centroid.
+    voices; :func:`diarize.variational.reassign` lets those go that it can do without, within the
+    bounds. Groups with too little speech do not count as speakers. Where bounds ask for more than
+    were found, windows are parted into so many by :func:`diarize.spectral.partition`. Windows
+    without a group go to the nearest centroid.
 
     Parameters
     ----------
@@ -133,7 +133,9 @@ def cluster(
     leaves = len(tree.weights)
     first = tree.labels(max(tree.merges_at(threshold), leaves - most))[member]
     within = threshold if scatter is None else (threshold + scatter) / 2
-    groups = reassign(voiced, heard, first, within=within, settings=whole.variational)
+    groups = reassign(
+        voiced, heard, first, within=within, least=low, most=high, settings=whole.variational
+    )
     groups = _keep_large(groups, heard, chosen)
     if groups.max() + 1 < low:
         wanted = min(low, len(seeds))
@@ -141,46 +143,14 @@ def cluster(
             groups = partition(less_mean(voiced, heard, 1.0), wanted, chosen)
         else:
             groups = tree.labels(max(0, leaves - wanted))[member]
-        again = reassign(voiced, heard, groups, within=within, settings=whole.variational)
+        again = reassign(
+            voiced, heard, groups, within=within, least=low, settings=whole.variational
+        )
         groups = again if again.max() == groups.max() else groups
-    groups = join(voiced, heard, groups, high)
     labels = np.full(count, -1, dtype=np.int64)
     labels[seeds] = groups
     labels = by_first_appearance(absorb(vectors, seconds, labels))
     return ClusterResult(labels, centroids(vectors, seconds, labels))
-
-
-def join(vectors: Float, seconds: Double, groups: Labels, most: int) -> Labels:
-    """Join the two groups that cost least by Ward's measure, until at most ``most`` are left.
-
-    Parameters
-    ----------
-    vectors : (N, D) float32 array
-    seconds : (N,) float64 array
-    groups : (N,) int64 array
-        0, 1, …, or −1 for what is in none.
-
-    Examples
-    --------
-    >>> vectors = np.float32([[1, 0], [0.8, 0.6], [0, 1]])
-    >>> join(vectors, np.ones(3), np.arange(3), 2).tolist()
-    [0, 1, 1]
-    """
-    groups = groups.copy()
-    while (count := int(groups.max(initial=-1)) + 1) > most:
-        size = np.zeros(count)
-        sums = np.zeros((count, vectors.shape[1]))
-        known = groups >= 0
-        np.add.at(size, groups[known], seconds[known] + 1e-3)
-        np.add.at(sums, groups[known], vectors[known] * (seconds[known] + 1e-3)[:, None])
-        means = sums / size[:, None]
-        apart = np.square(means[:, None] - means[None]).sum(axis=2)
-        cost = apart * size[:, None] * size / (size[:, None] + size)
-        np.fill_diagonal(cost, np.inf)
-        first, second = sorted(divmod(int(cost.argmin()), count))
-        groups[groups == second] = first
-        groups[groups > second] -= 1
-    return groups
 
 
 def speaker_bounds(

@@ -33,6 +33,8 @@ def reassign(
     labels: Labels,
     *,
     within: float,
+    least: int = 1,
+    most: int | None = None,
     settings: VariationalSettings | None = None,
 ) -> Labels:
     """Return whose each window is, after the speakers that are not needed have gone.
@@ -57,6 +59,9 @@ def reassign(
         The first guess, 0, 1, …, better with too many speakers than with too few.
     within : float
         Cosine distance of two windows of one voice.
+    least, most : int, optional
+        Speakers are not joined where ``least`` would be left, and are while there are more than
+        ``most``. (Who loses all windows is gone, whatever these are.)
 
     Returns
     -------
@@ -70,8 +75,11 @@ def reassign(
     model = _Model(points, seconds, max(within, 0.05), weight, settings)
     share = np.exp(_FIRST * np.eye(int(labels.max(initial=0)) + 1)[labels])
     fit = model.fit(share / share.sum(axis=1, keepdims=True))
-    while (better := _joined(model, fit)) is not None:
-        fit = better
+    while (count := fit.share.shape[1]) > least:
+        joined = _joined(model, fit)
+        if joined.bound <= fit.bound and (most is None or count <= most):
+            break
+        fit = joined
     return np.unique(fit.share.argmax(axis=1), return_inverse=True)[1].astype(np.int64)
 
 
@@ -157,23 +165,21 @@ class _Model:
         return np.asarray(self.settings.evidence / (2.0 * self.within) * explained - spread)
 
 
-def _joined(model: _Model, fit: _Fit) -> _Fit | None:
-    """Return the best fit with two speakers joined, if it is better than with them apart."""
+def _joined(model: _Model, fit: _Fit) -> _Fit:
+    """Return the best fit with two of the speakers joined."""
     sums, heard = model.sums(fit.share)
     alone = model.worth(sums, heard)
     first, second = np.triu_indices(len(heard), 1)
     both = model.worth(sums[first] + sums[second], heard[first] + heard[second])
     gain = both - alone[first] - alone[second]
-    best: _Fit | None = None
     order = np.argsort(-gain, kind="stable")[: model.settings.joins]
     # What gains with the windows as they are gains more when they have settled: no need to compare.
-    for pair in order[:1] if gain[order[:1]].max(initial=0.0) > 0.0 else order:
+    tried = []
+    for pair in order[:1] if gain[order[0]] > 0.0 else order:
         share = np.delete(fit.share, second[pair], axis=1)
         share[:, first[pair]] += fit.share[:, second[pair]]
-        tried = model.fit(share)
-        if tried.bound > (best or fit).bound:
-            best = tried
-    return best
+        tried.append(model.fit(share))
+    return max(tried, key=lambda one: one.bound)
 
 
 def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double, Double, float]:

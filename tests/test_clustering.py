@@ -15,7 +15,6 @@ from diarize.clustering import (
     Tree,
     by_first_appearance,
     cluster,
-    join,
     less_mean,
     linkage,
     neighbour_scatter,
@@ -222,16 +221,6 @@ def test_windows_that_overlap_share_their_seconds() -> None:
     apart, overlapping = (cluster(vectors, np.full(23, 1.6), threshold=0.5, fresh=fresh).count
                           for fresh in (1.0, 0.25))  # fmt: skip
     assert (apart, overlapping) == (2, 1)
-
-
-def test_joining_takes_the_cheapest_pair_and_leaves_orphans_alone() -> None:
-    vectors = voices([10, 10, 2], noise=0.0)
-    vectors[20:] = unit(np.array([[0.0, 0.5, 1.0] + [0.0] * 29]))
-    groups = np.repeat([0, 1, 2], [10, 10, 2])
-    groups[0] = -1
-    joined = join(vectors, np.ones(22), groups, 2)
-    assert joined.tolist() == [-1] + [0] * 9 + [1] * 12
-    assert set(join(vectors, np.ones(22), groups, 1).tolist()) == {-1, 0}
 
 
 def test_what_all_windows_share_comes_off() -> None:
