@@ -43,7 +43,7 @@ def reassign(
     ``-s · evidence / (2 · within) · |x - m|²``. The means have a prior at the recording's centre
     that weighs as much as some seconds of speech: an uncertain mean lies nearer to the centre and
     costs likelihood, which is what a speaker has to be worth. In long recordings one voice sounds
-    in more ways, so that a share of all speech is added to the prior's weight.
+    in more ways, so that the prior weighs as much as a share of all speech at least.
 
     Windows wander between speakers until nothing changes; where two speakers have shared one voice
     by then, neither loses its windows to the other. So the pairs that have the most to gain are
@@ -75,7 +75,7 @@ def reassign(
     model = _Model(points, seconds, max(within, 0.05), weight, settings)
     share = np.exp(_FIRST * np.eye(int(labels.max(initial=0)) + 1)[labels])
     fit = model.fit(share / share.sum(axis=1, keepdims=True))
-    while (count := fit.share.shape[1]) > least:
+    while settings.joins and (count := fit.share.shape[1]) > least:
         joined = _joined(model, fit)
         if joined.bound <= fit.bound and (most is None or count <= most):
             break

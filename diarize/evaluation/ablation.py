@@ -298,6 +298,8 @@ def variational_rows(base: Sequence[Heard], own: float) -> list[Row]:
         "twice the evidence": replace(model, evidence=model.evidence * 2),
         "half the prior": replace(model, prior=model.prior / 2),
         "twice the prior": replace(model, prior=model.prior * 2),
+        "three times the share": replace(model, prior_share=3 * model.prior_share),
+        "nobody joined": replace(model, joins=0),
         "centre at the origin": replace(model, centring=0.0),
         "centre at the mean": replace(model, centring=1.0),
         "windows independent": replace(model, stay=0.0),
