@@ -11,7 +11,7 @@ from diarize import overlap, resegmentation
 from diarize.annotation import Turn, speaker_label
 from diarize.clustering import Labels, cluster, neighbour_scatter
 from diarize.details import Listening
-from diarize.settings import Settings
+from diarize.settings import Settings, VariationalSettings
 
 Float = npt.NDArray[np.float32]
 
@@ -65,6 +65,8 @@ def decide(
     """
     settings = settings or Settings()
     local = heard.activity.local
+    if local is None:
+        settings = replace(settings, variational=_plain(settings.variational))
     result = cluster(
         heard.vectors,
         heard.seconds,
@@ -91,6 +93,15 @@ def decide(
         turns, heard.activity.overlaps, heard.windows, scores, local, settings.overlap
     )
     return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
+
+
+def _plain(settings: VariationalSettings) -> VariationalSettings:
+    """Return the settings for windows of which some hold two voices."""
+    return replace(
+        settings,
+        prior=settings.plain * settings.prior,
+        prior_share=settings.plain * settings.prior_share,
+    )
 
 
 def _by_first_appearance(
