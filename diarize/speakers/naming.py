@@ -95,6 +95,9 @@ def _matches(
 ) -> dict[str, Match]:
     diarization = details.diarization
     labels = [label for label in diarization.labels if label in diarization.embeddings]
+    settings = NamingSettings()
+    if len(labels) >= settings.several:
+        options = replace(options, threshold=options.threshold + settings.among)
     centres = standing_out([_typical(details, label) for label in labels])
     voices = [
         query(centre, details.vectors_of(label), options.best_windows)
