@@ -75,9 +75,12 @@ def reassign(
     model = _Model(points, seconds, max(within, 0.05), weight, settings)
     share = np.exp(_FIRST * np.eye(int(labels.max(initial=0)) + 1)[labels])
     fit = model.fit(share / share.sum(axis=1, keepdims=True))
-    while settings.joins and (count := fit.share.shape[1]) > least:
+    while (count := fit.share.shape[1]) > least:
+        too_many = most is not None and count > most
+        if not (settings.joins or too_many):
+            break
         joined = _joined(model, fit)
-        if joined.bound <= fit.bound and (most is None or count <= most):
+        if joined.bound <= fit.bound and not too_many:
             break
         fit = joined
     return np.unique(fit.share.argmax(axis=1), return_inverse=True)[1].astype(np.int64)
@@ -172,7 +175,7 @@ def _joined(model: _Model, fit: _Fit) -> _Fit:
     first, second = np.triu_indices(len(heard), 1)
     both = model.worth(sums[first] + sums[second], heard[first] + heard[second])
     gain = both - alone[first] - alone[second]
-    order = np.argsort(-gain, kind="stable")[: model.settings.joins]
+    order = np.argsort(-gain, kind="stable")[: max(1, model.settings.joins)]
     # What gains with the windows as they are gains more when they have settled: no need to compare.
     tried = []
     for pair in order[:1] if gain[order[0]] > 0.0 else order:

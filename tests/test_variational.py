@@ -103,6 +103,8 @@ def test_bounds_of_the_number_are_kept() -> None:
     # The one with the least speech goes first: its windows cost least elsewhere.
     assert most[:90].tolist() == np.repeat([0, 1, 2], 30).tolist()
     assert reassign(vectors, seconds, guess, within=0.3, most=1).max() == 0
+    never = VariationalSettings(joins=0)
+    assert reassign(vectors, seconds, guess, within=0.3, most=2, settings=never).max() == 1
 
 
 @given(st.integers(2, 60), st.integers(2, 6), st.integers(0, 99))
