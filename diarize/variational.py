@@ -79,7 +79,7 @@ def reassign(
         too_many = most is not None and count > most
         if not (settings.joins or too_many):
             break
-        joined = _joined(model, fit)
+        joined = _joined(model, fit, least)
         if joined.bound <= fit.bound and not too_many:
             break
         fit = joined
@@ -168,21 +168,40 @@ class _Model:
         return np.asarray(self.settings.evidence / (2.0 * self.within) * explained - spread)
 
 
-def _joined(model: _Model, fit: _Fit) -> _Fit:
-    """Return the best fit with two of the speakers joined."""
-    sums, heard = model.sums(fit.share)
+def _joined(model: _Model, fit: _Fit, least: int) -> _Fit:
+    """Return the best fit with speakers joined: all that gain with the windows as they are, or two.
+
+    What gains with the windows as they are gains more when they have settled, and need not be
+    tried; of other pairs the likeliest few are.
+    """
+    share = fit.share
+    while share.shape[1] > least:
+        gain, pairs = _gains(model, share)
+        if gain[0] <= 0.0:
+            break
+        share = _with_joined(share, pairs[0])
+    if share is not fit.share:
+        return model.fit(share)
+    tried = [model.fit(_with_joined(share, pair)) for pair in pairs[: max(1, model.settings.joins)]]
+    return max(tried, key=lambda one: one.bound)
+
+
+def _gains(model: _Model, share: Double) -> tuple[Double, list[tuple[int, int]]]:
+    """Return what joining each pair of speakers gains in nats, and the pairs; the best first."""
+    sums, heard = model.sums(share)
     alone = model.worth(sums, heard)
     first, second = np.triu_indices(len(heard), 1)
     both = model.worth(sums[first] + sums[second], heard[first] + heard[second])
     gain = both - alone[first] - alone[second]
-    order = np.argsort(-gain, kind="stable")[: max(1, model.settings.joins)]
-    # What gains with the windows as they are gains more when they have settled: no need to compare.
-    tried = []
-    for pair in order[:1] if gain[order[0]] > 0.0 else order:
-        share = np.delete(fit.share, second[pair], axis=1)
-        share[:, first[pair]] += fit.share[:, second[pair]]
-        tried.append(model.fit(share))
-    return max(tried, key=lambda one: one.bound)
+    order = np.argsort(-gain, kind="stable")
+    return gain[order], [(int(first[k]), int(second[k])) for k in order]
+
+
+def _with_joined(share: Double, pair: tuple[int, int]) -> Double:
+    first, second = pair
+    joined = np.delete(share, second, axis=1)
+    joined[:, first] += share[:, second]
+    return joined
 
 
 def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double, Double, float]:
