@@ -9,6 +9,7 @@ sphere and spread the same in all directions, so that the model needs no trainin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import isqrt
 
 import numpy as np
@@ -115,10 +116,14 @@ class _Model:
     weight: float
     settings: VariationalSettings
 
+    @cached_property
+    def lengths(self) -> Double:
+        """(N,) squared lengths of the points; every fit needs them."""
+        return np.asarray(np.square(self.points, dtype=np.float64).sum(axis=1))
+
     def fit(self, share: Double) -> _Fit:
         """Return what shares become after some rounds; who has nothing left is gone."""
         prior = np.full(share.shape[1], 1.0 / share.shape[1])
-        length = np.square(self.points, dtype=np.float64).sum(axis=1)
         strength = self.seconds * self.settings.evidence / (2.0 * self.within)
         bound = -np.inf
         for _ in range(self.settings.rounds):
@@ -127,7 +132,7 @@ class _Model:
             means = sums / known[:, None]
             size = np.square(means).sum(axis=1)
             far = -2.0 * (self.points @ means.T.astype(np.float32)).astype(np.float64)
-            far += length[:, None] + (size + self.within * self.weight / known)
+            far += self.lengths[:, None] + (size + self.within * self.weight / known)
             before = share
             share, prior, likelihood = forward_backward(
                 -strength[:, None] * far, prior, self.settings.stay

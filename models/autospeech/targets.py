@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diarize.embedding import unit
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -52,14 +54,14 @@ class Targets:
             vectors = vectors[order]
             mean = np.add.reduceat(vectors, first[:-1], axis=0) / counts
             centre = corpus_centres(mean, voices)
-            windows.append(_unit(vectors - centre[rows[:, 0]]))
-            means.append(_unit(mean - centre))
+            windows.append(unit(vectors - centre[rows[:, 0]]))
+            means.append(unit(mean - centre))
         self.starts, self.first = rows[:, 1], first
         self.vectors, self.means = windows[0], means[0]
         if len(found) > 1:
             turn = joined(_beside(windows), windows[0])
-            self.vectors = _unit(_beside(windows) @ turn)
-            self.means = _unit(_beside(means) @ turn)
+            self.vectors = unit(_beside(windows) @ turn)
+            self.means = unit(_beside(means) @ turn)
 
     def __call__(self, voice: int, start: int) -> NDArray[np.float32]:
         """Mix of the vector nearest to the window and of the voice's mean."""
@@ -132,7 +134,3 @@ def _read(paths: Sequence[Path]) -> tuple[NDArray[np.int64], list[NDArray[np.flo
         if not np.array_equal(one["rows"][:count], rows):
             raise SystemExit(f"{path}: not of the same windows as {paths[0]}; make both anew")
     return rows, [one["vectors"][:count] for one in stored]
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)

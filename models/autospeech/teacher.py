@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
+from diarize.embedding import unit
 from models.autospeech import data
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class CamPlusPlus:
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         features = np.stack([kaldi_fbank(piece) for piece in batch])
         features -= features.mean(axis=1, keepdims=True)
-        return _unit(self.session.run(None, {"x": features})[0])
+        return unit(self.session.run(None, {"x": features})[0])
 
 
 class Resemblyzer:
@@ -129,10 +130,10 @@ class Resemblyzer:
             owner += [i] * len(steps)
         with torch.inference_mode():
             _, (hidden, _) = self.lstm(torch.from_numpy(np.stack(partials)))
-            vectors = _unit(torch.relu(self.linear(hidden[-1])).numpy())
+            vectors = unit(torch.relu(self.linear(hidden[-1])).numpy())
         out = np.zeros((len(batch), self.dimension), dtype=np.float32)
         np.add.at(out, owner, vectors)
-        return _unit(out)
+        return unit(out)
 
 
 def kaldi_fbank(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -148,10 +149,6 @@ def kaldi_fbank(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     computer.input_finished()
     frames = [computer.get_frame(i) for i in range(computer.num_frames_ready)]
     return np.stack(frames).astype(np.float32)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 def load(name: str, weights: Path | None = None) -> Teacher:
