@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diarize import fbank
-from models.autospeech.targets import corpus_centres, family
-from models.autospeech.train import CORPUS_WEIGHT
+from models.autospeech.targets import CORPUS_WEIGHT, corpus_centres, family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,10 +82,23 @@ class Bank:
 
 
 def move_formants(samples: Tensor, factor: float) -> Tensor:
-    """Scale the spectral envelope's frequencies of (n,) float32 and keep the pitch.
+    """Scale the spectral envelope's frequencies of (n,) float32 and keep the pitch."""
+    return reshape_envelope(samples, torch.arange(513, device=samples.device) / factor)
+
+
+def reshape_envelope(samples: Tensor, at: Tensor, contrast: float = 1.0) -> Tensor:
+    """Give every frame another spectral envelope and keep the pitch.
 
     The envelope is the cepstrum's first milliseconds of each frame; every frame is multiplied by
-    the moved envelope over the one it had, between −18 and 18 dB.
+    the new envelope over the one it had, between −18 and 18 dB.
+
+    Parameters
+    ----------
+    samples : Tensor (n,) float32
+    at : Tensor (513,)
+        For each bin, the bin (with fractions) whose envelope it gets.
+    contrast : float
+        What the envelope's deviations from its mean (in decibels) are multiplied by.
     """
     size, hop, kept = 1024, 256, 36
     window = torch.hann_window(size, device=samples.device)
@@ -94,11 +106,11 @@ def move_formants(samples: Tensor, factor: float) -> Tensor:
     cepstrum = torch.fft.irfft((frames.abs() + 1e-5).log(), dim=0)
     cepstrum[kept : size - kept + 1] = 0.0
     envelope = torch.fft.rfft(cepstrum, dim=0).real
-    at = torch.arange(envelope.shape[0], device=samples.device) / factor
     low = at.floor().long().clamp(0, envelope.shape[0] - 2)
     part = (at - low).clamp(0.0, 1.0)[:, None]
     moved = envelope[low] * (1.0 - part) + envelope[low + 1] * part
-    gain = (moved - envelope).clamp(-2.07, 2.07).exp()
+    mean = envelope.mean(dim=0)
+    gain = (mean + contrast * (moved - mean) - envelope).clamp(-2.07, 2.07).exp()
     return torch.istft(frames * gain, size, hop, window=window, length=samples.numel())
 
 

@@ -13,7 +13,7 @@ class TrainConfig:
     """What decides a run besides the network.
 
     `long` is the share of steps, from the last of the `frames` on, whose windows are twice as long
-    and half as many.
+    and half as many. `pool` is the share of windows with changed voices.
     """
 
     steps: int = 6000
@@ -31,6 +31,7 @@ class TrainConfig:
     ramp: float = 0.4
     frames: tuple[tuple[float, int], ...] = ((0.0, 96), (0.35, 128), (0.65, 160))
     long: float = 0.2
+    pool: float = 0.0
 
 
 def window_frames(config: TrainConfig, step: int) -> int:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 # 1.6 s, both centred, pooled equal-error rate: CAM++ alone 8.3 %, with 0.3, 0.5, 0.7 and 1.0 of
 # Resemblyzer 7.8, 7.9, 8.1 and 8.4 %.
 SECOND = 0.3
+# Draws per speaker relative to the others: few speakers with much speech, and phone calls, count
+# more than ten seconds of single words.
+CORPUS_WEIGHT = {
+    "sc1": 0.4, "sc2": 0.4, "wuw": 2.0, "arsc": 1.5, "dsp": 1.5, "ocean": 1.2, "libri": 1.3,
+    "libris": 2.0,
+}  # fmt: skip
 # Corpora that are parts of one.
 FAMILY = {"libris": "libri", "sc2": "sc1"}
 
@@ -38,6 +44,11 @@ class Targets:
     voices : sequence of Voice
     local : float
         Share of the vector of the nearest window, the rest being the voice's mean.
+
+    Attributes
+    ----------
+    centres : dict of str to ndarray (d,)
+        What each corpus has in common, as the first teacher hears it.
     """
 
     def __init__(self, paths: Sequence[Path], voices: Sequence[Voice], local: float) -> None:
@@ -50,10 +61,15 @@ class Targets:
         if np.any(counts == 0):
             raise SystemExit(f"{paths[0]}: some voices have no teacher vector; let it run on")
         windows, means = [], []
+        self.centres: dict[str, NDArray[np.float32]] = {}
         for vectors in found:
             vectors = vectors[order]
             mean = np.add.reduceat(vectors, first[:-1], axis=0) / counts
             centre = corpus_centres(mean, voices)
+            if not self.centres:
+                self.centres = {
+                    family(v.corpus): own for v, own in zip(voices, centre, strict=True)
+                }
             windows.append(unit(vectors - centre[rows[:, 0]]))
             means.append(unit(mean - centre))
         self.starts, self.first = rows[:, 1], first

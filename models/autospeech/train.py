@@ -3,7 +3,8 @@
 Distillation from a precomputed teacher plus a margin softmax over the training voices. A batch is
 a function of the seed and its number alone, so a run can be stopped at any minute and resumed
 (``--resume``) with the same outcome up to floating point. Checkpoints, a CSV log and nothing else
-go to ``models/autospeech/runs/NAME``.
+go to ``models/autospeech/runs/NAME``. With ``--pool SHARE`` that part of every batch has changed
+voices (``pool.py``); the pool must be full before, or a batch depends on how full it was.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from diarize.embedding import unit
 from diarize.evaluation import acoustics
-from models.autospeech import data, fast
+from models.autospeech import data, fast, pool
 from models.autospeech.augmentation import Augmenter, room_bank
 from models.autospeech.export import read_weights
 from models.autospeech.losses import MarginSoftmax, distillation, similarity
 from models.autospeech.network import AutoSpeech, NetworkConfig
 from models.autospeech.schedule import Clock, TrainConfig, learning_rate, window_frames
-from models.autospeech.targets import Targets, family
+from models.autospeech.targets import CORPUS_WEIGHT, Targets, family
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,13 +43,11 @@ HOP, FRAME, FFT = 160, 400, 512
 LOSSES = ("distil", "margin", "similarity")
 # Fields of the configuration with an option of their own.
 INTEGERS = ("steps", "batch", "seed", "warm_up")
-FLOATS = ("rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long")
-# Draws per speaker relative to the others: few speakers with much speech, and phone calls, count
-# more than ten seconds of single words.
-CORPUS_WEIGHT = {
-    "sc1": 0.4, "sc2": 0.4, "wuw": 2.0, "arsc": 1.5, "dsp": 1.5, "ocean": 1.2, "libri": 1.3,
-    "libris": 2.0,
-}  # fmt: skip
+FLOATS = (
+    "rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long", "pool",
+)  # fmt: skip
+# A window, its target and its label.
+Row = tuple["NDArray[np.float32]", "NDArray[np.float32]", int]
 # Draws of a recording as it is, relative to each of its copies at another speed.
 UNCHANGED = 2.0
 
@@ -62,7 +62,11 @@ def magnitude(samples: Tensor) -> Tensor:
 
 
 class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
-    """Batch number `i`: features (n, 1, t, bands), targets (n, d), voices (n,)."""
+    """Batch number `i`: features (n, 1, t, bands), targets (n, d), labels (n,).
+
+    A label is the number of a voice; for a window from the pool, which is nobody's, it is the
+    number of voices plus that of its corpus.
+    """
 
     def __init__(
         self,
@@ -71,9 +75,11 @@ class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
         augmenter: Augmenter,
         front: torch.nn.Module,
         config: TrainConfig,
+        shards: Sequence[Path] = (),
     ) -> None:
         self.speech, self.targets, self.augmenter = speech, targets, augmenter
-        self.front, self.config = front, config
+        self.front, self.config, self.shards = front, config, shards
+        self.corpora = sorted(targets.centres)
         weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
         weight[[v.speed == 1.0 for v in speech.voices]] *= UNCHANGED
         self.weight = weight / weight.sum()
@@ -88,20 +94,42 @@ class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
         frames = window_frames(config, step)
         length = (frames - 1) * HOP + FRAME
         count = config.batch // 2 if frames > config.frames[-1][1] else config.batch
-        chosen = rng.choice(len(self.weight), count, p=self.weight)
-        clean, targets = [], []
-        for index in chosen:
-            voice = self.speech.voices[int(index)]
-            start = int(rng.integers(max(1, voice.length - length)))
-            clean.append(self.speech.cut(voice, start, length))
-            targets.append(self.targets(int(index), start + length // 2 - 12_800))
+        changed = round(config.pool * count) if self.shards else 0
+        rows = [*self._recorded(rng, count - changed, length), *self._changed(rng, changed, length)]
+        clean, targets, labels = zip(*rows, strict=True)
         heard = [
             self.augmenter(rng, piece, strength, _others(rng, clean, i))
             for i, piece in enumerate(clean)
         ]
         with torch.inference_mode():
             features = self.front(magnitude(torch.from_numpy(np.stack(heard))))
-        return features, torch.from_numpy(np.stack(targets)), torch.from_numpy(chosen)
+        return features, torch.from_numpy(np.stack(targets)), torch.tensor(labels)
+
+    def _recorded(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
+        """Windows of the training recordings."""
+        rows = []
+        for index in rng.choice(len(self.weight), count, p=self.weight):
+            voice = self.speech.voices[int(index)]
+            start = int(rng.integers(max(1, voice.length - length)))
+            piece = self.speech.cut(voice, start, length)
+            target = self.targets(int(index), start + length // 2 - 12_800)
+            rows.append((piece, target, int(index)))
+        return rows
+
+    def _changed(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
+        """Windows of a shard of the pool, and the teacher's vectors of all that is around them."""
+        if not count:
+            return []
+        shard = pool.read(self.shards[int(rng.integers(len(self.shards)))])
+        rows = []
+        for at in rng.choice(len(shard.samples), count, replace=False):
+            start = int(rng.integers(max(1, pool.LENGTH - length)))
+            piece = np.resize(shard.samples[at, start : start + length], length)
+            name = str(shard.corpus[at])
+            target = unit(shard.vectors[at] - self.targets.centres[name])
+            label = len(self.speech.voices) + self.corpora.index(name)
+            rows.append((piece.astype(np.float32) / 32768.0, target, label))
+        return rows
 
 
 def _others(
@@ -194,14 +222,19 @@ def train_step(
 ) -> Tensor:
     """One update; the losses (3,) that :data:`LOSSES` names, on the state's device.
 
-    `corpora` (voices,) numbers the corpus of each voice; `margin` is the configuration's if None.
+    `corpora` numbers the corpus of each label; labels that are no voice, which come after those
+    that are, have no part in the margin loss. `margin` is the configuration's if None.
     """
     features, target, label = batch
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(config, state.step, share)
     embedding = fast.from_features(state.network, features)
     near = distillation(embedding, target)
-    apart = state.margin(embedding, label, config.margin if margin is None else margin)
+    known = label < len(state.margin.directions)
+    apart = embedding.sum() * 0.0
+    if bool(known.any()):
+        margin = config.margin if margin is None else margin
+        apart = state.margin(embedding[known], label[known], margin)
     alike = similarity(embedding, target, corpora[label])
     loss = near + config.margin_weight * apart + config.similarity * alike
     state.optimiser.zero_grad(set_to_none=True)
@@ -226,8 +259,8 @@ def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: 
     log = run / "log.csv"
     fresh = not log.exists()
     begun = saved = time.time()
-    names = [family(voice.corpus) for voice in batches.speech.voices]
-    corpora = torch.from_numpy(np.unique(names, return_inverse=True)[1])
+    names = [family(voice.corpus) for voice in batches.speech.voices] + batches.corpora
+    corpora = torch.tensor([batches.corpora.index(name) for name in names])
     sums, count = np.zeros(len(LOSSES)), 0
     with log.open("a", newline="") as file:
         writer = csv.writer(file)
@@ -270,16 +303,7 @@ def parse() -> argparse.Namespace:
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=int, default=getattr(defaults, name)
         )
-    for name in (
-        "rate",
-        "anneal",
-        "local",
-        "margin_weight",
-        "margin",
-        "similarity",
-        "ramp",
-        "long",
-    ):
+    for name in FLOATS:
         value = getattr(defaults, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value)
     parser.add_argument(
@@ -316,7 +340,11 @@ def main() -> None:
         state.begin_from(read_weights(args.init))
     rooms = room_bank(args.cache / "rooms.npz")
     augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
-    batches = Batches(speech, targets, augmenter, copy.deepcopy(state.network.front), config)
+    front = copy.deepcopy(state.network.front)
+    shards = pool.shards(args.cache / "pool") if config.pool else []
+    if config.pool and (not shards or len(args.teacher) > 1):
+        raise SystemExit("--pool needs shards (models.autospeech.pool) and a single teacher")
+    batches = Batches(speech, targets, augmenter, front, config, shards)
     loop(state, batches, Clock(config, args.minutes), run, args.save_minutes)
 
 
