@@ -91,7 +91,7 @@ def test_the_bank_knows_every_voice_and_its_copies(voices):
     assert len(voices.start) == 4 + 3 * 2
     assert voices.corpus.tolist() == [0, 0, 1, 1, 0, 0, 0, 0, 1, 1]
     assert torch.allclose(voices.means.norm(dim=1), torch.ones(10), atol=1e-5)
-    assert voices.weight[:3].sum() == pytest.approx(bank.UNCHANGED)
+    assert voices.weight[:3].sum() == pytest.approx(bank.ORIGINAL_SHARE)
     assert voices.weight.sum() == pytest.approx(1.0)
     assert voices.count.sum() == len(voices.vectors)
 

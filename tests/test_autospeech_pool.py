@@ -117,8 +117,8 @@ def test_shards_hold_what_the_teacher_says_of_them_and_are_made_once(folder, spe
 
 
 def test_two_voices_at_once_are_of_one_corpus(speech, monkeypatch):
-    monkeypatch.setattr(pool, "MIXED", 1.0)
-    monkeypatch.setattr(pool, "UNCHANGED", 1.0)
+    monkeypatch.setattr(pool, "MIXED_SHARE", 1.0)
+    monkeypatch.setattr(pool, "ORIGINAL_SHARE", 1.0)
     inventor = pool.Inventor(speech, np.array([1.0, 1.0, 0.0]))
     samples, corpus = inventor(np.random.default_rng(4))
     assert corpus == "north"

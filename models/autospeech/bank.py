@@ -33,7 +33,7 @@ WARPS: Mapping[float, Sequence[float]] = {
     1.1: (0.9, 1.08),
 }
 # A quarter of the draws are recordings as they are; the rest is spread over the changed copies.
-UNCHANGED = 0.25
+ORIGINAL_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def draw_weights(voices: Sequence[Voice]) -> Tensor:
     """How often each voice is drawn: by corpus, and unchanged ones more than copies."""
     unchanged = np.array([voice.speed == 1.0 and "*" not in voice.speaker for voice in voices])
     weight = np.array([CORPUS_WEIGHT.get(voice.corpus, 1.0) for voice in voices])
-    weight[unchanged] *= UNCHANGED / weight[unchanged].sum()
+    weight[unchanged] *= ORIGINAL_SHARE / weight[unchanged].sum()
     if not unchanged.all():
-        weight[~unchanged] *= (1.0 - UNCHANGED) / weight[~unchanged].sum()
+        weight[~unchanged] *= (1.0 - ORIGINAL_SHARE) / weight[~unchanged].sum()
     return torch.from_numpy(weight)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LENGTH = int(WINDOW * SAMPLE_RATE)
 SHARD = 256
 # Shares of windows as they were recorded, and of windows with a second voice of the same corpus.
-UNCHANGED, MIXED = 0.2, 0.15
+ORIGINAL_SHARE, MIXED_SHARE = 0.2, 0.15
 # Natural logarithms of the largest changes: pitch and formants together, formants alone, and how
 # far single stretches of the spectrum stray from that.
 PITCH, FORMANTS, STRAY = 0.26, 0.15, 0.05
@@ -77,7 +77,7 @@ class Inventor:
         """One window, quiet enough not to clip."""
         voice = int(rng.choice(len(self.weight), p=self.weight))
         samples = self._window(rng, voice)
-        if rng.random() < MIXED:
+        if rng.random() < MIXED_SHARE:
             inside = np.where(self.corpus == self.corpus[voice], self.weight, 0.0)
             inside[voice] = 0.0
             if inside.any():
@@ -91,7 +91,7 @@ class Inventor:
         longest = int(LENGTH * np.exp(PITCH)) + 1024
         start = int(rng.integers(max(1, voice.length - longest)))
         samples = self.speech.cut(voice, start, longest)
-        if rng.random() >= UNCHANGED:
+        if rng.random() >= ORIGINAL_SHARE:
             samples = change_voice(rng, (samples * 32767.0).round().astype(np.int16))
         return samples[:LENGTH]
 

@@ -49,7 +49,7 @@ FLOATS = (
 # A window, its target and its label.
 Row = tuple["NDArray[np.float32]", "NDArray[np.float32]", int]
 # Draws of a recording as it is, relative to each of its copies at another speed.
-UNCHANGED = 2.0
+ORIGINAL_WEIGHT = 2.0
 
 
 def magnitude(samples: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
         self.front, self.config, self.shards = front, config, shards
         self.corpora = sorted(targets.centres)
         weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
-        weight[[v.speed == 1.0 for v in speech.voices]] *= UNCHANGED
+        weight[[v.speed == 1.0 for v in speech.voices]] *= ORIGINAL_WEIGHT
         self.weight = weight / weight.sum()
 
     def __len__(self) -> int:
