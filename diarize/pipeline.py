@@ -235,7 +235,7 @@ class Diarizer:
                 details.diarization, waveform, self.embedder, self.speakers
             )
         else:
-            named = speakers.name_speakers(details, self.embedder, self.speakers)
+            named = speakers.name_speakers(details, self.embedder, self.speakers, waveform=waveform)
         return replace(details, diarization=named)
 
     def _bounds(

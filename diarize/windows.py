@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -56,6 +57,26 @@ def cut(pieces: Iterable[Segment], window: float, hop: float, shortest: float) -
         starts = [piece.start + spare * index / steps for index in range(steps + 1)]
         windows += [Segment(start, start + window) for start in starts]
     return windows
+
+
+def whole(pieces: Iterable[Segment], longest: float, shortest: float) -> list[Segment]:
+    """Cut each piece into the fewest equal parts of at most ``longest`` seconds.
+
+    A piece shorter than ``shortest`` gets none.
+
+    Examples
+    --------
+    >>> whole([Segment(0.0, 6.0), Segment(7.0, 7.2), Segment(8.0, 9.0)], longest=4.8, shortest=0.5)
+    [Segment(start=0.0, end=3.0), Segment(start=3.0, end=6.0), Segment(start=8.0, end=9.0)]
+    """
+    parts: list[Segment] = []
+    for piece in pieces:
+        if piece.duration < shortest - 1e-9:
+            continue
+        count = max(1, ceil(piece.duration / longest - 1e-6))
+        edges = [piece.start + piece.duration * at / count for at in range(count)] + [piece.end]
+        parts += [Segment(start, end) for start, end in pairwise(edges)]
+    return parts
 
 
 def seconds_in(windows: Sequence[Segment], regions: Sequence[Segment]) -> npt.NDArray[np.float64]:

@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print each voice of the recording with its candidates."""
+    from diarize.audio import load
     from diarize.speakers.matching import MatchOptions
     from diarize.speakers.naming import name_speakers
 
@@ -50,14 +51,15 @@ def run(args: argparse.Namespace) -> int:
         book.require(diarizer.embedder)
         with talk.progress(display_name(args.file)) as on_progress:
             diarizer.on_progress = on_progress
+            waveform = load(args.file, on_progress=on_progress)
             details = diarizer.analyse(
-                args.file,
+                waveform,
                 num_speakers=args.num_speakers,
                 min_speakers=args.min_speakers,
                 max_speakers=args.max_speakers,
             )
         options = MatchOptions.of(diarizer.embedder.thresholds, book)
-        heard = name_speakers(details, diarizer.embedder, book, options, args.candidates)
+        heard = name_speakers(details, diarizer.embedder, book, options, args.candidates, waveform)
     for warning in heard.warnings:
         talk.warn(warning)
     if args.json:

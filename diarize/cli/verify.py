@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         voices.append(voice)
     threshold = args.threshold
     if threshold is None:
-        # As for names: what is compared here are means of windows as well.
+        # As for names: what is compared here are means of pieces as well.
         threshold = diarizer.embedder.thresholds.verification + NamingSettings().lift
     similarity = float(voices[0] @ voices[1])
     same = similarity >= threshold

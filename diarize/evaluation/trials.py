@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from diarize.annotation import Segment
 from diarize.errors import DiarizeError
+from diarize.speakers.hearing import embed_pieces, pieces_of
 from diarize.speakers.records import Vectors, unit
-from diarize.windows import cut
 
 if TYPE_CHECKING:
     from diarize.embedding import Embedder
@@ -150,9 +150,9 @@ def joined(bank: VoiceBank, clips: Sequence[Clip]) -> npt.NDArray[np.int16]:
 def embed_piece(
     samples: npt.NDArray[np.int16], embedder: Embedder
 ) -> tuple[list[Segment], Vectors]:
-    """Return the windows of a piece of speech and their (n, D) vectors."""
+    """Return what is heard in one go of a piece of speech, and the (n, D) vectors of that."""
     from diarize.audio import Waveform
 
     waveform = Waveform(samples)
-    windows = cut([Segment(0.0, waveform.duration)], embedder.window, embedder.hop, 0.1)
-    return windows, embedder.embed(waveform, windows)
+    parts = pieces_of([Segment(0.0, waveform.duration)])
+    return parts, embed_pieces(waveform, parts, embedder)

@@ -12,6 +12,7 @@ import numpy as np
 
 from diarize.annotation import Diarization, Segment, Turn, speaker_label, union
 from diarize.errors import EnrolmentError
+from diarize.speakers.hearing import embed_pieces, pieces_of
 from diarize.speakers.quality import inconsistency, recording_warnings
 from diarize.speakers.records import Sample, Vectors, unit
 from diarize.speakers.sampling import voice_samples
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from diarize.result import Result
 
 #: Seconds below which a turn of a result is not listened to.
-SHORTEST_WINDOW = 0.5
+SHORTEST_TURN = 0.5
 #: Windows this many robust standard deviations less like the voice than usual are left out …
 OUTLYING_SPREADS = 4.0
 #: … if they are less like it by at least this cosine. On 42 people kept apart, 98 % of the windows
@@ -123,7 +124,7 @@ def enrol(
             f"{where}: {voice.label} speaks for {voice.seconds:.1f} s, at least "
             f"{options.least_speech:g} s are needed; add more of this voice"
         )
-    return _enrolment(waveform, voice, diarizer.embedder, options)
+    return _enrolment(waveform, union(voice.windows), diarizer.embedder, options)
 
 
 def enrol_from_result(
@@ -145,8 +146,6 @@ def enrol_from_result(
     TranscriptError
         ``path`` is no such JSON.
     """
-    from diarize.windows import cut
-
     options = options or EnrolmentOptions()
     result = _result(path)
     talk = result.diarization
@@ -160,14 +159,14 @@ def enrol_from_result(
         for turn in talk.exclusive()
         if turn.speaker in labels and not _talked_over(turn, talk)
     ]
-    windows = cut(union(alone), embedder.window, embedder.hop, SHORTEST_WINDOW)
-    voice = Voice(labels[0], tuple(windows), embedder.embed(waveform, windows))
-    if voice.seconds < options.least_speech:
+    regions = [region for region in union(alone) if region.duration >= SHORTEST_TURN]
+    seconds = sum(region.duration for region in regions)
+    if seconds < options.least_speech:
         raise EnrolmentError(
-            f"{path}: {speaker} speaks alone for {voice.seconds:.1f} s, at least "
+            f"{path}: {speaker} speaks alone for {seconds:.1f} s, at least "
             f"{options.least_speech:g} s are needed"
         )
-    return _enrolment(waveform, voice, embedder, options)
+    return _enrolment(waveform, regions, embedder, options)
 
 
 def _talked_over(turn: Turn, talk: Diarization) -> bool:
@@ -202,20 +201,22 @@ def _recording(path: Path, audio: str | None) -> Path:
 
 
 def _enrolment(
-    waveform: Waveform, voice: Voice, embedder: Embedder, options: EnrolmentOptions
+    waveform: Waveform, regions: Sequence[Segment], embedder: Embedder, options: EnrolmentOptions
 ) -> Enrolment:
-    samples = voice_samples(voice.windows, voice.vectors, source_of(waveform))
+    pieces = pieces_of(regions)
+    samples = voice_samples(pieces, embed_pieces(waveform, pieces, embedder), source_of(waveform))
     warnings = [
         *waveform.warnings,
         *recording_warnings(
             waveform,
-            voice.windows,
+            regions,
             clipped_share=options.clipped_share,
             low_level=options.low_level,
         ),
     ]
     odd = inconsistency(samples, embedder.thresholds.verification)
-    return Enrolment(tuple(samples), voice.seconds, (*warnings, *([odd] if odd else [])))
+    seconds = sum(region.duration for region in regions)
+    return Enrolment(tuple(samples), seconds, (*warnings, *([odd] if odd else [])))
 
 
 def voice_of(
@@ -234,7 +235,8 @@ def voice_of(
     heard = listen(waveform, diarizer, regions)
     if not len(heard.vectors):
         raise EnrolmentError(f"{waveform.path}: no speech found")
-    return unit(heard.vectors.mean(axis=0)), waveform.warnings
+    pieces = pieces_of(union(heard.windows))
+    return unit(embed_pieces(waveform, pieces, diarizer.embedder).mean(axis=0)), waveform.warnings
 
 
 def _loaded(source: Any) -> Waveform:

@@ -14,12 +14,13 @@ import numpy as np
 
 from diarize.annotation import Diarization, Segment, Speaker, Turn, speaker_label
 from diarize.settings import NamingSettings
+from diarize.speakers.hearing import embed_pieces, hear_whole
 from diarize.speakers.index import SampleIndex, load_index
 from diarize.speakers.matching import CANDIDATES, Match, MatchOptions, match, query
 from diarize.speakers.parting import at_once, part
 from diarize.speakers.records import Vectors, unit
 from diarize.speakers.store import SpeakerBook
-from diarize.windows import cut
+from diarize.windows import whole
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -40,6 +41,7 @@ def name_speakers(
     book: SpeakerBook | str | Path,
     options: MatchOptions | None = None,
     candidates: int = CANDIDATES,
+    waveform: Waveform | None = None,
 ) -> Diarization:
     """Call the speakers of a recording by the names of enrolled people they match.
 
@@ -58,6 +60,9 @@ def name_speakers(
         The book's thresholds, else the model's, where not given.
     candidates : int
         How many to list for each speaker.
+    waveform : Waveform, optional
+        The recording: its voices are then heard once more in long pieces, which names more of
+        them. Without it the windows of the diarization have to do.
 
     Raises
     ------
@@ -67,6 +72,8 @@ def name_speakers(
     with opened(book) as people:
         people.require(embedder)
         options = options or MatchOptions.of(embedder.thresholds, people)
+        if waveform is not None:
+            details = hear_whole(details, waveform, embedder)
         return name_voices(details, load_index(people), options, candidates)
 
 
@@ -112,10 +119,11 @@ def _matches(
 def _typical(details: DiarizationDetails, label: str) -> Vectors:
     """Return the mean of the windows that are most like a speaker's others."""
     windows = details.vectors_of(label)
-    if len(windows) < LEAST_WINDOWS:
+    if not len(windows):
         centroid: Vectors = details.diarization.embeddings[label]
         return centroid
-    return unit(windows[: math.ceil(NamingSettings().typical * len(windows))].mean(axis=0))
+    share = NamingSettings().typical if len(windows) >= LEAST_WINDOWS else 1.0
+    return unit(windows[: math.ceil(share * len(windows))].mean(axis=0))
 
 
 def standing_out(voices: Sequence[Vectors]) -> list[Vectors]:
@@ -238,11 +246,11 @@ def identify_segments(
 def turn_voices(
     segments: Sequence[Segment], waveform: Waveform, embedder: Embedder
 ) -> list[Vectors]:
-    """Return the query of each segment by itself: its centroid and its windows."""
-    windows = [cut([segment], embedder.window, embedder.hop, 0.0) for segment in segments]
-    vectors = embedder.embed(waveform, [window for mine in windows for window in mine])
+    """Return the query of each segment by itself: its centroid and its pieces."""
+    pieces = [whole([segment], NamingSettings().longest, 0.0) for segment in segments]
+    vectors = embed_pieces(waveform, [piece for mine in pieces for piece in mine], embedder)
     voices, at = [], 0
-    for mine in windows:
+    for mine in pieces:
         part = vectors[at : at + len(mine)]
         voices.append(query(part.mean(axis=0), part))
         at += len(mine)

@@ -11,6 +11,7 @@ import numpy as np
 
 from diarize.errors import AudioError, EnrolmentError, SpeakerBookError
 from diarize.speakers.enrolment import enrol
+from diarize.speakers.hearing import embed_pieces, pieces_of
 from diarize.speakers.records import BookModel, Sample, unit
 
 if TYPE_CHECKING:
@@ -97,10 +98,7 @@ def _again(samples: Sequence[Sample], waveform: Waveform, diarizer: Diarizer) ->
 
 
 def _embedded(sample: Sample, waveform: Waveform, embedder: Embedder) -> Sample:
-    from diarize.windows import cut
-
-    windows = cut(sample.regions, embedder.window, embedder.hop, 0.1)
-    vectors = embedder.embed(waveform, windows)
+    vectors = embed_pieces(waveform, pieces_of(sample.regions), embedder)
     mean = unit(vectors.sum(axis=0))
     if not np.any(mean):
         raise EnrolmentError(f"{sample.source}: nothing is left to hear where the sample was")
