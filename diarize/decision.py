@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize import overlap, resegmentation
-from diarize.annotation import Turn, speaker_label
+from diarize.annotation import Segment, Turn, speaker_label
 from diarize.clustering import Labels, cluster, neighbour_scatter
 from diarize.details import Listening
 from diarize.settings import Settings, VariationalSettings
@@ -64,6 +64,9 @@ def decide(
         Where the numbers of speakers contradict each other.
     """
     settings = settings or Settings()
+    if heard.before is not None:
+        evidence = settings.second_pass.evidence
+        settings = replace(settings, variational=replace(settings.variational, evidence=evidence))
     local = heard.activity.local
     if local is None:
         settings = replace(settings, variational=_plain(settings.variational))
@@ -81,18 +84,31 @@ def decide(
         settings=settings,
     )
     scores = (heard.vectors @ result.centroids.T).astype(np.float64)
+    windows, views = _all_windows(heard, result.centroids, scores)
     turns = resegmentation.to_turns(
         heard.activity.speech,
-        heard.windows,
-        scores,
+        windows,
+        views,
         changes=heard.activity.changes,
         quietest=quietest,
         settings=settings.resegmentation,
     )
     turns += overlap.second_turns(
-        turns, heard.activity.overlaps, heard.windows, scores, local, settings.overlap
+        turns, heard.activity.overlaps, windows, views, local, settings.overlap
     )
     return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
+
+
+def _all_windows(
+    heard: Listening, centroids: Float, scores: npt.NDArray[np.float64]
+) -> tuple[tuple[Segment, ...], npt.NDArray[np.float64]]:
+    """Return windows and their scores, those of the first pass among them, in order of time."""
+    if heard.before is None:
+        return heard.windows, scores
+    every = heard.windows + heard.before.windows
+    both = np.concatenate([scores, heard.before.vectors @ centroids.T])
+    order = sorted(range(len(every)), key=lambda row: (every[row].start, every[row].end))
+    return tuple(every[row] for row in order), both[order]
 
 
 def _plain(settings: VariationalSettings) -> VariationalSettings:

@@ -28,11 +28,14 @@ class Listening:
     windows : tuple of Segment
     vectors : (N, D) float32 array
         Unit vectors of the windows.
+    before : Listening, optional
+        What was heard at first, where the windows are pieces of the turns found in that.
     """
 
     activity: SpeechActivity
     windows: tuple[Segment, ...]
     vectors: Float
+    before: Listening | None = None
 
     @property
     def seconds(self) -> npt.NDArray[np.float64]:

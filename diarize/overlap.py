@@ -43,6 +43,22 @@ def without(regions: Iterable[Segment], holes: Iterable[Segment]) -> list[Segmen
     return left
 
 
+def alone(turns: Sequence[Turn]) -> list[tuple[str, Segment]]:
+    """Return where one speaker talks and nobody else, in order of time.
+
+    Examples
+    --------
+    >>> alone([Turn(0, 4, "a"), Turn(3, 6, "b")])
+    [('a', Segment(start=0, end=3)), ('b', Segment(start=4, end=6))]
+    """
+    found = []
+    for label in dict.fromkeys(turn.speaker for turn in turns):
+        own = union(turn.segment for turn in turns if turn.speaker == label)
+        others = [turn.segment for turn in turns if turn.speaker != label]
+        found += [(label, region) for region in without(own, others)]
+    return sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+
 def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -> Double:
     """Return how long each local speaker of one local window is alone in each window.
 

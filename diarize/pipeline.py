@@ -17,7 +17,7 @@ from diarize.decision import decide as decision_of
 from diarize.details import DiarizationDetails, Listening
 from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.errors import ModelError, UsageError
-from diarize.overlap import without
+from diarize.overlap import alone, without
 from diarize.resegmentation import Quietest
 from diarize.segmentation import SpeechActivity
 from diarize.settings import Settings
@@ -145,7 +145,10 @@ class Diarizer:
         waveform = _load(source, channels, sample_rate, tell)
         heard = self.listen(waveform, tell)
         tell("cluster", 0, None)
-        found = self.decide(heard, waveform=waveform, **bounds)
+        first = self.decide(heard, **bounds)
+        again = self.listen_again(heard, first.diarization, waveform, tell)
+        tell("cluster", 0, None)
+        found = self.decide(again or heard, waveform=waveform, **bounds)
         diarization = replace(
             found.diarization,
             duration=waveform.duration,
@@ -169,12 +172,48 @@ class Diarizer:
         )
         return Listening(activity, tuple(cuts), vectors)
 
+    def listen_again(
+        self,
+        heard: Listening,
+        found: Diarization,
+        waveform: Waveform,
+        on_progress: OnProgress | None = None,
+    ) -> Listening | None:
+        """Hear the turns of a first decision once more, in pieces of their own.
+
+        Parameters
+        ----------
+        heard : Listening
+            What :meth:`listen` returned.
+        found : Diarization
+            What was made of it.
+
+        Returns
+        -------
+        Listening or None
+            To be given to :meth:`decide`; None where there is nothing to tell apart.
+        """
+        tell = on_progress or self.on_progress or _silent
+        settings = self.settings.second_pass
+        if not settings.longest:
+            return None
+        longest = settings.longest * self.embedder.window
+        stretches = (region for _, region in alone(found.turns))
+        pieces = windows.whole(stretches, longest, settings.shortest)
+        if len(pieces) < 2:
+            return None
+        tell("embed", 0, len(pieces))
+        vectors = self.embedder.embed(
+            waveform, pieces, lambda done, total: tell("embed", done, total)
+        )
+        return replace(heard, windows=tuple(pieces), vectors=vectors, before=heard)
+
     def _windows(self, activity: SpeechActivity) -> list[Segment]:
         """Cut the stretches in which one voice is alone; all speech where there are none."""
         shortest = self.settings.embedding.shortest
         bridged = union(activity.speech, self.settings.embedding.bridge)
-        alone = windows.split(without(bridged, activity.overlaps), activity.changes, shortest)
-        for pieces in (alone, activity.speech):
+        single = windows.split(without(bridged, activity.overlaps), activity.changes, shortest)
+        for pieces in (single, activity.speech):
             cuts = windows.cut(pieces, self.embedder.window, self.embedder.hop, shortest)
             if cuts:
                 return cuts

@@ -55,7 +55,7 @@ LEAST_SECONDS = 40.0
 ENROLMENT_SCENES = ("clean", "podcast", "web")
 ENROLMENT_SECONDS = 30.0
 #: Lines tried: what is added to the model's verification threshold, and what a turn may lack of it.
-LIFTS = (-0.08, -0.04, 0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24)
+LIFTS = (-0.12, -0.08, -0.04, 0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24)
 DROPS = (-0.05, 0.05, 0.15)
 #: Share of strangers' speech, and of enrolled people's, that may bear a wrong name.
 WRONG_RATE = 0.01

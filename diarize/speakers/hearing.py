@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.annotation import Segment, union
-from diarize.overlap import without
+from diarize.overlap import alone
 from diarize.settings import NamingSettings
 from diarize.windows import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from diarize.annotation import Diarization
+    from diarize.annotation import Segment
     from diarize.audio import Waveform
     from diarize.details import DiarizationDetails
     from diarize.embedding import Embedder
@@ -47,9 +46,11 @@ def hear_whole(
     windows: list[Segment] = []
     labels: list[str] = []
     kept: list[int] = []
+    settings = NamingSettings()
+    stretches = alone(details.diarization.turns)
     for label in details.diarization.labels:
-        settings = NamingSettings()
-        pieces = whole(_alone(details.diarization, label), settings.longest, settings.shortest)
+        own = [region for speaker, region in stretches if speaker == label]
+        pieces = whole(own, settings.longest, settings.shortest)
         windows += pieces
         labels += [label] * len(pieces)
         if not pieces:
@@ -61,12 +62,6 @@ def hear_whole(
         vectors=np.concatenate([vectors, details.vectors[kept]]),
         labels=(*labels, *(details.labels[row] for row in kept)),
     )
-
-
-def _alone(diarization: Diarization, label: str) -> list[Segment]:
-    """Return where a speaker talks and nobody else, in order of time."""
-    own = [turn.segment for turn in diarization if turn.speaker == label]
-    return without(union(own), [turn.segment for turn in diarization if turn.speaker != label])
 
 
 def pieces_of(regions: Sequence[Segment]) -> list[Segment]:
