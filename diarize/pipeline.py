@@ -145,7 +145,7 @@ class Diarizer:
         waveform = _load(source, channels, sample_rate, tell)
         heard = self.listen(waveform, tell)
         tell("cluster", 0, None)
-        first = self.decide(heard, **bounds)
+        first = self.decide(heard, waveform=None, **bounds)
         again = self.listen_again(heard, first.diarization, waveform, tell)
         tell("cluster", 0, None)
         found = self.decide(again or heard, waveform=waveform, **bounds)

@@ -132,25 +132,34 @@ class ResemblyzerEmbedder:
         segments: Sequence[Segment],
         on_progress: Callable[[int, int], None] | None = None,
     ) -> NDArray[np.float32]:
-        """Embed segments in batches of whole windows; shorter ones are repeated to 1.6 s."""
+        """Embed segments in batches of windows of 1.6 s: longer ones are means, shorter repeated."""
         import torch
         from resemblyzer.audio import normalize_volume, wav_to_mel_spectrogram
 
+        from diarize.embedding import unit
+        from diarize.windows import cut
+
         size = round(self.window * RATE)
-        vectors = np.zeros((len(segments), self.dimension), dtype=np.float32)
+        parts = [
+            (owner, part)
+            for owner, segment in enumerate(segments)
+            for part in cut([segment], self.window, self.hop, 0.0)
+        ]
+        sums = np.zeros((len(segments), self.dimension), dtype=np.float32)
         # Its level normalisation is over the whole recording, as in its preprocess_wav.
         whole = normalize_volume(waveform.block(0, len(waveform.samples)), -30, increase_only=True)
-        for first in range(0, len(segments), 32):
+        for first in range(0, len(parts), 32):
+            batch = parts[first : first + 32]
             mels = []
-            for segment in segments[first : first + 32]:
-                piece = whole[round(segment.start * RATE) : round(segment.end * RATE)]
+            for _, part in batch:
+                piece = whole[round(part.start * RATE) : round(part.end * RATE)]
                 mels.append(wav_to_mel_spectrogram(np.resize(piece, size))[:160])
             with torch.no_grad():
                 out = self._encoder(torch.from_numpy(np.stack(mels))).numpy()
-            vectors[first : first + len(mels)] = out
+            np.add.at(sums, [owner for owner, _ in batch], out)
             if on_progress:
-                on_progress(first + len(mels), len(segments))
-        return vectors
+                on_progress(first + len(batch), len(parts))
+        return unit(sums)
 
 
 def resemblyzer_ours(audio: Path, _speakers: int | None) -> list[Turn]:
