@@ -132,7 +132,7 @@ class ResemblyzerEmbedder:
         segments: Sequence[Segment],
         on_progress: Callable[[int, int], None] | None = None,
     ) -> NDArray[np.float32]:
-        """Embed segments in batches of windows of 1.6 s: longer ones are means, shorter repeated."""
+        """Embed segments in windows of 1.6 s: longer ones are means, shorter ones repeated."""
         import torch
         from resemblyzer.audio import normalize_volume, wav_to_mel_spectrogram
 
