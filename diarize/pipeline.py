@@ -191,11 +191,12 @@ class Diarizer:
         Returns
         -------
         Listening or None
-            To be given to :meth:`decide`; None where there is nothing to tell apart.
+            To be given to :meth:`decide`; None where there is too little to tell apart.
         """
         tell = on_progress or self.on_progress or _silent
         settings = self.settings.second_pass
-        if not settings.longest:
+        speech = sum(part.duration for part in heard.activity.speech)
+        if not settings.longest or speech < settings.least:
             return None
         longest = settings.longest * self.embedder.window
         stretches = (region for _, region in alone(found.turns))
