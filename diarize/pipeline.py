@@ -309,6 +309,7 @@ class Diarizer:
             "clustering": asdict(self.settings.clustering),
             "variational": asdict(self.settings.variational),
             "resegmentation": asdict(self.settings.resegmentation),
+            "second_pass": asdict(self.settings.second_pass),
         }
 
 
