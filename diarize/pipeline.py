@@ -145,10 +145,11 @@ class Diarizer:
         waveform = _load(source, channels, sample_rate, tell)
         heard = self.listen(waveform, tell)
         tell("cluster", 0, None)
-        first = self.decide(heard, waveform=None, **bounds)
-        again = self.listen_again(heard, first.diarization, waveform, tell)
-        tell("cluster", 0, None)
-        found = self.decide(again or heard, waveform=waveform, **bounds)
+        if self.settings.second_pass.always or self.speakers is not None:
+            first = self.decide(heard, waveform=None, **bounds)
+            heard = self.listen_again(heard, first.diarization, waveform, tell) or heard
+            tell("cluster", 0, None)
+        found = self.decide(heard, waveform=waveform, **bounds)
         diarization = replace(
             found.diarization,
             duration=waveform.duration,
@@ -196,7 +197,7 @@ class Diarizer:
         tell = on_progress or self.on_progress or _silent
         settings = self.settings.second_pass
         speech = sum(part.duration for part in heard.activity.speech)
-        if not settings.longest or speech < settings.least:
+        if speech < settings.least:
             return None
         longest = settings.longest * self.embedder.window
         stretches = (region for _, region in alone(found.turns))

@@ -22,6 +22,7 @@ from diarize.evaluation.named_meetings import (
 )
 from diarize.evaluation.voices import VoiceBank
 from diarize.networks import Thresholds
+from diarize.settings import for_names
 from diarize.speakers.matching import MatchOptions
 
 PEOPLE = tuple("abcdef")
@@ -101,7 +102,7 @@ def test_four_enrolled_people_and_two_strangers(bank, scene, named):
     """
     from diarize.pipeline import Diarizer
 
-    diarizer = Diarizer(threads=1)
+    diarizer = Diarizer(threads=1, settings=for_names())
     held = hold(bank, halves(bank)[1], 1, diarizer, scene=scene, minutes=2.0)
     found = outcomes(held, MatchOptions.of(diarizer.embedder.thresholds))[0]
     assert found.strangers > 10

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print each voice of the recording with its candidates."""
     from diarize.audio import load
+    from diarize.settings import for_names
     from diarize.speakers.matching import MatchOptions
     from diarize.speakers.naming import name_speakers
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         book.require(diarizer.embedder)
         with talk.progress(display_name(args.file)) as on_progress:
             diarizer.on_progress = on_progress
+            diarizer.settings = for_names(diarizer.settings)
             waveform = load(args.file, on_progress=on_progress)
             details = diarizer.analyse(
                 waveform,

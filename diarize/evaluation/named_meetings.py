@@ -313,8 +313,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int)
     args = parser.parse_args(argv)
     from diarize.pipeline import Diarizer
+    from diarize.settings import for_names
 
-    diarizer = Diarizer(vad=args.vad, embedder=args.embedding_model, threads=args.threads)
+    diarizer = Diarizer(
+        vad=args.vad,
+        embedder=args.embedding_model,
+        threads=args.threads,
+        settings=for_names(),
+    )
     bank = VoiceBank(args.speech, args.part)
     held: list[list[Meeting]] = []
     for half, able in enumerate(halves(bank)):

@@ -26,7 +26,7 @@ def pass_rows(base: Sequence[Heard], main: Diarizer) -> list[tuple[str, Score, s
         again = [_again(one, main, length) for one in base]
         name = f"pieces of at most {length:g} windows"
         if length == own.longest:
-            name += " (default)"
+            name += " (as for names)"
         rows.append((name, _scored(base, again, main), ""))
         if length == own.longest:
             rows += [
