@@ -13,21 +13,10 @@ from diarize import fbank  # noqa: E402
 from models.autospeech import accelerated, bank, data, train  # noqa: E402
 from models.autospeech.batched import BatchAugmenter, Draw, mu_law, power  # noqa: E402
 from models.autospeech.network import NetworkConfig  # noqa: E402
+from tests.teachers import Ear  # noqa: E402
 
 RATE = 16_000
 CPU = torch.device("cpu")
-
-
-class Ear(torch.nn.Module):
-    """A teacher for tests: the mean spectrum, mixed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.mix = torch.nn.Linear(80, 16)
-
-    def forward(self, features):
-        return self.mix(features.std(dim=1))
 
 
 def vowel(pitch: float, formant: float, seconds: float) -> np.ndarray:

@@ -11,21 +11,10 @@ pytest.importorskip("soxr", reason="pip install soxr")
 from models.autospeech import data, pool, teacher, train  # noqa: E402
 from models.autospeech.augmentation import Augmenter  # noqa: E402
 from models.autospeech.network import NetworkConfig  # noqa: E402
+from tests.teachers import Ear  # noqa: E402
 
 RATE = 16_000
 SHARD = 6
-
-
-class Ear(torch.nn.Module):
-    """A teacher for tests: the spread of the spectrum, mixed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.mix = torch.nn.Linear(80, 16)
-
-    def forward(self, features):
-        return self.mix(features.std(dim=1))
 
 
 def buzz(pitch: float, seconds: float, swing: float = 0.0) -> np.ndarray:
