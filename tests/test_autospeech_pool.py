@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="pip install torch")
 pytest.importorskip("soxr", reason="pip install soxr")
 
-from models.autospeech import data, pool, teacher, train  # noqa: E402
+from models.autospeech import bank, data, pool, teacher, train  # noqa: E402
 from models.autospeech.augmentation import Augmenter  # noqa: E402
 from models.autospeech.network import NetworkConfig  # noqa: E402
 from tests.teachers import Ear  # noqa: E402
@@ -47,7 +47,8 @@ def folder(speech, tmp_path, monkeypatch):
     pool.fill(pool.Inventor(speech, np.ones(3)), Ear(), tmp_path / "pool", count=12, seed=1)
     rows = teacher.plan(speech)
     pieces = np.stack([speech.cut(speech.voices[v], int(s), pool.LENGTH) for v, s in rows])
-    np.savez(tmp_path / "ear.npz", rows=rows, vectors=pool.ask(Ear(), pieces))
+    heard = bank.teach(Ear(), torch.from_numpy((pieces * 32767.0).astype(np.int16)))
+    np.savez(tmp_path / "ear.npz", rows=rows, vectors=heard.numpy())
     return tmp_path
 
 
@@ -93,7 +94,7 @@ def test_shards_hold_what_the_teacher_says_of_them_and_are_made_once(folder, spe
     first, second = (pool.read(path) for path in paths)
     assert first.samples.shape == (SHARD, pool.LENGTH)
     assert not np.array_equal(first.samples, second.samples)
-    heard = pool.ask(Ear(), first.samples.astype(np.float32) / 32768.0)
+    heard = bank.teach(Ear(), torch.from_numpy(first.samples)).numpy()
     assert np.allclose(heard, first.vectors, atol=5e-3)
     assert set(first.corpus) <= {"north", "south"}
     before = [path.stat().st_mtime_ns for path in paths]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diarize.evaluation.scoring import Score, score, total
 
@@ -23,48 +24,44 @@ def pass_rows(base: Sequence[Heard], main: Diarizer) -> list[tuple[str, Score, s
     own = main.settings.second_pass
     rows = [("one pass", _scored(base, [one.listening for one in base], main), "")]
     for length in LENGTHS:
-        again = [_again(one, main, length) for one in base]
+        longer = _varied(main, longest=length)
+        again = [_again(one, longer) for one in base]
         name = f"pieces of at most {length:g} windows"
         if length == own.longest:
             name += " (as for names)"
         rows.append((name, _scored(base, again, main), ""))
         if length == own.longest:
             rows += [
-                (f"the same, evidence {evidence:g}", _scored(base, again, main, evidence), "")
+                (
+                    f"the same, evidence {evidence:g}",
+                    _scored(base, again, _varied(main, evidence=evidence)),
+                    "",
+                )
                 for evidence in EVIDENCE
             ]
     return rows
 
 
-def _again(one: Heard, main: Diarizer, length: float) -> Listening:
-    """Hear a recording a second time, in pieces of at most so many windows."""
+def _varied(main: Diarizer, **changes: Any) -> Diarizer:
+    """Return the same diarizer with other numbers for the second pass."""
+    varied = copy(main)
+    second = replace(main.settings.second_pass, **changes)
+    varied.settings = replace(main.settings, second_pass=second)
+    return varied
+
+
+def _again(one: Heard, diarizer: Diarizer) -> Listening:
+    """Hear a recording a second time."""
     from diarize import audio
 
-    before = main.settings
-    try:
-        main.settings = replace(before, second_pass=replace(before.second_pass, longest=length))
-        first = main.decide(one.listening).diarization
-        waveform = audio.load(one.recording.audio)
-        return main.listen_again(one.listening, first, waveform) or one.listening
-    finally:
-        main.settings = before
+    first = diarizer.decide(one.listening).diarization
+    waveform = audio.load(one.recording.audio)
+    return diarizer.listen_again(one.listening, first, waveform) or one.listening
 
 
-def _scored(
-    base: Sequence[Heard],
-    heard: Sequence[Listening],
-    main: Diarizer,
-    evidence: float | None = None,
-) -> Score:
+def _scored(base: Sequence[Heard], heard: Sequence[Listening], diarizer: Diarizer) -> Score:
     """Score what is decided on what was heard."""
-    before = main.settings
-    try:
-        if evidence is not None:
-            second = replace(before.second_pass, evidence=evidence)
-            main.settings = replace(before, second_pass=second)
-        return total(
-            score(one.recording.turns, main.decide(listening).diarization.turns)
-            for one, listening in zip(base, heard, strict=True)
-        )
-    finally:
-        main.settings = before
+    return total(
+        score(one.recording.turns, diarizer.decide(listening).diarization.turns)
+        for one, listening in zip(base, heard, strict=True)
+    )

@@ -34,6 +34,8 @@ WARPS: Mapping[float, Sequence[float]] = {
 }
 # A quarter of the draws are recordings as they are; the rest is spread over the changed copies.
 ORIGINAL_SHARE = 0.25
+# Bins of the spectra whose envelopes are changed.
+ENVELOPE_BINS = 513
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Bank:
 
 def move_formants(samples: Tensor, factor: float) -> Tensor:
     """Scale the spectral envelope's frequencies of (n,) float32 and keep the pitch."""
-    return reshape_envelope(samples, torch.arange(513, device=samples.device) / factor)
+    return reshape_envelope(samples, torch.arange(ENVELOPE_BINS, device=samples.device) / factor)
 
 
 def reshape_envelope(samples: Tensor, at: Tensor, contrast: float = 1.0) -> Tensor:
@@ -95,12 +97,12 @@ def reshape_envelope(samples: Tensor, at: Tensor, contrast: float = 1.0) -> Tens
     Parameters
     ----------
     samples : Tensor (n,) float32
-    at : Tensor (513,)
+    at : Tensor (ENVELOPE_BINS,)
         For each bin, the bin (with fractions) whose envelope it gets.
     contrast : float
         What the envelope's deviations from its mean (in decibels) are multiplied by.
     """
-    size, hop, kept = 1024, 256, 36
+    size, hop, kept = 2 * (ENVELOPE_BINS - 1), 256, 36
     window = torch.hann_window(size, device=samples.device)
     frames = torch.stft(samples, size, hop, window=window, return_complex=True)
     cepstrum = torch.fft.irfft((frames.abs() + 1e-5).log(), dim=0)

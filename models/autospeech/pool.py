@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from models.autospeech import data
-from models.autospeech.bank import kaldi_fbank, reshape_envelope
+from models.autospeech.bank import ENVELOPE_BINS, reshape_envelope, teach
 from models.autospeech.targets import CORPUS_WEIGHT, family
 from models.autospeech.teacher import SAMPLE_RATE, WINDOW, campplus
 
@@ -57,10 +57,11 @@ def change_voice(rng: np.random.Generator, samples: NDArray[np.int16]) -> NDArra
     pitch = float(np.exp(rng.uniform(-PITCH, PITCH)))
     formants = float(np.exp(rng.uniform(-FORMANTS, FORMANTS))) * pitch**FOLLOW
     moved = data.change_speed(samples, pitch).astype(np.float32) / 32768.0
-    size = 513
     knots = np.exp(rng.uniform(-STRAY, STRAY, 6))
-    stray = np.interp(np.linspace(0.0, 1.0, size) ** 0.5, np.linspace(0.0, 1.0, 6), knots)
-    at = torch.from_numpy((np.arange(size) * pitch / (formants * stray)).astype(np.float32))
+    stray = np.interp(np.linspace(0.0, 1.0, ENVELOPE_BINS) ** 0.5, np.linspace(0.0, 1.0, 6), knots)
+    at = torch.from_numpy(
+        (np.arange(ENVELOPE_BINS) * pitch / (formants * stray)).astype(np.float32)
+    )
     contrast = float(np.exp(rng.uniform(-CONTRAST, CONTRAST)))
     out: NDArray[np.float32] = reshape_envelope(torch.from_numpy(moved), at, contrast).numpy()
     return out
@@ -104,16 +105,6 @@ def _together(
     return first + second * np.float32((powers[0] / powers[1] / 10.0 ** (ratio_db / 10.0)) ** 0.5)
 
 
-@torch.inference_mode()
-def ask(teacher: torch.nn.Module, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The teacher's unit vectors (n, d) of windows (n, samples)."""
-    features = kaldi_fbank(torch.from_numpy(samples))
-    features = features - features.mean(dim=1, keepdim=True)
-    with torch.autocast("cpu", torch.bfloat16):
-        vectors = teacher(features)
-    return torch.nn.functional.normalize(vectors.float(), dim=1).numpy()
-
-
 def fill(
     inventor: Inventor,
     teacher: torch.nn.Module,
@@ -131,14 +122,13 @@ def fill(
             continue
         rng = np.random.default_rng([seed, number])
         drawn = [inventor(rng) for _ in range(SHARD)]
-        samples = np.stack([piece for piece, _ in drawn])
-        vectors = [ask(teacher, samples[at : at + batch]) for at in range(0, SHARD, batch)]
+        samples = (np.stack([piece for piece, _ in drawn]) * 32767.0).round().astype(np.int16)
         temporary = path.with_suffix(".part")
         with temporary.open("wb") as out:
             np.savez(
                 out,
-                samples=(samples * 32767.0).round().astype(np.int16),
-                vectors=np.concatenate(vectors),
+                samples=samples,
+                vectors=teach(teacher, torch.from_numpy(samples), batch).numpy(),
                 corpus=np.array([name for _, name in drawn]),
             )
         temporary.replace(path)
