@@ -20,8 +20,10 @@ pytest.importorskip("pyroomacoustics", reason='pip install "autospeech-diarize[t
 
 from diarize import powerset, spectrogram  # noqa: E402
 from diarize.audio import Waveform  # noqa: E402
+from diarize.evaluation import acoustics  # noqa: E402
 from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation  # noqa: E402
 from models.segmentation import (  # noqa: E402
+    channel,
     data,
     feeding,
     material,
@@ -111,7 +113,7 @@ def test_training_features_are_the_runtimes() -> None:
     margin = (spectrogram.N_FFT - spectrogram.HOP) // 2
     magnitude = spectrogram.magnitude(np.pad(samples, margin))
     expected = np.log(magnitude @ network.mel_filters() + network.LOG_FLOOR)
-    np.testing.assert_allclose(data.log_mel(samples), expected, atol=1e-3)
+    np.testing.assert_allclose(channel.log_mel(samples), expected, atol=1e-3)
 
 
 def test_level_and_colour_cancel() -> None:
@@ -131,13 +133,93 @@ def test_every_mel_band_hears_something() -> None:
 # --- data -------------------------------------------------------------------------------------
 
 
-def test_schedules_begin_in_mid_talk_and_fill_the_window() -> None:
+def test_schedules_begin_in_mid_talk_and_fill_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SPARSE", 0.0)
     for seed in range(20):
         plans = turns.schedule(np.random.default_rng(seed), 3, 1000)
         assert min(plan.start for plan in plans) <= 0
         assert any(plan.start > 500 for plan in plans)
         assert {plan.speaker for plan in plans} <= {0, 1, 2}
         assert all(plan.length > 0 for plan in plans)
+
+
+def test_some_talk_takes_up_a_part_of_the_window_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SPARSE", 1.0)
+    found = [turns.schedule(np.random.default_rng(seed), 1, 1000) for seed in range(40)]
+    starts = [plan.start for plans in found for plan in plans]
+    assert min(starts) >= 0
+    assert np.mean([min(plan.start for plan in plans) > 100 for plans in found if plans]) > 0.5
+
+
+# --- noises -----------------------------------------------------------------------------------
+
+
+def shares_below(samples: np.ndarray[Any, Any], hertz: float) -> float:
+    """Share of a sound's power below a frequency."""
+    power = np.square(np.abs(np.fft.rfft(samples)))
+    return float(power[np.fft.rfftfreq(len(samples), 1 / RATE) < hertz].sum() / power.sum())
+
+
+def test_most_breaths_are_low_and_none_starts_with_a_jump() -> None:
+    made = [noises.breath(np.random.default_rng(seed)) for seed in range(60)]
+    low = np.array([shares_below(one, 700.0) for one in made])
+    assert 0.4 < (low > 0.7).mean() < 0.9
+    for one in made:
+        assert one.dtype == np.float32
+        assert np.abs(one[[0, -1]]).max() < 0.05 * np.abs(one).max()
+
+
+def test_knocks_are_sharp() -> None:
+    for seed in range(20):
+        one = noises.knocks(np.random.default_rng(seed))
+        assert np.isfinite(one).all()
+        loud = np.square(one[: len(one) // 160 * 160].reshape(-1, 160)).mean(axis=1)
+        assert loud.max() > 3.0 * loud.mean()
+
+
+def test_gusts_swell() -> None:
+    ranges = []
+    for seed in range(20):
+        one = noises.gusts(np.random.default_rng(seed), 10 * RATE)
+        level = 10 * np.log10(np.square(one.reshape(-1, RATE // 5)).mean(axis=1))
+        ranges.append(level.max() - level.min())
+    assert np.median(ranges) > 15.0
+    assert np.isfinite(noises.gusts(np.random.default_rng(0), RATE // 10)).all()
+
+
+def test_breath_fills_pauses_and_counts_as_speech() -> None:
+    rng = np.random.default_rng(0)
+    active = np.zeros(700, dtype=bool)
+    for start, stop in ((50, 150), (200, 300), (305, 400), (600, 650)):
+        active[start:stop] = True
+    talk = np.repeat(active, data.HOP).astype(np.float32) * 0.05
+    heard, counted = data.breathe(rng, talk, active)
+    # The pauses of 0.5 s are filled; that of 0.05 s, that of 2 s and the ends are not.
+    filled = np.flatnonzero(counted & ~active)
+    np.testing.assert_array_equal(filled, np.arange(150, 200))
+    changed = (heard != talk).reshape(-1, data.HOP).any(axis=1)
+    assert changed[150:200].mean() > 0.4
+    assert not changed[~counted].any()
+    assert not changed[active].any()
+    level = acoustics.level(heard[150 * data.HOP : 200 * data.HOP])
+    assert -26.0 - 40.0 < level < -26.0 - 10.0
+
+
+def test_leaks_are_far_below_the_talk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any other noise, what is added now and then lies 28 to 42 dB below the talk."""
+    silence = lambda *_args: np.zeros(RATE, dtype=np.float32)  # noqa: E731
+    monkeypatch.setattr(noises.NoiseBank, "steady", silence)
+    monkeypatch.setattr(noises.NoiseBank, "events", silence)
+    tone = np.sin(np.arange(RATE) * 0.1).astype(np.float32)
+    bank = noises.NoiseBank({}, np.random.default_rng(0), leaks=[tone])
+    levels = [
+        float(acoustics.level(bank.add(np.random.default_rng(seed), silence(), 0.1)))
+        for seed in range(200)
+    ]
+    heard = np.array([level for level in levels if level > -80.0])
+    assert 0.05 < len(heard) / len(levels) < 0.2
+    assert (heard < -10.0 - 27.9).all()
+    assert (heard > -10.0 - 42.1).all()
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +329,7 @@ def test_convolution_by_blocks_is_convolution() -> None:
     responses = [rng.normal(size=n).astype(np.float32) for n in (material.LONGEST_ROOM, 40)]
     pairs = zip(tracks, responses, strict=True)
     wanted = sum(np.convolve(track, response)[:70_000] for track, response in pairs)
-    got = data.convolved_sum(tracks, responses, [None, None])
+    got = channel.convolved_sum(tracks, responses, [None, None])
     np.testing.assert_allclose(got, wanted, atol=1e-2)
 
 

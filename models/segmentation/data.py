@@ -9,22 +9,23 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
 from diarize.evaluation import acoustics
 from diarize.evaluation.voices import LONGEST_INNER_PAUSE
 from models.autospeech.data import Speech, load
-from models.segmentation import material, noises
-from models.segmentation.network import LOCAL_SPEAKERS, LOG_FLOOR, mel_filters
+from models.segmentation import channel, material, noises
+from models.segmentation.network import LOCAL_SPEAKERS, LOG_FLOOR
 from models.segmentation.turns import schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 Samples = NDArray[np.float32]
 RATE = 16_000
@@ -34,10 +35,15 @@ PAUSE = round(LONGEST_INNER_PAUSE * 100)
 # How often a window's speakers come from a corpus: connected speech first, lone words as a spice.
 CORPORA = {"ocean": 0.36, "libri": 0.2, "libris": 0.04, "wuw": 0.22}
 OTHER_CORPORA = 0.18
+# Share of the windows in which nobody talks; there, breath and knocks are taken for speech first.
+ALONE = 0.12
+# Share of the conversations in which people are heard to breathe in their pauses. The references of
+# real meetings run on through such pauses, up to so many frames; through silent ones they may not.
+BREATHY, LONGEST_BREATH = 0.4, 100
+# Noise is at least so far below the speech there, so that the breath can be heard.
+QUIET_BEHIND_BREATH = 25.0
 # Share of the conversations without any room, and with a room for each speaker (as in calls).
 DRY, OWN_ROOMS = 0.22, 0.28
-# Samples of a transform in the convolution with rooms.
-BLOCK = 32_768
 
 
 # --- where a clean clip holds speech ----------------------------------------------------------
@@ -59,30 +65,26 @@ def close_gaps(mask: NDArray[np.bool_], gap: int) -> NDArray[np.bool_]:
     return mask
 
 
-# --- features ---------------------------------------------------------------------------------
+def breathe(
+    rng: np.random.Generator, samples: Samples, active: NDArray[np.bool_]
+) -> tuple[Samples, NDArray[np.bool_]]:
+    """Put a breath into each pause, and count the pause as speech.
 
-_FILTERS = mel_filters()
-_WINDOW = np.zeros(512, dtype=np.float32)
-_WINDOW[:400] = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(400) / 400)
-
-
-def log_mel(
-    samples: Samples, response: Samples | None = None, hidden: float | None = None
-) -> Samples:
-    """Log-mel (n / 160, 64) of n samples; frame i is centred on samples 160 i to 160 (i + 1).
-
-    `response` (257,) is a gain for each frequency: a telephone line, for instance. What is `hidden`
-    dB below the loudest of the 16 nearest frequencies is left out, as by lossy codecs.
+    Pauses of 0.1 s up to the longest; 12 to 32 dB below the speech, which is at −26 dBFS.
     """
-    padded = np.pad(samples, (120, 120 + 112))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, 512)[::HOP]
-    magnitude = np.abs(fft.rfft(frames * _WINDOW, axis=1))
-    if response is not None:
-        magnitude *= response
-    if hidden is not None:
-        loud = ndimage.maximum_filter1d(magnitude, 17, axis=1)
-        magnitude *= magnitude > loud * np.float32(10.0 ** (-hidden / 20.0))
-    return np.log(magnitude @ _FILTERS + LOG_FLOOR)
+    samples, active = samples.copy(), active.copy()
+    level = -26.0 - float(rng.uniform(12.0, 28.0))
+    edges = np.flatnonzero(np.diff(active.astype(np.int8))) + 1
+    for start, stop in pairwise(edges.tolist()):
+        length = stop - start
+        if active[start] or not 10 <= length <= LONGEST_BREATH:
+            continue
+        part = noises.breath(rng, int(rng.uniform(0.5, 1.0) * length) * HOP, blown=0.25)
+        first = start * HOP + int(rng.integers(length * HOP - part.size + 1))
+        loud = level - float(rng.uniform(0.0, 4.0))
+        samples[first : first + part.size] += acoustics.set_level(part, loud)
+        active[start:stop] = True
+    return samples, active
 
 
 # --- windows ----------------------------------------------------------------------------------
@@ -157,10 +159,11 @@ class Conversations:
 
     @cached_property
     def noise(self) -> noises.NoiseBank:
-        """Recorded and synthetic noises and music, and babble of the part's own voices."""
+        """Recorded and synthetic noises and music, babble and far voices of the part's own."""
         rng = np.random.default_rng([self.seed, 2])
         recorded = material.recordings(self.cache / "noises.npz", self.noise_dir)
-        return noises.NoiseBank(recorded, rng, [self._murmur(rng) for _ in range(12)])
+        murmurs = [self._murmur(rng, int(rng.integers(6, 13))) for _ in range(12)]
+        return noises.NoiseBank(recorded, rng, murmurs, [self._murmur(rng, 1) for _ in range(24)])
 
     @cached_property
     def masks(self) -> list[NDArray[np.bool_]]:
@@ -171,12 +174,12 @@ class Conversations:
         """Load everything, so that processes forked later share it."""
         _ = self.speech, self.groups, self.bank, self.noise, self.masks
 
-    def _murmur(self, rng: np.random.Generator) -> Samples:
-        """Six to twelve people at once, somewhere else in a room."""
+    def _murmur(self, rng: np.random.Generator, people: int) -> Samples:
+        """So many people at once, somewhere else in a room."""
         n = int(noises.BANK_SECONDS * RATE)
         size = fft.next_fast_len(n + material.LONGEST_ROOM, real=True)
         spectrum = np.zeros(size // 2 + 1, dtype=np.complex64)
-        for _ in range(int(rng.integers(6, 13))):
+        for _ in range(people):
             voice = self.speech.voices[int(rng.integers(len(self.speech.voices)))]
             one = self.speech.cut(voice, int(rng.integers(max(1, voice.length))), n)
             room = self.bank[int(rng.integers(len(self.bank)))]
@@ -190,11 +193,11 @@ class Conversations:
         return piece.astype(np.float32) / 32768.0
 
     def utterance(
-        self, rng: np.random.Generator, voice: int, frames: int
+        self, rng: np.random.Generator, voice: int, frames: int, breathy: bool = False
     ) -> tuple[Samples, NDArray[np.bool_]]:
         """Up to `frames` frames of a voice, clip after clip of one session, and its speech frames.
 
-        Speech is at −26 dBFS.
+        Speech is at −26 dBFS; pauses hold breath, and count as speech, where it is `breathy`.
         """
         entry, mask = self.speech.voices[voice], self.masks[voice]
         clip = int(rng.integers(len(entry.clips)))
@@ -226,18 +229,18 @@ class Conversations:
         if active.any():
             power = np.square(samples.reshape(-1, HOP)).mean(axis=1)[active].mean()
             samples *= 0.05 / np.sqrt(power + 1e-9)
-        return samples, active
+        return breathe(rng, samples, active) if breathy else (samples, active)
 
     def window(self, index: int) -> Window:
         """Return the `index`-th window of the endless series."""
         rng = np.random.default_rng([self.seed, 3, index])
-        if rng.random() < 0.07:
+        if rng.random() < ALONE:
             samples = self.noise.alone(rng, self.frames * HOP)
             activity = np.zeros((self.frames, LOCAL_SPEAKERS), dtype=bool)
             voices = np.full(LOCAL_SPEAKERS, -1)
         else:
             samples, activity, voices = self._talk(rng)
-        mels = _channel(rng, samples)
+        mels = channel.recorded(rng, samples)
         if rng.random() < 0.06:
             kept = int(rng.integers(self.frames // 10, self.frames))
             mels[kept:] = np.log(LOG_FLOOR)
@@ -254,8 +257,9 @@ class Conversations:
         tracks = np.zeros((count, n), dtype=np.float32)
         activity = np.zeros((self.frames, LOCAL_SPEAKERS), dtype=bool)
         gains = rng.normal(0.0, 3.0, size=count)
+        breathy = rng.random() < BREATHY
         for plan in schedule(rng, count, self.frames):
-            samples, active = self.utterance(rng, voices[plan.speaker], plan.length)
+            samples, active = self.utterance(rng, voices[plan.speaker], plan.length, breathy)
             skip = max(0, -plan.start)
             start = max(0, plan.start)
             stop = min(self.frames, plan.start + active.size)
@@ -275,7 +279,8 @@ class Conversations:
         mixed = self._rooms(rng, tracks)
         talking = np.repeat(activity.any(axis=1), HOP)
         speech_power = float(np.square(mixed[talking]).mean()) if talking.any() else 2.5e-3
-        mixed = self.noise.add(rng, mixed, speech_power)
+        least = QUIET_BEHIND_BREATH if breathy else 0.0
+        mixed = self.noise.add(rng, mixed, speech_power, least)
         padded = np.full(LOCAL_SPEAKERS, -1)
         padded[:count] = voices
         return mixed, activity, padded
@@ -315,76 +320,11 @@ class Conversations:
             responses = [own[int(rng.integers(len(own)))] for own in chosen]
             responses = [own / np.sqrt(np.square(own).sum()) for own in responses]
             lines = float(rng.choice([0.0, 0.2, 1.0], p=[0.5, 0.25, 0.25]))
-        hertz = np.linspace(0.0, RATE / 2, BLOCK // 2 + 1)
-        gains = [telephone_band(rng, hertz) if rng.random() < lines else None for _ in responses]
-        return convolved_sum(tracks, responses, gains)
-
-
-def convolved_sum(
-    tracks: Samples, responses: Sequence[Samples], gains: Sequence[Samples | None]
-) -> Samples:
-    """Sum (n,) of tracks (k, n), each convolved with its response and weighted by frequency.
-
-    By overlap-add; blocks in which a track is silent cost nothing.
-
-    Parameters
-    ----------
-    tracks : (k, n) float32 array
-    responses : sequence of (m,) float32 arrays
-        At most :data:`models.segmentation.material.LONGEST_ROOM` long.
-    gains : sequence of (BLOCK / 2 + 1,) float32 arrays or None
-    """
-    step = BLOCK - material.LONGEST_ROOM
-    n = tracks.shape[1]
-    count = -(-n // step)
-    spectrum = np.zeros((count, BLOCK // 2 + 1), dtype=np.complex64)
-    blocks = np.pad(tracks, ((0, 0), (0, count * step - n))).reshape(len(tracks), count, step)
-    for track, response, gain in zip(blocks, responses, gains, strict=True):
-        heard = track.any(axis=1)
-        if not heard.any():
-            continue
-        way = fft.rfft(response, BLOCK)
-        if gain is not None:
-            way *= gain
-        spectrum[heard] += fft.rfft(track[heard], BLOCK, axis=1) * way
-    pieces = fft.irfft(spectrum, BLOCK, axis=1)
-    out = np.zeros(count * step + material.LONGEST_ROOM, dtype=np.float32)
-    for index, piece in enumerate(pieces):
-        out[index * step : index * step + BLOCK] += piece
-    return out[:n]
-
-
-def telephone_band(rng: np.random.Generator, hertz: NDArray[np.floating]) -> Samples:
-    """Gain of a telephone line at frequencies, its band drawn at random."""
-    low, high = rng.uniform(100.0, 350.0), rng.uniform(3200.0, 3900.0)
-    outside = np.maximum(low / np.maximum(hertz, 1.0), hertz / high)
-    return np.maximum(1e-3, np.minimum(1.0, outside**-8.0)).astype(np.float32)
-
-
-def _response(rng: np.random.Generator) -> Samples | None:
-    """Gains (257,) of the whole recording: a telephone line, a codec's low-pass, mostly nothing."""
-    kind = float(rng.random())
-    hertz = np.linspace(0.0, RATE / 2, _FILTERS.shape[0])
-    if kind < 0.12:
-        return telephone_band(rng, hertz)
-    if kind < 0.24:
-        edge = float(rng.uniform(3400.0, 7600.0))
-        return np.maximum(1e-4, np.minimum(1.0, (hertz / edge + 1e-6) ** -40.0)).astype(np.float32)
-    return None
-
-
-def _channel(rng: np.random.Generator, samples: Samples) -> Samples:
-    """Level, quantisation, clipping, µ-law, band and codec; then the log-mel frames."""
-    level = float(rng.uniform(-50.0, -5.0))
-    samples = acoustics.set_level(samples, level)
-    if rng.random() < 0.05:
-        samples = acoustics.clip(samples, float(rng.uniform(0.001, 0.02)))
-    if rng.random() < 0.05:
-        samples = acoustics.mu_law(samples)
-    samples = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.float32) / 32768.0
-    # Lossy codecs leave out what louder sounds nearby hide.
-    hidden = float(rng.uniform(18.0, 45.0)) if rng.random() < 0.12 else None
-    return log_mel(samples, _response(rng), hidden)
+        hertz = np.linspace(0.0, RATE / 2, channel.BLOCK // 2 + 1)
+        gains = [
+            channel.telephone_band(rng, hertz) if rng.random() < lines else None for _ in responses
+        ]
+        return channel.convolved_sum(tracks, responses, gains)
 
 
 def stream(

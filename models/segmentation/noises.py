@@ -1,4 +1,4 @@
-"""Noise, hum, music, taps, laughter and babble for the simulated conversations."""
+"""Noise, hum, music, taps, breath, laughter and babble for the simulated conversations."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class NoiseBank:
         Draws the synthetic ones.
     murmurs : sequence of ndarray
         Many people talking at once: counts as noise. May be empty.
+    leaks : sequence of ndarray
+        One voice from far away, as open microphones next door or another table have it: counts as
+        noise where it is far below the talk. May be empty.
     """
 
     def __init__(
@@ -32,8 +35,9 @@ class NoiseBank:
         recorded: Mapping[str, Samples],
         rng: np.random.Generator,
         murmurs: Sequence[Samples] = (),
+        leaks: Sequence[Samples] = (),
     ) -> None:
-        self.murmurs = list(murmurs)
+        self.murmurs, self.leaks = list(murmurs), list(leaks)
         short = {k: v for k, v in recorded.items() if v.size < 3 * RATE or "short" in k}
         self.taps = [acoustics.set_level(v, -20.0) for v in short.values()]
         self.recorded = {k: v for k, v in recorded.items() if k not in short}
@@ -44,51 +48,70 @@ class NoiseBank:
         self.tonal = [hum(rng, n) for _ in range(16)]
         self.music = [music(rng, n) for _ in range(32)]
         self.laughs = [laughter(rng) for _ in range(48)]
+        self.gusts = [gusts(rng, n) for _ in range(16)]
+        self.breaths = [breath(rng) for _ in range(192)]
+        self.knocks = [knocks(rng) for _ in range(96)]
 
     def steady(self, rng: np.random.Generator, n: int) -> Samples:
         """`n` samples of one kind of background."""
         kind = float(rng.random())
-        if kind < 0.45 and self.recorded:
+        if kind < 0.4 and self.recorded:
             return acoustics.noise_like(rng, self.recorded, n)
-        bank = self.coloured if kind < 0.7 else self.tonal if kind < 0.8 else self.music
-        return stretch(rng, bank, n)
+        for bank, share in ((self.coloured, 0.6), (self.gusts, 0.75), (self.tonal, 0.85)):
+            if kind < share:
+                return stretch(rng, bank, n)
+        return stretch(rng, self.music, n)
 
     def events(self, rng: np.random.Generator, n: int, level: float) -> Samples:
-        """A few taps, rubs and clicks somewhere in `n` samples, each at `level` dBFS or below."""
+        """Some taps, breaths, laughs and clicks in `n` samples, each at `level` dBFS or below."""
         out = np.zeros(n, dtype=np.float32)
-        for _ in range(int(rng.integers(1, 8))):
-            kind = float(rng.random())
-            if kind < 0.15:
-                tap = self.laughs[int(rng.integers(len(self.laughs)))]
-            else:
-                taps = self.taps if kind < 0.7 else []
-                tap = taps[int(rng.integers(len(taps)))] if taps else click(rng)
-                tap = tap[: int(rng.uniform(0.05, 1.0) * RATE)]
-            start = int(rng.integers(max(1, n - tap.size)))
-            part = tap[: n - start]
+        for _ in range(int(rng.integers(1, 10))):
+            part = self._event(rng)
+            start = int(rng.integers(max(1, n - part.size)))
+            part = part[: n - start]
             gain = level - acoustics.level(part) - float(rng.uniform(0.0, 15.0))
             out[start : start + part.size] += part * np.float32(10.0 ** (gain / 20.0))
         return out
+
+    def _event(self, rng: np.random.Generator) -> Samples:
+        """One short sound that is no speech."""
+        kind = float(rng.random())
+        for bank, share in ((self.laughs, 0.12), (self.breaths, 0.45), (self.knocks, 0.6)):
+            if kind < share:
+                return bank[int(rng.integers(len(bank)))]
+        taps = self.taps if kind < 0.85 else []
+        tap = taps[int(rng.integers(len(taps)))] if taps else click(rng)
+        return tap[: int(rng.uniform(0.05, 1.0) * RATE)]
 
     def alone(self, rng: np.random.Generator, n: int) -> Samples:
         """A window in which nobody talks: noise of any kind, sometimes plain silence."""
         kind = float(rng.random())
         out = np.zeros(n, dtype=np.float32)
-        if kind < 0.1:
+        if kind < 0.07:
             return out
         if kind < 0.9:
             murmur = self.murmurs and rng.random() < 0.1
             sound = stretch(rng, self.murmurs, n) if murmur else self.steady(rng, n)
-            out = acoustics.set_level(sound, -30.0)
-        if kind > 0.6:
+            out = acoustics.set_level(sound, float(rng.uniform(-60.0, -30.0)))
+        if kind > 0.4:
             out = out + self.events(rng, n, float(rng.uniform(-45.0, -15.0)))
         return out
 
-    def add(self, rng: np.random.Generator, samples: Samples, speech_power: float) -> Samples:
-        """Add background at 0 to 30 dB below speech (a quarter: 30 to 60 dB), sometimes taps."""
+    def add(
+        self,
+        rng: np.random.Generator,
+        samples: Samples,
+        speech_power: float,
+        least: float = 0.0,
+    ) -> Samples:
+        """Add background at 0 to 30 dB below speech (a quarter: 30 to 60 dB), sometimes taps.
+
+        `least` is the least distance in dB.
+        """
         speech = 10.0 * float(np.log10(speech_power + 1e-9))
         quiet = rng.random() < 0.25
         ratio = float(rng.uniform(30.0, 60.0) if quiet else 30.0 * rng.beta(1.6, 1.3))
+        ratio = max(ratio, least)
         noise = acoustics.set_level(self.steady(rng, samples.size), speech - ratio)
         if rng.random() < 0.25:
             below = speech - max(ratio, 10.0) - float(rng.uniform(0.0, 10.0))
@@ -96,8 +119,11 @@ class NoiseBank:
         if self.murmurs and rng.random() < 0.08:
             below = speech - float(rng.uniform(10.0, 30.0))
             noise = noise + acoustics.set_level(stretch(rng, self.murmurs, samples.size), below)
-        if rng.random() < 0.2:
-            noise = noise + self.events(rng, samples.size, speech + float(rng.uniform(-12.0, 6.0)))
+        if self.leaks and rng.random() < 0.1:
+            below = speech - float(rng.uniform(28.0, 42.0))
+            noise = noise + acoustics.set_level(stretch(rng, self.leaks, samples.size), below)
+        if rng.random() < 0.35:
+            noise = noise + self.events(rng, samples.size, speech + float(rng.uniform(-18.0, 6.0)))
         return samples + noise
 
 
@@ -177,6 +203,62 @@ def click(rng: np.random.Generator) -> Samples:
     burst = acoustics.coloured_noise(rng, n, float(rng.uniform(0.0, 2.0)))
     decay = np.exp(-np.arange(n) / (n * rng.uniform(0.05, 0.4)))
     return (burst * decay).astype(np.float32)
+
+
+def knocks(rng: np.random.Generator) -> Samples:
+    """A hand on the table or on the microphone: one to eight sharp blows, some that ring."""
+    out = np.zeros(int(rng.uniform(0.1, 2.0) * RATE), dtype=np.float32)
+    hertz, ring = float(np.exp(rng.uniform(np.log(60.0), np.log(900.0)))), rng.uniform(0.0, 1.0)
+    for _ in range(int(rng.integers(1, 9))):
+        time = np.arange(int(rng.uniform(0.004, 0.12) * RATE)) / RATE
+        decay = np.exp(-time / (time.size / RATE * rng.uniform(0.1, 0.4)))
+        noise = acoustics.coloured_noise(rng, time.size, float(rng.uniform(0.0, 1.5)))
+        blow = noise / (noise.std() + 1e-9) + ring * np.sin(2.0 * np.pi * hertz * time)
+        start = int(rng.integers(out.size))
+        part = (blow * decay * rng.uniform(0.2, 1.0))[: out.size - start]
+        out[start : start + part.size] += part.astype(np.float32)
+    return acoustics.set_level(out, -20.0)
+
+
+def breath(rng: np.random.Generator, n: int | None = None, blown: float = 0.6) -> Samples:
+    """A breath of `n` samples (0.12 to 1.8 s where not given).
+
+    Blown into the microphone with a chance of `blown`, nearly all of it below some hundred hertz;
+    else heard from beside it: wide humps, like a whispered vowel.
+    """
+    n = n or int(np.exp(rng.uniform(np.log(0.12), np.log(1.8))) * RATE)
+    hertz = np.fft.rfftfreq(n, 1.0 / RATE)
+    if rng.random() < blown:
+        gain = low_pass(rng, hertz, 60.0, 600.0) + 10.0 ** rng.uniform(-2.5, -1.0)
+    else:
+        centres = rng.uniform([300.0, 1000.0, 2200.0], [1000.0, 2500.0, 5000.0])
+        widths = rng.uniform(200.0, 900.0, size=3)
+        humps = np.exp(-np.square((hertz[:, None] - centres) / widths)) * rng.uniform(0.2, 1, 3)
+        gain = humps.sum(axis=1) + rng.uniform(0.02, 0.3)
+    noise = np.fft.irfft(np.fft.rfft(rng.normal(size=n)) * gain, n)
+    peak = rng.uniform(0.15, 0.85) * n
+    place = np.arange(n)
+    rise = np.where(place < peak, place / peak, (n - place) / (n - peak))
+    return acoustics.set_level((noise * np.sin(np.pi / 2 * rise) ** 2).astype(np.float32), -20.0)
+
+
+def gusts(rng: np.random.Generator, n: int) -> Samples:
+    """Wind, handling or steady breathing: low noise that swells and fades by 20 dB and more."""
+    hertz = np.fft.rfftfreq(n, 1.0 / RATE)
+    gain = low_pass(rng, hertz, 60.0, 800.0) + 10.0 ** rng.uniform(-3.0, -1.0)
+    noise = np.fft.irfft(np.fft.rfft(rng.normal(size=n)) * gain, n)
+    slow = np.repeat(rng.normal(size=n // 160 + 1), 160)[:n]
+    swell = np.fft.irfft(np.fft.rfft(slow - slow.mean()) * (hertz < rng.uniform(0.2, 4.5)), n)
+    swell *= rng.uniform(0.4, 1.4) / (swell.std() + 1e-3)
+    return acoustics.set_level((noise * np.exp(swell)).astype(np.float32), -20.0)
+
+
+def low_pass(
+    rng: np.random.Generator, hertz: NDArray[np.floating], lowest: float, highest: float
+) -> NDArray[np.float64]:
+    """Gain (f,) of a low-pass with its edge between two frequencies, 6 to 24 dB an octave."""
+    edge = float(np.exp(rng.uniform(np.log(lowest), np.log(highest))))
+    return np.asarray(1.0 / (1.0 + (hertz / edge) ** rng.uniform(1.0, 4.0)))
 
 
 def laughter(rng: np.random.Generator) -> Samples:

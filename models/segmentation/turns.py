@@ -8,6 +8,8 @@ import numpy as np
 
 # Share of the conversations in which everybody talks without regard for the others.
 CROSSTALK = 0.12
+# Share in which the talk takes up only a part of the window.
+SPARSE = 0.12
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ def schedule(rng: np.random.Generator, speakers: int, frames: int) -> list[Plan]
         return sorted(both, key=lambda plan: plan.start)
     plans: list[Plan] = []
     now = -float(rng.uniform(0.0, 4.0))
+    if rng.random() < SPARSE:
+        now, frames = (float(x) for x in np.sort(rng.uniform(0.0, frames, 2)))
+        now /= 100.0
     speaker = int(rng.integers(speakers))
     while now * 100 < frames:
         length = float(np.clip(rng.lognormal(np.log(median), 0.7), 0.3, 9.0))
