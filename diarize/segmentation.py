@@ -186,11 +186,12 @@ class NeuralSegmenter:
             Called as ``("segmentation", windows done, windows)``.
         """
         from diarize import powerset
+        from diarize.faint import without_faint
 
         if not len(waveform):
             return SpeechActivity(())
         track = powerset.run(self.network, waveform, self.batch, on_progress, hop=self.options.hop)
-        return decide(track, self.options, waveform.duration)
+        return without_faint(decide(track, self.options, waveform.duration), waveform)
 
 
 class SileroSegmenter:

@@ -1,0 +1,60 @@
+"""Leaving out speech that nobody in the room would hear."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from diarize.annotation import Segment
+from diarize.audio import Waveform
+from diarize.faint import without_faint
+from diarize.segmentation import SpeechActivity
+from diarize.settings import FaintSpeechSettings
+
+RATE = 16_000
+
+
+def recording(*levels: float) -> Waveform:
+    """A second of noise at each level in dBFS."""
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=RATE) * 10 ** (level / 20) * 32767 for level in levels]
+    return Waveform(np.clip(np.round(np.concatenate(parts)), -32768, 32767).astype(np.int16))
+
+
+SECONDS = SpeechActivity(
+    (Segment(0, 1), Segment(1.1, 1.9), Segment(2, 3)),
+    overlaps=(Segment(0.5, 0.7), Segment(1.2, 1.4)),
+    changes=(0.5, 0.7, 1.2, 1.4, 2.5),
+)
+
+
+def test_a_leak_is_left_out_with_all_that_was_found_in_it() -> None:
+    found = without_faint(SECONDS, recording(-35, -72, -40))
+    assert found.speech == (Segment(0, 1), Segment(2, 3))
+    assert found.overlaps == (Segment(0.5, 0.7),)
+    assert found.changes == (0.5, 0.7, 2.5)
+
+
+@pytest.mark.parametrize("levels", [(-35, -60, -35), (-20, -50, -20), (-60, -72, -60), (-75,) * 3])
+def test_quiet_people_and_quiet_recordings_stay(levels: tuple[float, ...]) -> None:
+    """Far below the others but audible; hardly audible but so is everybody."""
+    assert without_faint(SECONDS, recording(*levels)) is SECONDS
+
+
+def test_both_limits_are_settings() -> None:
+    waveform = recording(-35, -60, -35)
+    found = without_faint(SECONDS, waveform, FaintSpeechSettings(below=20.0, level=-50.0))
+    assert len(found.speech) == 2
+    found = without_faint(SECONDS, waveform, FaintSpeechSettings(below=30.0, level=-50.0))
+    assert found is SECONDS
+
+
+def test_nothing_and_one_region_are_left_alone() -> None:
+    nothing, one = SpeechActivity(()), SpeechActivity((Segment(0, 1),))
+    assert without_faint(nothing, recording(-35)) is nothing
+    assert without_faint(one, recording(-80)) is one
+
+
+def test_a_region_that_reaches_beyond_the_end_is_measured_where_there_is_sound() -> None:
+    activity = SpeechActivity((Segment(0, 1), Segment(1, 2.5)))
+    assert without_faint(activity, recording(-30, -30)) is activity
