@@ -468,3 +468,27 @@ def test_the_bundled_model_ignores_level_and_silence(bundled: Path) -> None:
     assert sum(s.duration for s in segmenter(Waveform(noise)).speech) < 1.0
     tone = (np.sin(np.arange(12 * RATE) * 0.1) * 9000).astype(np.int16)
     assert sum(s.duration for s in segmenter(Waveform(tone)).speech) < 1.0
+
+
+def breathing(seed: int) -> Waveform:
+    """20 s of somebody who only breathes into a microphone and knocks against it now and then."""
+    rng = np.random.default_rng(seed)
+    n = 20 * 16_000
+    time, hertz = np.arange(n) / 16_000, np.fft.rfftfreq(n, 1 / 16_000)
+    low = np.fft.irfft(
+        np.fft.rfft(rng.normal(size=n)) / (1 + (hertz / rng.uniform(120, 350)) ** 4), n
+    )
+    swell = np.zeros(n)
+    for start in np.arange(0.5, 19.0, rng.uniform(1.2, 2.2)):
+        width = rng.uniform(0.13, 0.3)
+        swell += rng.uniform(0.4, 1.0) * np.exp(-0.5 * ((time - start) / width) ** 2)
+    sound = 0.02 * low / low.std() * swell + 3e-4 * rng.normal(size=n)
+    for start in rng.integers(0, n - 320, size=8):
+        sound[start : start + 320] += 0.02 * rng.normal(size=320) * np.exp(-np.arange(320) / 80)
+    return Waveform((np.clip(sound, -1, 1) * 32767).astype(np.int16))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_breath_and_knocks_are_no_speech_for_the_bundled_model(bundled: Path, seed: int) -> None:
+    found = load_segmentation(bundled, threads=1)(breathing(seed))
+    assert sum(segment.duration for segment in found.speech) < 1.0

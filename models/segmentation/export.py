@@ -19,7 +19,7 @@ from models.segmentation import RUNS, TARGET
 from models.segmentation.network import BINS, FromMagnitude, SegmentationNet
 from models.segmentation.trainer import averaged
 
-VERSION = "3"
+VERSION = "4"
 WINDOW = 10.0
 LICENCE = "CC-BY-SA-4.0"
 TRAINING = (
