@@ -97,7 +97,7 @@ SYSTEMS: dict[str, System] = {
 # Cosine distance at which Resemblyzer's windows are different people in our clustering, chosen on
 # the conversations that our own model's distance is chosen on, by the same rule
 # (`python -m diarize.evaluation.peers tune SPEECH_DIR WORK_DIR`).
-RESEMBLYZER_THRESHOLD = 0.06
+RESEMBLYZER_THRESHOLD = 0.14
 
 
 def bic(audio: Path, _speakers: int | None) -> list[Turn]:
