@@ -69,6 +69,21 @@ class Waveform:
         floats: Samples = np.multiply(part, 1 / FULL_SCALE, dtype=np.float32)
         return floats
 
+    def power(self, start: int, stop: int) -> float:
+        """Return the mean square of samples ``start`` to ``stop``, full scale 1; 0 for none.
+
+        Examples
+        --------
+        >>> Waveform(np.full(8000, 16384, dtype=np.int16)).power(100, 9000)
+        0.25
+        """
+        start, stop = max(0, start), min(stop, len(self))
+        total = 0.0
+        for first in range(start, stop, 1 << 20):
+            block = self.block(first, min(first + (1 << 20), stop))
+            total += float(np.sum(np.square(block, dtype=np.float64)))
+        return total / max(1, stop - start)
+
     def blocks(self, seconds: float = 60.0) -> Iterator[Samples]:
         """Yield the whole as float32 blocks of ``seconds`` each, the last one shorter."""
         step = max(1, round(seconds * SAMPLE_RATE))

@@ -348,10 +348,5 @@ def unit(vectors: npt.NDArray[np.floating[Any]]) -> Float:
 
 def _level(waveform: Waveform, start: int, stop: int) -> float:
     """Return the level in dBFS of the samples under frames ``start`` to ``stop``."""
-    begin, end = start * spectrogram.HOP, min(stop * spectrogram.HOP, len(waveform.samples))
-    power = 0.0
-    for first in range(begin, end, 1 << 20):
-        block = waveform.block(first, min(first + (1 << 20), end))
-        power += float(np.sum(np.square(block, dtype=np.float64)))
-    power /= max(1, end - begin)
+    power = waveform.power(start * spectrogram.HOP, stop * spectrogram.HOP)
     return 10.0 * float(np.log10(power)) if power > 0 else float("-inf")

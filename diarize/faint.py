@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from .settings import FaintSpeechSettings
 
 if TYPE_CHECKING:
-    from .annotation import Segment
     from .audio import Waveform
     from .segmentation import SpeechActivity
 
@@ -33,10 +32,16 @@ def without_faint(
     """
     import numpy as np
 
+    from .audio import SAMPLE_RATE
+
     settings = settings or FaintSpeechSettings()
     if len(activity.speech) < 2:
         return activity
-    power = np.array([_power(waveform, region) for region in activity.speech])
+    samples = (
+        (round(region.start * SAMPLE_RATE), round(region.end * SAMPLE_RATE))
+        for region in activity.speech
+    )
+    power = np.array([waveform.power(first, last) for first, last in samples])
     seconds = np.array([region.duration for region in activity.speech])
     mean = float(power @ seconds) / float(seconds.sum())
     limit = min(mean * 10.0 ** (-settings.below / 10.0), 10.0 ** (settings.level / 10.0))
@@ -54,14 +59,3 @@ def without_faint(
         overlaps=tuple(o for o in activity.overlaps if in_heard(o.start)),
         changes=tuple(t for t in activity.changes if in_heard(t)),
     )
-
-
-def _power(waveform: Waveform, region: Segment) -> float:
-    """Return the mean square of a region's samples, full scale 1."""
-    import numpy as np
-
-    from .audio import SAMPLE_RATE
-
-    first, last = round(region.start * SAMPLE_RATE), round(region.end * SAMPLE_RATE)
-    block = waveform.block(first, min(last, len(waveform)))
-    return float(np.dot(block, block)) / max(1, len(block))
