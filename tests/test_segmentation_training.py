@@ -29,6 +29,7 @@ from models.segmentation import (  # noqa: E402
     material,
     network,
     noises,
+    talks,
     train,
     turns,
     weights,
@@ -286,6 +287,57 @@ def test_windows_are_what_they_claim(source: data.Conversations) -> None:
     # Local speakers that nobody plays are silent.
     for window in windows:
         assert not window.activity[:, window.voices < 0].any()
+
+
+def test_talks_are_the_simulators_and_are_cut_with_their_labels(tmp_path: Path) -> None:
+    """Where the cut says that somebody talks there is sound, elsewhere there is next to none."""
+    import soundfile
+
+    (tmp_path / "train").mkdir()
+    rng = np.random.default_rng(0)
+    for person in range(5):
+        said = []
+        for seconds in rng.uniform(1.0, 3.0, 12):
+            t = np.arange(int(seconds * RATE)) / RATE
+            said += [0.3 * np.sign(np.sin(2 * np.pi * (90 + 30 * person) * t)), np.zeros(RATE)]
+        soundfile.write(tmp_path / "train" / f"p{person}.flac", np.concatenate(said), RATE)
+    talks.make(tmp_path, tmp_path / "talks", count=3)
+    voices = {f"p{person}": 10 + person for person in range(4)}
+    made = talks.Talks(tmp_path / "talks", voices)
+    assert len(made) == 3
+    level: dict[bool, list[float]] = {True: [], False: []}
+    known = set()
+    for _ in range(12):
+        samples, activity, local = made.cut(rng, 400, 3)
+        assert samples.shape == (64_000,) and activity.shape == (400, 3)
+        known |= set(local.tolist())
+        power = np.square(samples.reshape(400, 160)).mean(axis=1)
+        for talk in (True, False):
+            level[talk] += power[activity.any(axis=1) == talk].tolist()
+        first = [int(row.argmax()) for row in activity.T if row.any()]
+        assert first == sorted(first)
+    assert known <= {-1, 10, 11, 12, 13} and len(known) > 3
+    assert np.mean(level[True]) > 10 * np.mean(level[False])
+
+
+def test_windows_come_from_talks_where_there_are_any(corpus: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for file in corpus.glob("*.*"):
+        (cache / file.name).symlink_to(file)
+    (cache / "talks").mkdir()
+    activity = np.zeros((2, 500, talks.PEOPLE), dtype=bool)
+    activity[:, :, 2] = True
+    np.save(cache / "talks" / "samples.npy", np.full((2, 160_000), 77, np.int16))
+    np.savez(cache / "talks" / "labels.npz", activity=activity)
+    names = [["v0", "v1", "v2", "v3"]] * 2
+    (cache / "talks" / "speakers.json").write_text(json.dumps(names))
+    source = data.Conversations(cache, corpus / "noise", seconds=4.0, rooms=4)
+    windows = [source.window(index) for index in range(60)]
+    flat = [w for w in windows if (w.mels[50:-50] == w.mels[50]).all()]
+    assert 8 <= len(flat) <= 30
+    assert all(w.activity[:, 0].all() and not w.activity[:, 1:].any() for w in flat)
+    assert all(w.voices.tolist() == [2, -1, -1] for w in flat)
 
 
 def test_speech_frames_find_inner_pauses(source: data.Conversations) -> None:

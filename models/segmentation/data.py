@@ -22,6 +22,7 @@ from diarize.evaluation.voices import LONGEST_INNER_PAUSE
 from models.autospeech.data import Speech, load
 from models.segmentation import channel, material, noises
 from models.segmentation.network import LOCAL_SPEAKERS, LOG_FLOOR
+from models.segmentation.talks import Talks
 from models.segmentation.turns import schedule
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ PAUSE = round(LONGEST_INNER_PAUSE * 100)
 # How often a window's speakers come from a corpus: connected speech first, lone words as a spice.
 CORPORA = {"ocean": 0.36, "libri": 0.2, "libris": 0.04, "wuw": 0.22}
 OTHER_CORPORA = 0.18
-# Share of the windows in which nobody talks; there, breath and knocks are taken for speech first.
+# Share of the windows cut from finished conversations of the evaluation's simulator, where there are
+# any (``python -m models.segmentation.talks``).
+FINISHED = 0.3
+# Share of the others in which nobody talks; there, breath and knocks are taken for speech first.
 ALONE = 0.12
 # Share of the conversations in which people are heard to breathe in their pauses. The references of
 # real meetings run on through such pauses, up to so many frames; through silent ones they may not.
@@ -170,9 +174,18 @@ class Conversations:
         """Speech frames of 10 ms of each voice's whole recording."""
         return material.speech_frames(self.cache / f"{self.part}_speech.npz", self.cache, self.part)
 
+    @cached_property
+    def talks(self) -> Talks | None:
+        """Finished conversations of training people, where there are any."""
+        folder = self.cache / "talks"
+        if self.part != "train" or not (folder / "samples.npy").exists():
+            return None
+        voices = enumerate(self.speech.voices)
+        return Talks(folder, {v.speaker: index for index, v in voices if v.speed == 1.0})
+
     def prepare(self) -> None:
         """Load everything, so that processes forked later share it."""
-        _ = self.speech, self.groups, self.bank, self.noise, self.masks
+        _ = self.speech, self.groups, self.bank, self.noise, self.masks, self.talks
 
     def _murmur(self, rng: np.random.Generator, people: int) -> Samples:
         """So many people at once, somewhere else in a room."""
@@ -234,6 +247,10 @@ class Conversations:
     def window(self, index: int) -> Window:
         """Return the `index`-th window of the endless series."""
         rng = np.random.default_rng([self.seed, 3, index])
+        if self.talks is not None and rng.random() < FINISHED:
+            samples, activity, voices = self.talks.cut(rng, self.frames, LOCAL_SPEAKERS)
+            mels = channel.log_mel(samples)
+            return Window(mels.astype(np.float16), activity[::2], voices)
         if rng.random() < ALONE:
             samples = self.noise.alone(rng, self.frames * HOP)
             activity = np.zeros((self.frames, LOCAL_SPEAKERS), dtype=bool)

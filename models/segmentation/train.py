@@ -183,6 +183,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     for name in ("fine", "hidden", "layers"):
         parser.add_argument(f"--{name}", type=int, help=f"of the network (see Shape): {name}")
+    parser.add_argument("--dilations", type=int, nargs="+", help="of the network's context")
     for field in fields(Recipe):
         parser.add_argument(f"--{field.name}", type=type(field.default))
     args = parser.parse_args(argv)
@@ -198,6 +199,8 @@ def main(argv: list[str] | None = None) -> None:
     recipe = replace(PRESETS[args.preset], **{k: v for k, v in given.items() if v is not None})
     sizes = {name: getattr(args, name) for name in ("fine", "hidden", "layers")}
     shape = replace(Shape(), **{name: size for name, size in sizes.items() if size is not None})
+    if args.dilations:
+        shape = replace(shape, dilations=tuple(args.dilations))
     torch.set_num_threads(recipe.threads)
     torch.backends.cuda.matmul.allow_tf32 = True
     noise_dir = args.speech / "noise"
