@@ -36,7 +36,7 @@ PAUSE = round(LONGEST_INNER_PAUSE * 100)
 # How often a window's speakers come from a corpus: connected speech first, lone words as a spice.
 CORPORA = {"ocean": 0.36, "libri": 0.2, "libris": 0.04, "wuw": 0.22}
 OTHER_CORPORA = 0.18
-# Share of the windows cut from finished conversations of the evaluation's simulator, where there are
+# Share of the windows cut from conversations of the evaluation's simulator, where there are
 # any (``python -m models.segmentation.talks``).
 FINISHED = 0.3
 # Share of the others in which nobody talks; there, breath and knocks are taken for speech first.
