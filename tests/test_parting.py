@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from diarize.details import DiarizationDetails
 from diarize.speakers.index import SampleIndex
 from diarize.speakers.matching import MatchOptions
 from diarize.speakers.naming import name_voices
-from diarize.speakers.parting import at_once, part
+from diarize.speakers.parting import at_once, part, set_apart
 from diarize.speakers.records import unit
 
 ANN, BOB, EVE = np.eye(3, dtype=np.float32)
@@ -78,7 +80,53 @@ def test_a_guess_over_somebody_else_bears_no_name():
     assert len(name_voices(guessed, book(Eve=EVE), OPTIONS)) == 3
 
 
-def test_too_little_to_tell_stays():
+def with_turns(details: DiarizationDetails, *turns: Turn) -> DiarizationDetails:
+    """The same with turns that no window hears."""
+    talk = details.diarization
+    more = Diarization([*talk.turns, *turns], 60.0, embeddings=talk.embeddings)
+    return DiarizationDetails(more, details.windows, details.vectors, details.labels)
+
+
+def test_what_nobody_heard_bears_no_name():
+    details = heard(("S0", ANN, 8), ("S1", BOB, 8), ("S1", BOB, 8))
+    found = name_voices(with_turns(details, Turn(17.2, 17.6, "S0")), book(Ann=ANN), OPTIONS)
+    assert names(found) == ["Ann", "S1", "SPEAKER_02", "S1"]
+    assert "SPEAKER_02" not in found.embeddings
+    # Nor a voice that is unknown anyway: it keeps its label.
+    found = name_voices(with_turns(details, Turn(8.2, 8.6, "S1")), book(Ann=ANN), OPTIONS)
+    assert names(found) == ["Ann", "S1", "S1", "S1"]
+
+
+def test_what_nobody_heard_between_two_turns_of_a_person_is_theirs():
+    details = heard(("S0", ANN, 8), ("S0", ANN, 8), ("S1", BOB, 8))
+    for turn, expected in ((Turn(8.3, 8.7, "S0"), "Ann"), (Turn(17.3, 17.7, "S0"), "SPEAKER_02")):
+        found = name_voices(with_turns(details, turn), book(Ann=ANN), OPTIONS)
+        assert [found.display(t.speaker) for t in found.turns if t.start == turn.start] == [
+            expected
+        ]
+
+
+def test_a_turn_inside_a_window_of_its_speaker_is_heard():
+    """Without long pieces, windows reach over the ends of short turns."""
+    details = heard(("S0", ANN, 8), ("S1", BOB, 8))
+    short = replace(
+        with_turns(details, Turn(17.3, 17.7, "S0")),
+        windows=(*details.windows, Segment(17.0, 18.6)),
+        vectors=np.concatenate([details.vectors, ANN[None]]),
+        labels=(*details.labels, "S0"),
+    )
+    assert names(name_voices(short, book(Ann=ANN), OPTIONS)) == ["Ann", "S1", "Ann"]
+
+
+def test_set_apart_moves_nothing_where_all_is_heard():
+    details = heard(("S0", ANN, 8), ("S1", BOB, 3))
+    assert set_apart(details, {"S0": "Ann", "S1": "Bob"}) is details
+    assert set_apart(with_turns(details, Turn(20, 20.3, "S1")), {"S0": "Ann"}).labels == (
+        details.labels
+    )
+
+
+def test_only_what_does_not_fit_is_parted():
     details = heard(("S0", ANN, 8), ("S0", EVE, 3))
     short = part(details, {"S0": ANN[None]}, 0.5)
     assert [turn.speaker for turn in short.diarization.turns] == ["S0", "SPEAKER_01"]

@@ -17,7 +17,7 @@ from diarize.settings import NamingSettings
 from diarize.speakers.hearing import embed_pieces, hear_whole
 from diarize.speakers.index import SampleIndex, load_index
 from diarize.speakers.matching import CANDIDATES, Match, MatchOptions, match, query
-from diarize.speakers.parting import at_once, part
+from diarize.speakers.parting import at_once, part, set_apart
 from diarize.speakers.records import Vectors, unit
 from diarize.speakers.store import SpeakerBook
 from diarize.windows import whole
@@ -94,7 +94,8 @@ def name_voices(
     parted = part(details, named, options.support)
     if parted is not details:
         matches = _matches(parted, index, options, candidates)
-    return apply_matches(parted.diarization, matches)
+    names = {label: found.name for label, found in matches.items() if found.name is not None}
+    return apply_matches(set_apart(parted, names).diarization, matches)
 
 
 def _matches(

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from diarize.annotation import Diarization, Turn, speaker_label, union
 from diarize.speakers.records import Vectors, unit
@@ -21,8 +22,8 @@ from diarize.speakers.records import Vectors, unit
 if TYPE_CHECKING:
     from diarize.details import DiarizationDetails
 
-#: Seconds of speech below which what does not fit stays where it is: too little to tell.
-LEAST_PARTED = 1.0
+#: Seconds between a turn that nothing speaks for and turns of the same person that do so for it.
+NEAR = 1.0
 #: Two voices talk at once, and so are not one person, if they do for so many seconds …
 AT_ONCE_SECONDS = 2.0
 #: … and for this share of what the one says who says less.
@@ -47,56 +48,116 @@ def part(
     DiarizationDetails
         ``details`` itself where nothing was moved or left out.
     """
-    turns = [turn for turn in details.diarization.turns if not _guessed(details, turn, people)]
+    heard = _Heard(details)
+    turns = [
+        turn
+        for turn in details.diarization.turns
+        if not (turn.overlap and turn.speaker in people and not len(heard.inside(turn)))
+    ]
     left_out = len(turns) < len(details.diarization)
     labels = list(details.labels)
     taken = set(details.diarization.labels)
     for label in details.diarization.labels:
         if label not in people:
             continue
-        strange = _strange(details, label, unit(people[label].mean(axis=0)), support)
+        strange = _strange(details, heard, label, unit(people[label].mean(axis=0)), support)
         own = [turn for turn in turns if turn.speaker == label]
-        moved = sum(region.duration for region in union(turn.segment for turn in strange))
-        if moved < LEAST_PARTED or len(strange) == len(own):
+        if not strange or len(strange) == len(own):
             continue
         new = _free(taken)
         taken.add(new)
         turns = [replace(turn, speaker=new) if turn in strange else turn for turn in turns]
         for turn in strange:
-            for row in _windows(details, turn):
+            for row in heard.inside(turn):
                 labels[row] = new
     if len(taken) == len(details.diarization.labels) and not left_out:
         return details
     return _relabelled(details, turns, labels)
 
 
-def _guessed(details: DiarizationDetails, turn: Turn, people: Mapping[str, Vectors]) -> bool:
-    """Return whether a turn of a named cluster is overlapped speech that no window speaks for."""
-    return turn.overlap and turn.speaker in people and not _windows(details, turn)
+def set_apart(details: DiarizationDetails, names: Mapping[str, str]) -> DiarizationDetails:
+    """Move the turns of named clusters that nothing speaks for to labels of their own.
+
+    Such turns are too short to be heard by themselves, or others talk in them: who it is was
+    guessed from what is around them. Between two turns of the same person they stay.
+
+    Parameters
+    ----------
+    details : DiarizationDetails
+    names : mapping of label to str
+        Who each named cluster is.
+
+    Returns
+    -------
+    DiarizationDetails
+        ``details`` itself where nothing was moved.
+    """
+    heard, turns = _Heard(details), details.diarization.turns
+    fresh: dict[str, str] = {}
+    moved: list[Turn] = []
+    for at, turn in enumerate(turns):
+        name = names.get(turn.speaker)
+        around = (turns[max(0, at - 1)], turns[min(at + 1, len(turns) - 1)])
+        between = all(names.get(one.speaker) == name and _near(one, turn) for one in around)
+        if name is not None and not between and turn not in heard:
+            if turn.speaker not in fresh:
+                fresh[turn.speaker] = _free({*details.diarization.labels, *fresh.values()})
+            turn = replace(turn, speaker=fresh[turn.speaker])
+        moved.append(turn)
+    return _relabelled(details, moved, list(details.labels)) if fresh else details
 
 
-def _strange(details: DiarizationDetails, label: str, person: Vectors, support: float) -> set[Turn]:
+def _near(one: Turn, other: Turn) -> bool:
+    """Return whether two different turns lie closer together than people breathe."""
+    gap = max(one.start, other.start) - min(one.end, other.end)
+    return one is not other and gap < NEAR
+
+
+class _Heard:
+    """Finds the windows that speak for a turn: those of its speaker."""
+
+    def __init__(self, details: DiarizationDetails) -> None:
+        self.starts = np.array([window.start for window in details.windows])
+        self.ends = np.array([window.end for window in details.windows])
+        labels = np.array(details.labels, dtype=object)
+        self.rows: dict[str, npt.NDArray[np.intp]] = {
+            label: np.flatnonzero(labels == label) for label in set(details.labels)
+        }
+
+    def _shared(self, turn: Turn) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+        """Return the speaker's windows, and how long each of them lies in the turn."""
+        rows = self.rows.get(turn.speaker, np.empty(0, np.intp))
+        ends = np.minimum(self.ends[rows], turn.end)
+        return rows, ends - np.maximum(self.starts[rows], turn.start)
+
+    def inside(self, turn: Turn) -> npt.NDArray[np.intp]:
+        """Return which of the turn's speaker's windows lie mostly in the turn."""
+        rows, shared = self._shared(turn)
+        mine: npt.NDArray[np.intp] = rows[shared > 0.5 * (self.ends - self.starts)[rows]]
+        return mine
+
+    def __contains__(self, turn: Turn) -> bool:
+        """Return whether a window of the speaker lies mostly in the turn, or is most of it."""
+        rows, shared = self._shared(turn)
+        least = np.minimum((self.ends - self.starts)[rows], turn.duration)
+        return bool((shared > 0.5 * least).any())
+
+
+def _strange(
+    details: DiarizationDetails, heard: _Heard, label: str, person: Vectors, support: float
+) -> set[Turn]:
     """Return the turns of a cluster that do not sound like the person; no window, no verdict."""
     found = set()
     for turn in details.diarization.turns:
-        rows = _windows(details, turn) if turn.speaker == label else []
-        if rows:
-            seconds = [details.windows[row].duration for row in rows]
-            heard = unit(np.average(details.vectors[rows], axis=0, weights=seconds))
-            if float(heard @ person) < support:
+        if turn.speaker != label:
+            continue
+        rows = heard.inside(turn)
+        if len(rows):
+            seconds = heard.ends[rows] - heard.starts[rows]
+            mean = unit(np.average(details.vectors[rows], axis=0, weights=seconds))
+            if float(mean @ person) < support:
                 found.add(turn)
     return found
-
-
-def _windows(details: DiarizationDetails, turn: Turn) -> list[int]:
-    """Return which of the turn's speaker's windows lie mostly in the turn."""
-    return [
-        row
-        for row, (window, label) in enumerate(zip(details.windows, details.labels, strict=True))
-        if label == turn.speaker
-        and window.start < turn.end
-        and turn.segment.overlap(window) > 0.5 * window.duration
-    ]
 
 
 def _free(taken: set[str]) -> str:
