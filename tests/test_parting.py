@@ -120,10 +120,22 @@ def test_a_turn_inside_a_window_of_its_speaker_is_heard():
 
 def test_set_apart_moves_nothing_where_all_is_heard():
     details = heard(("S0", ANN, 8), ("S1", BOB, 3))
-    assert set_apart(details, {"S0": "Ann", "S1": "Bob"}) is details
-    assert set_apart(with_turns(details, Turn(20, 20.3, "S1")), {"S0": "Ann"}).labels == (
-        details.labels
-    )
+    people = {"S0": ("Ann", ANN[None]), "S1": ("Bob", BOB[None])}
+    assert set_apart(details, people, 0.5) is details
+    unheard = with_turns(details, Turn(20, 20.3, "S1"))
+    assert set_apart(unheard, {"S0": people["S0"]}, 0.5) is unheard
+    apart = set_apart(unheard, people, 0.5)
+    assert apart.diarization.labels == ("S0", "S1", "SPEAKER_02")
+    assert apart.labels == details.labels
+
+
+def test_a_name_is_never_put_back_on_what_does_not_sound_like_it():
+    """Two strangers who together are more like Ann than each of them."""
+    one, two = unit(np.float32([0.45, 0.9, 0])), unit(np.float32([0.45, -0.9, 0]))
+    details = heard(("S0", ANN, 8), ("S0", one, 2), ("S0", two, 2))
+    again = part(details, {"S0": ANN[None]}, 0.5)
+    assert again.diarization.embeddings["SPEAKER_01"] @ ANN > 0.9
+    assert names(name_voices(details, book(Ann=ANN), OPTIONS))[1:] == ["SPEAKER_02"] * 2
 
 
 def test_only_what_does_not_fit_is_parted():

@@ -83,19 +83,29 @@ def name_voices(
     options: MatchOptions,
     candidates: int = CANDIDATES,
 ) -> Diarization:
-    """Do as :func:`name_speakers` with people at hand: match, look closer, match again."""
+    """Do as :func:`name_speakers` with people at hand: match, look closer, match again.
+
+    In the end each turn has to speak for its name by itself.
+    """
     matches = _matches(details, index, options, candidates)
+    people = _people(matches, index)
+    samples = {label: mine for label, (_, mine) in people.items()}
+    parted = part(details, samples, options.support)
+    if parted is not details:
+        matches = _matches(parted, index, options, candidates)
+        people = _people(matches, index)
+    apart = set_apart(parted, people, options.support)
+    return apply_matches(apart.diarization, matches)
+
+
+def _people(matches: Mapping[str, Match], index: SampleIndex) -> dict[str, tuple[str, Vectors]]:
+    """Return who each named label is, and that person's samples."""
     numbers = {name: number for number, name in enumerate(index.names)}
-    named = {
-        label: index.samples(numbers[found.name])
+    return {
+        label: (found.name, index.samples(numbers[found.name]))
         for label, found in matches.items()
         if found.name is not None
     }
-    parted = part(details, named, options.support)
-    if parted is not details:
-        matches = _matches(parted, index, options, candidates)
-    names = {label: found.name for label, found in matches.items() if found.name is not None}
-    return apply_matches(set_apart(parted, names).diarization, matches)
 
 
 def _matches(

@@ -75,17 +75,22 @@ def part(
     return _relabelled(details, turns, labels)
 
 
-def set_apart(details: DiarizationDetails, names: Mapping[str, str]) -> DiarizationDetails:
-    """Move the turns of named clusters that nothing speaks for to labels of their own.
+def set_apart(
+    details: DiarizationDetails, people: Mapping[str, tuple[str, Vectors]], support: float
+) -> DiarizationDetails:
+    """Move the turns of named clusters that do not speak for the name to labels of their own.
 
-    Such turns are too short to be heard by themselves, or others talk in them: who it is was
-    guessed from what is around them. Between two turns of the same person they stay.
+    They do not sound like the person, or nothing speaks for them: they are too short to be heard by
+    themselves, or others talk in them, and who it is was guessed from what is around them. Between
+    two turns of the person they stay.
 
     Parameters
     ----------
     details : DiarizationDetails
-    names : mapping of label to str
-        Who each named cluster is.
+    people : mapping of label to (str, (n, D) float32 array)
+        Who each named cluster is, and the person's samples.
+    support : float
+        As for :func:`part`.
 
     Returns
     -------
@@ -93,18 +98,25 @@ def set_apart(details: DiarizationDetails, names: Mapping[str, str]) -> Diarizat
         ``details`` itself where nothing was moved.
     """
     heard, turns = _Heard(details), details.diarization.turns
+    names = {label: name for label, (name, _) in people.items()}
+    strange: set[Turn] = set()
+    for label, (_, samples) in people.items():
+        strange |= _strange(details, heard, label, unit(samples.mean(axis=0)), support)
     fresh: dict[str, str] = {}
     moved: list[Turn] = []
+    labels = list(details.labels)
     for at, turn in enumerate(turns):
         name = names.get(turn.speaker)
         around = (turns[max(0, at - 1)], turns[min(at + 1, len(turns) - 1)])
         between = all(names.get(one.speaker) == name and _near(one, turn) for one in around)
-        if name is not None and not between and turn not in heard:
+        if name is not None and not between and (turn in strange or turn not in heard):
             if turn.speaker not in fresh:
                 fresh[turn.speaker] = _free({*details.diarization.labels, *fresh.values()})
+            for row in heard.inside(turn):
+                labels[row] = fresh[turn.speaker]
             turn = replace(turn, speaker=fresh[turn.speaker])
         moved.append(turn)
-    return _relabelled(details, moved, list(details.labels)) if fresh else details
+    return _relabelled(details, moved, labels) if fresh else details
 
 
 def _near(one: Turn, other: Turn) -> bool:
