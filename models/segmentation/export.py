@@ -8,11 +8,15 @@ gives new ones to a graph that was written before.
 from __future__ import annotations
 
 import argparse
+import copy
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from diarize.segmentation import SegmentationOptions
 from models.segmentation import RUNS, TARGET
@@ -26,6 +30,38 @@ TRAINING = (
     "simulated conversations of 819 speakers of speechocean762, LibriSpeech, WUW Corpus II, "
     "DSPSpeech-20, Google Speech Commands, Arabic Speech Commands and FSDD; see MODEL_CARD.md"
 )
+
+
+class Flat(nn.Module):
+    """A convolution over time written as one over an image of height one.
+
+    ONNX Runtime has faster code for those: 10 % of the whole network.
+    """
+
+    def __init__(self, convolution: nn.Conv1d) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(convolution.weight.unsqueeze(2))
+        self.bias = convolution.bias
+        (stride,), (dilation,) = convolution.stride, convolution.dilation
+        self.steps = {"stride": (1, stride), "dilation": (1, dilation)}
+        self.padding = (0, int(convolution.padding[0]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, T) → (N, D, T / stride)."""
+        wide = F.conv2d(x.unsqueeze(2), self.weight, self.bias, padding=self.padding, **self.steps)
+        return wide.squeeze(2)
+
+
+def flat(network: SegmentationNet) -> SegmentationNet:
+    """Return a copy for running alone: normalisations folded, convolutions over images."""
+    network = copy.deepcopy(network).eval()
+    for part in (network.stem, network.down, network.mix):
+        part[0], part[1] = Flat(fuse_conv_bn_eval(part[0], part[1])), nn.Identity()
+    for block in (network.local, *network.context):
+        block.convolution = Flat(fuse_conv_bn_eval(block.convolution, block.norm))
+        block.norm = nn.Identity()
+    network.up, network.head = Flat(network.up), Flat(network.head)
+    return network
 
 
 def export(network: SegmentationNet, options: SegmentationOptions, note: str, target: Path) -> Path:
@@ -43,7 +79,7 @@ def export(network: SegmentationNet, options: SegmentationOptions, note: str, ta
     SystemExit
         When onnxruntime's log probabilities differ from torch's by more than 1e-4.
     """
-    model = FromMagnitude(network).eval()
+    model = FromMagnitude(flat(network)).eval()
     example = torch.rand(2, 200, BINS)
     partial = target.with_suffix(".part")
     torch.onnx.export(
@@ -57,7 +93,7 @@ def export(network: SegmentationNet, options: SegmentationOptions, note: str, ta
         dynamo=False,
     )
     stamp(partial, options, note, partial)
-    error = parity(model, partial)
+    error = parity(FromMagnitude(network).eval(), partial)
     if error > 1e-4:
         partial.unlink()
         raise SystemExit(f"{target}: onnxruntime differs from torch by {error:.1e}")

@@ -60,10 +60,10 @@ def _shape(values: dict[str, np.ndarray], nodes: dict[str, Any]) -> Shape:
     """Sizes of the network in the file."""
     memory = [name for name in nodes if re.fullmatch(r"/network/memory/LSTM(_\d+)?", name)]
     recurrent = values[nodes[memory[0]].input[2]]
-    fine, wide, _ = values["network.up.weight"].shape
+    fine, wide = values["network.up.weight"].shape[:2]
     hidden = recurrent.shape[2]
     context = [n for name, n in nodes.items() if re.match(r"/network/context/.*/Conv$", name)]
-    dilations = [a.ints[0] for n in context for a in n.attribute if a.name == "dilations"]
+    dilations = [a.ints[-1] for n in context for a in n.attribute if a.name == "dilations"]
     return Shape(fine, wide - 2 * hidden, hidden, tuple(dilations), len(memory))
 
 
@@ -77,7 +77,10 @@ def _take(state: dict[str, Tensor], node: str, inputs: list[np.ndarray | None]) 
     path = [part for part, after in pairwise(parts) if not after.startswith(part + ".")]
     owner = ".".join(path[1:])
     if kind == "Conv":
-        _set(state, f"{owner}.weight", inputs[1])
+        weight = inputs[1]
+        if weight is not None and weight.ndim == 4:  # over images of height one
+            weight = weight.squeeze(2)
+        _set(state, f"{owner}.weight", weight)
         _set(state, f"{owner}.bias", inputs[2])
     elif kind == "BatchNormalization":
         for name, value in zip(
