@@ -121,12 +121,21 @@ def test_a_turn_inside_a_window_of_its_speaker_is_heard():
 def test_set_apart_moves_nothing_where_all_is_heard():
     details = heard(("S0", ANN, 8), ("S1", BOB, 3))
     people = {"S0": ("Ann", ANN[None]), "S1": ("Bob", BOB[None])}
-    assert set_apart(details, people, 0.5) is details
-    unheard = with_turns(details, Turn(20, 20.3, "S1"))
-    assert set_apart(unheard, {"S0": people["S0"]}, 0.5) is unheard
-    apart = set_apart(unheard, people, 0.5)
-    assert apart.diarization.labels == ("S0", "S1", "SPEAKER_02")
-    assert apart.labels == details.labels
+    assert set_apart(details, people, 0.5) is details.diarization
+    unheard = with_turns(details, Turn(10, 10.3, "S0"), Turn(20, 20.3, "S1"))
+    assert names(set_apart(unheard, {"S0": people["S0"]}, 0.5)) == [
+        "S0", "S1", "SPEAKER_02", "S1",
+    ]  # fmt: skip
+    # One label for whatever is in doubt: more would look like more people.
+    assert names(set_apart(unheard, people, 0.5)) == ["S0", "S1", "SPEAKER_02", "SPEAKER_02"]
+
+
+def test_nobody_is_named_who_has_no_turn_left():
+    details = heard(("S0", unit(ANN + 1.2 * EVE), 8), ("S1", BOB, 3))
+    found = name_voices(details, book(Ann=ANN), MatchOptions(0.6, 0.1, support=0.9))
+    assert [one.name for one in found.speakers] == [None, None]
+    assert names(found) == ["SPEAKER_02", "S1"]
+    assert set(found.embeddings) == {"S1"}
 
 
 def test_a_name_is_never_put_back_on_what_does_not_sound_like_it():

@@ -94,8 +94,7 @@ def name_voices(
     if parted is not details:
         matches = _matches(parted, index, options, candidates)
         people = _people(matches, index)
-    apart = set_apart(parted, people, options.support)
-    return apply_matches(apart.diarization, matches)
+    return apply_matches(set_apart(parted, people, options.support), matches)
 
 
 def _people(matches: Mapping[str, Match], index: SampleIndex) -> dict[str, tuple[str, Vectors]]:

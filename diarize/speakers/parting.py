@@ -5,11 +5,15 @@ speech. So each turn of a named cluster has to sound like the person by itself; 
 not become a voice of their own, which may then be named itself. A second voice over another one,
 which no window hears alone, is a guess that no name is put on: it is left out. In 47 simulated
 meetings of 36 people kept apart, such turns held 41 s of others and 16 s of the person named.
+
+In the end, turns of named voices that nothing speaks for go under a label that is nobody's: in 72
+castings of 24 simulated meetings (:mod:`diarize.evaluation.named_meetings`) they held 42 s of the
+person named and 17 s of others, all other named turns 4 090 and 41 s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -77,12 +81,13 @@ def part(
 
 def set_apart(
     details: DiarizationDetails, people: Mapping[str, tuple[str, Vectors]], support: float
-) -> DiarizationDetails:
-    """Move the turns of named clusters that do not speak for the name to labels of their own.
+) -> Diarization:
+    """Move the turns of named clusters that do not speak for the name to a label of their own.
 
     They do not sound like the person, or nothing speaks for them: they are too short to be heard by
     themselves, or others talk in them, and who it is was guessed from what is around them. Between
-    two turns of the person they stay.
+    two turns of the person they stay. The label, one for all of them, is nobody's voice: it has no
+    embedding.
 
     Parameters
     ----------
@@ -91,32 +96,22 @@ def set_apart(
         Who each named cluster is, and the person's samples.
     support : float
         As for :func:`part`.
-
-    Returns
-    -------
-    DiarizationDetails
-        ``details`` itself where nothing was moved.
     """
     heard, turns = _Heard(details), details.diarization.turns
     names = {label: name for label, (name, _) in people.items()}
-    strange: set[Turn] = set()
+    doubtful = {turn for turn in turns if turn.speaker in names and turn not in heard}
     for label, (_, samples) in people.items():
-        strange |= _strange(details, heard, label, unit(samples.mean(axis=0)), support)
-    fresh: dict[str, str] = {}
-    moved: list[Turn] = []
-    labels = list(details.labels)
+        doubtful |= _strange(details, heard, label, unit(samples.mean(axis=0)), support)
     for at, turn in enumerate(turns):
-        name = names.get(turn.speaker)
         around = (turns[max(0, at - 1)], turns[min(at + 1, len(turns) - 1)])
-        between = all(names.get(one.speaker) == name and _near(one, turn) for one in around)
-        if name is not None and not between and (turn in strange or turn not in heard):
-            if turn.speaker not in fresh:
-                fresh[turn.speaker] = _free({*details.diarization.labels, *fresh.values()})
-            for row in heard.inside(turn):
-                labels[row] = fresh[turn.speaker]
-            turn = replace(turn, speaker=fresh[turn.speaker])
-        moved.append(turn)
-    return _relabelled(details, moved, labels) if fresh else details
+        name = names.get(turn.speaker)
+        if all(names.get(one.speaker) == name and _near(one, turn) for one in around):
+            doubtful.discard(turn)
+    if not doubtful:
+        return details.diarization
+    nobody = _free(set(details.diarization.labels))
+    moved = [replace(turn, speaker=nobody) if turn in doubtful else turn for turn in turns]
+    return _with_turns(details.diarization, moved, details.diarization.embeddings)
 
 
 def _near(one: Turn, other: Turn) -> bool:
@@ -191,14 +186,20 @@ def _relabelled(
         if rows != [row for row, mine in enumerate(details.labels) if mine == label]:
             weights = np.maximum(seconds[rows], 0.01)
             embeddings[label] = unit(np.average(details.vectors[rows], axis=0, weights=weights))
+    return replace(details, diarization=_with_turns(old, turns, embeddings), labels=tuple(labels))
+
+
+def _with_turns(
+    talk: Diarization, turns: Sequence[Turn], embeddings: Mapping[str, Vectors]
+) -> Diarization:
+    """Return a diarization with other turns, and only the speakers that have any."""
     present = {turn.speaker for turn in turns}
-    diarization = replace(
-        old,
-        turns=turns,
-        speakers=[one for one in old.speakers if one.label in present],
+    return replace(
+        talk,
+        turns=tuple(turns),
+        speakers=tuple(one for one in talk.speakers if one.label in present),
         embeddings={label: vector for label, vector in embeddings.items() if label in present},
     )
-    return replace(details, diarization=diarization, labels=tuple(labels))
 
 
 def at_once(diarization: Diarization, first: str, second: str) -> bool:
