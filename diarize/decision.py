@@ -93,9 +93,8 @@ def decide(
         quietest=quietest,
         settings=settings.resegmentation,
     )
-    turns += overlap.second_turns(
-        turns, heard.activity.overlaps, windows, views, local, settings.overlap
-    )
+    sure = heard.activity.overlaps if heard.activity.sure is None else heard.activity.sure
+    turns += overlap.second_turns(turns, sure, windows, views, local, settings.overlap)
     return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
 
 

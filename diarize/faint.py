@@ -58,4 +58,5 @@ def without_faint(
         speech=tuple(s for s, loud in zip(activity.speech, heard, strict=True) if loud),
         overlaps=tuple(o for o in activity.overlaps if in_heard(o.start)),
         changes=tuple(t for t in activity.changes if in_heard(t)),
+        sure=activity.sure and tuple(o for o in activity.sure if in_heard(o.start)),
     )

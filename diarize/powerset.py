@@ -366,8 +366,8 @@ def open_segmenter(path: str | Path | None, threads: int | None) -> Segmenter:
 def _options(path: Path, metadata: Mapping[str, str]) -> SegmentationOptions:
     """Read the thresholds that were tuned for a model of ours."""
     names = set(SegmentationOptions.__dataclass_fields__)
-    if "diarize.hop" not in metadata:  # in no file of version 1
-        names.remove("hop")
+    # Older files lack them: hop before version 2, sure before version 5.
+    names -= {name for name in ("hop", "sure") if f"diarize.{name}" not in metadata}
     return SegmentationOptions(**{name: _number(path, metadata, name) for name in names})
 
 

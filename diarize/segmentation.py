@@ -82,12 +82,16 @@ class SpeechActivity:
         joins in or drops out. (Where a region of speech begins or ends is no change.)
     local : LocalSpeakers or None
         Who of a window's speakers talks in which frame; None where the source is a plain VAD.
+    sure : tuple of Segment or None
+        Where two voices at once are so likely that a second turn is worth the risk; in order,
+        disjoint. None where the source makes no such difference: wherever there is overlap.
     """
 
     speech: tuple[Segment, ...]
     overlaps: tuple[Segment, ...] = ()
     changes: tuple[float, ...] = ()
     local: LocalSpeakers | None = None
+    sure: tuple[Segment, ...] | None = None
 
     @classmethod
     def of(cls, speech: Iterable[Segment]) -> SpeechActivity:
@@ -124,6 +128,8 @@ class SegmentationOptions:
         ``offset``.
     overlap_onset, overlap_offset : float
         The same for two voices at once.
+    sure : float
+        Probability of two voices from which on a second turn is written; 0 for every overlap.
     min_speech, min_silence : float
         Seconds: shorter silences are closed first, then shorter speech is dropped.
     min_overlap : float
@@ -140,6 +146,7 @@ class SegmentationOptions:
     offset: float = 0.35
     overlap_onset: float = 0.5
     overlap_offset: float = 0.35
+    sure: float = 0.0
     min_speech: float = 0.1
     min_silence: float = 0.3
     min_overlap: float = 0.1
@@ -250,7 +257,14 @@ def decide(track: FrameTrack, options: SegmentationOptions, duration: float) -> 
     )
     overlaps = [p for p in _common(speech, pairs) if p.duration >= options.min_overlap]
     changes = _changes(track, options, speech, overlaps)
-    return SpeechActivity(tuple(speech), tuple(overlaps), tuple(changes), track.local)
+    sure = regions(track.pair, track.step, options.sure, options.sure, track.offset)
+    return SpeechActivity(
+        tuple(speech),
+        tuple(overlaps),
+        tuple(changes),
+        track.local,
+        tuple(_common(overlaps, sure)) if options.sure else None,
+    )
 
 
 def regions(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,7 @@ SECONDS = SpeechActivity(
     (Segment(0, 1), Segment(1.1, 1.9), Segment(2, 3)),
     overlaps=(Segment(0.5, 0.7), Segment(1.2, 1.4)),
     changes=(0.5, 0.7, 1.2, 1.4, 2.5),
+    sure=(Segment(0.6, 0.7), Segment(1.2, 1.3)),
 )
 
 
@@ -33,6 +36,9 @@ def test_a_leak_is_left_out_with_all_that_was_found_in_it() -> None:
     assert found.speech == (Segment(0, 1), Segment(2, 3))
     assert found.overlaps == (Segment(0.5, 0.7),)
     assert found.changes == (0.5, 0.7, 2.5)
+    assert found.sure == (Segment(0.6, 0.7),)
+    plain = without_faint(replace(SECONDS, sure=None), recording(-35, -72, -40))
+    assert plain.sure is None
 
 
 @pytest.mark.parametrize("levels", [(-35, -60, -35), (-20, -50, -20), (-60, -72, -60), (-75,) * 3])

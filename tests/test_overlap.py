@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -90,6 +92,10 @@ def test_a_decision_carries_both_voices_and_keeps_the_main_one() -> None:
     main = [turn for turn in decision.turns if not turn.overlap]
     assert [turn.speaker for turn in main] == ["SPEAKER_00", "SPEAKER_01"]
     assert sum(turn.duration for turn in overlapping) == pytest.approx(1.0)
+    # Where only a part is sure enough, the second turn is no longer than that.
+    doubt = replace(activity, sure=(Segment(4.5, 5.0),))
+    decision = decide(Listening(doubt, tuple(WINDOWS), vectors), threshold=0.5)
+    assert [(t.start, t.end) for t in decision.turns if t.overlap] == [(4.5, 5.0)]
     for turn in overlapping:
         over = [other for other in main if other.segment.overlap(turn.segment) > 0]
         assert all(other.speaker != turn.speaker for other in over)

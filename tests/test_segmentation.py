@@ -202,6 +202,16 @@ def test_decide_reports_overlap_edges_as_changes_but_not_region_borders() -> Non
     assert at_the_end.changes == (3.0,)
 
 
+def test_decide_says_which_overlaps_are_sure_enough_for_a_second_turn() -> None:
+    speech, pair = [1] * 8, [0, 0.6, 0.9, 0.6, 0, 0.7, 0.7, 0]
+    heard = track(speech, pair, [0] * 8)
+    found = decide(heard, PLAIN, 8.0)
+    assert found.overlaps == (Segment(1, 4), Segment(5, 7)) and found.sure is None
+    found = decide(heard, replace(PLAIN, sure=0.8), 8.0)
+    assert found.overlaps == (Segment(1, 4), Segment(5, 7)) and found.sure == (Segment(2, 3),)
+    assert decide(heard, replace(PLAIN, sure=0.95), 8.0).sure == ()
+
+
 def test_decide_keeps_the_changes_of_every_region() -> None:
     speech = [1, 1, 1, 1, 0, 0, 1, 1, 1, 1]
     pair = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0]

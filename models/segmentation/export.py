@@ -23,7 +23,7 @@ from models.segmentation import RUNS, TARGET
 from models.segmentation.network import BINS, FromMagnitude, SegmentationNet
 from models.segmentation.trainer import averaged
 
-VERSION = "4"
+VERSION = "5"
 WINDOW = 10.0
 LICENCE = "CC-BY-SA-4.0"
 TRAINING = (
