@@ -47,6 +47,18 @@ def test_pairs_across_corpora_are_no_trials():
     assert pairs["north"][1].sum() == 4 * 12 * 11 // 2
 
 
+def test_corpora_of_few_tell_who_is_taken_for_whom():
+    """The second and the third of four sound alike, nobody else does."""
+    vectors, segments = made_up(0.02)
+    vectors[segments.speaker == 2] = vectors[segments.speaker == 1]
+    found = evaluate.between(vectors, segments)
+    assert len(found) == 12
+    assert found["north 2 and 3"] > 0.4
+    assert found["north 1 and 2"] == found["north 3 and 4"] == 0.0
+    crowd = evaluate.between(*made_up(0.02, people=12))
+    assert crowd == {}
+
+
 @pytest.mark.parametrize(
     ("noise", "low", "high"), [(0.01, 0.0, 0.0), (0.3, 0.001, 0.3), (9, 0.4, 0.6)]
 )
@@ -95,8 +107,11 @@ def test_report_is_a_table():
                 name: {"speakers": 3, "same": 4, "different": 5} for name in ("north", "pooled")
             }
         },
+        "between": {"1.6": {"a model": {"north 1 and 2": 7.89}}, "3.0": {"a model": {}}},
         "cost_ms_per_second": {"a model": 1.5},
     }
     text = evaluate.markdown(report)
     assert "| a model | 12.3 | 5.0 |" in text
+    assert "| model | north 1 and 2 |" in text and "| a model | 7.9 |" in text
+    assert "two people, 3.0 s" not in text
     assert "| a model | 1.50 |" in text

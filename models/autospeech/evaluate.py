@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ Embed = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
 RATE = 16_000
 DURATIONS = (1.6, 3.0)
 PER_SPEAKER = 24
+# People in a corpus up to which the error rate between every two of them is told.
+FEW = 4
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,19 @@ def trials(
     return out
 
 
+def between(vectors: NDArray[np.float32], segments: Segments) -> dict[str, float]:
+    """Equal-error rate between every two people of the corpora that have few."""
+    out = {}
+    for corpus in sorted(set(segments.corpus.tolist())):
+        people = sorted(set(segments.speaker[segments.corpus == corpus].tolist()))
+        for one, other in combinations(people, 2) if len(people) <= FEW else ():
+            both = np.isin(segments.speaker, (one, other))
+            part = Segments(segments.samples[both], segments.speaker[both], segments.corpus[both])
+            rate = equal_error_rate(*trials(vectors[both], part)[corpus])
+            out[f"{corpus} {people.index(one) + 1} and {people.index(other) + 1}"] = rate
+    return out
+
+
 def onnx_embedder(path: Path, window: float = 4.8, hop: float = 2.4, threads: int = 1) -> Embed:
     """A model of ours as the package runs it: up to `window` seconds in one piece.
 
@@ -164,14 +180,16 @@ def cost(embed: Embed, samples: NDArray[np.float32], repeats: int = 5) -> float:
 
 def evaluate(models: dict[str, Embed], speech: data.Speech, seed: int = 0) -> dict[str, Any]:
     """EER in percent by duration, model and corpus, and the cost of each model."""
-    report: dict[str, Any] = {"eer": {}, "trials": {}, "cost_ms_per_second": {}}
+    report: dict[str, Any] = {"eer": {}, "between": {}, "trials": {}, "cost_ms_per_second": {}}
     for seconds in DURATIONS:
         segments = cut_segments(speech, seconds, seed)
-        rows = {}
+        rows, apart = {}, {}
         for name, embed in models.items():
-            pairs = trials(in_batches(embed, segments.samples), segments)
+            vectors = in_batches(embed, segments.samples)
+            pairs = trials(vectors, segments)
             rows[name] = {c: 100.0 * equal_error_rate(*pair) for c, pair in pairs.items()}
-        report["eer"][str(seconds)] = rows
+            apart[name] = {two: 100.0 * rate for two, rate in between(vectors, segments).items()}
+        report["eer"][str(seconds)], report["between"][str(seconds)] = rows, apart
         report["trials"][str(seconds)] = {
             c: {
                 "speakers": len(set(segments.speaker[(segments.corpus == c) | (c == "pooled")])),
@@ -197,6 +215,14 @@ def markdown(report: dict[str, Any]) -> str:
         counts = [report["trials"][seconds][c] for c in corpora]
         cells = [f"{c['speakers']} / {c['same']} / {c['different']}" for c in counts]
         lines += ["| speakers / same / different | " + " | ".join(cells) + " |", ""]
+    for seconds, rows in report["between"].items():
+        pairs = list(next(iter(rows.values())))
+        if pairs:
+            lines += [f"EER % between two people, {seconds} s", ""]
+            lines += ["| model | " + " | ".join(pairs) + " |", "|---" * (len(pairs) + 1) + "|"]
+            cells = {name: [f"{row[two]:.1f}" for two in pairs] for name, row in rows.items()}
+            lines += [f"| {name} | " + " | ".join(row) + " |" for name, row in cells.items()]
+            lines.append("")
     lines += ["| model | CPU ms per second of audio |", "|---|---|"]
     lines += [f"| {name} | {ms:.2f} |" for name, ms in report["cost_ms_per_second"].items()]
     return "\n".join(lines)
