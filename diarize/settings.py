@@ -134,7 +134,7 @@ class VariationalSettings:
     evidence: float = 20.0
     """Nats by which a second of speech speaks for a voice, over one that is as far away again as
     windows of one voice lie apart."""
-    prior: float = 2.5
+    prior: float = 2.0
     """Seconds of speech that a speaker's prior at the recording's centre weighs as much as, at
     least ..."""
     prior_share: float = 0.015
