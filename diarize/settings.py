@@ -118,8 +118,8 @@ class VariationalSettings:
     12.8 %, 29 right, 0.75; evidence 25 or 35 costs half a point to one, a prior of 2 s nothing, of
     3 s 0.8. With version 4, 28.5 and 11.5 %, 26 right, 0.75. With version 5, 27.3 and 11.0 %, 31
     right, 0.72, and 27.9 and 13.0 %, 10 right of 28 other conversations (seeds 25000 to 25027); a
-    prior of 2 s gives 27.0 and 10.7 %, 32, and 27.6 and 12.6 %, 14, but is worse where there is less
-    than three minutes: 23.3 and 9.5 instead of 22.8 and 8.6 % in 24 conversations of one, 45.2 and
+    prior of 2 s gives 27.0 and 10.7 %, 32, and 27.6 and 12.6 %, 14, but is worse where there is
+    less to hear: 23.3 and 9.5 instead of 22.8 and 8.6 % in 24 conversations of a minute, 45.2 and
     30.9 instead of 40.0 and 25.5 % in the twelve real clips (3 s: 24.1 and 9.8, 39.1 and 24.8 %).
     The number known, 27.1 % became 26.3 % with version 2. A larger share suits recordings of 20
     minutes (seeds 27000 to 27003, version 3), in which one speaker too many is found with this one.
@@ -191,8 +191,8 @@ class OverlapSettings:
     with 0.4, 28.6 % with 0.6 or no second turns at all; Forgiving 14.7, 14.3, 13.9 and 13.4 %.
     With version 4 Full is 28.6 % with 0.4, 28.8 % with 0.6, 28.9 % with none. With version 5, whose
     overlaps begin at a probability of 0.5, second turns are only written where it is 0.75
-    (:attr:`diarize.segmentation.SegmentationOptions.sure`): Full and Forgiving 26.5 and 10.8 %, in
-    all overlaps 26.6 and 11.4 %, nowhere 27.0 and 10.7 %."""
+    (:attr:`diarize.segmentation.SegmentationOptions.sure`): Full and Forgiving 26.7 and 11.1 %, in
+    all overlaps 26.9 and 11.8 %, nowhere 27.3 and 11.0 %."""
     reach: float = 3.0
     """Seconds within which the second speaker has to talk elsewhere, where nothing else tells."""
 

@@ -120,7 +120,9 @@ class SegmentationNet(nn.Module):
 
     def decide(self, fine: Tensor, both: Tensor) -> Tensor:
         """Return the class scores (N, T / 2, 7) from both kinds of features."""
-        wide = self.up(both).repeat_interleave(2, dim=2)
+        up = self.up(both)
+        # Each step twice; the runtime does this faster than an interleaving repetition.
+        wide = torch.stack([up, up], dim=-1).flatten(2)
         return self.head(self.mix(F.relu(wide + fine))).transpose(1, 2)
 
     def forward(self, mels: Tensor) -> Tensor:
