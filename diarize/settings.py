@@ -260,6 +260,12 @@ class NamingSettings:
     meetings of the same people 56.3, 0.6 and 0.4 % and 84 %; a drop of 0.15 gave 60.8, 0.6, 0.3 and
     86 %, 0.05 53.5, 0.2, 0.1 and 94 %; among at -0.1 60.9, 0.5, 0.9 and 88 %. With version 5 57.4,
     0.3 and 0.3 % and 92 %."""
+    hardly: float = 0.15
+    """Confidence below which a turn's speaker hardly leads over the next one; there ..."""
+    surer: float = 0.1
+    """... each turn has to be so much more like the person. In the castings above, with version 5:
+    SURER
+    """
     typical: float = 0.5
     """A voice is the mean of this share of its windows: those nearest to the mean of all ..."""
     centring: float = 0.5

@@ -138,6 +138,17 @@ def test_nobody_is_named_who_has_no_turn_left():
     assert set(found.embeddings) == {"S1"}
 
 
+def test_where_a_cluster_hardly_leads_a_turn_has_to_sound_more_like_the_person():
+    rather = unit(np.float32([0.55, 0.835, 0.0]))
+    details = heard(("S0", ANN, 8), ("S1", BOB, 3), ("S0", rather, 3))
+    people = {"S0": ("Ann", ANN[None])}
+    for confidence, expected in ((None, "S0"), (0.4, "S0"), (0.1, "SPEAKER_02")):
+        first, second, third = details.diarization.turns
+        turns = [first, second, replace(third, confidence=confidence)]
+        doubt = replace(details, diarization=replace(details.diarization, turns=turns))
+        assert names(set_apart(doubt, people, 0.5)) == ["S0", "S1", expected]
+
+
 def test_a_name_is_never_put_back_on_what_does_not_sound_like_it():
     """Two strangers who together are more like Ann than each of them."""
     one, two = unit(np.float32([0.45, 0.9, 0])), unit(np.float32([0.45, -0.9, 0]))

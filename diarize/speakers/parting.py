@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Diarization, Turn, speaker_label, union
-from diarize.settings import ClusteringSettings
+from diarize.settings import ClusteringSettings, NamingSettings
 from diarize.speakers.records import Vectors, unit
 
 if TYPE_CHECKING:
@@ -85,9 +85,10 @@ def set_apart(
 ) -> Diarization:
     """Move the turns of named clusters that do not speak for the name to a label of their own.
 
-    They do not sound like the person, or nothing speaks for them: they are too short to be heard by
-    themselves, or others talk in them, and who it is was guessed from what is around them. Between
-    two turns of the person they stay. The label, one for all of them, is nobody's voice: it has no
+    They do not sound like the person (all the more where the cluster hardly leads over the next),
+    or nothing speaks for them: they are too short to be heard by themselves, or others talk in
+    them, and who it is was guessed from what is around them. Between two turns of the person they
+    stay. The label, one for all of them, is nobody's voice: it has no
     embedding. Where they are less together than a speaker has to say, they are left out.
 
     Parameters
@@ -101,8 +102,12 @@ def set_apart(
     heard, turns = _Heard(details), details.diarization.turns
     names = {label: name for label, (name, _) in people.items()}
     doubtful = {turn for turn in turns if turn.speaker in names and turn not in heard}
+    settings = NamingSettings()
     for label, (_, samples) in people.items():
-        doubtful |= _strange(details, heard, label, unit(samples.mean(axis=0)), support)
+        person = unit(samples.mean(axis=0))
+        doubtful |= _strange(details, heard, label, person, support)
+        unlike = _strange(details, heard, label, person, support + settings.surer)
+        doubtful |= {turn for turn in unlike if _hardly(turn, settings.hardly)}
     for at, turn in enumerate(turns):
         around = (turns[max(0, at - 1)], turns[min(at + 1, len(turns) - 1)])
         name = names.get(turn.speaker)
@@ -115,6 +120,11 @@ def set_apart(
     if sum(turn.duration for turn in doubtful) < ClusteringSettings().least_seconds:
         moved = [turn for turn in turns if turn not in doubtful]
     return _with_turns(details.diarization, moved, details.diarization.embeddings)
+
+
+def _hardly(turn: Turn, least: float) -> bool:
+    """Return whether a turn's speaker hardly leads over the next one."""
+    return turn.confidence is not None and turn.confidence < least
 
 
 def _near(one: Turn, other: Turn) -> bool:

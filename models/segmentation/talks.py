@@ -22,7 +22,7 @@ from diarize.evaluation.simulation import SimulatedConversation, SimulationOptio
 from models.autospeech.data import CACHE
 
 # Length of a conversation in seconds, people in one at most, conversations to make.
-SECONDS, PEOPLE, COUNT = 60, 4, 2400
+SECONDS, PEOPLE, COUNT = 60, 4, 1800
 # Seeds far from those that anything is measured or tuned on.
 FIRST_SEED = 1_000_000
 RATE = 16_000
