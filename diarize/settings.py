@@ -294,8 +294,8 @@ class LinkingSettings:
     pairs of voices of one person in simulated recordings
     (:mod:`diarize.evaluation.linked_recordings`, 16 folders of ``dev`` people, 0.641 the model's
     line): at 0.00 54 joined, and one pair of two people; at -0.06 62 and 1; at -0.12 71 and 1; at
-    -0.21 74 and 1; at -0.30 77 and 1. With version 4 of the segmentation 56, 65, 69, 74 and 77 of
-    106, and one each."""
+    -0.21 74 and 1; at -0.30 77 and 1. With version 5 of the segmentation 58, 66, 71, 76 and 79 of
+    123, and one other pair each, but three at the last two."""
 
 
 @dataclass(frozen=True)
