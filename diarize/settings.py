@@ -212,7 +212,7 @@ class SecondPassSettings:
     (28, seeds 25000 to 25027), the benchmark's 29.9 and 16.6 became 29.6 and 16.5 % (30; number of
     speakers right in 43 instead of 53 %; with Resemblyzer's vectors 31.1 and 18.3 became 28.4 and
     15.5 %), and the ablation's 30.6 and 17.2 became 32.4 and 19.0 % (14). That was with version 3
-    of the segmentation; with version 4 the ablation's 28.8 and 12.3 become 28.8 and 12.0 %.
+    of the segmentation; with version 5 the ablation's 27.0 and 10.7 become 26.9 and 10.8 %.
 
     Tried on the 36, with turns from the pieces alone: pieces of 2.0 s 25.7 and 10.9 %, of 2.4 s
     24.8 and 9.8 %, of 3.2 s 25.3 and 10.4 % (with an evidence of 7: 25.1 and 10.3, 25.2 and 10.2,
