@@ -97,8 +97,7 @@ def bank(speech_dir) -> VoiceBank:
 def test_four_enrolled_people_and_two_strangers(bank, scene, named):
     """Every name stands on its person's speech, no stranger bears one, most of the four do.
 
-    Scraps at changes of speaker may fall to a neighbour: 3 % of the named time. At one microphone
-    on the table most of the four stay unnamed.
+    At one microphone on the table most of the four may stay unnamed.
     """
     from diarize.pipeline import Diarizer
 
@@ -107,4 +106,4 @@ def test_four_enrolled_people_and_two_strangers(bank, scene, named):
     found = outcomes(held, MatchOptions.of(diarizer.embedder.thresholds))[0]
     assert found.strangers > 10
     assert found.people_named >= named
-    assert found.wrong + found.strangers_named <= 0.03 * found.right
+    assert found.wrong == found.strangers_named == 0.0
