@@ -257,14 +257,11 @@ def decide(track: FrameTrack, options: SegmentationOptions, duration: float) -> 
     )
     overlaps = [p for p in _common(speech, pairs) if p.duration >= options.min_overlap]
     changes = _changes(track, options, speech, overlaps)
-    sure = regions(track.pair, track.step, options.sure, options.sure, track.offset)
-    return SpeechActivity(
-        tuple(speech),
-        tuple(overlaps),
-        tuple(changes),
-        track.local,
-        tuple(_common(overlaps, sure)) if options.sure else None,
-    )
+    sure = None
+    if options.sure:
+        likely = regions(track.pair, track.step, options.sure, options.sure, track.offset)
+        sure = tuple(_common(overlaps, likely))
+    return SpeechActivity(tuple(speech), tuple(overlaps), tuple(changes), track.local, sure)
 
 
 def regions(

@@ -619,6 +619,21 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.network(waveform, [0], 10 * RATE), got)
 
 
+def test_blocks_that_the_other_network_lacks_change_next_to_nothing(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    first = Trainer(Recipe(), SMALL, tmp_path / "first")
+    first.save()
+    longer = replace(SMALL, dilations=(*SMALL.dilations, 4, 1))
+    second = Trainer(Recipe(), longer, tmp_path / "second")
+    second.begin_with(tmp_path / "first" / "average.pt")
+    weights = [block.norm.weight.mean().item() for block in second.network.context]
+    assert weights == pytest.approx([1.0, 1.0, 0.05, 0.05])
+    mels = torch.randn(4, 200, network.MELS)
+    with torch.no_grad():
+        before, after = (one.network.eval()(mels) for one in (first, second))
+    assert float((after - before).abs().mean()) < 0.05 * float(before.std())
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 def test_an_exported_model_can_be_trained_on(tmp_path: Path, layers: int) -> None:
     torch.manual_seed(0)

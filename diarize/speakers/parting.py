@@ -6,9 +6,9 @@ not become a voice of their own, which may then be named itself. A second voice 
 which no window hears alone, is a guess that no name is put on: it is left out. In 47 simulated
 meetings of 36 people kept apart, such turns held 41 s of others and 16 s of the person named.
 
-In the end, turns of named voices that nothing speaks for bear no name: in 72
-castings of 24 simulated meetings (:mod:`diarize.evaluation.named_meetings`) they held 42 s of the
-person named and 17 s of others, all other named turns 4 090 and 41 s.
+In the end, turns of named voices that nothing speaks for bear no name: in 72 castings of 24
+simulated meetings (:mod:`diarize.evaluation.named_meetings`) they held 42 s of the person named and
+17 s of others, all other named turns 4 090 and 41 s.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def part(
     for label in details.diarization.labels:
         if label not in people:
             continue
-        strange = _strange(details, heard, label, unit(people[label].mean(axis=0)), support)
+        likeness = _likeness(details, heard, label, people[label])
+        strange = {turn for turn, cosine in likeness.items() if cosine < support}
         own = [turn for turn in turns if turn.speaker == label]
         if not strange or len(strange) == len(own):
             continue
@@ -88,8 +89,8 @@ def set_apart(
     They do not sound like the person (all the more where the cluster hardly leads over the next),
     or nothing speaks for them: they are too short to be heard by themselves, or others talk in
     them, and who it is was guessed from what is around them. Between two turns of the person they
-    stay. The label, one for all of them, is nobody's voice: it has no
-    embedding. Where they are less together than a speaker has to say, they are left out.
+    stay. The label, one for all of them, is nobody's voice: it has no embedding. Where they are
+    less together than a speaker has to say, they are left out.
 
     Parameters
     ----------
@@ -104,10 +105,10 @@ def set_apart(
     doubtful = {turn for turn in turns if turn.speaker in names and turn not in heard}
     settings = NamingSettings()
     for label, (_, samples) in people.items():
-        person = unit(samples.mean(axis=0))
-        doubtful |= _strange(details, heard, label, person, support)
-        unlike = _strange(details, heard, label, person, support + settings.surer)
-        doubtful |= {turn for turn in unlike if _hardly(turn, settings.hardly)}
+        for turn, cosine in _likeness(details, heard, label, samples).items():
+            hardly = turn.confidence is not None and turn.confidence < settings.hardly
+            if cosine < support + (settings.surer if hardly else 0.0):
+                doubtful.add(turn)
     for at, turn in enumerate(turns):
         around = (turns[max(0, at - 1)], turns[min(at + 1, len(turns) - 1)])
         name = names.get(turn.speaker)
@@ -120,11 +121,6 @@ def set_apart(
     if sum(turn.duration for turn in doubtful) < ClusteringSettings().least_seconds:
         moved = [turn for turn in turns if turn not in doubtful]
     return _with_turns(details.diarization, moved, details.diarization.embeddings)
-
-
-def _hardly(turn: Turn, least: float) -> bool:
-    """Return whether a turn's speaker hardly leads over the next one."""
-    return turn.confidence is not None and turn.confidence < least
 
 
 def _near(one: Turn, other: Turn) -> bool:
@@ -163,11 +159,15 @@ class _Heard:
         return bool((shared > 0.5 * least).any())
 
 
-def _strange(
-    details: DiarizationDetails, heard: _Heard, label: str, person: Vectors, support: float
-) -> set[Turn]:
-    """Return the turns of a cluster that do not sound like the person; no window, no verdict."""
-    found = set()
+def _likeness(
+    details: DiarizationDetails, heard: _Heard, label: str, samples: Vectors
+) -> dict[Turn, float]:
+    """Return how much each turn of a cluster sounds like a person; turns with no window are not in.
+
+    It is the cosine of the windows' mean, by their length, and the samples' mean.
+    """
+    person = unit(samples.mean(axis=0))
+    found: dict[Turn, float] = {}
     for turn in details.diarization.turns:
         if turn.speaker != label:
             continue
@@ -175,8 +175,7 @@ def _strange(
         if len(rows):
             seconds = heard.ends[rows] - heard.starts[rows]
             mean = unit(np.average(details.vectors[rows], axis=0, weights=seconds))
-            if float(mean @ person) < support:
-                found.add(turn)
+            found[turn] = float(mean @ person)
     return found
 
 

@@ -236,9 +236,10 @@ class Trainer:
         own = self.network.state_dict()
         fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
         self.network.load_state_dict(fitting, strict=False)
-        for block in self.network.context[len(blocks(state)) :]:
+        for number, block in self.network.context.named_children():
             # Blocks that the other network lacks begin as next to nothing.
-            torch.nn.init.constant_(block.norm.weight, 0.05)
+            if f"context.{number}.norm.weight" not in state:
+                torch.nn.init.constant_(block.norm.weight, 0.05)
         self.average = {k: v.clone() for k, v in self.network.state_dict().items()}
 
     def resume(self) -> bool:
@@ -257,15 +258,6 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
-
-
-def blocks(state: dict[str, Tensor]) -> set[str]:
-    """Numbers of the context's blocks in a state.
-
-    >>> sorted(blocks({"context.0.norm.bias": None, "context.1.norm.bias": None, "up.bias": None}))
-    ['0', '1']
-    """
-    return {name.split(".")[1] for name in state if name.startswith("context.")}
 
 
 def _write(state: dict[str, Any], path: Path) -> Path:
