@@ -148,4 +148,4 @@ def test_a_run_stops_and_goes_on_identically(voices, tmp_path):
     ):
         assert torch.allclose(a, b, atol=1e-5)
     header = next(csv.reader((tmp_path / "log.csv").open(newline="")))
-    assert header[-3:] == ["distil", "margin", "similarity"]
+    assert header[-4:] == ["distil", "margin", "similarity", "hint"]

@@ -128,7 +128,8 @@ def test_a_batch_has_its_share_of_changed_voices(folder, speech):
     augmenter = Augmenter([np.ones(1, dtype=np.float32)], {})
     shards = pool.shards(folder / "pool")
     batches = train.Batches(speech, wanted, augmenter, state.network.front, config, shards)
-    features, target, label = batches[0]
+    features, target, label, told = batches[0]
+    assert told.numel() == 0
     assert features.shape == (8, 1, 160, 40)
     assert int((label >= 3).sum()) == 6
     assert int(label.max()) < 3 + 2
@@ -138,5 +139,5 @@ def test_a_batch_has_its_share_of_changed_voices(folder, speech):
     losses = train.train_step(state, batches[0], corpora, config)
     assert bool(torch.isfinite(losses).all())
     assert float(losses[1]) > 0
-    nobody = (features[label >= 3], target[label >= 3], label[label >= 3])
+    nobody = (features[label >= 3], target[label >= 3], label[label >= 3], told)
     assert float(train.train_step(state, nobody, corpora, config)[1]) == 0.0

@@ -71,7 +71,8 @@ def test_batches_depend_on_the_seed_and_the_number_alone(cache):
         assert torch.equal(a, b)
     assert not torch.equal(first[3][0], first[4][0])
     assert not torch.equal(first[4][0], start(cache, seed=4)[1][4][0])
-    features, target, label = first[4]
+    features, target, label, told = first[4]
+    assert told.numel() == 0
     assert features.shape == (6, 1, 48, 40)
     assert torch.allclose(target.norm(dim=1), torch.ones(6), atol=1e-5)
     assert label.max() < 4
@@ -140,7 +141,7 @@ def test_some_steps_have_windows_of_twice_the_length(cache):
     assert set(lengths[650:]) == {160, 320}
     assert lengths.count(320) == pytest.approx(0.2 * 350, abs=25)
     _, batches, _ = start(cache, long=1.0)
-    features, _, label = batches[0]
+    features, _, label, _ = batches[0]
     assert features.shape == (3, 1, 96, 40)
     assert label.shape == (3,)
 

@@ -25,6 +25,8 @@ LONGEST_ROOM = int(0.5 * acoustics.SAMPLE_RATE)
 ROOM, SECOND_ROOM = 0.5, 0.1
 NOISE, BABBLE, EQUALISER = 0.5, 0.2, 0.4
 TELEPHONE, CODEC, CLIPPING = 0.2, 0.04, 0.06
+# Widest hidden band and longest hidden moment, as parts of the bands and of the window.
+WIDEST_BAND, LONGEST_MOMENT = 0.2, 0.15
 
 
 def room_bank(path: Path, count: int = 1500, seed: int = 0) -> list[NDArray[np.float32]]:
@@ -105,6 +107,18 @@ class Augmenter:
         if self.noises and rng.random() < 0.7:
             return acoustics.noise_like(rng, self.noises, n)
         return acoustics.coloured_noise(rng, n, float(rng.uniform(0, 2)))
+
+
+def hide(rng: np.random.Generator, features: NDArray[np.float32]) -> None:
+    """Set two bands and two moments of (t, bands) to 0 (Park et al., SpecAugment, 2019)."""
+    frames, bands = features.shape
+    for _ in range(2):
+        wide = int(rng.integers(int(WIDEST_BAND * bands) + 1))
+        low = int(rng.integers(bands - wide + 1))
+        features[:, low : low + wide] = 0.0
+        long = int(rng.integers(int(LONGEST_MOMENT * frames) + 1))
+        first = int(rng.integers(frames - long + 1))
+        features[first : first + long] = 0.0
 
 
 def _line(

@@ -138,6 +138,11 @@ def raw(network: AutoSpeech, magnitude: Tensor) -> Tensor:
 
 def from_features(network: AutoSpeech, features: Tensor) -> Tensor:
     """The rest of :func:`raw` for (n, 1, t, bands) that have been through the front end."""
+    return from_map(network, last_map(network, features))
+
+
+def last_map(network: AutoSpeech, features: Tensor) -> Tensor:
+    """The trunk's output (n, features, about t/32, about bands/32) for the same, in float32."""
     with torch.autocast(features.device.type, torch.bfloat16):
         x = features.contiguous(memory_format=torch.channels_last)
         before_last = network.trunk.stem0(x)
@@ -146,7 +151,11 @@ def from_features(network: AutoSpeech, features: Tensor) -> Tensor:
     last = last.to(torch.bfloat16).permute(1, 0, 2, 3).contiguous()
     for layer in network.trunk.cells:
         before_last, last = last, cell(before_last, last, layer)
-    last = last.permute(1, 0, 2, 3).float()
+    return last.permute(1, 0, 2, 3).float()
+
+
+def from_map(network: AutoSpeech, last: Tensor) -> Tensor:
+    """Pooling and head."""
     pooled = last.mean(dim=(2, 3)) if network.pool is None else network.pool(last)
     out: Tensor = network.head(network.norm(pooled))
     return out

@@ -1,4 +1,4 @@
-"""What training minimises: distance to the teacher, and a margin between speakers."""
+"""What training minimises: distance to the teacher, moments included, and a margin of speakers."""
 
 from __future__ import annotations
 
@@ -65,3 +65,35 @@ class MarginSoftmax(nn.Module):
         )
         logits = self.scale * cosine.scatter(1, label[:, None], shifted)
         return functional.cross_entropy(logits, label)
+
+
+class HintLoss(nn.Module):
+    """How badly the last map foretells the teacher's features: 1 is no better than their means.
+
+    One linear layer, for training only, on the map's mean over frequency (Romero et al., FitNets,
+    2015).
+
+    Parameters
+    ----------
+    features : int
+        Channels of the map.
+    mean, deviation : Tensor (d,)
+        Of the teacher's features.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, features: int, mean: Tensor, deviation: Tensor) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(features)
+        self.foretell = nn.Linear(features, mean.numel())
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+
+    def forward(self, last: Tensor, hints: Tensor) -> Tensor:
+        """Maps (n, features, t, f) and teacher's features (n, t, d) to the mean squared error."""
+        moments = last.mean(dim=3).transpose(1, 2)
+        known = self.foretell(self.norm(moments.reshape(-1, moments.shape[2])))
+        wanted = (hints.reshape(known.shape) - self.mean) / self.deviation
+        return functional.mse_loss(known, wanted)

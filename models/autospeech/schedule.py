@@ -13,7 +13,9 @@ class TrainConfig:
     """What decides a run besides the network.
 
     `long` is the share of steps, from the last of the `frames` on, whose windows are twice as long
-    and half as many. `pool` is the share of windows with changed voices.
+    and half as many. `pool` is the share of windows with changed voices, `hint` the weight of what
+    the teacher hears in them moment by moment, `hidden` the share of windows of which bands and
+    moments are hidden from the network.
     """
 
     steps: int = 6000
@@ -32,6 +34,8 @@ class TrainConfig:
     frames: tuple[tuple[float, int], ...] = ((0.0, 96), (0.35, 128), (0.65, 160))
     long: float = 0.2
     pool: float = 0.0
+    hint: float = 0.0
+    hidden: float = 0.0
 
 
 def window_frames(config: TrainConfig, step: int) -> int:

@@ -24,10 +24,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from diarize.embedding import unit
 from diarize.evaluation import acoustics
-from models.autospeech import data, fast, pool
-from models.autospeech.augmentation import Augmenter, room_bank
+from models.autospeech import data, fast, hints, pool
+from models.autospeech.augmentation import Augmenter, hide, room_bank
 from models.autospeech.export import read_weights
-from models.autospeech.losses import MarginSoftmax, distillation, similarity
+from models.autospeech.losses import HintLoss, MarginSoftmax, distillation, similarity
 from models.autospeech.network import AutoSpeech, NetworkConfig
 from models.autospeech.schedule import Clock, TrainConfig, learning_rate, window_frames
 from models.autospeech.targets import CORPUS_WEIGHT, Targets, family
@@ -40,14 +40,17 @@ if TYPE_CHECKING:
 
 RUNS = Path(__file__).parent / "runs"
 HOP, FRAME, FFT = 160, 400, 512
-LOSSES = ("distil", "margin", "similarity")
+LOSSES = ("distil", "margin", "similarity", "hint")
 # Fields of the configuration with an option of their own.
 INTEGERS = ("steps", "batch", "seed", "warm_up")
 FLOATS = (
     "rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long", "pool",
+    "hint", "hidden", "average", "weight_decay",
 )  # fmt: skip
-# A window, its target and its label.
-Row = tuple["NDArray[np.float32]", "NDArray[np.float32]", int]
+# A window, its target and its label; for a changed one also the teacher's features.
+Row = tuple["NDArray[np.float32]", "NDArray[np.float32]", int, "NDArray[np.float32] | None"]
+# What a batch holds: features, targets, labels, and the teacher's features of the last windows.
+Batch = tuple["Tensor", "Tensor", "Tensor", "Tensor"]
 # Draws of a recording as it is, relative to each of its copies at another speed.
 ORIGINAL_WEIGHT = 2.0
 
@@ -61,11 +64,12 @@ def magnitude(samples: Tensor) -> Tensor:
     return torch.fft.rfft(frames * window).abs()
 
 
-class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
-    """Batch number `i`: features (n, 1, t, bands), targets (n, d), labels (n,).
+class Batches(Dataset[Batch]):
+    """Batch number `i`: features (n, 1, t, bands), targets (n, d), labels (n,), hints (k, t/32, e).
 
     A label is the number of a voice; for a window from the pool, which is nobody's, it is the
-    number of voices plus that of its corpus.
+    number of voices plus that of its corpus. Hints are there for the windows from the pool, which
+    are the last k of a batch, if the configuration has a weight for them.
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
     def __len__(self) -> int:
         return self.config.steps
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, step: int) -> Batch:
         config = self.config
         rng = np.random.default_rng((config.seed, step))
         strength = min(1.0, 0.2 + 0.8 * step / max(1.0, config.ramp * config.steps))
@@ -96,14 +100,19 @@ class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
         count = config.batch // 2 if frames > config.frames[-1][1] else config.batch
         changed = round(config.pool * count) if self.shards else 0
         rows = [*self._recorded(rng, count - changed, length), *self._changed(rng, changed, length)]
-        clean, targets, labels = zip(*rows, strict=True)
+        clean, targets, labels, known = zip(*rows, strict=True)
         heard = [
             self.augmenter(rng, piece, strength, _others(rng, clean, i))
             for i, piece in enumerate(clean)
         ]
         with torch.inference_mode():
             features = self.front(magnitude(torch.from_numpy(np.stack(heard))))
-        return features, torch.from_numpy(np.stack(targets)), torch.tensor(labels)
+        for one in features[:, 0].numpy():
+            if rng.random() < config.hidden * strength:
+                hide(rng, one)
+        told = [torch.from_numpy(moments) for moments in known if moments is not None]
+        answers = torch.from_numpy(np.stack(targets)), torch.tensor(labels)
+        return features, *answers, torch.stack(told) if told else torch.zeros(0)
 
     def _recorded(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
         """Windows of the training recordings."""
@@ -113,22 +122,29 @@ class Batches(Dataset[tuple["Tensor", "Tensor", "Tensor"]]):
             start = int(rng.integers(max(1, voice.length - length)))
             piece = self.speech.cut(voice, start, length)
             target = self.targets(int(index), start + length // 2 - 12_800)
-            rows.append((piece, target, int(index)))
+            rows.append((piece, target, int(index), None))
         return rows
 
     def _changed(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
         """Windows of a shard of the pool, and the teacher's vectors of all that is around them."""
         if not count:
             return []
-        shard = pool.read(self.shards[int(rng.integers(len(self.shards)))])
-        rows = []
+        path = self.shards[int(rng.integers(len(self.shards)))]
+        shard, moments = pool.read(path), None
+        if self.config.hint:
+            moments = np.load(hints.beside(path), mmap_mode="r")
+        rows: list[Row] = []
         for at in rng.choice(len(shard.samples), count, replace=False):
-            start = int(rng.integers(max(1, pool.LENGTH - length)))
+            step = int(rng.integers(max(0, pool.LENGTH - length) // hints.STEP + 1))
+            start = step * hints.STEP
             piece = np.resize(shard.samples[at, start : start + length], length)
+            known = None
+            if moments is not None:
+                known = hints.merge(moments[at][None, step : step + hints.covered(length)])[0]
             name = str(shard.corpus[at])
             target = unit(shard.vectors[at] - self.targets.centres[name])
             label = len(self.speech.voices) + self.corpora.index(name)
-            rows.append((piece.astype(np.float32) / 32768.0, target, label))
+            rows.append((piece.astype(np.float32) / 32768.0, target, label, known))
         return rows
 
 
@@ -149,6 +165,7 @@ class State:
     margin: MarginSoftmax
     optimiser: torch.optim.Optimizer
     step: int = 0
+    hint: HintLoss | None = None
 
     def save(self, path: Path, config: TrainConfig) -> None:
         """Write whole or not at all."""
@@ -158,6 +175,7 @@ class State:
                 "network": self.network.state_dict(),
                 "average": self.average.state_dict(),
                 "margin": self.margin.state_dict(),
+                "hint": None if self.hint is None else self.hint.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "step": self.step,
                 "shape": self.network.config.to_dict(),
@@ -172,6 +190,8 @@ class State:
         self.network.load_state_dict(stored["network"])
         self.average.load_state_dict(stored["average"])
         self.margin.load_state_dict(stored["margin"])
+        if self.hint is not None:
+            self.hint.load_state_dict(stored["hint"])
         self.optimiser.load_state_dict(stored["optimiser"])
         self.step = int(stored["step"])
 
@@ -186,19 +206,26 @@ def build(
     config: TrainConfig,
     directions: NDArray[np.float32],
     device: torch.device | str = "cpu",
+    scale: tuple[Tensor, Tensor] | None = None,
 ) -> State:
-    """A fresh network, its running average, the margin loss and the optimiser."""
+    """A fresh network, its running average, the losses with weights and the optimiser.
+
+    `scale` is what :func:`models.autospeech.hints.scale` says, if there are hints.
+    """
     torch.manual_seed(config.seed)
     network = AutoSpeech(shape).to(device)
     margin = MarginSoftmax(torch.from_numpy(directions)).to(device)
+    hint = None if scale is None else HintLoss(network.trunk.features, *scale).to(device)
     flat = [p for p in network.parameters() if p.ndim == 1]
     deep = [p for p in network.parameters() if p.ndim > 1]
     groups = [
         {"params": deep, "weight_decay": config.weight_decay},
         {"params": [*flat, *margin.parameters()], "weight_decay": 0.0},
     ]
+    if hint is not None:
+        groups[1]["params"] += hint.parameters()
     optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
-    return State(network, copy.deepcopy(network), margin, optimiser)
+    return State(network, copy.deepcopy(network), margin, optimiser, hint=hint)
 
 
 @torch.no_grad()
@@ -214,21 +241,22 @@ def update_average(state: State, decay: float) -> None:
 
 def train_step(
     state: State,
-    batch: tuple[Tensor, Tensor, Tensor],
+    batch: Batch,
     corpora: Tensor,
     config: TrainConfig,
     share: float | None = None,
     margin: float | None = None,
 ) -> Tensor:
-    """One update; the losses (3,) that :data:`LOSSES` names, on the state's device.
+    """One update; the losses (4,) that :data:`LOSSES` names, on the state's device.
 
     `corpora` numbers the corpus of each label; labels that are no voice, which come after those
     that are, have no part in the margin loss. `margin` is the configuration's if None.
     """
-    features, target, label = batch
+    features, target, label, told = batch
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(config, state.step, share)
-    embedding = fast.from_features(state.network, features)
+    last = fast.last_map(state.network, features)
+    embedding = fast.from_map(state.network, last)
     near = distillation(embedding, target)
     known = label < len(state.margin.directions)
     apart = embedding.sum() * 0.0
@@ -236,14 +264,17 @@ def train_step(
         margin = config.margin if margin is None else margin
         apart = state.margin(embedding[known], label[known], margin)
     alike = similarity(embedding, target, corpora[label])
-    loss = near + config.margin_weight * apart + config.similarity * alike
+    foretold = embedding.sum() * 0.0
+    if state.hint is not None and len(told):
+        foretold = state.hint(last[-len(told) :], told)
+    loss = near + config.margin_weight * apart + config.similarity * alike + config.hint * foretold
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimiser.step()
     state.step += 1
     update_average(state, config.average)
-    return torch.stack([near, apart, alike]).detach()
+    return torch.stack([near, apart, alike, foretold]).detach()
 
 
 def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: float) -> None:
@@ -333,7 +364,12 @@ def main() -> None:
     targets = Targets(teachers, speech.voices, config.local)
     dimension = targets.means.shape[1]
     shape = NetworkConfig(args.channels, args.cells, args.bands, dimension, args.pooling)
-    state = build(shape, config, targets.means)
+    shards = pool.shards(args.cache / "pool") if config.pool else []
+    if config.pool and (not shards or len(args.teacher) > 1):
+        raise SystemExit("--pool needs shards (models.autospeech.pool) and a single teacher")
+    if config.hint and not all(hints.beside(shard).exists() for shard in shards or [Path()]):
+        raise SystemExit("--hint needs --pool and its hints (models.autospeech.hints)")
+    state = build(shape, config, targets.means, scale=hints.scale(shards) if config.hint else None)
     if args.resume and (run / "checkpoint.pt").exists():
         state.restore(torch.load(run / "checkpoint.pt", weights_only=True))
     elif args.init:
@@ -341,9 +377,6 @@ def main() -> None:
     rooms = room_bank(args.cache / "rooms.npz")
     augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
     front = copy.deepcopy(state.network.front)
-    shards = pool.shards(args.cache / "pool") if config.pool else []
-    if config.pool and (not shards or len(args.teacher) > 1):
-        raise SystemExit("--pool needs shards (models.autospeech.pool) and a single teacher")
     batches = Batches(speech, targets, augmenter, front, config, shards)
     loop(state, batches, Clock(config, args.minutes), run, args.save_minutes)
 
