@@ -36,6 +36,8 @@ WARPS: Mapping[float, Sequence[float]] = {
 ORIGINAL_SHARE = 0.25
 # Bins of the spectra whose envelopes are changed.
 ENVELOPE_BINS = 513
+# Size and hop of those spectra, and how many cepstral values an envelope has.
+SPECTRUM, SPECTRUM_HOP, CEPSTRUM = 2 * (ENVELOPE_BINS - 1), 256, 36
 
 
 @dataclass(frozen=True)
@@ -102,18 +104,26 @@ def reshape_envelope(samples: Tensor, at: Tensor, contrast: float = 1.0) -> Tens
     contrast : float
         What the envelope's deviations from its mean (in decibels) are multiplied by.
     """
-    size, hop, kept = 2 * (ENVELOPE_BINS - 1), 256, 36
-    window = torch.hann_window(size, device=samples.device)
-    frames = torch.stft(samples, size, hop, window=window, return_complex=True)
-    cepstrum = torch.fft.irfft((frames.abs() + 1e-5).log(), dim=0)
-    cepstrum[kept : size - kept + 1] = 0.0
-    envelope = torch.fft.rfft(cepstrum, dim=0).real
+    frames, envelope = spectral_envelope(samples)
     low = at.floor().long().clamp(0, envelope.shape[0] - 2)
     part = (at - low).clamp(0.0, 1.0)[:, None]
     moved = envelope[low] * (1.0 - part) + envelope[low + 1] * part
     mean = envelope.mean(dim=0)
     gain = (mean + contrast * (moved - mean) - envelope).clamp(-2.07, 2.07).exp()
-    return torch.istft(frames * gain, size, hop, window=window, length=samples.numel())
+    window = torch.hann_window(SPECTRUM, device=samples.device)
+    return torch.istft(frames * gain, SPECTRUM, SPECTRUM_HOP, window=window, length=samples.numel())
+
+
+def spectral_envelope(samples: Tensor) -> tuple[Tensor, Tensor]:
+    """Spectra (bins, t) of (n,) float32, and the logarithms of their envelopes.
+
+    The envelope is the cepstrum's first milliseconds.
+    """
+    window = torch.hann_window(SPECTRUM, device=samples.device)
+    frames = torch.stft(samples, SPECTRUM, SPECTRUM_HOP, window=window, return_complex=True)
+    cepstrum = torch.fft.irfft((frames.abs() + 1e-5).log(), dim=0)
+    cepstrum[CEPSTRUM : SPECTRUM - CEPSTRUM + 1] = 0.0
+    return frames, torch.fft.rfft(cepstrum, dim=0).real
 
 
 def kaldi_fbank(samples: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Speech with its voices changed, and what the teacher hears in it.
+"""Speech with its voices changed or mixed, and what the teacher hears in it.
 
 ``python -m models.autospeech.pool --weights campplus_cn_en_common.pt --count N`` cuts windows from
 the training recordings, gives most of them another pitch, another vocal tract or a second voice,
@@ -22,6 +22,7 @@ import torch
 
 from models.autospeech import data
 from models.autospeech.bank import ENVELOPE_BINS, reshape_envelope, teach
+from models.autospeech.morph import FARTHEST, morph
 from models.autospeech.targets import CORPUS_WEIGHT, family
 from models.autospeech.teacher import SAMPLE_RATE, WINDOW, campplus
 
@@ -39,6 +40,9 @@ PITCH, FORMANTS, STRAY = 0.26, 0.15, 0.05
 FOLLOW = 0.35
 # Peaks of the envelope are made so much sharper or flatter.
 CONTRAST = 0.2
+# Speech that another voice is taken from, and how far on the way to it a morph goes.
+MORPH_SOURCE = 12 * SAMPLE_RATE
+MORPH_SHARE = (0.7, 1.1)
 
 
 def change_voice(rng: np.random.Generator, samples: NDArray[np.int16]) -> NDArray[np.float32]:
@@ -70,8 +74,10 @@ def change_voice(rng: np.random.Generator, samples: NDArray[np.int16]) -> NDArra
 class Inventor:
     """Draws windows (LENGTH,) and the corpora that they are from."""
 
-    def __init__(self, speech: data.Speech, weight: NDArray[np.float64]) -> None:
-        self.speech, self.weight = speech, weight / weight.sum()
+    def __init__(
+        self, speech: data.Speech, weight: NDArray[np.float64], morphs: float = 0.0
+    ) -> None:
+        self.speech, self.weight, self.morphs = speech, weight / weight.sum(), morphs
         self.corpus = np.array([family(voice.corpus) for voice in speech.voices])
 
     def __call__(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], str]:
@@ -79,22 +85,39 @@ class Inventor:
         voice = int(rng.choice(len(self.weight), p=self.weight))
         samples = self._window(rng, voice)
         if rng.random() < MIXED_SHARE:
-            inside = np.where(self.corpus == self.corpus[voice], self.weight, 0.0)
-            inside[voice] = 0.0
-            if inside.any():
-                other = self._window(rng, int(rng.choice(len(inside), p=inside / inside.sum())))
-                samples = _together(samples, other, float(rng.uniform(0.0, 12.0)))
+            other = self._another(rng, voice)
+            if other is not None:
+                second = self._window(rng, other)
+                samples = _together(samples, second, float(rng.uniform(0.0, 12.0)))
         peak = float(np.abs(samples).max())
         return samples * np.float32(min(1.0, 0.99 / max(peak, 1e-6))), str(self.corpus[voice])
 
+    def _another(self, rng: np.random.Generator, voice: int) -> int | None:
+        """Somebody else of the corpus, or None."""
+        inside = np.where(self.corpus == self.corpus[voice], self.weight, 0.0)
+        inside[voice] = 0.0
+        return int(rng.choice(len(inside), p=inside / inside.sum())) if inside.any() else None
+
     def _window(self, rng: np.random.Generator, number: int) -> NDArray[np.float32]:
+        asked = self.morphs > 0 and rng.random() < self.morphs
+        other = self._another(rng, number) if asked else None
+        return self._changed(rng, number) if other is None else self._morph(rng, number, other)
+
+    def _morph(self, rng: np.random.Generator, number: int, other: int) -> NDArray[np.float32]:
+        words = self._cut(rng, number, int(LENGTH * FARTHEST) + 1024)
+        voice = self._cut(rng, other, min(MORPH_SOURCE, self.speech.voices[other].length))
+        return morph(rng, words, voice, float(rng.uniform(*MORPH_SHARE)))[:LENGTH]
+
+    def _cut(self, rng: np.random.Generator, number: int, length: int) -> NDArray[np.int16]:
         voice = self.speech.voices[number]
-        longest = int(LENGTH * np.exp(PITCH)) + 1024
-        start = int(rng.integers(max(1, voice.length - longest)))
-        samples = self.speech.cut(voice, start, longest)
-        if rng.random() >= ORIGINAL_SHARE:
-            samples = change_voice(rng, (samples * 32767.0).round().astype(np.int16))
-        return samples[:LENGTH]
+        start = int(rng.integers(max(1, voice.length - length)))
+        return (self.speech.cut(voice, start, length) * 32767.0).round().astype(np.int16)
+
+    def _changed(self, rng: np.random.Generator, number: int) -> NDArray[np.float32]:
+        samples = self._cut(rng, number, int(LENGTH * np.exp(PITCH)) + 1024)
+        if rng.random() < ORIGINAL_SHARE:
+            return samples[:LENGTH].astype(np.float32) / 32768.0
+        return change_voice(rng, samples)[:LENGTH]
 
 
 def _together(
@@ -169,13 +192,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=data.CACHE)
     parser.add_argument("--count", type=int, default=100_000, help="windows")
     parser.add_argument("--seed", type=int, default=0, help="at most 999")
+    parser.add_argument("--morphs", type=float, default=0.0, help="share of morphs (morph.py)")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     speech = data.load(args.cache, "train")
     weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) * (v.speed == 1.0) for v in speech.voices])
     fill(
-        Inventor(speech, weight),
+        Inventor(speech, weight, args.morphs),
         campplus(args.weights),
         args.cache / "pool",
         count=args.count,
