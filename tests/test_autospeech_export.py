@@ -23,13 +23,16 @@ def trained_a_little(config: NetworkConfig) -> AutoSpeech:
     with torch.no_grad():
         for _ in range(2):
             network(torch.rand(8, 64, 257) * 3)
+        for offsets in network.trunk.offsets:
+            offsets.normal_()
     return network.eval()
 
 
 @pytest.mark.parametrize("pooling", ["mean", "attentive"])
 @pytest.mark.parametrize("bands", [0, 80])
-def test_export_equals_pytorch_at_any_length(tmp_path, pooling, bands):
-    network = trained_a_little(NetworkConfig(8, 8, bands, 16, pooling))
+@pytest.mark.parametrize("positions", [False, True])
+def test_export_equals_pytorch_at_any_length(tmp_path, pooling, bands, positions):
+    network = trained_a_little(NetworkConfig(8, 8, bands, 16, pooling, positions))
     path = tmp_path / "model.onnx"
     export.write_onnx(network, path, export.describe(network, "7", "a test"))
     assert export.check(network, path) < 1e-4
@@ -111,6 +114,7 @@ def test_the_bundled_model_is_its_weights_in_single_precision():
     kinds = {t.data_type for t in onnx.load(str(model)).graph.initializer}
     assert onnx.TensorProto.FLOAT in kinds and onnx.TensorProto.FLOAT16 not in kinds
     metadata = export.read_metadata(model)
-    assert json.loads(metadata["diarize.shape"]) == export.read_weights(model).config.to_dict()
+    shape = NetworkConfig(**json.loads(metadata["diarize.shape"]))
+    assert shape == export.read_weights(model).config
     for name in ("clustering", "verification", "margin"):
         assert 0.0 < float(metadata[f"diarize.threshold.{name}"]) < 1.0

@@ -145,17 +145,18 @@ def last_map(network: AutoSpeech, features: Tensor) -> Tensor:
     """The trunk's output (n, features, about t/32, about bands/32) for the same, in float32."""
     with torch.autocast(features.device.type, torch.bfloat16):
         x = features.contiguous(memory_format=torch.channels_last)
-        before_last = network.trunk.stem0(x)
-        last = network.trunk.stem1(before_last)
+        before_last = network.trunk.placed(0, network.trunk.stem0(x))
+        last = network.trunk.placed(1, network.trunk.stem1(before_last))
     before_last = before_last.to(torch.bfloat16).permute(1, 0, 2, 3).contiguous()
     last = last.to(torch.bfloat16).permute(1, 0, 2, 3).contiguous()
-    for layer in network.trunk.cells:
+    for i, layer in enumerate(network.trunk.cells):
         before_last, last = last, cell(before_last, last, layer)
+        if len(network.trunk.offsets):
+            last = last + network.trunk.offsets[i + 2].to(last.dtype)[:, None, None]
     return last.permute(1, 0, 2, 3).float()
 
 
 def from_map(network: AutoSpeech, last: Tensor) -> Tensor:
     """Pooling and head."""
-    pooled = last.mean(dim=(2, 3)) if network.pool is None else network.pool(last)
-    out: Tensor = network.head(network.norm(pooled))
+    out: Tensor = network.head(network.norm(network.pooled(last)))
     return out

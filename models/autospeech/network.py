@@ -7,7 +7,7 @@ magnitude spectrogram; :class:`FrontEnd` turns it into what the convolutions see
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,11 @@ class NetworkConfig:
         Length of the embedding.
     pooling : {"mean", "attentive"}
         Global average, or attentive mean and deviation over time.
+    positions : bool
+        Whether frequencies are told apart: every map has a learnt offset for each frequency
+        (Thienpondt et al., "Integrating frequency translational invariance in TDNNs and frequency
+        positional information in 2D ResNets", Interspeech 2021), and the head sees the mean over
+        time of each frequency of the last map instead of the mean over all.
     """
 
     channels: int = 32
@@ -55,6 +60,7 @@ class NetworkConfig:
     bands: int = 80
     dimension: int = 256
     pooling: str = "mean"
+    positions: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for metadata and checkpoints."""
@@ -133,12 +139,22 @@ class Cell(nn.Module):
         return torch.cat(states[2:], dim=1)
 
 
-class Trunk(nn.Module):
-    """Stem and cells: (n, 1, t, f) to (n, features, about t/32, about f/32)."""
+def halved(size: int, times: int = 1) -> int:
+    """What is left of an axis after so many strides of 2."""
+    for _ in range(times):
+        size = (size + 1) // 2
+    return size
 
-    def __init__(self, channels: int, cells: int) -> None:
+
+class Trunk(nn.Module):
+    """Stem and cells: (n, 1, t, f) to (n, features, about t/32, about f/32).
+
+    With `bands`, the f of the input, the maps of the stem and of all cells have offsets.
+    """
+
+    def __init__(self, channels: int, cells: int, bands: int = 0) -> None:
         super().__init__()
-        c = channels
+        c, shapes = channels, [(channels, halved(bands, 2)), (channels, halved(bands, 3))]
         self.stem0 = nn.Sequential(
             nn.Conv2d(1, c // 2, 3, 2, 1, bias=False),
             nn.BatchNorm2d(c // 2),
@@ -156,15 +172,23 @@ class Trunk(nn.Module):
             c = 2 * c if reduction else c
             self.cells.append(Cell(before_last, last, c, reduction=reduction, halve=halve))
             before_last, last, halve = last, NODES * c, reduction
-        self.features = last
+            shapes.append((last, halved(shapes[-1][1], int(reduction))))
+        self.features, self.width = last, shapes[-1][1]
+        self.offsets = nn.ParameterList(
+            nn.Parameter(torch.zeros(*shape)) for shape in shapes if bands
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 1, t, f) to (n, features, t', f')."""
-        before_last = self.stem0(x)
-        last = self.stem1(before_last)
-        for cell in self.cells:
-            before_last, last = last, cell(before_last, last)
+        before_last = self.placed(0, self.stem0(x))
+        last = self.placed(1, self.stem1(before_last))
+        for i, cell in enumerate(self.cells):
+            before_last, last = last, self.placed(i + 2, cell(before_last, last))
         return last
+
+    def placed(self, at: int, x: Tensor) -> Tensor:
+        """Map number `at` (n, c, t, f) with its offsets, if it has any."""
+        return x + self.offsets[at][:, None] if len(self.offsets) else x
 
 
 class AttentivePool(nn.Module):
@@ -242,18 +266,24 @@ class AutoSpeech(nn.Module):
         super().__init__()
         self.config = config
         self.front = FrontEnd(config.bands)
-        self.trunk = Trunk(config.channels, config.cells)
+        bands = (config.bands or BINS) if config.positions else 0
+        self.trunk = Trunk(config.channels, config.cells, bands)
         features = self.trunk.features
         self.pool = AttentivePool(features) if config.pooling == "attentive" else None
-        pooled = 2 * features if self.pool is not None else features
+        pooled = features * (2 if self.pool is not None else max(1, self.trunk.width))
         self.norm = nn.BatchNorm1d(pooled)
         self.head = nn.Linear(pooled, config.dimension)
 
     def features(self, magnitude: Tensor) -> Tensor:
         """(n, t, 257) magnitudes to the pooled vector before the head."""
-        x = self.trunk(self.front(magnitude))
-        pooled: Tensor = x.mean(dim=(2, 3)) if self.pool is None else self.pool(x)
-        return pooled
+        return self.pooled(self.trunk(self.front(magnitude)))
+
+    def pooled(self, last: Tensor) -> Tensor:
+        """The trunk's map (n, features, t, f) over time, and over frequency where that is meant."""
+        if self.pool is not None:
+            out: Tensor = self.pool(last)
+            return out
+        return last.mean(dim=2).flatten(1) if self.config.positions else last.mean(dim=(2, 3))
 
     def raw(self, magnitude: Tensor) -> Tensor:
         """The embedding before it is brought to unit length, for the losses."""
@@ -263,6 +293,19 @@ class AutoSpeech(nn.Module):
     def forward(self, magnitude: Tensor) -> Tensor:
         """(n, t, 257) float32 to (n, dimension) unit vectors."""
         return functional.normalize(self.raw(magnitude), dim=1)
+
+
+def told_apart(network: AutoSpeech) -> AutoSpeech:
+    """The same function as a network without `positions` whose frequencies can be told apart."""
+    wide = AutoSpeech(replace(network.config, positions=True))
+    state = network.state_dict()
+    width = wide.trunk.width
+    for name in ("norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
+        state[name] = state[name].repeat_interleave(width)
+    state["head.weight"] = state["head.weight"].repeat_interleave(width, dim=1) / width
+    offsets = {k: v for k, v in wide.state_dict().items() if k.startswith("trunk.offsets")}
+    wide.load_state_dict(state | offsets)
+    return wide.train(network.training)
 
 
 class PaperNetwork(nn.Module):

@@ -28,7 +28,7 @@ from models.autospeech import data, fast, hints, pool
 from models.autospeech.augmentation import Augmenter, hide, room_bank
 from models.autospeech.export import read_weights
 from models.autospeech.losses import HintLoss, MarginSoftmax, distillation, similarity
-from models.autospeech.network import AutoSpeech, NetworkConfig
+from models.autospeech.network import AutoSpeech, NetworkConfig, told_apart
 from models.autospeech.schedule import Clock, TrainConfig, learning_rate, window_frames
 from models.autospeech.targets import CORPUS_WEIGHT, Targets, family
 
@@ -196,7 +196,9 @@ class State:
         self.step = int(stored["step"])
 
     def begin_from(self, network: AutoSpeech) -> None:
-        """A new schedule from a trained network's weights."""
+        """A new schedule from a trained network's weights, which may not tell frequencies apart."""
+        if self.network.config.positions and not network.config.positions:
+            network = told_apart(network)
         self.network.load_state_dict(network.state_dict())
         self.average.load_state_dict(network.state_dict())
 
@@ -343,6 +345,7 @@ def parse() -> argparse.Namespace:
     for name in ("channels", "cells", "bands"):
         parser.add_argument(f"--{name}", type=int, default=getattr(shape, name))
     parser.add_argument("--pooling", choices=["mean", "attentive"], default=shape.pooling)
+    parser.add_argument("--positions", action="store_true", help="tell frequencies apart")
     return parser.parse_args()
 
 
@@ -363,7 +366,9 @@ def main() -> None:
     teachers = [args.cache / f"{name}.npz" for name in args.teacher]
     targets = Targets(teachers, speech.voices, config.local)
     dimension = targets.means.shape[1]
-    shape = NetworkConfig(args.channels, args.cells, args.bands, dimension, args.pooling)
+    shape = NetworkConfig(
+        args.channels, args.cells, args.bands, dimension, args.pooling, args.positions
+    )
     shards = pool.shards(args.cache / "pool") if config.pool else []
     if config.pool and (not shards or len(args.teacher) > 1):
         raise SystemExit("--pool needs shards (models.autospeech.pool) and a single teacher")
