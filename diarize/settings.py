@@ -126,9 +126,9 @@ class VariationalSettings:
     Joining found what going through the windows could not: on the benchmark's conversations, all
     five that had too many speakers were better explained by the true ones.
 
-    People of the telephone corpus come on several lines in one simulated conversation, and may count
-    twice. Of these 85 conversations (version 5), the 52 without such people have 0.37 speakers too
-    few on average, the number right in 60 %; the other 33 have 0.55 too many and 30 %.
+    People of the telephone corpus come on several lines in one simulated conversation, and may
+    count twice. Of these 85 conversations (version 5), the 52 without such people have 0.37
+    speakers too few on average, the number right in 60 %; the other 33 have 0.55 too many and 30 %.
 
     Tried and left out: a dearer speaker by a factor of 2 to 4 instead of the prior's weight (0.8 to
     1.6 points worse); whitening by the training speakers (0 to 1.5 points worse); windows of 1.2,
