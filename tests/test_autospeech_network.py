@@ -93,9 +93,10 @@ def test_any_length_gives_unit_vectors(n, t, pooling, positions):
     assert np.allclose(out.norm(dim=1), 1.0, atol=1e-5)
 
 
-def test_told_apart_it_answers_the_same_until_it_is_trained():
+@pytest.mark.parametrize("pooling", ["mean", "attentive"])
+def test_told_apart_it_answers_the_same_until_it_is_trained(pooling):
     torch.manual_seed(0)
-    network = AutoSpeech(NetworkConfig(channels=8, bands=40, dimension=12))
+    network = AutoSpeech(NetworkConfig(channels=8, bands=40, dimension=12, pooling=pooling))
     x = torch.rand(4, 120, 257)
     network(x)  # running statistics that are not the initial ones
     wide = told_apart(network.eval())

@@ -299,7 +299,7 @@ def told_apart(network: AutoSpeech) -> AutoSpeech:
     """The same function as a network without `positions` whose frequencies can be told apart."""
     wide = AutoSpeech(replace(network.config, positions=True))
     state = network.state_dict()
-    width = wide.trunk.width
+    width = wide.trunk.width if wide.pool is None else 1
     for name in ("norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
         state[name] = state[name].repeat_interleave(width)
     state["head.weight"] = state["head.weight"].repeat_interleave(width, dim=1) / width
