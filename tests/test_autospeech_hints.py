@@ -8,11 +8,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="pip install torch")
 pytest.importorskip("soxr", reason="pip install soxr")
 
-from models.autospeech import bank, data, fast, hints, pool, teacher, train  # noqa: E402
+from models.autospeech import data, fast, hints, pool, train  # noqa: E402
 from models.autospeech.augmentation import Augmenter, hide  # noqa: E402
 from models.autospeech.losses import HintLoss  # noqa: E402
 from models.autospeech.network import AutoSpeech, NetworkConfig  # noqa: E402
-from tests.teachers import Ear  # noqa: E402
+from tests.teachers import Ear, write_vectors  # noqa: E402
 
 RATE = 16_000
 DIMENSION = 3
@@ -38,10 +38,7 @@ def folder(tmp_path, monkeypatch):
     )
     speech = data.Speech(np.concatenate(parts), voices)
     pool.fill(pool.Inventor(speech, np.ones(2)), Ear(), tmp_path / "pool", count=12, seed=0)
-    rows = teacher.plan(speech)
-    pieces = np.stack([speech.cut(speech.voices[v], int(s), pool.LENGTH) for v, s in rows])
-    heard = bank.teach(Ear(), torch.from_numpy((pieces * 32767.0).astype(np.int16)))
-    np.savez(tmp_path / "ear.npz", rows=rows, vectors=heard.numpy())
+    write_vectors(speech, tmp_path / "ear.npz")
     hints.fill(pool.shards(tmp_path / "pool"), loudness, batch=4)
     return tmp_path, speech
 

@@ -8,10 +8,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="pip install torch")
 pytest.importorskip("soxr", reason="pip install soxr")
 
-from models.autospeech import bank, data, pool, teacher, train  # noqa: E402
+from models.autospeech import bank, data, pool, train  # noqa: E402
 from models.autospeech.augmentation import Augmenter  # noqa: E402
 from models.autospeech.network import NetworkConfig  # noqa: E402
-from tests.teachers import Ear  # noqa: E402
+from tests.teachers import Ear, write_vectors  # noqa: E402
 
 RATE = 16_000
 SHARD = 6
@@ -45,10 +45,7 @@ def folder(speech, tmp_path, monkeypatch):
     """Two shards of six windows, and the teacher's vectors of the recordings."""
     monkeypatch.setattr(pool, "SHARD", SHARD)
     pool.fill(pool.Inventor(speech, np.ones(3)), Ear(), tmp_path / "pool", count=12, seed=1)
-    rows = teacher.plan(speech)
-    pieces = np.stack([speech.cut(speech.voices[v], int(s), pool.LENGTH) for v, s in rows])
-    heard = bank.teach(Ear(), torch.from_numpy((pieces * 32767.0).astype(np.int16)))
-    np.savez(tmp_path / "ear.npz", rows=rows, vectors=heard.numpy())
+    write_vectors(speech, tmp_path / "ear.npz")
     return tmp_path
 
 

@@ -12,7 +12,6 @@ Files like the shards' go to ``cache/hints``; several processes may fill it, eac
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from models.autospeech import data, pool
-from models.autospeech.teacher import kaldi_fbank
+from models.autospeech.teacher import campplus, centred_fbank, with_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,30 +54,8 @@ class Unpooled(nn.Module):
 
 def listener(weights: Path) -> Callable[[NDArray[np.int16]], NDArray[np.float16]]:
     """From windows (n, pool.LENGTH) int16 to their hints (n, COUNT, 512)."""
-    import onnxruntime
-
-    from models.autospeech.teacher import campplus
-
-    graph = io.BytesIO()
-    torch.onnx.export(
-        Unpooled(campplus(weights)).eval(),
-        (torch.zeros(2, 300, 80),),
-        graph,
-        input_names=["x"],
-        output_names=["y"],
-        dynamic_axes={"x": {0: "n", 1: "t"}, "y": {0: "n", 2: "t"}},
-        dynamo=False,
-    )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph.getvalue(), options)
-
-    def hear(samples: NDArray[np.int16]) -> NDArray[np.float16]:
-        frames = np.stack([kaldi_fbank(row.astype(np.float32) / 32768.0) for row in samples])
-        frames -= frames.mean(axis=1, keepdims=True)
-        return by_step(session.run(None, {"x": frames})[0])
-
-    return hear
+    run = with_runtime(Unpooled(campplus(weights)).eval(), {0: "n", 2: "t"})
+    return lambda samples: by_step(run(centred_fbank(samples.astype(np.float32) / 32768.0)))
 
 
 def by_step(features: NDArray[np.float32]) -> NDArray[np.float16]:

@@ -29,6 +29,8 @@ from diarize.embedding import unit
 from models.autospeech import data
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
@@ -56,6 +58,31 @@ def campplus(weights: Path) -> torch.nn.Module:
     return network.eval()
 
 
+def with_runtime(
+    network: torch.nn.Module, free: dict[int, str]
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A network from (n, frames, 80) features run on one thread of ONNX Runtime.
+
+    `free` names the axes of its output that have no fixed length.
+    """
+    import onnxruntime
+
+    graph = io.BytesIO()
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, 300, 80),),
+        graph,
+        input_names=["x"],
+        output_names=["y"],
+        dynamic_axes={"x": {0: "n", 1: "t"}, "y": free},
+        dynamo=False,
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph.getvalue(), options)
+    return lambda features: np.asarray(session.run(None, {"x": features})[0])
+
+
 class CamPlusPlus:
     """CAM++ on 80 Kaldi log-mel bins with the mean over the window subtracted.
 
@@ -64,27 +91,11 @@ class CamPlusPlus:
 
     dimension = 192
 
-    def __init__(self, weights: Path, threads: int = 1) -> None:
-        import onnxruntime
-
-        graph = io.BytesIO()
-        torch.onnx.export(
-            campplus(weights),
-            (torch.zeros(2, 300, 80),),
-            graph,
-            input_names=["x"],
-            output_names=["y"],
-            dynamic_axes={"x": {0: "n", 1: "t"}, "y": {0: "n"}},
-            dynamo=False,
-        )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(graph.getvalue(), options)
+    def __init__(self, weights: Path) -> None:
+        self.run = with_runtime(campplus(weights), {0: "n"})
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        features = np.stack([kaldi_fbank(piece) for piece in batch])
-        features -= features.mean(axis=1, keepdims=True)
-        return unit(self.session.run(None, {"x": features})[0])
+        return unit(self.run(centred_fbank(batch)))
 
 
 class Resemblyzer:
@@ -134,6 +145,12 @@ class Resemblyzer:
         out = np.zeros((len(batch), self.dimension), dtype=np.float32)
         np.add.at(out, owner, vectors)
         return unit(out)
+
+
+def centred_fbank(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, samples) to (n, frames, 80), less each window's mean: what CAM++ wants."""
+    features = np.stack([kaldi_fbank(piece) for piece in batch])
+    return features - features.mean(axis=1, keepdims=True)
 
 
 def kaldi_fbank(samples: NDArray[np.float32]) -> NDArray[np.float32]:

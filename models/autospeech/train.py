@@ -261,12 +261,11 @@ def train_step(
     embedding = fast.from_map(state.network, last)
     near = distillation(embedding, target)
     known = label < len(state.margin.directions)
-    apart = embedding.sum() * 0.0
+    apart = foretold = embedding.sum() * 0.0
     if bool(known.any()):
         margin = config.margin if margin is None else margin
         apart = state.margin(embedding[known], label[known], margin)
     alike = similarity(embedding, target, corpora[label])
-    foretold = embedding.sum() * 0.0
     if state.hint is not None and len(told):
         foretold = state.hint(last[-len(told) :], told)
     loss = near + config.margin_weight * apart + config.similarity * alike + config.hint * foretold
