@@ -10,6 +10,7 @@ pytest.importorskip("soxr", reason="pip install soxr")
 
 from models.autospeech import data, fast, hints, pool, train  # noqa: E402
 from models.autospeech.augmentation import Augmenter, hide  # noqa: E402
+from models.autospeech.batches import FRAME, HOP  # noqa: E402
 from models.autospeech.losses import HintLoss  # noqa: E402
 from models.autospeech.network import AutoSpeech, NetworkConfig  # noqa: E402
 from tests.teachers import Ear, write_vectors  # noqa: E402
@@ -57,7 +58,7 @@ def test_hints_are_merged_to_what_a_position_of_the_map_covers():
     assert out.tolist() == [[[1.5], [5.5]]]
     network = AutoSpeech(NetworkConfig(8, 8, 40, 16)).eval()
     for frames in (160, 320):
-        samples = (frames - 1) * train.HOP + train.FRAME
+        samples = (frames - 1) * HOP + FRAME
         last = fast.last_map(network, torch.zeros(1, 1, frames, 40))
         assert hints.covered(samples) == last.shape[2] * hints.MERGED
 

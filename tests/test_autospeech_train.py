@@ -12,8 +12,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="pip install torch")
 
 from diarize import spectrogram  # noqa: E402
-from models.autospeech import data, targets, teacher, train  # noqa: E402
+from models.autospeech import data, schedule, targets, teacher, train  # noqa: E402
 from models.autospeech.augmentation import Augmenter  # noqa: E402
+from models.autospeech.batches import magnitude  # noqa: E402
 from models.autospeech.losses import MarginSoftmax, distillation  # noqa: E402
 from models.autospeech.network import NetworkConfig  # noqa: E402
 
@@ -130,13 +131,13 @@ def test_schedule_rises_stays_and_falls():
     assert (np.diff(rates[61:]) < 0).all()
     assert rates[100] == pytest.approx(0.01)
     plain = replace(config, long=0.0)
-    lengths = [train.window_frames(plain, step) for step in (0, 50, 99)]
+    lengths = [schedule.window_frames(plain, step) for step in (0, 50, 99)]
     assert lengths == sorted(lengths)
 
 
 def test_some_steps_have_windows_of_twice_the_length(cache):
     config = train.TrainConfig(steps=1000, long=0.2)
-    lengths = [train.window_frames(config, step) for step in range(1000)]
+    lengths = [schedule.window_frames(config, step) for step in range(1000)]
     assert set(lengths[:650]) == {96, 128}
     assert set(lengths[650:]) == {160, 320}
     assert lengths.count(320) == pytest.approx(0.2 * 350, abs=25)
@@ -165,7 +166,7 @@ def test_a_run_ends_with_its_minutes(cache, tmp_path):
 
 def test_magnitude_is_the_packages():
     samples = buzz(120, 1.0)
-    ours = train.magnitude(torch.from_numpy(samples)[None])[0].numpy()
+    ours = magnitude(torch.from_numpy(samples)[None])[0].numpy()
     theirs = spectrogram.magnitude(np.pad(samples, (56, 56)))
     n = min(len(ours), len(theirs))
     assert n > 90

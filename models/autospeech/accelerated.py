@@ -24,19 +24,17 @@ from diarize.evaluation import acoustics
 from models.autospeech import bank, data, teacher
 from models.autospeech.augmentation import room_bank
 from models.autospeech.batched import BatchAugmenter, Draw
+from models.autospeech.batches import FRAME, HOP, magnitude
 from models.autospeech.export import read_weights
 from models.autospeech.network import NetworkConfig
 from models.autospeech.schedule import Clock, TrainConfig, learning_rate
 from models.autospeech.train import (
     FLOATS,
-    FRAME,
-    HOP,
     INTEGERS,
     LOSSES,
     RUNS,
     State,
     build,
-    magnitude,
     train_step,
 )
 

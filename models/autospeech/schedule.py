@@ -15,7 +15,8 @@ class TrainConfig:
     `long` is the share of steps, from the last of the `frames` on, whose windows are twice as long
     and half as many. `pool` is the share of windows with changed voices, `hint` the weight of what
     the teacher hears in them moment by moment, `hidden` the share of windows of which bands and
-    moments are hidden from the network.
+    moments are hidden from the network. After every new batch, `again` of those before come once
+    more.
     """
 
     steps: int = 6000
@@ -36,6 +37,7 @@ class TrainConfig:
     pool: float = 0.0
     hint: float = 0.0
     hidden: float = 0.0
+    again: int = 0
 
 
 def window_frames(config: TrainConfig, step: int) -> int:

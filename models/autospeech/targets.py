@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # How much the cosines of a second teacher count beside those of the first. On ``dev`` segments of
 # 1.6 s, both centred, pooled equal-error rate: CAM++ alone 8.3 %, with 0.3, 0.5, 0.7 and 1.0 of
 # Resemblyzer 7.8, 7.9, 8.1 and 8.4 %.
-SECOND = 0.3
+SECOND = 0.5
 # Draws per speaker relative to the others: few speakers with much speech, and phone calls, count
 # more than ten seconds of single words.
 CORPUS_WEIGHT = {
@@ -49,6 +49,8 @@ class Targets:
     ----------
     centres : dict of str to ndarray (d,)
         What each corpus has in common, as the first teacher hears it.
+    others : list of dict
+        The same as each further teacher hears it.
     """
 
     def __init__(self, paths: Sequence[Path], voices: Sequence[Voice], local: float) -> None:
@@ -61,23 +63,31 @@ class Targets:
         if np.any(counts == 0):
             raise SystemExit(f"{paths[0]}: some voices have no teacher vector; let it run on")
         windows, means = [], []
-        self.centres: dict[str, NDArray[np.float32]] = {}
+        heard: list[dict[str, NDArray[np.float32]]] = []
         for vectors in found:
             vectors = vectors[order]
             mean = np.add.reduceat(vectors, first[:-1], axis=0) / counts
             centre = corpus_centres(mean, voices)
-            if not self.centres:
-                self.centres = {
-                    family(v.corpus): own for v, own in zip(voices, centre, strict=True)
-                }
+            heard.append({family(v.corpus): own for v, own in zip(voices, centre, strict=True)})
             windows.append(unit(vectors - centre[rows[:, 0]]))
             means.append(unit(mean - centre))
         self.starts, self.first = rows[:, 1], first
-        self.vectors, self.means = windows[0], means[0]
-        if len(found) > 1:
-            turn = joined(_beside(windows), windows[0])
-            self.vectors = unit(_beside(windows) @ turn)
-            self.means = unit(_beside(means) @ turn)
+        self.centres, *self.others = heard
+        self.turn = joined(_beside(windows), windows[0]) if len(found) > 1 else None
+        self.vectors, self.means = self._joined(windows), self._joined(means)
+
+    def _joined(self, parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return parts[0] if self.turn is None else unit(_beside(parts) @ self.turn)
+
+    def answers(
+        self, heard: Sequence[NDArray[np.float32]], corpora: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Targets (n, d) from what each teacher hears in windows of these corpora (families)."""
+        parts = [
+            unit(vectors - np.stack([centres[name] for name in corpora]))
+            for vectors, centres in zip(heard, [self.centres, *self.others], strict=True)
+        ]
+        return self._joined(parts)
 
     def __call__(self, voice: int, start: int) -> NDArray[np.float32]:
         """Mix of the vector nearest to the window and of the voice's mean."""

@@ -98,13 +98,29 @@ class CamPlusPlus:
         return unit(self.run(centred_fbank(batch)))
 
 
+class Recurrent(torch.nn.Module):
+    """Resemblyzer's network: (n, frames, 40) mel energies to (n, 256)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = torch.nn.LSTM(40, 256, 3, batch_first=True)
+        self.linear = torch.nn.Linear(256, 256)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        out: torch.Tensor = torch.relu(self.linear(self.lstm(x)[0][:, -1]))
+        return out
+
+
 class Resemblyzer:
     """Resemblyzer's encoder on partials of 1.6 s, averaged; level raised to −30 dBFS as it does.
 
     Only the package's weights are used: its modules import names that newer SciPy has dropped.
+    `run` is what takes partials (n, 160, 40) to vectors (n, 256); it may be replaced.
     """
 
     dimension = 256
+    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
     def __init__(self) -> None:
         import librosa
@@ -115,11 +131,10 @@ class Resemblyzer:
         weights = torch.load(
             Path(package.origin).parent / "pretrained.pt", map_location="cpu", weights_only=False
         )["model_state"]
-        self.lstm = torch.nn.LSTM(40, 256, 3, batch_first=True)
-        self.linear = torch.nn.Linear(256, 256)
-        for layer, name in ((self.lstm, "lstm."), (self.linear, "linear.")):
-            own = {k[len(name) :]: v for k, v in weights.items() if k.startswith(name)}
-            layer.load_state_dict(own)
+        self.network = Recurrent()
+        names = self.network.state_dict().keys()
+        self.network.load_state_dict({name: weights[name] for name in names})
+        self.run = self._forward
         self.mel = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=400, n_mels=40).astype(np.float32)
 
     def spectrogram(self, piece: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -139,12 +154,15 @@ class Resemblyzer:
             steps = sorted({*range(0, last, 80), last - 1})
             partials += [np.resize(mel[s : s + 160], (160, 40)) for s in steps]
             owner += [i] * len(steps)
-        with torch.inference_mode():
-            _, (hidden, _) = self.lstm(torch.from_numpy(np.stack(partials)))
-            vectors = unit(torch.relu(self.linear(hidden[-1])).numpy())
+        vectors = unit(self.run(np.stack(partials)))
         out = np.zeros((len(batch), self.dimension), dtype=np.float32)
         np.add.at(out, owner, vectors)
         return unit(out)
+
+    @torch.inference_mode()
+    def _forward(self, partials: NDArray[np.float32]) -> NDArray[np.float32]:
+        out: NDArray[np.float32] = self.network(torch.from_numpy(partials)).numpy()
+        return out
 
 
 def centred_fbank(batch: NDArray[np.float32]) -> NDArray[np.float32]:

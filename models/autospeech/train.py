@@ -1,10 +1,11 @@
 """Train the embedding: ``python -m models.autospeech.train --run NAME --steps N``.
 
-Distillation from a precomputed teacher plus a margin softmax over the training voices. A batch is
-a function of the seed and its number alone, so a run can be stopped at any minute and resumed
-(``--resume``) with the same outcome up to floating point. Checkpoints, a CSV log and nothing else
-go to ``models/autospeech/runs/NAME``. With ``--pool SHARE`` that part of every batch has changed
-voices (``pool.py``); the pool must be full before, or a batch depends on how full it was.
+Distillation from a larger teacher plus a margin softmax over the training voices. A run can be
+stopped at any minute and resumed (``--resume``) with the same outcome up to floating point.
+Checkpoints, a CSV log and the batches that are to come again go to ``models/autospeech/runs/NAME``.
+With ``--pool SHARE`` that part of every batch has changed voices (``pool.py``); the pool must be
+full before, or a batch depends on how full it was. With ``--listen FILE`` the teachers hear every
+window as the network does (``listening.py``), else their stored vectors count.
 """
 
 from __future__ import annotations
@@ -20,140 +21,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from diarize.embedding import unit
 from diarize.evaluation import acoustics
 from models.autospeech import data, fast, hints, pool
-from models.autospeech.augmentation import Augmenter, hide, room_bank
+from models.autospeech.augmentation import Augmenter, room_bank
+from models.autospeech.batches import Batch, Batches
 from models.autospeech.export import read_weights
+from models.autospeech.listening import Listener
 from models.autospeech.losses import HintLoss, MarginSoftmax, distillation, similarity
 from models.autospeech.network import AutoSpeech, NetworkConfig, told_apart
-from models.autospeech.schedule import Clock, TrainConfig, learning_rate, window_frames
-from models.autospeech.targets import CORPUS_WEIGHT, Targets, family
+from models.autospeech.schedule import Clock, TrainConfig, learning_rate
+from models.autospeech.targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from torch import Tensor
 
 RUNS = Path(__file__).parent / "runs"
-HOP, FRAME, FFT = 160, 400, 512
 LOSSES = ("distil", "margin", "similarity", "hint")
 # Fields of the configuration with an option of their own.
-INTEGERS = ("steps", "batch", "seed", "warm_up")
+INTEGERS = ("steps", "batch", "seed", "warm_up", "again")
 FLOATS = (
     "rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long", "pool",
     "hint", "hidden", "average", "weight_decay",
 )  # fmt: skip
-# A window, its target and its label; for a changed one also the teacher's features.
-Row = tuple["NDArray[np.float32]", "NDArray[np.float32]", int, "NDArray[np.float32] | None"]
-# What a batch holds: features, targets, labels, and the teacher's features of the last windows.
-Batch = tuple["Tensor", "Tensor", "Tensor", "Tensor"]
-# Draws of a recording as it is, relative to each of its copies at another speed.
-ORIGINAL_WEIGHT = 2.0
-
-
-def magnitude(samples: Tensor) -> Tensor:
-    """(n, samples) to (n, t, 257) magnitudes, as ``diarize.spectrogram.magnitude``."""
-    window = torch.nn.functional.pad(
-        torch.hann_window(FRAME, device=samples.device), (0, FFT - FRAME)
-    )
-    frames = torch.nn.functional.pad(samples, (0, FFT - FRAME)).unfold(1, FFT, HOP)
-    return torch.fft.rfft(frames * window).abs()
-
-
-class Batches(Dataset[Batch]):
-    """Batch number `i`: features (n, 1, t, bands), targets (n, d), labels (n,), hints (k, t/32, e).
-
-    A label is the number of a voice; for a window from the pool, which is nobody's, it is the
-    number of voices plus that of its corpus. Hints are there for the windows from the pool, which
-    are the last k of a batch, if the configuration has a weight for them.
-    """
-
-    def __init__(
-        self,
-        speech: data.Speech,
-        targets: Targets,
-        augmenter: Augmenter,
-        front: torch.nn.Module,
-        config: TrainConfig,
-        shards: Sequence[Path] = (),
-    ) -> None:
-        self.speech, self.targets, self.augmenter = speech, targets, augmenter
-        self.front, self.config, self.shards = front, config, shards
-        self.corpora = sorted(targets.centres)
-        weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
-        weight[[v.speed == 1.0 for v in speech.voices]] *= ORIGINAL_WEIGHT
-        self.weight = weight / weight.sum()
-
-    def __len__(self) -> int:
-        return self.config.steps
-
-    def __getitem__(self, step: int) -> Batch:
-        config = self.config
-        rng = np.random.default_rng((config.seed, step))
-        strength = min(1.0, 0.2 + 0.8 * step / max(1.0, config.ramp * config.steps))
-        frames = window_frames(config, step)
-        length = (frames - 1) * HOP + FRAME
-        count = config.batch // 2 if frames > config.frames[-1][1] else config.batch
-        changed = round(config.pool * count) if self.shards else 0
-        rows = [*self._recorded(rng, count - changed, length), *self._changed(rng, changed, length)]
-        clean, targets, labels, known = zip(*rows, strict=True)
-        heard = [
-            self.augmenter(rng, piece, strength, _others(rng, clean, i))
-            for i, piece in enumerate(clean)
-        ]
-        with torch.inference_mode():
-            features = self.front(magnitude(torch.from_numpy(np.stack(heard))))
-        for one in features[:, 0].numpy():
-            if rng.random() < config.hidden * strength:
-                hide(rng, one)
-        told = [torch.from_numpy(moments) for moments in known if moments is not None]
-        answers = torch.from_numpy(np.stack(targets)), torch.tensor(labels)
-        return features, *answers, torch.stack(told) if told else torch.zeros(0)
-
-    def _recorded(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
-        """Windows of the training recordings."""
-        rows = []
-        for index in rng.choice(len(self.weight), count, p=self.weight):
-            voice = self.speech.voices[int(index)]
-            start = int(rng.integers(max(1, voice.length - length)))
-            piece = self.speech.cut(voice, start, length)
-            target = self.targets(int(index), start + length // 2 - 12_800)
-            rows.append((piece, target, int(index), None))
-        return rows
-
-    def _changed(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
-        """Windows of a shard of the pool, and the teacher's vectors of all that is around them."""
-        if not count:
-            return []
-        path = self.shards[int(rng.integers(len(self.shards)))]
-        shard, moments = pool.read(path), None
-        if self.config.hint:
-            moments = np.load(hints.beside(path), mmap_mode="r")
-        rows: list[Row] = []
-        for at in rng.choice(len(shard.samples), count, replace=False):
-            step = int(rng.integers(max(0, pool.LENGTH - length) // hints.STEP + 1))
-            start = step * hints.STEP
-            piece = np.resize(shard.samples[at, start : start + length], length)
-            known = None
-            if moments is not None:
-                known = hints.merge(moments[at][None, step : step + hints.covered(length)])[0]
-            name = str(shard.corpus[at])
-            target = unit(shard.vectors[at] - self.targets.centres[name])
-            label = len(self.speech.voices) + self.corpora.index(name)
-            rows.append((piece.astype(np.float32) / 32768.0, target, label, known))
-        return rows
-
-
-def _others(
-    rng: np.random.Generator, clean: Sequence[NDArray[np.float32]], own: int
-) -> list[NDArray[np.float32]]:
-    """One to four other windows of the batch, for babble."""
-    picked = rng.integers(len(clean), size=int(rng.integers(1, 5)))
-    return [clean[i] for i in picked if i != own]
 
 
 @dataclass
@@ -291,8 +183,7 @@ def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: 
     log = run / "log.csv"
     fresh = not log.exists()
     begun = saved = time.time()
-    names = [family(voice.corpus) for voice in batches.speech.voices] + batches.corpora
-    corpora = torch.tensor([batches.corpora.index(name) for name in names])
+    corpora = torch.tensor([batches.corpora.index(name) for name in batches.families])
     sums, count = np.zeros(len(LOSSES)), 0
     with log.open("a", newline="") as file:
         writer = csv.writer(file)
@@ -328,6 +219,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
     parser.add_argument("--cache", type=Path, default=data.CACHE)
     parser.add_argument("--teacher", nargs="+", default=["campplus"], help="see Targets")
+    parser.add_argument(
+        "--listen", type=Path, help="let the teachers hear every window; the file of CAM++"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, help="end after so long, whatever the steps")
     parser.add_argument("--save-minutes", type=float, default=5.0)
@@ -369,8 +263,12 @@ def main() -> None:
         args.channels, args.cells, args.bands, dimension, args.pooling, args.positions
     )
     shards = pool.shards(args.cache / "pool") if config.pool else []
-    if config.pool and (not shards or len(args.teacher) > 1):
-        raise SystemExit("--pool needs shards (models.autospeech.pool) and a single teacher")
+    if config.pool and not shards:
+        raise SystemExit("--pool needs shards (models.autospeech.pool)")
+    if args.listen is None and config.pool and len(args.teacher) > 1:
+        raise SystemExit("--pool has the vectors of one teacher; for two give --listen, too")
+    if args.listen is not None and args.teacher != ["campplus", "resemblyzer"]:
+        raise SystemExit("--listen needs --teacher campplus resemblyzer")
     if config.hint and not all(hints.beside(shard).exists() for shard in shards or [Path()]):
         raise SystemExit("--hint needs --pool and its hints (models.autospeech.hints)")
     state = build(shape, config, targets.means, scale=hints.scale(shards) if config.hint else None)
@@ -381,7 +279,11 @@ def main() -> None:
     rooms = room_bank(args.cache / "rooms.npz")
     augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
     front = copy.deepcopy(state.network.front)
-    batches = Batches(speech, targets, augmenter, front, config, shards)
+    listener = None if args.listen is None else Listener(args.listen)
+    store = run / "batches" if config.again else None
+    if store is not None:
+        store.mkdir(exist_ok=True)
+    batches = Batches(speech, targets, augmenter, front, config, shards, listener, store)
     loop(state, batches, Clock(config, args.minutes), run, args.save_minutes)
 
 

@@ -1,0 +1,124 @@
+"""Teachers that hear what the network hears.
+
+The stored vectors (``teacher.py``, ``pool.py``) are of clean speech around a window, and half of
+them of the whole voice: to answer them from a degraded second and a half, a network has to know
+the person. Here CAM++ and Resemblyzer hear the very window, degradations and all, so that the same
+function is asked for whoever speaks: "consistent" teaching in Beyer et al., "Knowledge
+distillation: A good teacher is patient and consistent" (CVPR 2022).
+
+Both run on one thread: of OpenVINO in bfloat16, which takes half the time where the processor has
+instructions for it, or of ONNX Runtime. OpenVINO has to be the only one of its kind in its process:
+with jemalloc preloaded, or in a process that forks after it was used, it crashes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from diarize.embedding import unit
+from models.autospeech.bank import kaldi_fbank
+from models.autospeech.teacher import Resemblyzer, campplus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+HOP, FRAME = 160, 400
+# A network without PyTorch.
+Run = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
+
+
+class Listener:
+    """Both teachers' vectors of a batch; nothing is loaded before the first call.
+
+    Parameters
+    ----------
+    weights : Path
+        The file of CAM++; that of Resemblyzer comes with its package.
+    engine : {"openvino", "onnxruntime"}
+        What runs them.
+    """
+
+    def __init__(self, weights: Path, engine: str = "openvino") -> None:
+        self.weights, self.engine = weights, engine
+        self.compiled: dict[tuple[str, int, int], Run] = {}
+        self.networks: tuple[nn.Module, Resemblyzer] | None = None
+
+    def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """(n, samples) in [-1, 1] to unit vectors (n, 192) and (n, 256)."""
+        if self.networks is None:
+            self.networks = with_static_segments(campplus(self.weights)), Resemblyzer()
+        features = kaldi_fbank(torch.from_numpy(batch))
+        features = features - features.mean(dim=1, keepdim=True)
+        frames = (batch.shape[1] - FRAME) // HOP + 1
+        second = self.networks[1]
+        second.run = self._recurrent
+        return [
+            unit(self._run("campplus", self.networks[0], features.numpy())),
+            second(batch[:, : (frames - 1) * HOP]),
+        ]
+
+    def _recurrent(self, partials: NDArray[np.float32]) -> NDArray[np.float32]:
+        assert self.networks is not None
+        return self._run("resemblyzer", self.networks[1].network, partials)
+
+    def _run(
+        self, name: str, network: nn.Module, batch: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        key = (name, len(batch), batch.shape[1])
+        if key not in self.compiled:
+            self.compiled[key] = compiled(network, batch.shape, self.engine)
+        return self.compiled[key](batch)
+
+
+def compiled(network: nn.Module, shape: tuple[int, ...], engine: str) -> Run:
+    """A network for inputs of just this shape."""
+    graph = io.BytesIO()
+    torch.onnx.export(
+        network, (torch.zeros(*shape),), graph, input_names=["x"], output_names=["y"], dynamo=False
+    )
+    if engine == "onnxruntime":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(graph.getvalue(), options)
+        return lambda batch: np.asarray(session.run(None, {"x": batch})[0])
+
+    import openvino
+
+    model = openvino.Core().read_model(graph.getvalue())
+    settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "bf16"}
+    network_there = openvino.compile_model(model, "CPU", settings)
+    return lambda batch: np.array(network_there(batch)[0])
+
+
+def with_static_segments(network: nn.Module) -> nn.Module:
+    """CAM++ with its means over segments as plain slices, which any length may have.
+
+    As it is, it pools with a kernel that may be longer than the input, which is not allowed
+    everywhere.
+    """
+    for layer in network.modules():
+        if hasattr(layer, "seg_pooling"):
+            layer.seg_pooling = segment_means
+    return network
+
+
+def segment_means(x: Tensor, seg_len: int = 100) -> Tensor:
+    """Means of (n, c, t) over segments of `seg_len`, the last one what is left, at every t.
+
+    Examples
+    --------
+    >>> segment_means(torch.tensor([[[1.0, 3, 5]]]), 2)
+    tensor([[[2., 2., 5.]]])
+    """
+    pieces = x.split(seg_len, dim=2)
+    return torch.cat([piece.mean(2, keepdim=True).expand_as(piece) for piece in pieces], dim=2)
