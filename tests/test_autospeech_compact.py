@@ -19,8 +19,7 @@ def weights(tmp_path):
     with torch.no_grad():
         for _ in range(2):
             network(torch.rand(8, 64, 257) * 3)
-    stored = {"average": network.state_dict(), "shape": network.config.to_dict()}
-    export.write_weights(stored, tmp_path / "weights.npz")
+    export.write_weights(network, tmp_path / "weights.npz")
     return tmp_path / "weights.npz"
 
 

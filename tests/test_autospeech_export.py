@@ -79,9 +79,8 @@ def test_stamp_keeps_what_it_does_not_name(tmp_path):
 
 def test_training_goes_on_from_exactly_the_exported_weights(tmp_path):
     network = trained_a_little(NetworkConfig(8, 8, 80, 16))
-    stored = {"average": network.state_dict(), "shape": network.config.to_dict()}
     export.write_onnx(network, tmp_path / "model.onnx", {})
-    export.write_weights(stored, tmp_path / "model.npz")
+    export.write_weights(network, tmp_path / "model.npz")
     again = export.read_weights(tmp_path / "model.onnx")
     assert again.config == network.config
     for (name, a), b in zip(network.state_dict().items(), again.state_dict().values(), strict=True):
@@ -89,6 +88,30 @@ def test_training_goes_on_from_exactly_the_exported_weights(tmp_path):
             assert torch.equal(a, b), name
     with pytest.raises(SystemExit, match=r"nothing\.npz"):
         export.read_weights(tmp_path / "nothing.onnx")
+
+
+def test_several_checkpoints_become_their_mean(tmp_path, monkeypatch, capsys):
+    networks = [trained_a_little(NetworkConfig(8, 8, 80, 16)) for _ in range(2)]
+    with torch.no_grad():
+        for value in networks[1].parameters():
+            value.add_(0.02)
+    paths = [tmp_path / f"{i}.pt" for i in range(2)]
+    for network, path in zip(networks, paths, strict=True):
+        shape = network.config.to_dict()
+        training = {"step": 3, "training": {"batch": 64}}
+        torch.save({"average": network.state_dict(), "shape": shape} | training, path)
+    out = tmp_path / "mean.onnx"
+    arguments = ["--checkpoint", *map(str, paths), "--out", str(out)]
+    monkeypatch.setattr("sys.argv", ["export", *arguments])
+    export.main()
+    assert "differs from PyTorch by" in capsys.readouterr().out
+    mean = export.read_weights(out)
+    first, second, middle = (
+        dict(one.named_parameters())["head.weight"] for one in (*networks, mean)
+    )
+    assert torch.allclose(middle, (first + second) / 2, atol=1e-6)
+    assert not torch.allclose(first, second, atol=1e-3)
+    assert export.check(mean, out) < 1e-4
 
 
 def test_published_network_in_the_public_ports_shape(tmp_path):

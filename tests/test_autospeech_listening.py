@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ pytest.importorskip("soxr", reason="pip install soxr")
 
 from diarize.embedding import unit  # noqa: E402
 from models.autospeech import bank, data, listening, pool, train  # noqa: E402
-from models.autospeech.augmentation import Augmenter  # noqa: E402
+from models.autospeech.augmentation import Augmenter, blend  # noqa: E402
 from models.autospeech.network import AutoSpeech, NetworkConfig  # noqa: E402
 from tests.teachers import Ear, write_vectors  # noqa: E402
 
@@ -159,3 +160,47 @@ def test_batches_come_again(speech, tmp_path, kept):
     if store is not None:
         assert len(list(store.iterdir())) == 10
         assert not list(store.glob("*.part"))
+
+
+def test_blended_windows_lie_between_two_voices_and_are_nobodys(listener, speech, tmp_path):
+    write_vectors(speech, tmp_path / "first.npz")
+    with np.load(tmp_path / "first.npz") as stored:
+        rows = stored["rows"]
+    np.savez(tmp_path / "second.npz", rows=rows, vectors=np.eye(24)[rows[:, 0]])
+    targets = train.Targets([tmp_path / "first.npz", tmp_path / "second.npz"], speech.voices, 0.5)
+    config = train.TrainConfig(batch=32, frames=((0.0, 160),), long=0.0, steps=9, blended=0.5)
+    front = AutoSpeech(NetworkConfig(8, 8, 40, 16)).front
+
+    def untouched(_rng, samples, _strength, _others):
+        return samples
+
+    plain = replace(config, blended=0.0)
+    _, wanted, labels, _ = train.Batches(
+        speech, targets, untouched, front, config, listener=listener
+    )._fresh(0)
+    _, before, voices, _ = train.Batches(
+        speech, targets, untouched, front, plain, listener=listener
+    )._fresh(0)
+    mixed = labels == 2
+    assert 8 <= int(mixed.sum()) <= 24
+    assert torch.equal(labels[~mixed], voices[~mixed])
+    moved = 1.0 - (wanted * before).sum(dim=1)
+    assert float(moved[~mixed].max()) < 1e-4
+    assert float(moved[mixed].median()) > 1e-3
+
+
+def test_a_blend_has_the_colours_of_both():
+    rng = np.random.default_rng(0)
+    time = np.arange(25_840) / RATE
+    low, high = (
+        np.sin(2 * np.pi * f * time) + 0.01 * rng.normal(size=time.size) for f in (500, 3000)
+    )
+    first, second = low.astype(np.float32), 0.1 * high.astype(np.float32)
+    halves = blend(first, second, 0.5)
+    power = np.abs(np.fft.rfft(halves)) ** 2
+    bins = np.fft.rfftfreq(halves.size, 1 / RATE)
+    tones = [power[np.abs(bins - f) < 60].sum() for f in (500, 3000)]
+    # The mean on a logarithmic scale: both tones as strong, both weaker than they were alone.
+    assert 0.5 < tones[0] / tones[1] < 2.0
+    assert np.mean(halves**2) < 0.2 * np.mean(first**2)
+    assert np.allclose(blend(first, first * 0.3, 0.7), first, atol=1e-3)

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from diarize.embedding import unit
 from models.autospeech import data, hints, pool
-from models.autospeech.augmentation import Augmenter, hide
+from models.autospeech.augmentation import Augmenter, blend, hide
 from models.autospeech.schedule import TrainConfig, window_frames
 from models.autospeech.targets import CORPUS_WEIGHT, Targets, family
 
@@ -34,6 +34,8 @@ Row = tuple["NDArray[np.float32]", "NDArray[np.float32]", int, "NDArray[np.float
 Batch = tuple["Tensor", "Tensor", "Tensor", "Tensor"]
 # Draws of a recording as it is, relative to each of its copies at another speed.
 ORIGINAL_WEIGHT = 2.0
+# Farthest way to another voice.
+MOST_BLENDED = 0.6
 
 
 def magnitude(samples: Tensor) -> Tensor:
@@ -102,6 +104,8 @@ class Batches(Dataset[Batch]):
         count = config.batch // 2 if frames > config.frames[-1][1] else config.batch
         changed = round(config.pool * count) if self.shards else 0
         rows = [*self._recorded(rng, count - changed, length), *self._changed(rng, changed, length)]
+        if config.blended:
+            rows = self._blended(rng, rows)
         clean, targets, labels, known = zip(*rows, strict=True)
         heard = [
             self.augmenter(rng, piece, strength, _others(rng, clean, i))
@@ -118,6 +122,22 @@ class Batches(Dataset[Batch]):
         told = [torch.from_numpy(moments) for moments in known if moments is not None]
         answers = torch.from_numpy(np.asarray(targets)), torch.tensor(labels)
         return features, *answers, torch.stack(told) if told else torch.zeros(0)
+
+    def _blended(self, rng: np.random.Generator, rows: Sequence[Row]) -> list[Row]:
+        """Some of the windows on their way to another one of their corpus; nobody's, then."""
+        voices = len(self.speech.voices)
+        homes = np.array([self.families[label] for _, _, label, _ in rows])
+        out = []
+        for i, (piece, target, label, _) in enumerate(rows):
+            others = np.flatnonzero(homes == homes[i])
+            if rng.random() >= self.config.blended or others.size < 2:
+                out.append(rows[i])
+                continue
+            other = rows[int(rng.choice(others[others != i]))][0]
+            mixed = blend(piece, other, float(rng.uniform(0.0, MOST_BLENDED)))
+            label = voices + self.corpora.index(homes[i])
+            out.append((mixed, target, label, None))
+        return out
 
     def _recorded(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
         """Windows of the training recordings."""

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from models.autospeech.network import AutoSpeech, NetworkConfig, PaperNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 OPSET = 17
 LICENCE = "CC BY-SA 4.0"
@@ -148,11 +148,25 @@ def describe(network: AutoSpeech, version: str, training: str) -> dict[str, str]
     }
 
 
-def write_weights(stored: Mapping[str, Any], path: Path) -> None:
-    """The running average's weights as trained, and the shape they belong to (.npz)."""
-    arrays = {name: value.numpy() for name, value in stored["average"].items()}
+def mean_network(networks: Sequence[AutoSpeech]) -> AutoSpeech:
+    """A network whose weights are the means of several ones that go on from the same weights.
+
+    Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
+    """
+    out = copy.deepcopy(networks[0])
+    states = [network.state_dict() for network in networks]
+    with torch.no_grad():
+        for name, value in out.state_dict().items():
+            if value.is_floating_point():
+                value.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
+    return out
+
+
+def write_weights(network: AutoSpeech, path: Path) -> None:
+    """The weights as trained, and the shape they belong to (.npz)."""
+    arrays = {name: value.numpy() for name, value in network.state_dict().items()}
     arrays = {name: a for name, a in arrays.items() if not name.endswith("num_batches_tracked")}
-    np.savez_compressed(path, shape=json.dumps(stored["shape"]), **arrays)
+    np.savez_compressed(path, shape=json.dumps(network.config.to_dict()), **arrays)
 
 
 def read_weights(path: Path) -> AutoSpeech:
@@ -194,7 +208,9 @@ def main() -> None:
     here = Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", default="main", help="name of the run's folder")
-    parser.add_argument("--checkpoint", type=Path, help="a checkpoint elsewhere")
+    parser.add_argument(
+        "--checkpoint", type=Path, nargs="+", help="elsewhere; of several, the mean"
+    )
     parser.add_argument("--weights", type=Path, help="an .npz of an earlier export instead")
     parser.add_argument("--out", type=Path, default=here / "autospeech.onnx")
     parser.add_argument("--version", default="1")
@@ -209,13 +225,13 @@ def main() -> None:
             kept = read_metadata(args.out)
         write_onnx(network, args.out, kept or describe(network, args.version, args.training))
     else:
-        checkpoint = args.checkpoint or here / "runs" / args.run / "checkpoint.pt"
-        stored = torch.load(checkpoint, weights_only=True)
-        network = read_weights(checkpoint)
+        checkpoints = args.checkpoint or [here / "runs" / args.run / "checkpoint.pt"]
+        network = mean_network([read_weights(path) for path in checkpoints])
+        stored = torch.load(checkpoints[0], weights_only=True)
         windows = stored["step"] * stored["training"]["batch"]
         training = args.training or f"{stored['step']} steps, {windows} windows"
         write_onnx(network, args.out, describe(network, args.version, training))
-        write_weights(stored, args.out.with_suffix(".npz"))
+        write_weights(network, args.out.with_suffix(".npz"))
     if args.half:
         halve(args.out)
     size = args.out.stat().st_size / 1e6

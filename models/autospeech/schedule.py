@@ -15,8 +15,9 @@ class TrainConfig:
     `long` is the share of steps, from the last of the `frames` on, whose windows are twice as long
     and half as many. `pool` is the share of windows with changed voices, `hint` the weight of what
     the teacher hears in them moment by moment, `hidden` the share of windows of which bands and
-    moments are hidden from the network. After every new batch, `again` of those before come once
-    more.
+    moments are hidden from the network, `blended` that of windows on their way to another one's
+    voice (only where the teachers hear them). After every new batch, `again` of those before come
+    once more.
     """
 
     steps: int = 6000
@@ -38,6 +39,7 @@ class TrainConfig:
     hint: float = 0.0
     hidden: float = 0.0
     again: int = 0
+    blended: float = 0.0
 
 
 def window_frames(config: TrainConfig, step: int) -> int:

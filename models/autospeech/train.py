@@ -44,7 +44,7 @@ LOSSES = ("distil", "margin", "similarity", "hint")
 INTEGERS = ("steps", "batch", "seed", "warm_up", "again")
 FLOATS = (
     "rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long", "pool",
-    "hint", "hidden", "average", "weight_decay",
+    "hint", "hidden", "blended", "average", "weight_decay",
 )  # fmt: skip
 
 
@@ -267,6 +267,8 @@ def main() -> None:
         raise SystemExit("--pool needs shards (models.autospeech.pool)")
     if args.listen is None and config.pool and len(args.teacher) > 1:
         raise SystemExit("--pool has the vectors of one teacher; for two give --listen, too")
+    if config.blended and (args.listen is None or config.hint):
+        raise SystemExit("nothing is stored of blended voices: --listen is needed, and no --hint")
     if args.listen is not None and args.teacher != ["campplus", "resemblyzer"]:
         raise SystemExit("--listen needs --teacher campplus resemblyzer")
     if config.hint and not all(hints.beside(shard).exists() for shard in shards or [Path()]):
