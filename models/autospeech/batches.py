@@ -1,7 +1,8 @@
 """Batches of training windows: cut, degraded, and what the teacher says of each.
 
 A batch is a function of the seed and its number alone, so a run can be stopped at any minute and
-resumed with the same outcome up to floating point.
+resumed with the same outcome up to floating point. Batches that are to come again are kept under
+both: a run that goes on with other options wants another seed.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ function is asked for whoever speaks: "consistent" teaching in Beyer et al., "Kn
 distillation: A good teacher is patient and consistent" (CVPR 2022).
 
 Both run on one thread: of OpenVINO in bfloat16, which takes half the time where the processor has
-instructions for it, or of ONNX Runtime. OpenVINO has to be the only one of its kind in its process:
-with jemalloc preloaded, or in a process that forks after it was used, it crashes.
+instructions for it, or of ONNX Runtime. OpenVINO crashes with jemalloc preloaded, and may in a
+process that forks after it was used.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -42,12 +43,13 @@ class Listener:
     ----------
     weights : Path
         The file of CAM++; that of Resemblyzer comes with its package.
-    engine : {"openvino", "onnxruntime"}
-        What runs them.
+    engine : {"openvino", "onnxruntime"}, optional
+        What runs them; OpenVINO if it is installed.
     """
 
-    def __init__(self, weights: Path, engine: str = "openvino") -> None:
-        self.weights, self.engine = weights, engine
+    def __init__(self, weights: Path, engine: str | None = None) -> None:
+        found = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
+        self.weights, self.engine = weights, engine or found
         self.compiled: dict[tuple[str, int, int], Run] = {}
         self.networks: tuple[nn.Module, Resemblyzer] | None = None
 
