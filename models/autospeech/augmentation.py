@@ -128,12 +128,12 @@ def blend(
     >>> bool(np.allclose(blend(a, b, 0.0), a, atol=1e-4))
     True
     """
-    level = float(np.sqrt(np.mean(np.square(first)))) + 1e-6
-    other = second * np.float32(level / (float(np.sqrt(np.mean(np.square(second)))) + 1e-6))
+    level = acoustics.level(first)
+    other = acoustics.set_level(second, level)
     pieces = torch.from_numpy(np.stack([first, other]))
     window = torch.hann_window(BLENDED)
     own, its = torch.stft(pieces, BLENDED, BLENDED // 4, window=window, return_complex=True)
-    floor = 1e-3 * level
+    floor = 10.0 ** (level / 20.0 - 3.0)
     spectrum = own * ((its.abs() + floor) / (own.abs() + floor)).pow(share)
     out: NDArray[np.float32] = torch.istft(
         spectrum, BLENDED, BLENDED // 4, window=window, length=first.size

@@ -137,13 +137,18 @@ def kaldi_fbank(samples: Tensor) -> Tensor:
     return (spectrum.abs().square() @ filters).clamp_min(float(fbank.FLOOR)).log()
 
 
+def centred_fbank(samples: Tensor) -> Tensor:
+    """The same less each window's mean: what CAM++ wants."""
+    features = kaldi_fbank(samples)
+    return features - features.mean(dim=1, keepdim=True)
+
+
 @torch.inference_mode()
 def teach(network: nn.Module, samples: Tensor, batch: int = 512) -> Tensor:
     """The teacher's unit vectors (windows, d) of one or many voices' (n, window) int16 pieces."""
     out = []
     for rows in samples.split(batch):
-        features = kaldi_fbank(rows.float() / 32768.0)
-        features = features - features.mean(dim=1, keepdim=True)
+        features = centred_fbank(rows.float() / 32768.0)
         with torch.autocast(samples.device.type, torch.bfloat16):
             vectors = network(features)
         out.append(functional.normalize(vectors.float(), dim=1))

@@ -14,8 +14,7 @@ process that forks after it was used.
 from __future__ import annotations
 
 import importlib.util
-import io
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,17 +22,16 @@ import torch
 from torch import Tensor, nn
 
 from diarize.embedding import unit
-from models.autospeech.bank import kaldi_fbank
-from models.autospeech.teacher import Resemblyzer, campplus
+from diarize.fbank import HOP
+from models.autospeech.bank import centred_fbank
+from models.autospeech.teacher import Resemblyzer, as_onnx, campplus, on_onnxruntime
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-HOP, FRAME = 160, 400
-# A network without PyTorch.
-Run = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
+    from models.autospeech.teacher import Run
 
 
 class Listener:
@@ -57,19 +55,12 @@ class Listener:
         """(n, samples) in [-1, 1] to unit vectors (n, 192) and (n, 256)."""
         if self.networks is None:
             self.networks = with_static_segments(campplus(self.weights)), Resemblyzer()
-        features = kaldi_fbank(torch.from_numpy(batch))
-        features = features - features.mean(dim=1, keepdim=True)
-        frames = (batch.shape[1] - FRAME) // HOP + 1
-        second = self.networks[1]
-        second.run = self._recurrent
-        return [
-            unit(self._run("campplus", self.networks[0], features.numpy())),
-            second(batch[:, : (frames - 1) * HOP]),
-        ]
-
-    def _recurrent(self, partials: NDArray[np.float32]) -> NDArray[np.float32]:
-        assert self.networks is not None
-        return self._run("resemblyzer", self.networks[1].network, partials)
+            self.networks[1].run = partial(self._run, "resemblyzer", self.networks[1].network)
+        first, second = self.networks
+        features = centred_fbank(torch.from_numpy(batch)).numpy()
+        # Resemblyzer pads what it hears: so much has as many frames for it.
+        inner = batch[:, : (features.shape[1] - 1) * HOP]
+        return [unit(self._run("campplus", first, features)), second(inner)]
 
     def _run(
         self, name: str, network: nn.Module, batch: NDArray[np.float32]
@@ -82,21 +73,13 @@ class Listener:
 
 def compiled(network: nn.Module, shape: tuple[int, ...], engine: str) -> Run:
     """A network for inputs of just this shape."""
-    graph = io.BytesIO()
-    torch.onnx.export(
-        network, (torch.zeros(*shape),), graph, input_names=["x"], output_names=["y"], dynamo=False
-    )
+    graph = as_onnx(network, shape)
     if engine == "onnxruntime":
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(graph.getvalue(), options)
-        return lambda batch: np.asarray(session.run(None, {"x": batch})[0])
+        return on_onnxruntime(graph)
 
     import openvino
 
-    model = openvino.Core().read_model(graph.getvalue())
+    model = openvino.Core().read_model(graph)
     settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "bf16"}
     network_there = openvino.compile_model(model, "CPU", settings)
     return lambda batch: np.array(network_there(batch)[0])

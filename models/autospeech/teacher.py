@@ -19,6 +19,7 @@ import argparse
 import importlib.util
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,10 +30,10 @@ from diarize.embedding import unit
 from models.autospeech import data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
+# A network without PyTorch.
+Run = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
 SAMPLE_RATE = 16_000
 WINDOW = 3.2
 # Windows a voice: at original speed / of a speed copy. More would only repeat the same person.
@@ -58,29 +59,40 @@ def campplus(weights: Path) -> torch.nn.Module:
     return network.eval()
 
 
-def with_runtime(
-    network: torch.nn.Module, free: dict[int, str]
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def with_runtime(network: torch.nn.Module, free: dict[int, str]) -> Run:
     """A network from (n, frames, 80) features run on one thread of ONNX Runtime.
 
     `free` names the axes of its output that have no fixed length.
     """
-    import onnxruntime
+    axes = {"x": {0: "n", 1: "t"}, "y": free}
+    return on_onnxruntime(as_onnx(network, (2, 300, 80), axes))
 
+
+def as_onnx(
+    network: torch.nn.Module, shape: tuple[int, ...], axes: dict[str, dict[int, str]] | None = None
+) -> bytes:
+    """The graph of a network for inputs of a shape, of whose axes some may be free."""
     graph = io.BytesIO()
     torch.onnx.export(
         network,
-        (torch.zeros(2, 300, 80),),
+        (torch.zeros(*shape),),
         graph,
         input_names=["x"],
         output_names=["y"],
-        dynamic_axes={"x": {0: "n", 1: "t"}, "y": free},
+        dynamic_axes=axes,
         dynamo=False,
     )
+    return graph.getvalue()
+
+
+def on_onnxruntime(graph: bytes) -> Run:
+    """A graph on one thread of ONNX Runtime."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph.getvalue(), options)
-    return lambda features: np.asarray(session.run(None, {"x": features})[0])
+    session = onnxruntime.InferenceSession(graph, options)
+    return lambda batch: np.asarray(session.run(None, {"x": batch})[0])
 
 
 class CamPlusPlus:
@@ -120,7 +132,7 @@ class Resemblyzer:
     """
 
     dimension = 256
-    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    run: Run
 
     def __init__(self) -> None:
         import librosa

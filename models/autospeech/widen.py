@@ -9,7 +9,7 @@ learn different things. With other bands than before the function is only nearly
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,11 +23,12 @@ from models.autospeech.network import NODES, AutoSpeech, Cell, Separable
 LEAST_SHARE = 0.3
 
 
+@dataclass(frozen=True)
 class Copies:
     """Which old channel each new one repeats, and its share of what that one feeds."""
 
-    def __init__(self, source: Tensor, share: Tensor) -> None:
-        self.source, self.share = source, share
+    source: Tensor
+    share: Tensor
 
     @classmethod
     def drawn(cls, old: int, new: int, generator: torch.Generator) -> Copies:
