@@ -48,6 +48,34 @@ def magnitude(samples: Tensor) -> Tensor:
     return torch.fft.rfft(frames * window).abs()
 
 
+def homes(targets: Targets, voices: Sequence[data.Voice]) -> tuple[list[str], list[str]]:
+    """The corpora, and which of them each label is of: those of voices, then those of nobody's."""
+    corpora = sorted(targets.centres)
+    return corpora, [*(family(voice.corpus) for voice in voices), *corpora]
+
+
+def read(path: Path) -> Batch:
+    """A batch that was kept."""
+    features, targets, labels, told = torch.load(path, weights_only=True)
+    return features.float(), targets.float(), labels, told.float()
+
+
+class KeptBatches(Dataset[Batch]):
+    """Batches that other runs kept, every one of them in random order before any comes again."""
+
+    def __init__(
+        self, files: Sequence[Path], seed: int, homes: tuple[list[str], list[str]]
+    ) -> None:
+        self.files, self.seed = files, seed
+        self.corpora, self.families = homes
+
+    def __getitem__(self, step: int) -> Batch:
+        round_, at = divmod(step, len(self.files))
+        rng = np.random.default_rng(self.seed)
+        order = [rng.permutation(len(self.files)) for _ in range(round_ + 1)][-1]
+        return read(self.files[order[-1 - at]])
+
+
 class Batches(Dataset[Batch]):
     """Batch number `i`: features (n, 1, t, bands), targets (n, d), labels (n,), hints (k, t/32, e).
 
@@ -70,8 +98,7 @@ class Batches(Dataset[Batch]):
         self.speech, self.targets, self.augmenter = speech, targets, augmenter
         self.listener, self.store = listener, store
         self.front, self.config, self.shards = front, config, shards
-        self.corpora = sorted(targets.centres)
-        self.families = [*(family(voice.corpus) for voice in speech.voices), *self.corpora]
+        self.corpora, self.families = homes(targets, speech.voices)
         weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
         weight[[v.speed == 1.0 for v in speech.voices]] *= ORIGINAL_WEIGHT
         self.weight = weight / weight.sum()
@@ -87,8 +114,7 @@ class Batches(Dataset[Batch]):
             step = again * int(rng.integers(step // again + 1))
         path = None if self.store is None else self.store / f"{self.config.seed}-{step:06d}.pt"
         if path is not None and path.exists():
-            features, targets, labels, told = torch.load(path, weights_only=True)
-            return features.float(), targets.float(), labels, told.float()
+            return read(path)
         batch = self._fresh(step)
         if path is not None:
             small = [part.half() if part.is_floating_point() else part for part in batch]

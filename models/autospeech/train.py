@@ -5,7 +5,8 @@ stopped at any minute and resumed (``--resume``) with the same outcome up to flo
 Checkpoints, a CSV log and the batches that are to come again go to ``models/autospeech/runs/NAME``.
 With ``--pool SHARE`` that part of every batch has changed voices (``pool.py``); the pool must be
 full before, or a batch depends on how full it was. With ``--listen FILE`` the teachers hear every
-window as the network does (``listening.py``), else their stored vectors count.
+window as the network does (``listening.py``), else their stored vectors count. With ``--kept RUN``
+the batches are those that runs with ``--again`` kept: nobody has to be asked again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch.utils.data import DataLoader
 from diarize.evaluation import acoustics
 from models.autospeech import data, fast, hints, pool
 from models.autospeech.augmentation import Augmenter, room_bank
-from models.autospeech.batches import Batch, Batches
+from models.autospeech.batches import Batch, Batches, KeptBatches, homes
 from models.autospeech.export import read_weights
 from models.autospeech.listening import Listener
 from models.autospeech.losses import HintLoss, MarginSoftmax, distillation, similarity
@@ -170,7 +171,9 @@ def train_step(
     return torch.stack([near, apart, alike, foretold]).detach()
 
 
-def loop(state: State, batches: Batches, clock: Clock, run: Path, save_minutes: float) -> None:
+def loop(
+    state: State, batches: Batches | KeptBatches, clock: Clock, run: Path, save_minutes: float
+) -> None:
     """Steps until the schedule ends; a checkpoint every `save_minutes` and at the end."""
     config = clock.config
     loader = DataLoader(
@@ -222,6 +225,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--listen", type=Path, help="let the teachers hear every window; the file of CAM++"
     )
+    parser.add_argument("--kept", nargs="+", help="runs whose kept batches are all there is")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--minutes", type=float, help="end after so long, whatever the steps")
     parser.add_argument("--save-minutes", type=float, default=5.0)
@@ -242,27 +246,12 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Train or go on."""
-    args = parse()
-    if args.speech is None:
+def refuse(args: argparse.Namespace, config: TrainConfig, shards: list[Path]) -> None:
+    """Say what does not go together."""
+    if args.speech is None and not args.kept:
         raise SystemExit("give --speech DIR or set DIARIZE_SPEECH_DIR")
-    torch.set_num_threads(args.threads)
-    names = INTEGERS + FLOATS
-    config = TrainConfig(**{name: getattr(args, name) for name in names})
-    if args.frames:
-        stages = (stage.split(":") for stage in args.frames.split(","))
-        config = replace(config, frames=tuple((float(at), int(n)) for at, n in stages))
-    run = RUNS / args.run
-    run.mkdir(parents=True, exist_ok=True)
-    speech = data.load(args.cache, "train")
-    teachers = [args.cache / f"{name}.npz" for name in args.teacher]
-    targets = Targets(teachers, speech.voices, config.local)
-    dimension = targets.means.shape[1]
-    shape = NetworkConfig(
-        args.channels, args.cells, args.bands, dimension, args.pooling, args.positions
-    )
-    shards = pool.shards(args.cache / "pool") if config.pool else []
+    if args.kept and (args.listen or config.pool or config.hint or config.again or config.blended):
+        raise SystemExit("--kept batches are as they are; leave out what would make others")
     if config.pool and not shards:
         raise SystemExit("--pool needs shards (models.autospeech.pool)")
     if args.listen is None and config.pool and len(args.teacher) > 1:
@@ -273,19 +262,67 @@ def main() -> None:
         raise SystemExit("--listen needs --teacher campplus resemblyzer")
     if config.hint and not all(hints.beside(shard).exists() for shard in shards or [Path()]):
         raise SystemExit("--hint needs --pool and its hints (models.autospeech.hints)")
+
+
+def kept(
+    runs: list[str], config: TrainConfig, speech: data.Speech, targets: Targets
+) -> KeptBatches:
+    """The batches that these runs kept."""
+    files = [path for run in runs for path in sorted((RUNS / run / "batches").glob("*.pt"))]
+    if not files:
+        raise SystemExit(f"no batches were kept by {', '.join(runs)}")
+    return KeptBatches(files, config.seed, homes(targets, speech.voices))
+
+
+def fresh(
+    args: argparse.Namespace,
+    config: TrainConfig,
+    speech: data.Speech,
+    targets: Targets,
+    network: AutoSpeech,
+    shards: list[Path],
+) -> Batches:
+    """Batches of our own."""
+    rooms = room_bank(args.cache / "rooms.npz")
+    augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
+    listener = None if args.listen is None else Listener(args.listen)
+    store = RUNS / args.run / "batches" if config.again else None
+    if store is not None:
+        store.mkdir(exist_ok=True)
+    front = copy.deepcopy(network.front)
+    return Batches(speech, targets, augmenter, front, config, shards, listener, store)
+
+
+def main() -> None:
+    """Train or go on."""
+    args = parse()
+    torch.set_num_threads(args.threads)
+    names = INTEGERS + FLOATS
+    config = TrainConfig(**{name: getattr(args, name) for name in names})
+    if args.frames:
+        stages = (stage.split(":") for stage in args.frames.split(","))
+        config = replace(config, frames=tuple((float(at), int(n)) for at, n in stages))
+    shards = pool.shards(args.cache / "pool") if config.pool else []
+    refuse(args, config, shards)
+    run = RUNS / args.run
+    run.mkdir(parents=True, exist_ok=True)
+    speech = data.load(args.cache, "train")
+    teachers = [args.cache / f"{name}.npz" for name in args.teacher]
+    targets = Targets(teachers, speech.voices, config.local)
+    dimension = targets.means.shape[1]
+    shape = NetworkConfig(
+        args.channels, args.cells, args.bands, dimension, args.pooling, args.positions
+    )
     state = build(shape, config, targets.means, scale=hints.scale(shards) if config.hint else None)
     if args.resume and (run / "checkpoint.pt").exists():
         state.restore(torch.load(run / "checkpoint.pt", weights_only=True))
     elif args.init:
         state.begin_from(read_weights(args.init))
-    rooms = room_bank(args.cache / "rooms.npz")
-    augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
-    front = copy.deepcopy(state.network.front)
-    listener = None if args.listen is None else Listener(args.listen)
-    store = run / "batches" if config.again else None
-    if store is not None:
-        store.mkdir(exist_ok=True)
-    batches = Batches(speech, targets, augmenter, front, config, shards, listener, store)
+    batches: Batches | KeptBatches
+    if args.kept:
+        batches = kept(args.kept, config, speech, targets)
+    else:
+        batches = fresh(args, config, speech, targets, state.network, shards)
     loop(state, batches, Clock(config, args.minutes), run, args.save_minutes)
 
 
