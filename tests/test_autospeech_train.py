@@ -274,3 +274,18 @@ def test_margin_softmax_by_hand():
         assert loss(x, label, margin).item() == pytest.approx(want, abs=1e-4)
     opposite = loss(-directions[:1], label, 0.3)
     assert torch.isfinite(opposite)
+
+
+def test_kept_batches_have_to_be_there_and_to_fit(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "RUNS", tmp_path)
+    _, batches, config = start(cache)
+    speech, targets = batches.speech, batches.targets
+    store = tmp_path / "one" / "batches"
+    store.mkdir(parents=True)
+    with pytest.raises(SystemExit, match="no batches were kept by one"):
+        train.kept(["one"], config, speech, targets, 40)
+    torch.save(batches[0], store / "0-000000.pt")
+    with pytest.raises(SystemExit, match="do not all have 64 bands"):
+        train.kept(["one"], config, speech, targets, 64)
+    found = train.kept(["one"], config, speech, targets, 40)
+    assert torch.equal(found[5][0], batches[0][0])

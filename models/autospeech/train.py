@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from diarize.evaluation import acoustics
 from models.autospeech import data, fast, hints, pool
 from models.autospeech.augmentation import Augmenter, room_bank
-from models.autospeech.batches import Batch, Batches, KeptBatches, homes
+from models.autospeech.batches import Batch, Batches, KeptBatches, homes, read
 from models.autospeech.export import read_weights
 from models.autospeech.listening import Listener
 from models.autospeech.losses import HintLoss, MarginSoftmax, distillation, similarity
@@ -265,12 +265,15 @@ def refuse(args: argparse.Namespace, config: TrainConfig, shards: list[Path]) ->
 
 
 def kept(
-    runs: list[str], config: TrainConfig, speech: data.Speech, targets: Targets
+    runs: list[str], config: TrainConfig, speech: data.Speech, targets: Targets, bands: int
 ) -> KeptBatches:
-    """The batches that these runs kept."""
+    """The batches that these runs kept, if they have so many bands."""
     files = [path for run in runs for path in sorted((RUNS / run / "batches").glob("*.pt"))]
     if not files:
         raise SystemExit(f"no batches were kept by {', '.join(runs)}")
+    first = {path.parent: path for path in reversed(files)}
+    if any(read(path)[0].shape[3] != bands for path in first.values()):
+        raise SystemExit(f"the batches of {', '.join(runs)} do not all have {bands} bands")
     return KeptBatches(files, config.seed, homes(targets, speech.voices))
 
 
@@ -320,7 +323,7 @@ def main() -> None:
         state.begin_from(read_weights(args.init))
     batches: Batches | KeptBatches
     if args.kept:
-        batches = kept(args.kept, config, speech, targets)
+        batches = kept(args.kept, config, speech, targets, shape.bands)
     else:
         batches = fresh(args, config, speech, targets, state.network, shards)
     loop(state, batches, Clock(config, args.minutes), run, args.save_minutes)
