@@ -174,7 +174,7 @@ def test_a_run_on_kept_batches_meets_each_before_any_comes_again(speech, tmp_pat
     new = [made[step] for step in range(0, 7, 2)]
     files = sorted(store.iterdir())
     assert len(files) == 4
-    kept = train.KeptBatches(files, 3, train.homes(targets, speech.voices))
+    kept = train.KeptBatches(files, 3, train.label_corpora(targets, speech.voices))
     assert kept.families == made.families
     seen = [kept[step] for step in range(12)]
     which = [

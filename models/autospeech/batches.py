@@ -48,13 +48,12 @@ def magnitude(samples: Tensor) -> Tensor:
     return torch.fft.rfft(frames * window).abs()
 
 
-def homes(targets: Targets, voices: Sequence[data.Voice]) -> tuple[list[str], list[str]]:
-    """The corpora, and which of them each label is of: those of voices, then those of nobody's."""
-    corpora = sorted(targets.centres)
-    return corpora, [*(family(voice.corpus) for voice in voices), *corpora]
+def label_corpora(targets: Targets, voices: Sequence[data.Voice]) -> list[str]:
+    """The corpus of each label: of the voices, then of what is nobody's, one for each corpus."""
+    return [*(family(voice.corpus) for voice in voices), *sorted(targets.centres)]
 
 
-def read(path: Path) -> Batch:
+def read_batch(path: Path) -> Batch:
     """A batch that was kept."""
     features, targets, labels, told = torch.load(path, weights_only=True)
     return features.float(), targets.float(), labels, told.float()
@@ -63,17 +62,14 @@ def read(path: Path) -> Batch:
 class KeptBatches(Dataset[Batch]):
     """Batches that other runs kept, every one of them in random order before any comes again."""
 
-    def __init__(
-        self, files: Sequence[Path], seed: int, homes: tuple[list[str], list[str]]
-    ) -> None:
-        self.files, self.seed = files, seed
-        self.corpora, self.families = homes
+    def __init__(self, files: Sequence[Path], seed: int, families: list[str]) -> None:
+        self.files, self.seed, self.families = files, seed, families
 
     def __getitem__(self, step: int) -> Batch:
         round_, at = divmod(step, len(self.files))
         rng = np.random.default_rng(self.seed)
         order = [rng.permutation(len(self.files)) for _ in range(round_ + 1)][-1]
-        return read(self.files[order[-1 - at]])
+        return read_batch(self.files[order[-1 - at]])
 
 
 class Batches(Dataset[Batch]):
@@ -98,7 +94,8 @@ class Batches(Dataset[Batch]):
         self.speech, self.targets, self.augmenter = speech, targets, augmenter
         self.listener, self.store = listener, store
         self.front, self.config, self.shards = front, config, shards
-        self.corpora, self.families = homes(targets, speech.voices)
+        self.corpora = sorted(targets.centres)
+        self.families = label_corpora(targets, speech.voices)
         weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
         weight[[v.speed == 1.0 for v in speech.voices]] *= ORIGINAL_WEIGHT
         self.weight = weight / weight.sum()
@@ -114,7 +111,7 @@ class Batches(Dataset[Batch]):
             step = again * int(rng.integers(step // again + 1))
         path = None if self.store is None else self.store / f"{self.config.seed}-{step:06d}.pt"
         if path is not None and path.exists():
-            return read(path)
+            return read_batch(path)
         batch = self._fresh(step)
         if path is not None:
             small = [part.half() if part.is_floating_point() else part for part in batch]

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 from diarize.evaluation import acoustics
 from models.autospeech import data, fast, hints, pool
 from models.autospeech.augmentation import Augmenter, room_bank
-from models.autospeech.batches import Batch, Batches, KeptBatches, homes, read
+from models.autospeech.batches import Batch, Batches, KeptBatches, label_corpora, read_batch
 from models.autospeech.export import read_weights
 from models.autospeech.listening import Listener
 from models.autospeech.losses import HintLoss, MarginSoftmax, distillation, similarity
@@ -186,7 +186,8 @@ def loop(
     log = run / "log.csv"
     fresh = not log.exists()
     begun = saved = time.time()
-    corpora = torch.tensor([batches.corpora.index(name) for name in batches.families])
+    names = sorted(set(batches.families))
+    corpora = torch.tensor([names.index(name) for name in batches.families])
     sums, count = np.zeros(len(LOSSES)), 0
     with log.open("a", newline="") as file:
         writer = csv.writer(file)
@@ -272,12 +273,12 @@ def kept(
     if not files:
         raise SystemExit(f"no batches were kept by {', '.join(runs)}")
     first = {path.parent: path for path in reversed(files)}
-    if any(read(path)[0].shape[3] != bands for path in first.values()):
+    if any(read_batch(path)[0].shape[3] != bands for path in first.values()):
         raise SystemExit(f"the batches of {', '.join(runs)} do not all have {bands} bands")
-    return KeptBatches(files, config.seed, homes(targets, speech.voices))
+    return KeptBatches(files, config.seed, label_corpora(targets, speech.voices))
 
 
-def fresh(
+def new_batches(
     args: argparse.Namespace,
     config: TrainConfig,
     speech: data.Speech,
@@ -325,7 +326,7 @@ def main() -> None:
     if args.kept:
         batches = kept(args.kept, config, speech, targets, shape.bands)
     else:
-        batches = fresh(args, config, speech, targets, state.network, shards)
+        batches = new_batches(args, config, speech, targets, state.network, shards)
     loop(state, batches, Clock(config, args.minutes), run, args.save_minutes)
 
 
