@@ -14,9 +14,10 @@ import torch
 from torch.utils.data import Dataset
 
 from diarize.embedding import unit
-from models.autospeech import data, hints, pool
+from models.autospeech import data, hints, pool, synthesis
 from models.autospeech.augmentation import Augmenter, blend, hide
 from models.autospeech.schedule import TrainConfig, window_frames
+from models.autospeech.synthesis import SYNTHETIC
 from models.autospeech.targets import CORPUS_WEIGHT, Targets, family
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ Batch = tuple["Tensor", "Tensor", "Tensor", "Tensor"]
 ORIGINAL_WEIGHT = 2.0
 # Farthest way to another voice.
 MOST_BLENDED = 0.6
+# Share of the synthetic windows whose voices are changed, too.
+SYNTHETIC_CHANGED = 0.4
 
 
 def magnitude(samples: Tensor) -> Tensor:
@@ -50,7 +53,12 @@ def magnitude(samples: Tensor) -> Tensor:
 
 def label_corpora(targets: Targets, voices: Sequence[data.Voice]) -> list[str]:
     """The corpus of each label: of the voices, then of what is nobody's, one for each corpus."""
-    return [*(family(voice.corpus) for voice in voices), *sorted(targets.centres)]
+    return [*(family(voice.corpus) for voice in voices), *_corpora(targets)]
+
+
+def _corpora(targets: Targets) -> list[str]:
+    """The corpora, the synthetic one last, so that the labels of the others stay what they are."""
+    return [*sorted(targets.centres.keys() - {SYNTHETIC}), SYNTHETIC]
 
 
 def read_batch(path: Path) -> Batch:
@@ -90,11 +98,12 @@ class Batches(Dataset[Batch]):
         shards: Sequence[Path] = (),
         listener: Listener | None = None,
         store: Path | None = None,
+        spoken: Sequence[NDArray[np.int16]] = (),
     ) -> None:
         self.speech, self.targets, self.augmenter = speech, targets, augmenter
-        self.listener, self.store = listener, store
+        self.listener, self.store, self.spoken = listener, store, spoken
         self.front, self.config, self.shards = front, config, shards
-        self.corpora = sorted(targets.centres)
+        self.corpora = _corpora(targets)
         self.families = label_corpora(targets, speech.voices)
         weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
         weight[[v.speed == 1.0 for v in speech.voices]] *= ORIGINAL_WEIGHT
@@ -127,7 +136,10 @@ class Batches(Dataset[Batch]):
         length = (frames - 1) * HOP + FRAME
         count = config.batch // 2 if frames > config.frames[-1][1] else config.batch
         changed = round(config.pool * count) if self.shards else 0
-        rows = [*self._recorded(rng, count - changed, length), *self._changed(rng, changed, length)]
+        spoken = round(config.synthetic * count) if self.spoken else 0
+        rows = self._recorded(rng, count - changed - spoken, length)
+        rows += self._synthetic(rng, spoken, length)
+        rows += self._changed(rng, changed, length)
         if config.blended:
             rows = self._blended(rng, rows)
         clean, targets, labels, known = zip(*rows, strict=True)
@@ -172,6 +184,21 @@ class Batches(Dataset[Batch]):
             piece = self.speech.cut(voice, start, length)
             target = self.targets(int(index), start + length // 2 - 12_800)
             rows.append((piece, target, int(index), None))
+        return rows
+
+    def _synthetic(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
+        """Windows of synthetic voices; what they should be, only the listener knows."""
+        label = len(self.speech.voices) + self.corpora.index(SYNTHETIC)
+        unknown = np.zeros(self.targets.means.shape[1], np.float32)
+        rows: list[Row] = []
+        for index in rng.choice(len(self.spoken), count) if count else ():
+            enough = int(length * np.exp(pool.PITCH)) + 1024
+            samples = synthesis.cut(rng, self.spoken[int(index)], enough)
+            piece = samples[:length].astype(np.float32) / 32768.0
+            if rng.random() < SYNTHETIC_CHANGED:
+                piece = pool.change_voice(rng, samples)[:length]
+                piece *= np.float32(min(1.0, 0.99 / max(float(np.abs(piece).max()), 1e-6)))
+            rows.append((piece, unknown, label, None))
         return rows
 
     def _changed(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:

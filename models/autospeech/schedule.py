@@ -16,8 +16,8 @@ class TrainConfig:
     and half as many. `pool` is the share of windows with changed voices, `hint` the weight of what
     the teacher hears in them moment by moment, `hidden` the share of windows of which bands and
     moments are hidden from the network, `blended` that of windows on their way to another one's
-    voice (only where the teachers hear them). After every new batch, `again` of those before come
-    once more.
+    voice, `synthetic` that of synthetic voices (both only where the teachers hear them). After
+    every new batch, `again` of those before come once more.
     """
 
     steps: int = 6000
@@ -40,6 +40,7 @@ class TrainConfig:
     hidden: float = 0.0
     again: int = 0
     blended: float = 0.0
+    synthetic: float = 0.0
 
 
 def window_frames(config: TrainConfig, step: int) -> int:

@@ -25,7 +25,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from diarize.evaluation import acoustics
-from models.autospeech import data, fast, hints, pool
+from models.autospeech import data, fast, hints, pool, synthesis
 from models.autospeech.augmentation import Augmenter, room_bank
 from models.autospeech.batches import Batch, Batches, KeptBatches, label_corpora, read_batch
 from models.autospeech.export import read_weights
@@ -45,7 +45,7 @@ LOSSES = ("distil", "margin", "similarity", "hint")
 INTEGERS = ("steps", "batch", "seed", "warm_up", "again")
 FLOATS = (
     "rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long", "pool",
-    "hint", "hidden", "blended", "average", "weight_decay",
+    "hint", "hidden", "blended", "synthetic", "average", "weight_decay",
 )  # fmt: skip
 
 
@@ -251,14 +251,19 @@ def refuse(args: argparse.Namespace, config: TrainConfig, shards: list[Path]) ->
     """Say what does not go together."""
     if args.speech is None and not args.kept:
         raise SystemExit("give --speech DIR or set DIARIZE_SPEECH_DIR")
-    if args.kept and (args.listen or config.pool or config.hint or config.again or config.blended):
+    made = (config.pool, config.hint, config.again, config.blended, config.synthetic)
+    if args.kept and (args.listen or any(made)):
         raise SystemExit("--kept batches are as they are; leave out what would make others")
     if config.pool and not shards:
         raise SystemExit("--pool needs shards (models.autospeech.pool)")
     if args.listen is None and config.pool and len(args.teacher) > 1:
         raise SystemExit("--pool has the vectors of one teacher; for two give --listen, too")
-    if config.blended and (args.listen is None or config.hint):
-        raise SystemExit("nothing is stored of blended voices: --listen is needed, and no --hint")
+    if (config.blended or config.synthetic) and (args.listen is None or config.hint):
+        raise SystemExit(
+            "nothing is stored of blended and synthetic voices: --listen is needed, and no --hint"
+        )
+    if config.pool + config.synthetic > 1:
+        raise SystemExit("--pool and --synthetic are shares of one batch: more than all of it")
     if args.listen is not None and args.teacher != ["campplus", "resemblyzer"]:
         raise SystemExit("--listen needs --teacher campplus resemblyzer")
     if config.hint and not all(hints.beside(shard).exists() for shard in shards or [Path()]):
@@ -294,7 +299,20 @@ def new_batches(
     if store is not None:
         store.mkdir(exist_ok=True)
     front = copy.deepcopy(network.front)
-    return Batches(speech, targets, augmenter, front, config, shards, listener, store)
+    spoken = synthetic_voices(args.cache / synthesis.SYNTHETIC, targets) if config.synthetic else []
+    return Batches(speech, targets, augmenter, front, config, shards, listener, store, spoken)
+
+
+def synthetic_voices(folder: Path, targets: Targets) -> list[NDArray[np.int16]]:
+    """The synthetic utterances; the targets learn what those have in common."""
+    if not (folder / "centre.npz").exists():
+        raise SystemExit(
+            f"{folder}: no voices or no centre (python -m models.autospeech.synthesis)"
+        )
+    with np.load(folder / "centre.npz") as stored:
+        targets.centres[synthesis.SYNTHETIC] = stored["campplus"]
+        targets.others[0][synthesis.SYNTHETIC] = stored["resemblyzer"]
+    return synthesis.read(folder)
 
 
 def main() -> None:
