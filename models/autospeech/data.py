@@ -15,14 +15,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from diarize.evaluation.acoustics import SAMPLE_RATE, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -137,6 +137,25 @@ def load(cache: Path, part: str) -> Speech:
         for entry in json.loads(listing.read_text())
     )
     return Speech(np.memmap(cache / f"{part}.i16", dtype=np.int16, mode="r"), voices)
+
+
+def missing_shards(
+    folder: Path, count: int, size: int, seed: int
+) -> Iterator[tuple[Path, np.random.Generator]]:
+    """The shards of `size` that this seed lacks for `count`, and what each is to be drawn with."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(-(-count // size)):
+        path = folder / f"{seed:03d}-{number:05d}.npz"
+        if not path.exists():
+            yield path, np.random.default_rng([seed, number])
+
+
+def write_shard(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write whole or not at all."""
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as out:
+        np.savez(out, **arrays)
+    temporary.replace(path)
 
 
 def main() -> None:

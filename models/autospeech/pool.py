@@ -138,23 +138,15 @@ def fill(
     batch: int = 16,
 ) -> None:
     """Write shards until this seed has `count` windows; those already there stay."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(-(-count // SHARD)):
-        path = folder / f"{seed:03d}-{number:05d}.npz"
-        if path.exists():
-            continue
-        rng = np.random.default_rng([seed, number])
+    for path, rng in data.missing_shards(folder, count, SHARD, seed):
         drawn = [inventor(rng) for _ in range(SHARD)]
         samples = (np.stack([piece for piece, _ in drawn]) * 32767.0).round().astype(np.int16)
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as out:
-            np.savez(
-                out,
-                samples=samples,
-                vectors=teach(teacher, torch.from_numpy(samples), batch).numpy(),
-                corpus=np.array([name for _, name in drawn]),
-            )
-        temporary.replace(path)
+        data.write_shard(
+            path,
+            samples=samples,
+            vectors=teach(teacher, torch.from_numpy(samples), batch).numpy(),
+            corpus=np.array([name for _, name in drawn]),
+        )
 
 
 @dataclass(frozen=True)

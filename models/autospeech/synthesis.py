@@ -122,17 +122,10 @@ def fill(
     seed: int,
 ) -> None:
     """Write shards until this seed has `count` utterances; those already there stay."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(-(-count // SHARD)):
-        path = folder / f"{seed:03d}-{number:05d}.npz"
-        if path.exists():
-            continue
-        rng = np.random.default_rng([seed, number])
+    for path, rng in data.missing_shards(folder, count, SHARD, seed):
         spoken = [utterance(rng, styles, pronounce, say) for _ in range(SHARD)]
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as out:
-            np.savez(out, samples=np.concatenate(spoken), lengths=[len(one) for one in spoken])
-        temporary.replace(path)
+        lengths = np.array([len(one) for one in spoken])
+        data.write_shard(path, samples=np.concatenate(spoken), lengths=lengths)
 
 
 def read(folder: Path) -> list[NDArray[np.int16]]:
