@@ -192,12 +192,10 @@ class Batches(Dataset[Batch]):
         unknown = np.zeros(self.targets.means.shape[1], np.float32)
         rows: list[Row] = []
         for index in rng.choice(len(self.spoken), count) if count else ():
-            enough = int(length * np.exp(pool.PITCH)) + 1024
-            samples = synthesis.cut(rng, self.spoken[int(index)], enough)
+            samples = synthesis.cut(rng, self.spoken[int(index)], pool.needed(length))
             piece = samples[:length].astype(np.float32) / 32768.0
             if rng.random() < SYNTHETIC_CHANGED:
-                piece = pool.change_voice(rng, samples)[:length]
-                piece *= np.float32(min(1.0, 0.99 / max(float(np.abs(piece).max()), 1e-6)))
+                piece = pool.unclipped(pool.change_voice(rng, samples)[:length])
             rows.append((piece, unknown, label, None))
         return rows
 

@@ -71,6 +71,17 @@ def change_voice(rng: np.random.Generator, samples: NDArray[np.int16]) -> NDArra
     return out
 
 
+def needed(length: int) -> int:
+    """Samples of which, with whatever voice, `length` are left."""
+    return int(length * np.exp(PITCH)) + 1024
+
+
+def unclipped(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The samples, quiet enough not to clip."""
+    peak = float(np.abs(samples).max())
+    return samples * np.float32(min(1.0, 0.99 / max(peak, 1e-6)))
+
+
 class Inventor:
     """Draws windows (LENGTH,) and the corpora that they are from."""
 
@@ -89,8 +100,7 @@ class Inventor:
             if other is not None:
                 second = self._window(rng, other)
                 samples = _together(samples, second, float(rng.uniform(0.0, 12.0)))
-        peak = float(np.abs(samples).max())
-        return samples * np.float32(min(1.0, 0.99 / max(peak, 1e-6))), str(self.corpus[voice])
+        return unclipped(samples), str(self.corpus[voice])
 
     def _another(self, rng: np.random.Generator, voice: int) -> int | None:
         """Somebody else of the corpus, or None."""
@@ -114,7 +124,7 @@ class Inventor:
         return (self.speech.cut(voice, start, length) * 32767.0).round().astype(np.int16)
 
     def _changed(self, rng: np.random.Generator, number: int) -> NDArray[np.float32]:
-        samples = self._cut(rng, number, int(LENGTH * np.exp(PITCH)) + 1024)
+        samples = self._cut(rng, number, needed(LENGTH))
         if rng.random() < ORIGINAL_SHARE:
             return samples[:LENGTH].astype(np.float32) / 32768.0
         return change_voice(rng, samples)[:LENGTH]

@@ -80,6 +80,11 @@ class Targets:
     def _joined(self, parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         return parts[0] if self.turn is None else unit(_beside(parts) @ self.turn)
 
+    def add_corpus(self, name: str, centres: Sequence[NDArray[np.float32]]) -> None:
+        """Take what each teacher hears in common in a corpus without voices."""
+        for known, own in zip([self.centres, *self.others], centres, strict=True):
+            known[name] = own
+
     def answers(
         self, heard: Sequence[NDArray[np.float32]], corpora: Sequence[str]
     ) -> NDArray[np.float32]:

@@ -310,8 +310,7 @@ def synthetic_voices(folder: Path, targets: Targets) -> list[NDArray[np.int16]]:
             f"{folder}: no voices or no centre (python -m models.autospeech.synthesis)"
         )
     with np.load(folder / "centre.npz") as stored:
-        targets.centres[synthesis.SYNTHETIC] = stored["campplus"]
-        targets.others[0][synthesis.SYNTHETIC] = stored["resemblyzer"]
+        targets.add_corpus(synthesis.SYNTHETIC, [stored["campplus"], stored["resemblyzer"]])
     return synthesis.read(folder)
 
 
