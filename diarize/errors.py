@@ -31,8 +31,8 @@ class SpeakerBookError(DiarizeError):
     """The book of enrolled speakers cannot be opened, or belongs to another model."""
 
 
-class EnrolmentError(DiarizeError):
-    """A recording is not fit to enrol or compare a speaker by."""
+class EnrollmentError(DiarizeError):
+    """A recording is not fit to enroll or compare a speaker by."""
 
 
 class OutputError(DiarizeError):

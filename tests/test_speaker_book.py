@@ -117,7 +117,7 @@ def test_another_model_is_refused_with_the_way_out(book, path):
     assert book.names() == ["Ann"]
 
 
-def test_re_enrolment_swaps_everything_at_once(book):
+def test_re_enrollment_swaps_everything_at_once(book):
     book.add("Ann", [sample(1)], MODEL)
     book.add("Bob", [sample(2)], MODEL)
     book.set_thresholds(BookThresholds(0.6, 0.1, "calibrated"))

@@ -53,7 +53,7 @@ def refused(*words: str | Path, book: Path | None = None, code: int = 1) -> str:
 
 @pytest.fixture(scope="module")
 def recordings(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clips of three readers from different chapters, and recordings unfit to enrol."""
+    """Clips of three readers from different chapters, and recordings unfit to enroll."""
     folder = tmp_path_factory.mktemp("recordings")
     bank = VoiceBank(speech_dir, "dev")
     gap = np.zeros(RATE // 5, np.float32)
@@ -183,7 +183,7 @@ def test_bad_recordings_leave_the_book_alone(filled, recordings, words, reason):
     assert filled.read_bytes() == before
 
 
-def test_a_failed_first_enrolment_makes_no_book(recordings, tmp_path):
+def test_a_failed_first_enrollment_makes_no_book(recordings, tmp_path):
     refused("enroll", "Eve", recordings / "silence.wav", "--speakers", tmp_path / "new.db")
     assert not (tmp_path / "new.db").exists()
 

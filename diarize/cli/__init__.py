@@ -18,8 +18,11 @@ from diarize.cli.options import HelpFormatter
 COMMANDS: dict[str, tuple[str, str]] = {
     "relabel": ("diarize.cli.relabel", "rename, merge or swap the speakers of a finished result"),
     "merge": ("diarize.cli.merge", "put the speakers of an RTTM file onto a transcript"),
-    "enroll": ("diarize.cli.enroll", "enrol a person, so that recordings bear the name"),
-    "speakers": ("diarize.cli.speakers", "list, rename, merge, export or re-enrol enrolled people"),
+    "enroll": ("diarize.cli.enroll", "enroll a person, so that recordings bear the name"),
+    "speakers": (
+        "diarize.cli.speakers",
+        "list, rename, merge, export or re-enroll enrolled people",
+    ),
     "rename": ("diarize.cli.rename", "give an enrolled person another name"),
     "forget": ("diarize.cli.forget", "delete an enrolled person for good"),
     "identify": ("diarize.cli.identify", "say which enrolled person a recording is of"),

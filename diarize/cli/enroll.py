@@ -21,7 +21,7 @@ from diarize.cli.people import (
 
 if TYPE_CHECKING:
     from diarize.pipeline import Diarizer
-    from diarize.speakers.enrolment import Enrolment
+    from diarize.speakers.enrollment import Enrollment
     from diarize.speakers.records import Sample
     from diarize.speakers.store import SpeakerBook
 
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Enrol a person; the book is changed once all recordings have proved fit."""
+    """Enroll a person; the book is changed once all recordings have proved fit."""
     _check(args)
     from diarize.speakers.records import BookModel, person_name
     from diarize.speakers.store import SpeakerBook
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         with SpeakerBook(path) as book:
             book.require_writable()
             book.require(diarizer.embedder)
-    found = _enrolments(args, diarizer, talk)
+    found = _enrollments(args, diarizer, talk)
     samples = [sample for one in found for sample in one.samples]
     for warning in dict.fromkeys(warning for one in found for warning in one.warnings):
         talk.warn(warning)
@@ -112,16 +112,16 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--from and --speaker go with one recording")
 
 
-def _enrolments(args: argparse.Namespace, diarizer: Diarizer, talk: Console) -> list[Enrolment]:
-    from diarize.speakers.enrolment import enrol, enrol_from_result
+def _enrollments(args: argparse.Namespace, diarizer: Diarizer, talk: Console) -> list[Enrollment]:
+    from diarize.speakers.enrollment import enroll, enroll_from_result
 
     if args.from_result:
-        return [enrol_from_result(Path(args.from_result), args.speaker, diarizer.embedder)]
+        return [enroll_from_result(Path(args.from_result), args.speaker, diarizer.embedder)]
     found = []
     for source in args.files:
         with talk.progress(display_name(source)) as on_progress:
             diarizer.on_progress = on_progress
-            found.append(enrol(source, diarizer, regions=args.regions or (), speaker=args.speaker))
+            found.append(enroll(source, diarizer, regions=args.regions or (), speaker=args.speaker))
     return found
 
 

@@ -155,13 +155,13 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _re_enroll(args: argparse.Namespace) -> int:
-    from diarize.speakers.reenrolment import re_enrol
+    from diarize.speakers.reenrollment import re_enroll
 
     talk = Console(quiet=getattr(args, "quiet", False))
     with open_book(args) as book:
         diarizer = open_diarizer(args)
         with talk.progress(book.path.name) as on_progress:
-            done = re_enrol(
+            done = re_enroll(
                 book,
                 diarizer,
                 drop_missing=getattr(args, "drop_missing", False),

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     from diarize.errors import UsageError
     from diarize.settings import NamingSettings
-    from diarize.speakers.enrolment import voice_of
+    from diarize.speakers.enrollment import voice_of
 
     if args.first == args.second == "-":
         raise UsageError("- (stdin) can be read only once")

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Diarization, Turn
-from diarize.errors import EnrolmentError
+from diarize.errors import EnrollmentError
 from diarize.evaluation.acoustics import SAMPLE_RATE, add_noise
 from diarize.evaluation.scenes import (
     SCENES,
@@ -33,7 +33,7 @@ from diarize.evaluation.scenes import (
 from diarize.evaluation.simulation import SimulatedConversation, simulate
 from diarize.evaluation.trials import divide, joined
 from diarize.evaluation.voices import VoiceBank
-from diarize.speakers.enrolment import enrol
+from diarize.speakers.enrollment import enroll
 from diarize.speakers.hearing import hear_whole
 from diarize.speakers.index import SampleIndex
 from diarize.speakers.matching import MatchOptions
@@ -130,8 +130,8 @@ def hold(
         alone = Waveform(recorded_alone(rng, bank, voice), voice.name)
         for speaker in (None, "0"):
             try:
-                found = enrol(alone, diarizer, speaker=speaker)
-            except EnrolmentError:
+                found = enroll(alone, diarizer, speaker=speaker)
+            except EnrollmentError:
                 refused += speaker is None
                 continue
             samples[voice.name] = np.array([sample.embedding for sample in found.samples])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diarize.speakers.enrolment import enrol
+from diarize.speakers.enrollment import enroll
 from diarize.speakers.linking import link
 from diarize.speakers.matching import Match, MatchOptions
 from diarize.speakers.naming import identify_segments, name_speakers
@@ -18,7 +18,7 @@ __all__ = [
     "Sample",
     "SpeakerBook",
     "default_path",
-    "enrol",
+    "enroll",
     "identify_segments",
     "link",
     "name_speakers",

@@ -87,11 +87,11 @@ def calibrate(
     if not len(impostor):
         raise SpeakerBookError(
             f"{book.path}: at least two enrolled people are needed to calibrate; "
-            "enrol more: diarize enroll NAME FILE"
+            "enroll more: diarize enroll NAME FILE"
         )
     if not len(genuine):
         raise SpeakerBookError(
-            f"{book.path}: nobody has two samples; enrol people from a second recording"
+            f"{book.path}: nobody has two samples; enroll people from a second recording"
         )
     threshold = threshold_at(impostor, false_accept_rate)
     return Calibration(

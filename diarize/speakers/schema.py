@@ -58,7 +58,7 @@ def _explain(reason: str) -> str:
         (
             "malformed",
             "the speaker book is damaged; restore it from a backup or an export, or delete it "
-            "and enrol again",
+            "and enroll again",
         ),
         (
             "readonly",
@@ -118,11 +118,11 @@ def _check_path(path: Path, create: bool) -> None:
         raise SpeakerBookError(f"{path}: is a folder; give the speaker book's file by --speakers")
     if path.exists():
         if path.stat().st_size == 0 and not create:
-            raise SpeakerBookError(f"{path}: is empty, not a speaker book; enrol somebody first")
+            raise SpeakerBookError(f"{path}: is empty, not a speaker book; enroll somebody first")
         return
     if not create:
         raise SpeakerBookError(
-            f"{path}: no such speaker book; enrol somebody first: diarize enroll NAME FILE"
+            f"{path}: no such speaker book; enroll somebody first: diarize enroll NAME FILE"
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

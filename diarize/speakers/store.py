@@ -129,7 +129,7 @@ class SpeakerBook(BookFile):
         self._require(BookModel.of(embedder))
 
     def names(self) -> list[str]:
-        """Return everybody's name, in order of enrolment."""
+        """Return everybody's name, in order of enrollment."""
         return [row[0] for row in self._rows("SELECT name FROM people ORDER BY id")]
 
     def people(self) -> list[Person]:
@@ -177,7 +177,7 @@ class SpeakerBook(BookFile):
     # -- changing -----------------------------------------------------------------------------
 
     def add(self, name: str, samples: Sequence[Sample], model: BookModel) -> int:
-        """Enrol a person, or give an enrolled one more samples.
+        """Enroll a person, or give an enrolled one more samples.
 
         Returns
         -------

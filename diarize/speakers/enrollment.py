@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diarize.annotation import Diarization, Segment, Turn, speaker_label, union
-from diarize.errors import EnrolmentError
+from diarize.errors import EnrollmentError
 from diarize.speakers.hearing import embed_pieces, pieces_of
 from diarize.speakers.quality import inconsistency, recording_warnings
 from diarize.speakers.records import Sample, Vectors, unit
@@ -39,7 +39,7 @@ SAME_VOICE_DROP = 0.18
 
 
 @dataclass(frozen=True)
-class EnrolmentOptions:
+class EnrollmentOptions:
     """What a recording must be like.
 
     Parameters
@@ -63,7 +63,7 @@ class EnrolmentOptions:
 
 
 @dataclass(frozen=True)
-class Enrolment:
+class Enrollment:
     """Samples of one person, and what the user should know of them."""
 
     samples: tuple[Sample, ...]
@@ -85,14 +85,14 @@ class Voice:
         return sum(region.duration for region in union(self.windows))
 
 
-def enrol(
+def enroll(
     source: Any,
     diarizer: Diarizer,
     *,
     regions: Sequence[Segment] = (),
     speaker: str | None = None,
-    options: EnrolmentOptions | None = None,
-) -> Enrolment:
+    options: EnrollmentOptions | None = None,
+) -> Enrollment:
     """Return samples of the one person who speaks in a recording.
 
     Parameters
@@ -109,10 +109,10 @@ def enrol(
     ------
     AudioError
         The recording cannot be read.
-    EnrolmentError
+    EnrollmentError
         Too little speech, or more than one voice.
     """
-    options = options or EnrolmentOptions()
+    options = options or EnrollmentOptions()
     waveform = _loaded(source)
     where = waveform.path
     heard = listen(waveform, diarizer, regions)
@@ -120,16 +120,16 @@ def enrol(
     found = voices(heard, diarizer, options)
     voice = _chosen(found, speaker, where)
     if voice.seconds < options.least_speech:
-        raise EnrolmentError(
+        raise EnrollmentError(
             f"{where}: {voice.label} speaks for {voice.seconds:.1f} s, at least "
             f"{options.least_speech:g} s are needed; add more of this voice"
         )
-    return _enrolment(waveform, union(voice.windows), diarizer.embedder, options)
+    return _enrollment(waveform, union(voice.windows), diarizer.embedder, options)
 
 
-def enrol_from_result(
-    path: Path, speaker: str, embedder: Embedder, options: EnrolmentOptions | None = None
-) -> Enrolment:
+def enroll_from_result(
+    path: Path, speaker: str, embedder: Embedder, options: EnrollmentOptions | None = None
+) -> Enrollment:
     """Return samples of a speaker of a finished result, from the recording that it names.
 
     Parameters
@@ -141,18 +141,18 @@ def enrol_from_result(
 
     Raises
     ------
-    EnrolmentError
+    EnrollmentError
         No such speaker, too little speech, or the recording is gone.
     TranscriptError
         ``path`` is no such JSON.
     """
-    options = options or EnrolmentOptions()
+    options = options or EnrollmentOptions()
     result = _result(path)
     talk = result.diarization
     labels = [one.label for one in talk.speakers if speaker in (one.label, one.display)]
     if not labels:
         known = ", ".join(one.display for one in talk.speakers) or "nobody"
-        raise EnrolmentError(f"{path}: there is no {speaker}; it has {known}")
+        raise EnrollmentError(f"{path}: there is no {speaker}; it has {known}")
     waveform = _loaded(_recording(path, result.audio))
     alone = [
         turn.segment
@@ -162,11 +162,11 @@ def enrol_from_result(
     regions = [region for region in union(alone) if region.duration >= SHORTEST_TURN]
     seconds = sum(region.duration for region in regions)
     if seconds < options.least_speech:
-        raise EnrolmentError(
+        raise EnrollmentError(
             f"{path}: {speaker} speaks alone for {seconds:.1f} s, at least "
             f"{options.least_speech:g} s are needed"
         )
-    return _enrolment(waveform, regions, embedder, options)
+    return _enrollment(waveform, regions, embedder, options)
 
 
 def _talked_over(turn: Turn, talk: Diarization) -> bool:
@@ -181,28 +181,28 @@ def _result(path: Path) -> Result:
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise EnrolmentError(f"{path}: cannot be read: {error.strerror}") from error
+        raise EnrollmentError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise EnrolmentError(f"{path}: not a JSON file ({error})") from error
+        raise EnrollmentError(f"{path}: not a JSON file ({error})") from error
     return from_json(data, str(path))
 
 
 def _recording(path: Path, audio: str | None) -> Path:
     """Return where the recording of a result is: where it says, else beside the result."""
     if not audio:
-        raise EnrolmentError(
-            f"{path}: does not say which recording it is of; enrol from the recording itself: "
+        raise EnrollmentError(
+            f"{path}: does not say which recording it is of; enroll from the recording itself: "
             "diarize enroll NAME FILE --from START-END"
         )
     for place in (Path(audio), path.parent / audio, path.parent / Path(audio).name):
         if place.is_file():
             return place
-    raise EnrolmentError(f"{path}: its recording {audio} is gone; put it back beside the result")
+    raise EnrollmentError(f"{path}: its recording {audio} is gone; put it back beside the result")
 
 
-def _enrolment(
-    waveform: Waveform, regions: Sequence[Segment], embedder: Embedder, options: EnrolmentOptions
-) -> Enrolment:
+def _enrollment(
+    waveform: Waveform, regions: Sequence[Segment], embedder: Embedder, options: EnrollmentOptions
+) -> Enrollment:
     pieces = pieces_of(regions)
     samples = voice_samples(pieces, embed_pieces(waveform, pieces, embedder), source_of(waveform))
     warnings = [
@@ -216,7 +216,7 @@ def _enrolment(
     ]
     odd = inconsistency(samples, embedder.thresholds.verification)
     seconds = sum(region.duration for region in regions)
-    return Enrolment(tuple(samples), seconds, (*warnings, *([odd] if odd else [])))
+    return Enrollment(tuple(samples), seconds, (*warnings, *([odd] if odd else [])))
 
 
 def voice_of(
@@ -228,13 +228,13 @@ def voice_of(
     ------
     AudioError
         The recording cannot be read.
-    EnrolmentError
+    EnrollmentError
         There is no speech in it.
     """
     waveform = _loaded(source)
     heard = listen(waveform, diarizer, regions)
     if not len(heard.vectors):
-        raise EnrolmentError(f"{waveform.path}: no speech found")
+        raise EnrollmentError(f"{waveform.path}: no speech found")
     pieces = pieces_of(union(heard.windows))
     return unit(embed_pieces(waveform, pieces, diarizer.embedder).mean(axis=0)), waveform.warnings
 
@@ -258,7 +258,7 @@ def listen(waveform: Waveform, diarizer: Diarizer, regions: Sequence[Segment] = 
     asked = union(region & whole for region in regions) if regions else [whole]
     if regions and not any(region.duration for region in asked):
         spans = ", ".join(f"{region.start:g}-{region.end:g}" for region in regions)
-        raise EnrolmentError(
+        raise EnrollmentError(
             f"{waveform.path}: lasts {waveform.duration:.1f} s, there is nothing at {spans}"
         )
     heard = diarizer.listen(masked(waveform, asked) if regions else waveform)
@@ -290,18 +290,18 @@ def _inside(window: Segment, regions: Sequence[Segment]) -> Segment:
     return max((window & region for region in regions), key=lambda part: part.duration)
 
 
-def _check_speech(heard: Listening, where: str, options: EnrolmentOptions) -> None:
+def _check_speech(heard: Listening, where: str, options: EnrollmentOptions) -> None:
     seconds = sum(region.duration for region in union(heard.windows))
     if not seconds:
-        raise EnrolmentError(f"{where}: no speech found; record the person speaking")
+        raise EnrollmentError(f"{where}: no speech found; record the person speaking")
     if seconds < options.least_speech:
-        raise EnrolmentError(
+        raise EnrollmentError(
             f"{where}: only {seconds:.1f} s of speech found, at least {options.least_speech:g} s "
             "are needed; add a longer recording"
         )
 
 
-def voices(heard: Listening, diarizer: Diarizer, options: EnrolmentOptions) -> list[Voice]:
+def voices(heard: Listening, diarizer: Diarizer, options: EnrollmentOptions) -> list[Voice]:
     """Return the voices in a recording, numbered by first appearance.
 
     Clusters that may well be one person are one voice. What speaks too little to
@@ -378,7 +378,7 @@ def _chosen(found: Sequence[Voice], speaker: str | None, where: str) -> Voice:
     if speaker is None:
         if len(found) == 1:
             return found[0]
-        raise EnrolmentError(
+        raise EnrollmentError(
             f"{where}: {len(found)} voices found, one is needed: {listed}; "
             "choose one with --speaker, or a part with --from"
         )
@@ -386,4 +386,4 @@ def _chosen(found: Sequence[Voice], speaker: str | None, where: str) -> Voice:
     for voice in found:
         if voice.label == label:
             return voice
-    raise EnrolmentError(f"{where}: there is no {label}; the voices found: {listed}")
+    raise EnrollmentError(f"{where}: there is no {label}; the voices found: {listed}")

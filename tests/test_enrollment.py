@@ -1,4 +1,4 @@
-"""Enrolment: what is taken from a recording, and what is refused or warned of."""
+"""Enrollment: what is taken from a recording, and what is refused or warned of."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import soundfile
 
 from diarize.annotation import Diarization, Segment, Turn
 from diarize.audio import Waveform
-from diarize.errors import EnrolmentError, SpeakerBookError, TranscriptError
+from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
 from diarize.networks import Thresholds
 from diarize.pipeline import Diarizer
 from diarize.result import Result, to_block
-from diarize.speakers.enrolment import enrol, enrol_from_result, voice_of
+from diarize.speakers.enrollment import enroll, enroll_from_result, voice_of
 from diarize.speakers.quality import inconsistency
 from diarize.speakers.records import BookModel, Sample, unit
-from diarize.speakers.reenrolment import re_enrol
+from diarize.speakers.reenrollment import re_enroll
 from diarize.speakers.sampling import MOST_SAMPLES, voice_samples
 from diarize.speakers.store import SpeakerBook
 
@@ -85,7 +85,7 @@ def write(path: Path, *parts: np.ndarray) -> Path:
 
 def test_samples_are_unit_vectors_with_their_place(diarizer, tmp_path):
     path = write(tmp_path / "ann.wav", quiet(2), tone(ANN, 14))
-    found = enrol(path, diarizer)
+    found = enroll(path, diarizer)
     assert found.seconds == pytest.approx(14, abs=0.3)
     assert found.warnings == ()
     assert len(found.samples) == 2
@@ -98,7 +98,7 @@ def test_samples_are_unit_vectors_with_their_place(diarizer, tmp_path):
 
 
 def test_long_files_give_samples_spread_over_them(diarizer):
-    found = enrol(waveform(tone(ANN, 300)), diarizer)
+    found = enroll(waveform(tone(ANN, 300)), diarizer)
     assert len(found.samples) == MOST_SAMPLES
     starts = [sample.regions[0].start for sample in found.samples]
     assert starts[0] < 30
@@ -117,45 +117,45 @@ def test_long_files_give_samples_spread_over_them(diarizer):
     ],
 )
 def test_what_is_not_one_voice_is_refused(diarizer, parts, reason):
-    with pytest.raises(EnrolmentError, match=reason) as caught:
-        enrol(waveform(*parts), diarizer)
+    with pytest.raises(EnrollmentError, match=reason) as caught:
+        enroll(waveform(*parts), diarizer)
     assert "\n" not in str(caught.value)
 
 
 def test_one_of_several_voices(diarizer):
     both = waveform(tone(ANN, 10), quiet(1), tone(BOB, 8))
     for asked in ("1", "SPEAKER_01"):
-        found = enrol(both, diarizer, speaker=asked)
+        found = enroll(both, diarizer, speaker=asked)
         assert min(region.start for s in found.samples for region in s.regions) >= 10.9
     with pytest.raises(
-        EnrolmentError, match="there is no SPEAKER_07; the voices found: SPEAKER_00"
+        EnrollmentError, match="there is no SPEAKER_07; the voices found: SPEAKER_00"
     ):
-        enrol(both, diarizer, speaker="7")
-    with pytest.raises(EnrolmentError, match="SPEAKER_01 speaks for 4"):
-        enrol(waveform(tone(ANN, 10), quiet(1), tone(BOB, 4)), diarizer, speaker="1")
+        enroll(both, diarizer, speaker="7")
+    with pytest.raises(EnrollmentError, match="SPEAKER_01 speaks for 4"):
+        enroll(waveform(tone(ANN, 10), quiet(1), tone(BOB, 4)), diarizer, speaker="1")
 
 
 def test_a_word_of_somebody_else_is_left_out(diarizer):
-    found = enrol(waveform(tone(ANN, 30), quiet(1), tone(BOB, 1.5)), diarizer)
+    found = enroll(waveform(tone(ANN, 30), quiet(1), tone(BOB, 1.5)), diarizer)
     assert max(region.end for s in found.samples for region in s.regions) <= 30.1
 
 
 def test_only_the_part_asked_for(diarizer):
     both = waveform(tone(ANN, 10), quiet(1), tone(BOB, 9))
-    found = enrol(both, diarizer, regions=[Segment(2.5, 9.5)])
+    found = enroll(both, diarizer, regions=[Segment(2.5, 9.5)])
     regions = [region for sample in found.samples for region in sample.regions]
     assert regions[0].start >= 2.4
     assert regions[-1].end <= 9.6
     expected = voice_of(waveform(tone(ANN, 10)), diarizer)[0]
     assert found.samples[0].embedding @ expected > 0.99
-    with pytest.raises(EnrolmentError, match="nothing at 50-60"):
-        enrol(both, diarizer, regions=[Segment(50, 60)])
+    with pytest.raises(EnrollmentError, match="nothing at 50-60"):
+        enroll(both, diarizer, regions=[Segment(50, 60)])
 
 
 def test_clipping_and_low_level_are_warned_of(diarizer):
-    (clipped,) = enrol(waveform(tone(ANN, 8, level=3.0), path="x.wav"), diarizer).warnings
+    (clipped,) = enroll(waveform(tone(ANN, 8, level=3.0), path="x.wav"), diarizer).warnings
     assert clipped.startswith("x.wav: the sound is clipped")
-    (low,) = enrol(waveform(tone(ANN, 8, level=0.001), path="x.wav"), diarizer).warnings
+    (low,) = enroll(waveform(tone(ANN, 8, level=0.001), path="x.wav"), diarizer).warnings
     assert "very quiet (-63 dBFS)" in low
 
 
@@ -191,7 +191,7 @@ def result(tmp_path: Path) -> Path:
 
 
 def test_somebody_just_heard(result):
-    found = enrol_from_result(result, "SPEAKER_01", PitchEmbedder())
+    found = enroll_from_result(result, "SPEAKER_01", PitchEmbedder())
     assert found.seconds == pytest.approx(8, abs=0.1)
     assert {sample.source for sample in found.samples} == {str(result.with_suffix(".wav"))}
     assert all(r.start >= 11 and r.end <= 19 for s in found.samples for r in s.regions)
@@ -199,40 +199,40 @@ def test_somebody_just_heard(result):
 
 def test_a_result_whose_recording_is_gone(result):
     result.with_suffix(".wav").unlink()
-    with pytest.raises(EnrolmentError, match=r"talk\.json: its recording talk\.wav is gone"):
-        enrol_from_result(result, "SPEAKER_01", PitchEmbedder())
+    with pytest.raises(EnrollmentError, match=r"talk\.json: its recording talk\.wav is gone"):
+        enroll_from_result(result, "SPEAKER_01", PitchEmbedder())
 
 
 def test_results_that_cannot_serve(result, tmp_path):
-    with pytest.raises(EnrolmentError, match="there is no Ann; it has SPEAKER_00, "):
-        enrol_from_result(result, "Ann", PitchEmbedder())
-    with pytest.raises(EnrolmentError, match="speaks alone for"):
-        enrol_from_result(result, "SPEAKER_02", PitchEmbedder())
-    with pytest.raises(EnrolmentError, match="cannot be read"):
-        enrol_from_result(tmp_path / "none.json", "SPEAKER_00", PitchEmbedder())
+    with pytest.raises(EnrollmentError, match="there is no Ann; it has SPEAKER_00, "):
+        enroll_from_result(result, "Ann", PitchEmbedder())
+    with pytest.raises(EnrollmentError, match="speaks alone for"):
+        enroll_from_result(result, "SPEAKER_02", PitchEmbedder())
+    with pytest.raises(EnrollmentError, match="cannot be read"):
+        enroll_from_result(tmp_path / "none.json", "SPEAKER_00", PitchEmbedder())
     other = tmp_path / "other.json"
     other.write_text("{]")
-    with pytest.raises(EnrolmentError, match="not a JSON file"):
-        enrol_from_result(other, "SPEAKER_00", PitchEmbedder())
+    with pytest.raises(EnrollmentError, match="not a JSON file"):
+        enroll_from_result(other, "SPEAKER_00", PitchEmbedder())
     other.write_text("{}")
     with pytest.raises(TranscriptError):
-        enrol_from_result(other, "SPEAKER_00", PitchEmbedder())
+        enroll_from_result(other, "SPEAKER_00", PitchEmbedder())
 
 
 # -- with another model ---------------------------------------------------------------------
 
 
-def test_re_enrolment_from_kept_recordings(diarizer, tmp_path):
+def test_re_enrollment_from_kept_recordings(diarizer, tmp_path):
     ann = write(tmp_path / "ann.wav", tone(ANN, 14))
     bob = write(tmp_path / "bob.wav", tone(BOB, 8))
     newer = Diarizer(vad=loud_parts, embedder=PitchEmbedder("b" * 64))
     with SpeakerBook(tmp_path / "book.db", create=True) as book:
         for name, path in (("Ann", ann), ("Bob", bob)):
-            book.add(name, enrol(path, diarizer).samples, BookModel.of(diarizer.embedder))
+            book.add(name, enroll(path, diarizer).samples, BookModel.of(diarizer.embedder))
         with pytest.raises(SpeakerBookError, match="re-enroll"):
             book.require(newer.embedder)
         before = book.samples("Ann")
-        done = re_enrol(book, newer)
+        done = re_enroll(book, newer)
         assert (done.people, done.samples, done.lost) == (2, 3, {})
         book.require(newer.embedder)
         for old, new in zip(before, book.samples("Ann"), strict=True):
@@ -241,11 +241,11 @@ def test_re_enrolment_from_kept_recordings(diarizer, tmp_path):
         bob.unlink()
         revision = book.revision
         with pytest.raises(SpeakerBookError, match=r"1 of 2 recordings.*bob\.wav.*--drop-missing"):
-            re_enrol(book, diarizer)
+            re_enroll(book, diarizer)
         assert book.revision == revision
-        assert re_enrol(book, diarizer, drop_missing=True).dropped == ("Bob",)
+        assert re_enroll(book, diarizer, drop_missing=True).dropped == ("Bob",)
         assert book.names() == ["Ann"]
         ann.unlink()
         with pytest.raises(SpeakerBookError, match="no recording is left"):
-            re_enrol(book, newer, drop_missing=True)
+            re_enroll(book, newer, drop_missing=True)
         assert book.model == BookModel.of(diarizer.embedder)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.errors import AudioError, EnrolmentError, SpeakerBookError
-from diarize.speakers.enrolment import enrol
+from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
+from diarize.speakers.enrollment import enroll
 from diarize.speakers.hearing import embed_pieces, pieces_of
 from diarize.speakers.records import BookModel, Sample, unit
 
@@ -24,7 +24,7 @@ OnProgress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
-class ReEnrolment:
+class ReEnrollment:
     """What was done: samples made anew, and what could not be (recording: reason)."""
 
     people: int
@@ -33,13 +33,13 @@ class ReEnrolment:
     dropped: tuple[str, ...] = ()
 
 
-def re_enrol(
+def re_enroll(
     book: SpeakerBook,
     diarizer: Diarizer,
     *,
     drop_missing: bool = False,
     on_progress: OnProgress | None = None,
-) -> ReEnrolment:
+) -> ReEnrollment:
     """Embed all samples of a book anew; the book changes at the very end, at once, or not at all.
 
     Parameters
@@ -59,13 +59,13 @@ def re_enrol(
     lost: dict[str, str] = {}
     for done, source in enumerate(sources):
         if on_progress:
-            on_progress("re-enrol", done, len(sources))
+            on_progress("re-enroll", done, len(sources))
         try:
             waveform = _load(source)
             for name, samples in people.items():
                 mine = [sample for sample in samples if sample.source == source]
                 made[name] += _again(mine, waveform, diarizer)
-        except (AudioError, EnrolmentError) as error:
+        except (AudioError, EnrollmentError) as error:
             lost[source] = str(error)
     if lost and not drop_missing:
         raise SpeakerBookError(
@@ -74,10 +74,10 @@ def re_enrol(
         )
     kept = {name: samples for name, samples in made.items() if samples}
     if people and not kept:
-        raise SpeakerBookError(f"{book.path}: no recording is left to enrol anybody from")
+        raise SpeakerBookError(f"{book.path}: no recording is left to enroll anybody from")
     book.replace_samples(kept, BookModel.of(diarizer.embedder))
     dropped = tuple(name for name in people if name not in kept)
-    return ReEnrolment(len(kept), sum(map(len, kept.values())), lost, dropped)
+    return ReEnrollment(len(kept), sum(map(len, kept.values())), lost, dropped)
 
 
 def _load(source: str) -> Waveform:
@@ -93,7 +93,7 @@ def _again(samples: Sequence[Sample], waveform: Waveform, diarizer: Diarizer) ->
     if not samples:
         return []
     if any(not sample.regions for sample in samples):  # from before the parts were noted
-        return list(enrol(waveform, diarizer).samples)
+        return list(enroll(waveform, diarizer).samples)
     return [_embedded(sample, waveform, diarizer.embedder) for sample in samples]
 
 
@@ -101,5 +101,5 @@ def _embedded(sample: Sample, waveform: Waveform, embedder: Embedder) -> Sample:
     vectors = embed_pieces(waveform, pieces_of(sample.regions), embedder)
     mean = unit(vectors.sum(axis=0))
     if not np.any(mean):
-        raise EnrolmentError(f"{sample.source}: nothing is left to hear where the sample was")
+        raise EnrollmentError(f"{sample.source}: nothing is left to hear where the sample was")
     return replace(sample, embedding=mean, quality=float(np.mean(vectors @ mean)))
