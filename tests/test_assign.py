@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 import pytest
 
 from diarize.annotation import Diarization, Speaker, Turn
 from diarize.errors import TranscriptError
-from diarize.transcript.assign import AssignOptions, label_transcript, tokens
+from diarize.transcript.assign import AssignOptions, label_transcript
 from diarize.transcript.evidence import TurnIndex, as_diarization
 from diarize.transcript.realign import cheapest_path
 from diarize.transcript.sentences import ends_sentence, sentences
 from diarize.transcript.split import split_text, split_words
 from diarize.transcript.timing import Energy, WordTime, energy_of, spoken_part, word_times
+from diarize.transcript.tokenize import tokens
 
 A, B = "SPEAKER_00", "SPEAKER_01"
 
@@ -309,9 +311,31 @@ def test_split_text_where_words_differ_from_the_text() -> None:
     assert split_text("a b c", ["x", "y", "z"], [0, 2]) == ["x y", "z"]
 
 
-def test_tokens_keep_the_text() -> None:
-    text = " Well,  我们 go。 今天!"
+@pytest.mark.parametrize(
+    "text",
+    [
+        " Well,  我们 go。 今天!",
+        "「你好」他说 OK。",
+        "วันนี้อากาศดีมากเลยใช่ครับ",
+        "ភាសាខ្មែរពិបាកណាស់",
+        "ສະບາຍດີ ທຸກຄົນ",
+        "မြန်မာစာ",
+    ],
+)
+def test_tokens_keep_the_text(text: str) -> None:
     assert "".join(tokens(text)) == text
+    assert len(tokens(text)) > 3
+    assert not any(category(token.strip()[0]).startswith("M") for token in tokens(text))
+
+
+def test_thai_is_split_where_the_speaker_changes() -> None:
+    text = "วันนี้อากาศดีมากเลยใช่ครับผมก็คิดอย่างนั้นเหมือนกัน"
+    turns = [Turn(0, 10, "A"), Turn(10, 20, "B")]
+    data = {"segments": [{"start": 7.0, "end": 14.0, "text": text}]}
+    parts = label_transcript(data, Diarization(turns, 20.0))["segments"]
+    assert [part["speaker"] for part in parts] == ["A", "B"]
+    assert "".join(part["text"] for part in parts) == text
+    assert abs(parts[1]["start"] - 10) < 0.5
 
 
 def test_hours_take_seconds_of_memory_and_not_of_quadratic_time() -> None:

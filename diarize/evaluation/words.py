@@ -26,9 +26,10 @@ from diarize.evaluation.dialogues import (
     transcribe,
 )
 from diarize.evaluation.wordtimes import SpokenClip, spoken_clips
-from diarize.transcript.assign import AssignOptions, label_transcript, tokens
+from diarize.transcript.assign import AssignOptions, label_transcript
 from diarize.transcript.sentences import ends_sentence
 from diarize.transcript.timing import Energy, energy_of, seconds
+from diarize.transcript.tokenize import tokens
 
 # The options of the merge were chosen on the first seeds; what is reported are others.
 TUNING_SEEDS = range(24)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +22,9 @@ from diarize.transcript.timing import (
     spoken_part,
     word_times,
 )
+from diarize.transcript.tokenize import tokens
 
-__all__ = ["AssignOptions", "Energy", "energy_of", "label_transcript", "tokens"]
-
-_TOKEN = re.compile(r"\s*(?:[぀-ヿ㐀-鿿][。、，．！？」』）…]*|[^\s぀-ヿ㐀-鿿]+)")
+__all__ = ["AssignOptions", "Energy", "energy_of", "label_transcript"]
 
 
 @dataclass(frozen=True)
@@ -121,17 +119,6 @@ def label_transcript(
         labelled["word_times"] = "estimated"
     _label_flat_lists(labelled, pieces)
     return labelled
-
-
-def tokens(text: str) -> list[str]:
-    """Return a text's words, each with the white space before it; one character each in CJK.
-
-    Examples
-    --------
-    >>> tokens(" So it is."), tokens("你好。")
-    ([' So', ' it', ' is.'], ['你', '好。'])
-    """
-    return _TOKEN.findall(text)
 
 
 def _copy(

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from diarize.result import Utterance, one_line
-from diarize.transcript.assign import tokens
 from diarize.transcript.sentences import ends_clause, ends_sentence
 from diarize.transcript.timing import seconds
+from diarize.transcript.tokenize import tokens
 
 # Subtitling guides agree on about two lines of 42 columns; these serve where only one is given.
 LINE_WIDTH = 42
@@ -61,7 +61,7 @@ def width_of(text: str) -> int:
     """
     return sum(
         0
-        if unicodedata.combining(character)
+        if unicodedata.category(character) in ("Mn", "Me", "Cf")
         else 2
         if unicodedata.east_asian_width(character) in "WF"
         else 1
