@@ -11,12 +11,12 @@ import pytest
 from diarize.annotation import Diarization, Speaker, Turn
 from diarize.errors import TranscriptError
 from diarize.transcript.assign import AssignOptions, label_transcript
-from diarize.transcript.evidence import TurnIndex, as_diarization
-from diarize.transcript.realign import cheapest_path
+from diarize.transcript.emissions import TurnIndex, as_diarization
+from diarize.transcript.segments import split_text, split_words
 from diarize.transcript.sentences import ends_sentence, sentences
-from diarize.transcript.split import split_text, split_words
-from diarize.transcript.timing import Energy, WordTime, energy_of, spoken_part, word_times
 from diarize.transcript.tokenize import tokens
+from diarize.transcript.viterbi import cheapest_path
+from diarize.transcript.word_times import Energy, WordTime, energy_of, spoken_part, word_times
 
 A, B = "SPEAKER_00", "SPEAKER_01"
 

@@ -15,7 +15,7 @@ from diarize.annotation import Diarization, Segment, Turn
 from diarize.audio import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
 from diarize.transcript.find import Outcome, find_or_make_transcript, is_foreign
-from diarize.transcript.nonspeech import doubts, drop_nonspeech
+from diarize.transcript.hallucinations import doubts, drop_nonspeech
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
 from diarize.transcript.whisper import WhisperOptions

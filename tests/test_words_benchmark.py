@@ -22,7 +22,7 @@ from diarize.evaluation.dialogues import (
     transcribe,
 )
 from diarize.evaluation.wordtimes import SpokenClip, SpokenWord, spoken_clips
-from diarize.transcript.timing import energy_of
+from diarize.transcript.word_times import energy_of
 
 RATE = 16000
 

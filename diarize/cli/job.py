@@ -284,7 +284,7 @@ def _finish(
     labelled = None
     if found.transcript is not None:
         from diarize.transcript.assign import label_transcript
-        from diarize.transcript.timing import energy_of
+        from diarize.transcript.word_times import energy_of
 
         labelled = label_transcript(
             found.transcript, analysis.diarization, energy=energy_of(analysis.waveform)

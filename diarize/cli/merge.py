@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     energy = None
     if args.audio is not None:
         from diarize.audio import load
-        from diarize.transcript.timing import energy_of
+        from diarize.transcript.word_times import energy_of
 
         energy = energy_of(load(args.audio))
     stem = "stdin" if args.transcript == "-" else Path(args.transcript).stem

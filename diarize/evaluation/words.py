@@ -28,8 +28,8 @@ from diarize.evaluation.dialogues import (
 from diarize.evaluation.wordtimes import SpokenClip, spoken_clips
 from diarize.transcript.assign import AssignOptions, label_transcript
 from diarize.transcript.sentences import ends_sentence
-from diarize.transcript.timing import Energy, energy_of, seconds
 from diarize.transcript.tokenize import tokens
+from diarize.transcript.word_times import Energy, energy_of, seconds
 
 # The options of the merge were chosen on the first seeds; what is reported are others.
 TUNING_SEEDS = range(24)

@@ -59,7 +59,7 @@ def run_diarizer(
 def label(data: Any, diarization: Any, waveform: Waveform | None) -> dict[str, Any]:
     """Put speakers on a transcript, with the sound's help where it is at hand."""
     from diarize.transcript.assign import label_transcript
-    from diarize.transcript.timing import energy_of
+    from diarize.transcript.word_times import energy_of
 
     energy = None if waveform is None else energy_of(waveform)
     return label_transcript(data, diarization, energy=energy)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from diarize.errors import TranscriptError
-from diarize.transcript.evidence import TurnIndex, as_diarization, trust, whole_costs
+from diarize.transcript.emissions import TurnIndex, as_diarization, trust, whole_costs
 from diarize.transcript.options import AssignOptions
-from diarize.transcript.realign import cheapest_path
 from diarize.transcript.schema import Transcript
+from diarize.transcript.segments import split_segment, split_words
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
-from diarize.transcript.split import split_segment, split_words
-from diarize.transcript.timing import (
+from diarize.transcript.tokenize import tokens
+from diarize.transcript.viterbi import cheapest_path
+from diarize.transcript.word_times import (
     Energy,
     WordTime,
     energy_of,
@@ -22,7 +23,6 @@ from diarize.transcript.timing import (
     spoken_part,
     word_times,
 )
-from diarize.transcript.tokenize import tokens
 
 __all__ = ["AssignOptions", "Energy", "energy_of", "label_transcript"]
 
@@ -53,7 +53,7 @@ def label_transcript(
         In openai-whisper's shape: ``segments`` with ``start``, ``end``, ``text`` and possibly
         ``words``. All other keys are kept. It is not changed.
     diarization : Diarization, pyannote Annotation, DataFrame or iterable of turns
-        Who spoke when; see :func:`diarize.transcript.evidence.as_diarization`.
+        Who spoke when; see :func:`diarize.transcript.emissions.as_diarization`.
     options : AssignOptions, optional
     energy : Energy, optional
         The recording's energy envelope, which tells where in a stretched word the sound is.

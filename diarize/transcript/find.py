@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from diarize.annotation import Segment
 from diarize.errors import MissingExtraError, ModelError, OutputError, TranscriptError
-from diarize.transcript.nonspeech import doubts, drop_nonspeech
+from diarize.transcript.hallucinations import doubts, drop_nonspeech
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.readers.whisper import is_own
 from diarize.transcript.schema import Transcript

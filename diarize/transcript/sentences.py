@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from diarize.transcript.options import AssignOptions
-    from diarize.transcript.timing import WordTime
+    from diarize.transcript.word_times import WordTime
 
 _CLOSERS = "\"'”’»›)]}』」》）"
 _SENTENCE_ENDS = frozenset(".?!…。？！｡؟।")

@@ -9,8 +9,8 @@ from itertools import groupby
 
 from diarize.result import Utterance, one_line
 from diarize.transcript.sentences import ends_clause, ends_sentence
-from diarize.transcript.timing import seconds
 from diarize.transcript.tokenize import tokens
+from diarize.transcript.word_times import seconds
 
 # Subtitling guides agree on about two lines of 42 columns; these serve where only one is given.
 LINE_WIDTH = 42

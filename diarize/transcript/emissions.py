@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from diarize.annotation import Diarization, Segment, Turn, union
 from diarize.errors import TranscriptError
-from diarize.transcript.timing import WordTime
+from diarize.transcript.word_times import WordTime
 
 if TYPE_CHECKING:
     from diarize.transcript.options import AssignOptions
