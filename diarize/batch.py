@@ -13,7 +13,10 @@ from diarize.errors import DiarizeError, UsageError
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.pipeline import Diarizer
+    from diarize.embedding import Embedder
+    from diarize.pipeline import Detector, Diarizer
+    from diarize.settings import Settings
+    from diarize.speakers import SpeakerBook
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,16 @@ def diarize_many(
     workers: int | None = None,
     client: Any = None,
     on_done: Callable[[Outcome], None] | None = None,
-    **options: Any,
+    vad: str | Path | Detector = "auto",
+    embedder: str | Path | Embedder | None = None,
+    threshold: float | None = None,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    threads: int | None = None,
+    speakers: SpeakerBook | str | Path | None = None,
+    identify_segments: bool = False,
+    settings: Settings | None = None,
 ) -> list[Outcome]:
     """Diarize many recordings in parallel; one that fails does not stop the others.
 
@@ -48,8 +60,10 @@ def diarize_many(
         Where given, the recordings go to this cluster instead, whose workers need this package.
     on_done : callable, optional
         Called with each outcome as it arrives, in any order.
-    **options
-        What :class:`diarize.Diarizer` takes. ``threads`` is shared out among local workers.
+    vad, embedder, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
+identify_segments, settings
+        As for :class:`diarize.Diarizer`. Where ``threads`` is not given, local workers
+        share the cores.
 
     Returns
     -------
@@ -66,6 +80,18 @@ def diarize_many(
     >>> diarize_many([])
     []
     """
+    options = {
+        "vad": vad,
+        "embedder": embedder,
+        "threshold": threshold,
+        "num_speakers": num_speakers,
+        "min_speakers": min_speakers,
+        "max_speakers": max_speakers,
+        "threads": threads,
+        "speakers": speakers,
+        "identify_segments": identify_segments,
+        "settings": settings,
+    }
     names = [str(source) for source in sources]
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}; give at least 1")
@@ -92,7 +118,7 @@ def _on_this_machine(
 
     cores = os.cpu_count() or 1
     count = min(len(names), workers or max(1, cores // 2))
-    options = {"threads": max(1, cores // count), **options}
+    options = {**options, "threads": options["threads"] or max(1, cores // count)}
     # Spawned, not forked: onnxruntime's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context) as pool:

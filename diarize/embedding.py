@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +14,8 @@ import numpy.typing as npt
 
 from diarize import spectrogram
 from diarize.errors import ModelError
-from diarize.models import resolve
-from diarize.networks import Thresholds, first_line, open_session, recognise
+from diarize.models import resolve, sha256_of
+from diarize.networks import Session, Thresholds, first_line, recognise
 from diarize.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
@@ -118,15 +116,21 @@ class OnnxEmbedder:
         settings: EmbeddingSettings | None = None,
     ) -> None:
         self.settings = settings or EmbeddingSettings()
-        self.path = bundled_model() if path is None else resolve(path)
-        self.threads = threads or available_processors()
-        self._session = open_session(self.path, self.threads)
-        self._input = self._session.get_inputs()[0]
-        self.format = recognise(self.path, self._session, self.settings)
-        fixed = self._input.shape[0]
+        self._session = Session(bundled_model() if path is None else resolve(path), threads)
+        self.format = recognise(self._session, self.settings)
+        own = self._session.inputs[0]
+        self._input, fixed = own.name, own.shape[0]
         self._fixed_batch = isinstance(fixed, int)
         self._batch = fixed if isinstance(fixed, int) else batch_size or self.settings.batch
         self.dimension = self._probe()
+
+    def __repr__(self) -> str:
+        return f"<OnnxEmbedder {self.name!r}: {self.path}>"
+
+    @property
+    def path(self) -> Path:
+        """The model's file."""
+        return self._session.path
 
     @property
     def name(self) -> str:
@@ -151,11 +155,11 @@ class OnnxEmbedder:
     @cached_property
     def checksum(self) -> str:
         """SHA-256 of the model file."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return sha256_of(self.path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The checksum is of the file as it is where the embedder comes to.
+        return {name: value for name, value in vars(self).items() if name != "checksum"}
 
     def embed(
         self,
@@ -294,7 +298,7 @@ class OnnxEmbedder:
     def _run(self, batch: Float, count: int) -> npt.NDArray[np.float64]:
         """Return the first ``count`` vectors of a batch, ready to be averaged."""
         try:
-            output = self._session.run(None, {self._input.name: batch})[0]
+            output = self._session.run({self._input: batch})[0]
         except Exception as error:
             raise ModelError(f"{self.path}: the network failed ({first_line(error)})") from None
         vectors = np.asarray(output[:count], dtype=np.float64)
@@ -306,9 +310,7 @@ class OnnxEmbedder:
         form = self.format
         shape = (self._batch, form.frames, form.frontend.bins)
         try:
-            output = np.asarray(
-                self._session.run(None, {self._input.name: np.full(shape, 0.01, np.float32)})[0]
-            )
+            output = self._session.run({self._input: np.full(shape, 0.01, np.float32)})[0]
         except Exception as error:
             raise ModelError(f"{self.path}: the network fails ({first_line(error)})") from None
         if output.ndim != 2 or len(output) != self._batch:
@@ -317,14 +319,6 @@ class OnnxEmbedder:
                 f"shape {output.shape}; is this a speaker embedding model?"
             )
         return int(output.shape[1])
-
-
-def available_processors() -> int:
-    """Return how many processors this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
 
 
 def bundled_model() -> Path:

@@ -38,10 +38,7 @@ def bundled(name: str) -> Path:
     ModelError
         Where there is no such file.
     """
-    places = (
-        _PACKAGE / "assets" / f"{name}.onnx",
-        _PACKAGE.parent / "models" / name / f"{name}.onnx",
-    )
+    places = _places(name)
     for place in places:
         if place.is_file():
             return place
@@ -49,6 +46,19 @@ def bundled(name: str) -> Path:
         f"the bundled model {name}.onnx is missing (looked for {places[0]}); "
         "install the package again"
     )
+
+
+def _places(name: str) -> tuple[Path, Path]:
+    """Return where a bundled model may lie."""
+    return (
+        _PACKAGE / "assets" / f"{name}.onnx",
+        _PACKAGE.parent / "models" / name / f"{name}.onnx",
+    )
+
+
+def name_of(path: Path) -> str:
+    """Return how :func:`resolve` finds a model on any machine: a bundled name, else the path."""
+    return next((name for name in BUNDLED if path in _places(name)), str(path.absolute()))
 
 
 def offline() -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
+
+import numpy.typing as npt
 
 from diarize import spectrogram
 from diarize.errors import ModelError
@@ -18,6 +23,8 @@ from diarize.frontends import (
     PortMagnitude,
 )
 from diarize.settings import EmbeddingSettings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,14 +91,77 @@ class ModelFormat:
     unit_partials: bool = True
 
 
-def open_session(path: Path, threads: int) -> Any:
-    """Open an ONNX file with explicit threads.
+class Session:
+    """A network that has been loaded: an ``onnxruntime.InferenceSession`` that can be pickled.
+
+    A pickled or copied session loads its file again: the bundled one of the machine it comes to,
+    any other by its path.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+    threads : int, optional
+        Threads of the runtime; None takes the processors that this process may use.
 
     Raises
     ------
     ModelError
         Where the file is missing or cannot be run.
     """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        self.path = path
+        self.threads = threads
+        begin = perf_counter()
+        self._runtime = _open(path, threads or available_processors())
+        log.debug("loaded %s in %.2f s", path, perf_counter() - begin)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file says of itself."""
+        metadata: Mapping[str, str] = self._runtime.get_modelmeta().custom_metadata_map
+        return metadata
+
+    @property
+    def inputs(self) -> Sequence[Any]:
+        """The inputs, each with ``name``, ``shape`` and ``type``."""
+        inputs: Sequence[Any] = self._runtime.get_inputs()
+        return inputs
+
+    @property
+    def outputs(self) -> Sequence[Any]:
+        """The outputs, each with ``name``, ``shape`` and ``type``."""
+        outputs: Sequence[Any] = self._runtime.get_outputs()
+        return outputs
+
+    def run(self, feed: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """Return all outputs for the inputs, which are given by name."""
+        answers: list[npt.NDArray[Any]] = self._runtime.run(None, dict(feed))
+        return answers
+
+    def __reduce__(self) -> tuple[Callable[..., Session], tuple[str, int | None]]:
+        from diarize.models import name_of
+
+        return _reopened, (name_of(self.path), self.threads)
+
+
+def _reopened(model: str, threads: int | None) -> Session:
+    """Load a session that was pickled."""
+    from diarize.models import resolve
+
+    return Session(resolve(model), threads)
+
+
+def available_processors() -> int:
+    """Return how many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+def _open(path: Path, threads: int) -> Any:
     import onnxruntime
 
     if not path.is_file():
@@ -112,7 +182,7 @@ def open_session(path: Path, threads: int) -> Any:
         ) from None
 
 
-def recognise(path: Path, session: Any, settings: EmbeddingSettings) -> ModelFormat:
+def recognise(session: Session, settings: EmbeddingSettings) -> ModelFormat:
     """Tell from metadata and input shape what kind of embedding model a session holds.
 
     Raises
@@ -120,8 +190,7 @@ def recognise(path: Path, session: Any, settings: EmbeddingSettings) -> ModelFor
     ModelError
         Where it is none that can be run.
     """
-    metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
-    inputs = session.get_inputs()
+    path, metadata, inputs = session.path, session.metadata, session.inputs
     shape = inputs[0].shape
     if len(inputs) == 1 and len(shape) == 3 and inputs[0].type == "tensor(float)":
         if metadata.get("diarize.kind") == "autospeech":

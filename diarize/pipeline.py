@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[str, int, int | None], None]
 Source = Union[str, Path, "BinaryIO", "npt.NDArray[Any]", "Waveform"]
-_ONCE = ("channels", "sample_rate", "uri")
 Detector = Callable[["Waveform"], SpeechActivity | Sequence[Segment]]
 
 
@@ -53,7 +52,8 @@ class Diarizer:
     threads : int, optional
         Threads of the networks; None takes the processors this process may use.
     speakers : SpeakerBook, str or Path, optional
-        Enrolled people, by whose names the speakers are then called.
+        Enrolled people, by whose names the speakers are then called; ``"default"`` is the book
+        that ``diarize enroll`` fills.
     identify_segments : bool
         Match each turn on its own with the enrolled people, whatever cluster it is in.
     on_progress : callable, optional
@@ -61,6 +61,20 @@ class Diarizer:
         ``cluster`` and ``turns``. A call may bring its own.
     settings : Settings, optional
         The tuned numbers.
+
+    Raises
+    ------
+    ModelError
+        Where a model is missing, damaged, or of no known kind.
+    SpeakerBookError
+        Where the speaker book cannot be used with this embedder.
+    UsageError
+        Where the arguments contradict each other.
+
+    Notes
+    -----
+    Pickled or deeply copied, it loads its models again; so it can be sent to other processes and
+    machines.
 
     Examples
     --------
@@ -99,10 +113,35 @@ class Diarizer:
         if embedder is None or isinstance(embedder, str | Path):
             embedder = OnnxEmbedder(embedder, threads=threads, settings=self.settings.embedding)
         self.embedder: Embedder = embedder
+        self._check_book()
 
-    def __call__(self, source: Source, **options: Any) -> Diarization:
-        """Return who spoke when in a recording; options as for :meth:`analyse`."""
-        return self.analyse(source, **options).diarization
+    def __repr__(self) -> str:
+        speakers = f", speakers={str(self.speakers)!r}" if self.speakers is not None else ""
+        return f"<Diarizer vad={self.vad!r}, embedder={self.embedder.name!r}{speakers}>"
+
+    def __call__(
+        self,
+        source: Source,
+        *,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        channels: str | int = "mix",
+        sample_rate: int | None = None,
+        uri: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Diarization:
+        """Return who spoke when in a recording; parameters and errors as for :meth:`analyse`."""
+        return self.analyse(
+            source,
+            num_speakers=num_speakers,
+            min_speakers=min_speakers,
+            max_speakers=max_speakers,
+            channels=channels,
+            sample_rate=sample_rate,
+            uri=uri,
+            on_progress=on_progress,
+        ).diarization
 
     def analyse(
         self,
@@ -279,6 +318,17 @@ class Diarizer:
             named = speakers.name_speakers(details, self.embedder, self.speakers, waveform=waveform)
         return replace(details, diarization=named)
 
+    def _check_book(self) -> None:
+        """Refuse a book that cannot be used now, not after the analysis."""
+        if self.speakers is None:
+            if self.identify_segments:
+                raise UsageError("identify_segments needs the enrolled people: give speakers too")
+            return
+        from diarize.speakers.naming import opened
+
+        with opened(self.speakers) as book:
+            book.require(self.embedder)
+
     def _bounds(
         self, num_speakers: int | None, min_speakers: int | None, max_speakers: int | None
     ) -> dict[str, int | None]:
@@ -314,15 +364,35 @@ class Diarizer:
         }
 
 
-def diarize(source: Source, **options: Any) -> Diarization:
+def diarize(
+    source: Source,
+    *,
+    vad: str | Path | Detector = "auto",
+    embedder: str | Path | Embedder | None = None,
+    threshold: float | None = None,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    threads: int | None = None,
+    speakers: SpeakerBook | str | Path | None = None,
+    identify_segments: bool = False,
+    settings: Settings | None = None,
+    channels: str | int = "mix",
+    sample_rate: int | None = None,
+    uri: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> Diarization:
     """Return who spoke when in a recording.
 
     Parameters
     ----------
     source : str, Path, file object, array or Waveform
-        A recording in any container; ``"-"`` is standard input.
-    **options
-        Those of :class:`Diarizer` and of :meth:`Diarizer.analyse`.
+        A recording in any container; ``"-"`` is standard input; an array needs ``sample_rate``.
+    vad, embedder, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
+identify_segments, settings
+        As for :class:`Diarizer`.
+    channels, sample_rate, uri, on_progress
+        As for :meth:`Diarizer.analyse`.
 
     Raises
     ------
@@ -334,8 +404,21 @@ def diarize(source: Source, **options: Any) -> Diarization:
     >>> result = diarize("podcast.mp3", min_speakers=2)                      # doctest: +SKIP
     >>> print(result.to_rttm())                                              # doctest: +SKIP
     """
-    once = {name: options.pop(name) for name in _ONCE if name in options}
-    return Diarizer(**options)(source, **once)
+    diarizer = Diarizer(
+        vad=vad,
+        embedder=embedder,
+        threshold=threshold,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        threads=threads,
+        speakers=speakers,
+        identify_segments=identify_segments,
+        settings=settings,
+    )
+    return diarizer(
+        source, channels=channels, sample_rate=sample_rate, uri=uri, on_progress=on_progress
+    )
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:

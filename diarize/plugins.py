@@ -43,8 +43,8 @@ def names(group: str) -> tuple[str, ...]:
     return tuple(sorted({point.name for point in _points(group)}))
 
 
-def load(group: str, name: str, **options: Any) -> Any:
-    """Return what a package offers under a name, made with ``options``.
+def load(group: str, name: str) -> Any:
+    """Return what a package offers under a name.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def load(group: str, name: str, **options: Any) -> Any:
         known = ", ".join(names(group)) or "none"
         raise UsageError(f"no installed package offers {name!r} among {group} (there: {known})")
     try:
-        return point.load()(**options)
+        return point.load()()
     except Exception as error:  # anything may go wrong in somebody else's code
         package = point.dist.name if point.dist is not None else "its package"
         raise PluginError(

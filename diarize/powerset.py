@@ -25,6 +25,7 @@ import numpy.typing as npt
 from diarize import spectrogram
 from diarize.audio import SAMPLE_RATE, Progress, Waveform
 from diarize.errors import ModelError
+from diarize.networks import Session
 from diarize.segmentation import (
     LOCAL_SPEAKERS,
     LocalSpeakers,
@@ -222,10 +223,10 @@ class MagnitudeNetwork:
     # Puts the middle of the first frame's 512 samples on the middle of the first 10 ms.
     _margin = (spectrogram.N_FFT - spectrogram.HOP) // 2
 
-    def __init__(self, session: Any, seconds: float) -> None:
+    def __init__(self, session: Session, seconds: float) -> None:
         self.session = session
         self.longest = round(seconds * SAMPLE_RATE) // self._unit * self._unit
-        self.input = session.get_inputs()[0].name
+        self.input = session.inputs[0].name
 
     def window(self, samples: int) -> int:
         """Return the model's window, or less for a shorter recording (at least a second)."""
@@ -243,22 +244,23 @@ class MagnitudeNetwork:
             windows = magnitude[: len(starts) * frames].reshape(len(starts), frames, -1)
         else:
             windows = np.stack([magnitude[(s - first) // hop :][:frames] for s in starts])
-        (scores,) = self.session.run(None, {self.input: windows})
+        (scores,) = self.session.run({self.input: windows})
         return np.asarray(np.exp(scores), dtype=np.float32)
 
 
 class SampleNetwork:
     """pyannote's segmentation network as exported for sherpa-onnx: reads samples."""
 
-    def __init__(self, session: Any, metadata: Mapping[str, str]) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.input = session.get_inputs()[0].name
-        size = session.get_inputs()[0].shape[2]
+        metadata = session.metadata
+        self.input = session.inputs[0].name
+        size = session.inputs[0].shape[2]
         fixed = size if isinstance(size, int) else 160_000
         self.size = int(metadata.get("window_size", fixed))
         self.shift = int(metadata.get("receptive_field_shift", 270))
         self.offset = (int(metadata.get("receptive_field_size", 991)) - self.shift) // 2
-        one = session.get_inputs()[0].shape[0] == 1
+        one = session.inputs[0].shape[0] == 1
         self.at_once = 1 if one else 8
 
     def window(self, samples: int) -> int:
@@ -271,7 +273,7 @@ class SampleNetwork:
         for index in range(0, len(starts), self.at_once):
             chosen = starts[index : index + self.at_once]
             batch = np.stack([_block(waveform, s, s + window) for s in chosen])[:, None]
-            (scores,) = self.session.run(None, {self.input: batch})
+            (scores,) = self.session.run({self.input: batch})
             out.append(_softmax(scores))
         return np.concatenate(out)
 
@@ -284,10 +286,9 @@ class SileroNetwork:
     # Version 5 wants the last 64 samples before each chunk in front of it.
     context = 64
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.inputs = {item.name: item for item in session.get_inputs()}
-        self.fifth = "state" in self.inputs
+        self.fifth = any(item.name == "state" for item in session.inputs)
 
     def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> Float:
         """Return the probability of speech in each chunk, (ceil(n / 512),) float32."""
@@ -299,8 +300,8 @@ class SileroNetwork:
         for index in range(count):
             start = index * self.chunk
             samples = _block(waveform, start - before, start + self.chunk)[None]
-            feed = {"input": samples, "sr": rate, **states}
-            result = self.session.run(None, feed)
+            feed: dict[str, npt.NDArray[Any]] = {"input": samples, "sr": rate, **states}
+            result = self.session.run(feed)
             out[index] = np.ravel(result[0])[0]
             states = dict(zip(states, result[1:], strict=True))
             if on_progress is not None and index % 1000 == 999:
@@ -332,20 +333,16 @@ def _softmax(scores: npt.NDArray[Any]) -> Float:
 
 def open_segmenter(path: str | Path | None, threads: int | None) -> Segmenter:
     """See :func:`diarize.segmentation.load_segmentation`."""
-    import os
-
-    from diarize.networks import open_session
-
     if path is None:
         from diarize.models import bundled
 
         path = bundled("segmentation")
     path = Path(path)
-    session = open_session(path, threads or os.cpu_count() or 1)
-    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
-    inputs = {item.name: item.shape for item in session.get_inputs()}
+    session = Session(path, threads)
+    metadata = session.metadata
+    inputs = {item.name: item.shape for item in session.inputs}
     shape = next(iter(inputs.values()))
-    classes = session.get_outputs()[0].shape[-1]
+    classes = session.outputs[0].shape[-1]
     if "input" in inputs and "sr" in inputs and ("state" in inputs or {"h", "c"} <= set(inputs)):
         return SileroSegmenter(SileroNetwork(session))
     if len(inputs) == 1 and len(shape) == 3 and classes in (len(MEMBERS), None, "num_classes"):
@@ -355,7 +352,7 @@ def open_segmenter(path: str | Path | None, threads: int | None) -> Segmenter:
                 _options(path, metadata),
             )
         if shape[1] in (1, None) or isinstance(shape[1], str):
-            return NeuralSegmenter(SampleNetwork(session, metadata))
+            return NeuralSegmenter(SampleNetwork(session))
     raise ModelError(
         f"{path}: not a segmentation model of a known kind (the bundled one, pyannote segmentation "
         "exported for sherpa-onnx, Silero VAD); its inputs are "

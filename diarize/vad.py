@@ -7,7 +7,7 @@ where the sound also stands out from the recording's own noise floor.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -123,8 +123,6 @@ class WebRtcVad:
     Parameters
     ----------
     options : VadOptions, optional
-    **changes
-        Single options, such as ``mode=1``.
 
     Raises
     ------
@@ -134,9 +132,9 @@ class WebRtcVad:
         If an option makes no sense.
     """
 
-    def __init__(self, options: VadOptions | None = None, **changes: Any) -> None:
-        self.options = replace(options or VadOptions(), **changes)
-        self._classifier = _load_classifier()
+    def __init__(self, options: VadOptions | None = None) -> None:
+        self.options = options or VadOptions()
+        _load_classifier()  # fails now, not after the recording was read
 
     def __call__(self, waveform: Waveform) -> list[Segment]:
         """Return the stretches of speech in ``waveform``."""
@@ -153,9 +151,10 @@ class WebRtcVad:
     def _votes(self, waveform: Waveform, gain: float) -> Floats:
         """Return WebRTC's vote, 0 or 1, on each frame."""
         options, size = self.options, _frame_size(self.options.frame)
-        process, state = self._classifier.process, self._classifier.create()
-        self._classifier.init(state)
-        self._classifier.set_mode(state, options.mode)
+        classifier = _load_classifier()
+        process, state = classifier.process, classifier.create()
+        classifier.init(state)
+        classifier.set_mode(state, options.mode)
         votes: list[bool] = []
         for start, stop in _spans(len(waveform), size):
             block = waveform.samples[start:stop]

@@ -343,7 +343,7 @@ def test_frames_of_the_bundled_kind_are_centred_on_their_time(tmp_path: Path) ->
     seen: list[np.ndarray[Any, Any]] = []
 
     class Spy:
-        def run(self, _: Any, feed: dict[str, Any]) -> list[Any]:
+        def run(self, feed: dict[str, Any]) -> list[Any]:
             seen.append(feed["magnitude"])
             return [np.zeros((1, feed["magnitude"].shape[1] // 2, 7), dtype=np.float32)]
 
@@ -400,9 +400,9 @@ def test_silero_five_gets_the_samples_before_each_chunk(tmp_path: Path) -> None:
     real = segmenter.network.session
 
     class Spy:
-        def run(self, _: Any, feed: dict[str, Any]) -> Any:
+        def run(self, feed: dict[str, Any]) -> Any:
             fed.append(feed)
-            return real.run(None, feed)
+            return real.run(feed)
 
     segmenter.network.session = Spy()
     samples = np.arange(1, 1281, dtype=np.int16)

@@ -157,7 +157,7 @@ def _runtime() -> Iterator[Finding]:
         )
     except ImportError as error:
         yield Finding("runtime", "onnxruntime", "problem", f"does not load ({error})")
-    from diarize.embedding import available_processors
+    from diarize.networks import available_processors
 
     yield Finding(
         "runtime", "cores", "ok", f"{available_processors()} of {os.cpu_count()} for this process"

@@ -12,7 +12,6 @@ from diarize.cli.options import add
 from diarize.cli.people import (
     add_book_option,
     add_model_options,
-    book_path,
     open_book,
     open_diarizer,
     regions,
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     """Enroll a person; the book is changed once all recordings have proved fit."""
     _check(args)
     from diarize.speakers.records import BookModel, person_name
-    from diarize.speakers.store import SpeakerBook
+    from diarize.speakers.store import SpeakerBook, book_path
 
     name = person_name(args.name)
     path = book_path(args.speakers)

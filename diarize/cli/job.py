@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ from diarize.cli.options import (
     positive_float,
     positive_int,
 )
-from diarize.cli.people import book_path
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
@@ -216,27 +215,17 @@ def _check(args: argparse.Namespace) -> list[str]:
 
 
 def _diarizer(args: argparse.Namespace) -> Diarizer:
-    """Load the models; a book that cannot be used is refused now, not after the analysis."""
+    """Load the models."""
     from diarize.pipeline import Diarizer
 
-    path = None
-    with ExitStack() as opened:
-        if args.speakers is not None:
-            from diarize.speakers.store import SpeakerBook
-
-            path = book_path(args.speakers)
-            book = opened.enter_context(SpeakerBook(path))
-        diarizer = Diarizer(
-            vad=args.vad,
-            embedder=args.embedding_model,
-            threshold=args.threshold,
-            threads=args.threads,
-            speakers=path,
-            identify_segments=args.identify_segments,
-        )
-        if path is not None:
-            book.require(diarizer.embedder)
-    return diarizer
+    return Diarizer(
+        vad=args.vad,
+        embedder=args.embedding_model,
+        threshold=args.threshold,
+        threads=args.threads,
+        speakers=args.speakers,
+        identify_segments=args.identify_segments,
+    )
 
 
 def _analyse(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diarize.cli.options import add, positive_int
@@ -51,26 +50,11 @@ def add_talk_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
 
 
-def book_path(name: str | None) -> Path:
-    """Return the path of the book that ``--speakers`` names; None and ``default``: the usual one.
-
-    Examples
-    --------
-    >>> book_path("team.db").name
-    'team.db'
-    >>> book_path("default") == book_path(None)
-    True
-    """
-    from diarize.speakers.store import default_path
-
-    return default_path() if name in (None, "default") else Path(name).expanduser()
-
-
 def open_book(args: argparse.Namespace, *, create: bool = False) -> SpeakerBook:
     """Open the book that was asked for."""
     from diarize.speakers.store import SpeakerBook
 
-    return SpeakerBook(book_path(args.speakers), create=create)
+    return SpeakerBook(args.speakers, create=create)
 
 
 def open_diarizer(args: argparse.Namespace) -> Diarizer:

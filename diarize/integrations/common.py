@@ -10,12 +10,9 @@ from diarize.errors import UsageError
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.audio import Waveform
-    from diarize.pipeline import Diarizer
+    from diarize.pipeline import Diarizer, OnProgress
 
 SAMPLE_RATE = 16_000
-
-# What a call says about the recording; everything else configures the diarizer.
-_COUNTS = ("num_speakers", "min_speakers", "max_speakers")
 
 
 def load_audio(audio: Any) -> Waveform:
@@ -44,16 +41,23 @@ def load_audio(audio: Any) -> Waveform:
 def run_diarizer(
     waveform: Waveform,
     diarizer: Diarizer | None,
-    counts: dict[str, int | None],
-    on_progress: Any = None,
+    num_speakers: int | None,
+    min_speakers: int | None,
+    max_speakers: int | None,
+    on_progress: OnProgress | None = None,
 ) -> Diarization:
     """Run the diarizer that was given, or one with default settings."""
     if diarizer is None:
         from diarize.pipeline import Diarizer
 
         diarizer = Diarizer()
-    known = {name: counts.get(name) for name in _COUNTS}
-    return diarizer(waveform, **known, on_progress=on_progress)
+    return diarizer(
+        waveform,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        on_progress=on_progress,
+    )
 
 
 def label(data: Any, diarization: Any, waveform: Waveform | None) -> dict[str, Any]:

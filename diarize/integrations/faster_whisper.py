@@ -30,7 +30,7 @@ def transcribe(
     num_speakers: int | None = None,
     min_speakers: int | None = None,
     max_speakers: int | None = None,
-    **options: Any,
+    **whisper_options: Any,
 ) -> tuple[list[Any], Any]:
     """Transcribe with ``model.transcribe`` and put speakers on the segments.
 
@@ -41,7 +41,7 @@ def transcribe(
         Decoded once for both.
     diarize, num_speakers, min_speakers, max_speakers
         As for :func:`diarize.integrations.whisper.transcribe`.
-    **options
+    **whisper_options
         For ``model.transcribe``. Word times are asked for unless told otherwise.
 
     Returns
@@ -53,7 +53,7 @@ def transcribe(
     """
     waveform = load_audio(audio)
     samples = waveform.block(0, len(waveform))
-    segments, info = model.transcribe(samples, **{"word_timestamps": True, **options})
+    segments, info = model.transcribe(samples, **{"word_timestamps": True, **whisper_options})
     if diarize is False:
         return list(segments), info
     labelled = add_speakers(
@@ -67,7 +67,15 @@ def transcribe(
     return labelled, info
 
 
-def add_speakers(segments: Iterable[Any], audio: Any, **options: Any) -> list[Any]:
+def add_speakers(
+    segments: Iterable[Any],
+    audio: Any,
+    *,
+    diarize: bool | Diarization | Diarizer = True,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+) -> list[Any]:
     """Put speakers on segments that exist already; a generator is used up.
 
     Parameters
@@ -75,12 +83,18 @@ def add_speakers(segments: Iterable[Any], audio: Any, **options: Any) -> list[An
     segments : iterable of faster_whisper Segment
     audio : path or array
         The recording they are of.
-    **options
-        ``diarize``, ``num_speakers``, ``min_speakers``, ``max_speakers``, as for
-        :func:`diarize.integrations.whisper.transcribe`.
+    diarize, num_speakers, min_speakers, max_speakers
+        As for :func:`diarize.integrations.whisper.transcribe`.
     """
     items = list(segments)
     if not items:
         return []
-    labelled: list[Any] = _add_speakers(iter(items), audio, **options)
+    labelled: list[Any] = _add_speakers(
+        iter(items),
+        audio,
+        diarize=diarize,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+    )
     return labelled

@@ -9,10 +9,15 @@ from diarize.integrations.common import load_audio, run_diarizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pyannote.core import Annotation
 
     from diarize.annotation import Diarization
+    from diarize.embedding import Embedder
+    from diarize.pipeline import Detector
+    from diarize.settings import Settings
+    from diarize.speakers import SpeakerBook
 
 __all__ = ["Pipeline", "from_annotation", "to_annotation"]
 
@@ -54,8 +59,9 @@ class Pipeline:
 
     Parameters
     ----------
-    **options
-        For :class:`diarize.Diarizer`.
+    vad, embedder, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
+identify_segments, settings
+        As for :class:`diarize.Diarizer`.
 
     Examples
     --------
@@ -63,10 +69,34 @@ class Pipeline:
     >>> annotation = Pipeline()("meeting.wav", num_speakers=2)               # doctest: +SKIP
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        vad: str | Path | Detector = "auto",
+        embedder: str | Path | Embedder | None = None,
+        threshold: float | None = None,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        threads: int | None = None,
+        speakers: SpeakerBook | str | Path | None = None,
+        identify_segments: bool = False,
+        settings: Settings | None = None,
+    ) -> None:
         from diarize.pipeline import Diarizer
 
-        self.diarizer = Diarizer(**options)
+        self.diarizer = Diarizer(
+            vad=vad,
+            embedder=embedder,
+            threshold=threshold,
+            num_speakers=num_speakers,
+            min_speakers=min_speakers,
+            max_speakers=max_speakers,
+            threads=threads,
+            speakers=speakers,
+            identify_segments=identify_segments,
+            settings=settings,
+        )
 
     def to(self, device: Any) -> Pipeline:
         """Do nothing: everything runs on the CPU."""
@@ -94,17 +124,13 @@ class Pipeline:
         """
         from dataclasses import replace
 
-        counts = {
-            "num_speakers": num_speakers,
-            "min_speakers": min_speakers,
-            "max_speakers": max_speakers,
-        }
-
         def report(stage: str, done: int, total: int | None) -> None:
             if hook is not None:
                 hook(stage, None, file=file, total=total, completed=done)
 
-        diarization = run_diarizer(_load(file), self.diarizer, counts, report)
+        diarization = run_diarizer(
+            _load(file), self.diarizer, num_speakers, min_speakers, max_speakers, report
+        )
         if isinstance(file, dict) and file.get("uri"):
             diarization = replace(diarization, uri=str(file["uri"]))
         return to_annotation(diarization)

@@ -101,10 +101,6 @@ def add_speakers(
     if isinstance(diarize, Diarization):
         talk = diarize
     else:
-        counts = {
-            "num_speakers": num_speakers,
-            "min_speakers": min_speakers,
-            "max_speakers": max_speakers,
-        }
-        talk = run_diarizer(waveform, None if isinstance(diarize, bool) else diarize, counts)
+        own = None if isinstance(diarize, bool) else diarize
+        talk = run_diarizer(waveform, own, num_speakers, min_speakers, max_speakers)
     return to_source_shape(label(transcript, talk, waveform), transcript)

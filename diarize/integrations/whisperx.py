@@ -21,9 +21,14 @@ from diarize.errors import MissingExtraError
 from diarize.integrations.common import load_audio, run_diarizer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from diarize.annotation import Diarization
+    from diarize.pipeline import Detector
+    from diarize.settings import Settings
+    from diarize.speakers import SpeakerBook
 
 __all__ = ["DiarizationPipeline", "assign_word_speakers", "to_dataframe"]
 
@@ -43,8 +48,9 @@ class DiarizationPipeline:
         Taken and not needed.
     device : str or torch.device
         Taken and not needed: everything runs on the CPU.
-    **options
-        For :class:`diarize.Diarizer`.
+    vad, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
+identify_segments, settings
+        As for :class:`diarize.Diarizer`.
     """
 
     def __init__(
@@ -54,12 +60,32 @@ class DiarizationPipeline:
         device: Any = "cpu",
         cache_dir: str | None = None,
         use_auth_token: str | None = None,
-        **options: Any,
+        *,
+        vad: str | Path | Detector = "auto",
+        threshold: float | None = None,
+        num_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        threads: int | None = None,
+        speakers: SpeakerBook | str | Path | None = None,
+        identify_segments: bool = False,
+        settings: Settings | None = None,
     ) -> None:
         from diarize.pipeline import Diarizer
 
         own = None if model_name is None or model_name.startswith("pyannote/") else model_name
-        self.model = Diarizer(embedder=own, **options)
+        self.model = Diarizer(
+            vad=vad,
+            embedder=own,
+            threshold=threshold,
+            num_speakers=num_speakers,
+            min_speakers=min_speakers,
+            max_speakers=max_speakers,
+            threads=threads,
+            speakers=speakers,
+            identify_segments=identify_segments,
+            settings=settings,
+        )
 
     def __call__(
         self,
@@ -87,13 +113,10 @@ class DiarizationPipeline:
         DataFrame, or DataFrame and dict of str to list of float
             Columns ``segment``, ``label``, ``speaker``, ``start``, ``end``.
         """
-        counts = {
-            "num_speakers": num_speakers,
-            "min_speakers": min_speakers,
-            "max_speakers": max_speakers,
-        }
         hook = None if progress_callback is None else _percentages(progress_callback)
-        diarization = run_diarizer(load_audio(audio), self.model, counts, hook)
+        diarization = run_diarizer(
+            load_audio(audio), self.model, num_speakers, min_speakers, max_speakers, hook
+        )
         if progress_callback is not None:
             progress_callback(100.0)
         frame = to_dataframe(diarization)

@@ -62,6 +62,19 @@ def default_path() -> Path:
     return Path(platformdirs.user_data_dir("diarize", appauthor=False)) / "speakers.db"
 
 
+def book_path(book: str | Path | None) -> Path:
+    """Return the file that a book's name stands for; None and ``"default"``: the usual one.
+
+    Examples
+    --------
+    >>> book_path("team.db").name
+    'team.db'
+    >>> book_path("default") == book_path(None)
+    True
+    """
+    return default_path() if book in (None, "default") else Path(book).expanduser()
+
+
 def index_path(book: Path) -> Path:
     """Return where the matching index of a book lies."""
     return book.with_name(book.name + ".index")
@@ -73,7 +86,7 @@ class SpeakerBook(BookFile):
     Parameters
     ----------
     path : path-like, optional
-        The book's file; :func:`default_path` where not given.
+        The book's file; :func:`default_path` where not given, or ``"default"``.
     create : bool
         Make the file where there is none.
 
@@ -95,7 +108,16 @@ class SpeakerBook(BookFile):
     """
 
     def __init__(self, path: str | Path | None = None, *, create: bool = False) -> None:
-        super().__init__(default_path() if path is None else Path(path).expanduser(), create=create)
+        super().__init__(book_path(path), create=create)
+
+    def __repr__(self) -> str:
+        return f"<SpeakerBook {str(self.path)!r}: {len(self)} people>"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __reduce__(self) -> tuple[type[SpeakerBook], tuple[str]]:
+        return SpeakerBook, (str(self.path.absolute()),)
 
     def __len__(self) -> int:
         return int(self._rows("SELECT count(*) FROM people")[0][0])

@@ -178,7 +178,7 @@ class FasterWhisperTranscriber:
     Parameters
     ----------
     model : faster_whisper.WhisperModel or BatchedInferencePipeline
-    **options
+    **whisper_options
         For its ``transcribe``; word times are asked for unless told otherwise.
 
     Examples
@@ -187,9 +187,9 @@ class FasterWhisperTranscriber:
     >>> transcriber = FasterWhisperTranscriber(WhisperModel("small"))        # doctest: +SKIP
     """
 
-    def __init__(self, model: Any, **options: Any) -> None:
+    def __init__(self, model: Any, **whisper_options: Any) -> None:
         self.model = model
-        self.options = {"word_timestamps": True, **options}
+        self.options = {"word_timestamps": True, **whisper_options}
         self.name = f"faster-whisper {getattr(model, 'name', '')}".strip()
 
     def __call__(self, waveform: Waveform, on_progress: OnProgress | None = None) -> Transcript:

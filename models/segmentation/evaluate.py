@@ -24,7 +24,7 @@ from diarize.evaluation.rttm import read_rttm
 from diarize.evaluation.simulation import SimulationOptions, simulate_many, write
 from diarize.pipeline import Diarizer
 from diarize.segmentation import SpeechActivity, load_segmentation
-from diarize.vad import WebRtcVad
+from diarize.vad import VadOptions, WebRtcVad
 from models.autospeech.data import CACHE
 from models.segmentation import TARGET
 
@@ -217,7 +217,7 @@ HEAD = (
 
 def webrtc(mode: int) -> Detector:
     """WebRTC's detector as shipped, in one of its modes."""
-    detector = WebRtcVad(mode=mode)
+    detector = WebRtcVad(VadOptions(mode=mode))
     return lambda waveform: SpeechActivity.of(detector(waveform))
 
 
