@@ -8,12 +8,15 @@ from pathlib import Path
 
 from diarize.annotation import Segment, Turn
 from diarize.errors import DiarizeError
+from diarize.transcript.readers.files import decode
 
 # Other record types of the NIST RTTM specification; they say nothing about who speaks when.
 _OTHER_TYPES = (
     *("SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT"),
     *("IP", "SU", "CB", "A/P", "SPKR-INFO", "SPKR_INFO", "BABBLE"),
 )
+_NOT_GIVEN = ("<NA>", "<na>", "NA", "-", "null")
+_ROUNDING = 0.5  # seconds before 0 that a turn may begin by rounding or padding
 _SPEAKER_FIELDS = 8  # up to the name; confidence and look-ahead may be missing
 
 
@@ -23,8 +26,10 @@ def read_rttm(path: str | Path) -> dict[str, list[Turn]]:
     Parameters
     ----------
     path : str or Path
-        Lines may have 8 to 10 fields, separated by any white space. Comments (``;;`` or ``#``),
-        empty lines and records other than ``SPEAKER`` are passed over, turns without length too.
+        In UTF-8 or, with a mark or without, UTF-16. Lines may have 8 to 10 fields, separated by
+        any white space; names of recordings and speakers may hold spaces. Comments (``;;`` or
+        ``#``), empty lines and records other than ``SPEAKER`` are passed over, turns without
+        length too. What begins a little before 0 begins at 0.
 
     Returns
     -------
@@ -47,16 +52,56 @@ def read_rttm(path: str | Path) -> dict[str, list[Turn]]:
                 continue
             if fields[0] != "SPEAKER":
                 raise DiarizeError(f"{where}: unknown record type {fields[0]!r}; is it RTTM?")
-            if len(fields) < _SPEAKER_FIELDS:
-                raise DiarizeError(
-                    f"{where}: {len(fields)} fields where a SPEAKER line has 9 or 10"
-                )
-            start, duration = _seconds(fields[3], where), _seconds(fields[4], where)
-            confidence = _optional_number(fields[8]) if len(fields) > _SPEAKER_FIELDS else None
-            recording = turns.setdefault(fields[1], [])
-            if duration > 0:
-                recording.append(Turn(start, start + duration, fields[7], confidence))
+            recording, start, duration, speaker, confidence = _speaker_record(fields, where)
+            found = turns.setdefault(recording, [])
+            if duration > 0 and start + duration > 0:
+                found.append(Turn(max(0.0, start), start + duration, speaker, confidence))
     return {uri: sorted(found) for uri, found in turns.items()}
+
+
+def _speaker_record(fields: list[str], where: str) -> tuple[str, float, float, str, float | None]:
+    """Return recording, start, duration, speaker and confidence of a SPEAKER line.
+
+    Names with spaces, which RTTM does not know but people write, are told by what stands around
+    them: two times and two ``<NA>``.
+    """
+    if len(fields) < _SPEAKER_FIELDS:
+        raise DiarizeError(f"{where}: {len(fields)} fields where a SPEAKER line has 9 or 10")
+    start = _start_field(fields, where)
+    rest = fields[start + 4 :]
+    tail = 0
+    while tail < 2 and len(rest) - tail > 1 and _is_figure(rest[-1 - tail]):
+        tail += 1
+    name = " ".join(rest[: len(rest) - tail])
+    if name in _NOT_GIVEN:
+        raise DiarizeError(f"{where}: no name of a speaker; it is the eighth field of the line")
+    onset, duration = _seconds(fields[start], where, -_ROUNDING), _seconds(fields[start + 1], where)
+    confidence = _optional_number(rest[len(rest) - tail]) if tail else None
+    return " ".join(fields[1 : start - 1]), onset, duration, name, confidence
+
+
+def _start_field(fields: list[str], where: str) -> int:
+    """Return the place of the start time: the fourth field, or later after a name with spaces."""
+    places = [
+        place
+        for place in range(3, len(fields) - 4)
+        if _optional_number(fields[place]) is not None
+        and _optional_number(fields[place + 1]) is not None
+    ]
+    if not places:
+        raise DiarizeError(
+            f"{where}: {fields[3]!r} is not a time in seconds, nor are there two after the name "
+            "of the recording"
+        )
+    return max(
+        places,
+        key=lambda place: (sum(f in _NOT_GIVEN for f in fields[place + 2 : place + 4]), -place),
+    )
+
+
+def _is_figure(field: str) -> bool:
+    """Return whether a field after the name is a confidence, or says that none is given."""
+    return field in _NOT_GIVEN or _optional_number(field) is not None
 
 
 def read_uem(path: str | Path) -> dict[str, list[Segment]]:
@@ -95,19 +140,21 @@ def _files(path: str | Path, suffix: str) -> list[Path]:
 def _lines(file: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield ``("file, line n", fields)`` for each line that says something."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise DiarizeError(f"{file}: cannot be read as text ({error})") from error
+        text, _ = decode(file.read_bytes())
+    except OSError as error:
+        raise DiarizeError(f"{file}: cannot be read ({error.strerror})") from error
+    if "\0" in text:
+        raise DiarizeError(f"{file}: a binary file, not a text of turns or regions")
     for number, line in enumerate(text.splitlines(), start=1):
         fields = line.split()
         if fields and not fields[0].startswith((";;", "#")):
             yield f"{file}, line {number}", fields
 
 
-def _seconds(field: str, where: str) -> float:
-    """Read a time in seconds; it must be finite and not negative."""
+def _seconds(field: str, where: str, least: float = 0.0) -> float:
+    """Read a time in seconds; it must be finite and not below ``least``."""
     number = _optional_number(field)
-    if number is None or not math.isfinite(number) or number < 0:
+    if number is None or not math.isfinite(number) or number < least:
         raise DiarizeError(f"{where}: {field!r} is not a time in seconds")
     return number
 

@@ -24,7 +24,7 @@ from diarize.transcript.readers import (
     whisper_cpp,
     whisperx,
 )
-from diarize.transcript.readers.common import Data, Format
+from diarize.transcript.readers.common import WARNINGS, Data, Format
 from diarize.transcript.schema import Transcript
 
 __all__ = ["parse_transcript", "read_transcript", "to_source_shape"]
@@ -94,12 +94,12 @@ def parse_transcript(raw: bytes, name: str = "transcript") -> Transcript:
         raise TranscriptError(f"{name}: the transcript file is empty")
     if files.looks_like_json(raw):
         return _parse_json(raw, name)
-    if b"\0" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")):
+    text, warnings = files.decode(raw)
+    if "\0" in text[:4096]:
         raise TranscriptError(
             f"{name}: a binary file, not a transcript. A recording goes first on the command line, "
             "its transcript after --transcript"
         )
-    text, warnings = files.decode(raw)
     for fmt in _TEXT_FORMATS:
         if fmt.matches(text):
             return _read_with(fmt, text, name, tuple(f"{name} {w}" for w in warnings))
@@ -157,15 +157,16 @@ def _read_with(fmt: Format, source: Any, name: str, warnings: tuple[str, ...]) -
         data = copy.deepcopy(fmt.read(source))
     except TranscriptError as error:
         raise TranscriptError(f"{name}: {error}") from None
-    if isinstance(source, str) and "warnings" in data:
-        warnings += tuple(f"{name}: {warning}" for warning in data.pop("warnings"))
+    warnings += tuple(f"{name}: {warning}" for warning in data.pop(WARNINGS, ()))
     return Transcript(data, fmt.producer, source, warnings=warnings)
 
 
 def _read_object(source: object) -> Transcript:
     found = objects.collect(source)
     if found is not None:
-        return Transcript(objects.read(found), objects.PRODUCER, found)
+        data = objects.read(found)
+        warnings = tuple(data.pop(WARNINGS, ()))
+        return Transcript(data, objects.PRODUCER, found, warnings=warnings)
     dictionary = objects.as_dictionary(source)
     if dictionary is None:
         raise TranscriptError(

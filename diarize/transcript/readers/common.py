@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from diarize.errors import TranscriptError
 
 Data = dict[str, Any]
 
@@ -14,6 +17,12 @@ Data = dict[str, Any]
 # all lie between 12 and 18): the length of a phrase whose end nobody noted.
 _SECONDS_PER_CHARACTER = 1 / 15
 _SHORTEST_PHRASE = 0.3
+# Times may lie before 0 by what rounding and padding do (seconds); more is another clock.
+_ROUNDING = 1.0
+_BACKWARDS = "\0backwards"
+WARNINGS = "\0warnings"
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
+_ISO = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,25 @@ def number(value: object) -> float | None:
     except (TypeError, ValueError):
         return None
     return result if math.isfinite(result) else None
+
+
+def time_of(value: object) -> float | None:
+    """Return a time in seconds: a number, ``1.5s`` (Google), ``PT1.5S`` (Azure) or a clock's.
+
+    Examples
+    --------
+    >>> time_of(1.5), time_of("1.5s"), time_of("PT1M1.5S"), time_of("01:01,500"), time_of("x")
+    (1.5, 1.5, 61.5, 61.5, None)
+    """
+    seconds = number(value)
+    if seconds is not None or not isinstance(value, str):
+        return seconds
+    text = value.strip().replace(",", ".")
+    if (match := _CLOCK.fullmatch(text)) or (match := _ISO.fullmatch(text)):
+        hours, minutes, rest = match.groups()
+    else:
+        return number(text[:-1]) if text.endswith("s") else None
+    return float(hours or 0) * 3600 + float(minutes or 0) * 60 + float(rest or 0)
 
 
 def milliseconds(seconds: float) -> int:
@@ -120,48 +148,94 @@ def set_speaker_aside(item: Data) -> None:
 
 
 def set_times(item: Data, start: float | None, end: float | None) -> None:
-    """Set both times of an item, or neither when one is not known; in place."""
+    """Set the times of an item, in place; one that is not known is left out."""
     item.pop("start", None)
     item.pop("end", None)
-    if start is not None and end is not None:
+    if start is not None:
         item["start"] = max(0.0, start)
-        item["end"] = max(item["start"], end)
+    if end is not None:
+        item["end"] = max(item.get("start", 0.0), end)
 
 
 def make_segment(item: Mapping[str, Any], index: int, **known: Any) -> Data:
     """Return a whisper-shaped segment: ``item``'s own keys, with the known ones put over them.
 
-    Times may still be missing; :func:`fill_times` puts them in.
+    Times may still be missing; :func:`finish` sees to that.
+
+    Raises
+    ------
+    TranscriptError
+        If the segment begins before the recording does.
     """
     segment: Data = {"id": item.get("id", index), **item, **known}
     segment["text"] = str(segment.get("text") or "")
-    set_times(segment, number(segment.get("start")), number(segment.get("end")))
-    if known.get("start") is not None and "start" not in segment:
-        segment["start"] = max(0.0, float(known["start"]))
+    start, end = time_of(segment.get("start")), time_of(segment.get("end"))
+    if start is not None and start < -_ROUNDING:
+        raise TranscriptError(
+            f"segment {index + 1} ({segment['text'].strip()!r:.40}) begins at {start:g} s, before "
+            "the recording: the times of the transcript are shifted"
+        )
+    set_times(segment, start, end)
+    if start is not None and end is not None and end < start - _ROUNDING:
+        segment[_BACKWARDS] = True
     if not isinstance(segment.get("words"), list):
         segment.pop("words", None)
     set_speaker_aside(segment)
     return segment
 
 
-def fill_times(segments: Sequence[Data]) -> list[Data]:
-    """Give every segment a start and an end, from its words or its neighbours; in place."""
+def _fill_times(segments: Sequence[Data]) -> list[str]:
+    """Give every segment a start and an end; return what the user should know about it.
+
+    A time that is missing is taken from the segment's words; else it is estimated, if a
+    neighbour or the segment's other time bounds it, and the user is told.
+    """
+    guessed: list[int] = []
     for index, segment in enumerate(segments):
-        if "start" in segment and "end" in segment:
-            continue
-        timed = [word for word in segment.get("words") or () if "start" in word]
-        before = float(segments[index - 1]["end"]) if index else 0.0
-        start = segment.get("start")
+        start, end = segment.get("start"), segment.get("end")
+        words = segment.get("words") or ()
         if start is None:
-            start = timed[0]["start"] if timed else before
-        if timed:
-            end = max(start, timed[-1]["end"])
-        else:
-            length = max(_SHORTEST_PHRASE, len(segment["text"].strip()) * _SECONDS_PER_CHARACTER)
-            later = (s["start"] for s in segments[index + 1 :] if "start" in s)
-            end = max(start, min(start + length, next(later, math.inf)))
+            start = next((word["start"] for word in words if "start" in word), None)
+        if end is None:
+            end = max((word["end"] for word in words if "end" in word), default=None)
+        if start is None or end is None:
+            before = float(segments[index - 1]["end"]) if index else 0.0
+            if segment["text"].strip():
+                guessed.append(index)
+                start, end = _guess(segments, index, start, end, before)
+            else:
+                start = end = before if start is None else start
         set_times(segment, start, end)
-    return list(segments)
+    backwards = [i for i, segment in enumerate(segments) if segment.pop(_BACKWARDS, False)]
+    return [
+        f"{len(places)} segment(s) {what}, the first at {segments[places[0]]['start']:.2f} s "
+        f"({segments[places[0]]['text'].strip()!r:.40})"
+        for places, what in (
+            (guessed, "lack a time, which is estimated from the length of the text"),
+            (backwards, "end before they start"),
+        )
+        if places
+    ]
+
+
+def _guess(
+    segments: Sequence[Data], index: int, start: float | None, end: float | None, before: float
+) -> tuple[float, float]:
+    """Estimate a segment's missing time; one with neither needs neighbours on both sides."""
+    text = segments[index]["text"].strip()
+    length = max(_SHORTEST_PHRASE, len(text) * _SECONDS_PER_CHARACTER)
+    later = next((s["start"] for s in segments[index + 1 :] if "start" in s), None)
+    if start is not None:
+        longest = start + length
+        return start, longest if later is None else max(start, min(longest, later))
+    if end is not None:
+        return min(end, max(before, end - length)), end
+    if not index or later is None or later < before:
+        raise TranscriptError(
+            f"segment {index + 1} ({text!r:.40}) has no times to match speakers to; give it a "
+            "start and an end in seconds"
+        )
+    return before, min(before + length, later)
 
 
 def without(item: Mapping[str, Any], *keys: str) -> Data:
@@ -169,12 +243,30 @@ def without(item: Mapping[str, Any], *keys: str) -> Data:
     return {key: value for key, value in item.items() if key not in keys}
 
 
-def finish(extra: Mapping[str, Any], segments: Iterable[Data], **known: Any) -> Data:
-    """Put a transcript together: the producer's other top-level keys, then ours."""
+def finish(
+    extra: Mapping[str, Any],
+    segments: Iterable[Data],
+    *,
+    warnings: Iterable[str] = (),
+    **known: Any,
+) -> Data:
+    """Put a transcript together: the producer's other top-level keys, then ours.
+
+    What the user should know goes under :data:`WARNINGS`, which no transcript keeps.
+
+    Raises
+    ------
+    TranscriptError
+        If a segment's time is not known and nothing bounds it.
+    """
     from diarize.transcript.schema import join_texts
 
-    filled = fill_times(list(segments))
+    filled = list(segments)
+    notes = [*warnings, *_fill_times(filled)]
     data: Data = {**extra, **known, "segments": filled}
     if not isinstance(data.get("text"), str):
         data["text"] = join_texts(filled)
-    return data
+    lost = sum(segment["text"].count("\ufffd") for segment in filled)
+    if lost:
+        notes.append(f"{lost} character(s) were damaged before this was written (\ufffd)")
+    return {**data, WARNINGS: notes} if notes else data

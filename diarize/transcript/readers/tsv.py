@@ -4,59 +4,83 @@ from __future__ import annotations
 
 from diarize.errors import TranscriptError
 from diarize.transcript.readers.common import Data, Format, finish, make_segment, number
-from diarize.transcript.readers.labels import set_text
+from diarize.transcript.readers.cues import lines_of
+from diarize.transcript.readers.labels import take_labels
 
 _COLUMNS = ("start", "end", "text")
 
 
-def _rows(source: str) -> list[list[str]]:
+def _rows(source: str) -> list[tuple[int, list[str]]]:
+    """Return the rows with their line numbers, counted from 1."""
     # Not the csv module: Whisper quotes nothing, and a quotation mark is just a character.
-    return [line.split("\t") for line in source.splitlines() if line.strip()]
+    rows = enumerate(lines_of(source), start=1)
+    return [(number, line.split("\t")) for number, line in rows if line.strip()]
 
 
 def _is_table(source: object) -> bool:
     if not isinstance(source, str):
         return False
-    header = source.lstrip().split("\n", 1)[0].strip().lower().split("\t")
+    header = lines_of(source.lstrip())[0].strip().lower().split("\t")
     return all(column in header for column in _COLUMNS)
 
 
 def _read_table(source: str) -> Data:
-    header, *rows = _rows(source)
+    (_, header), *rows = _rows(source)
     names = [name.strip().lower() for name in header]
-    records = [dict(zip(names, row, strict=False)) for row in rows]
+    records = [(line, _record(names, row, line)) for line, row in rows]
     # Whisper writes whole milliseconds; a decimal point anywhere means seconds.
-    decimal = any("." in record.get(key, "") for record in records for key in ("start", "end"))
+    decimal = any("." in record.get(key, "") for _, record in records for key in ("start", "end"))
     scale = 1.0 if decimal else 0.001
-    segments = []
-    for index, record in enumerate(records):
+    segments: list[Data] = []
+    for line, record in records:
         start, end = number(record.get("start")), number(record.get("end"))
         if start is None or end is None:
             raise TranscriptError(
-                f"line {index + 2} of the table has no times: {rows[index][:2]} where a start "
-                "and an end in milliseconds were expected"
+                f"line {line} of the table has no times: "
+                f"{[record.get('start'), record.get('end')]} where a start and an end in "
+                "milliseconds were expected"
             )
-        known = {"start": start * scale, "end": end * scale}
-        segment = make_segment({**record}, index, **known)
-        segments.append(set_text(segment, segment["text"].strip()))
-    return finish({}, segments)
+        known = {"start": start * scale, "end": end * scale, "text": record["text"].strip()}
+        segments.append(make_segment({**record}, len(segments), **known))
+    return finish({}, take_labels(segments))
+
+
+def _record(names: list[str], row: list[str], line: int) -> dict[str, str]:
+    """Return a row by its columns' names; tabs in a text that stands last belong to it."""
+    extra = len(row) - len(names)
+    if extra > 0 and names[-1] == "text":
+        row = [*row[: len(names) - 1], " ".join(row[len(names) - 1 :])]
+    elif extra > 0 and any(cell.strip() for cell in row[len(names) :]):
+        raise TranscriptError(
+            f"line {line} of the table has {len(row)} columns where the first line names "
+            f"{len(names)}; take the tabs out of its text"
+        )
+    record = dict(zip(names, row, strict=False))
+    return {**record, "text": record.get("text", "")}
+
+
+def _label_rows(source: str) -> list[tuple[float | None, float | None, str]]:
+    """Return Audacity's labels; the second line of one with frequencies says nothing here."""
+    rows = [row for _, row in _rows(source) if row[0] != "\\"]
+    return [
+        (number(row[0]), number(row[1]), " ".join(row[2:])) if len(row) > 1 else (None, None, "")
+        for row in rows
+    ]
 
 
 def _are_labels(source: object) -> bool:
     if not isinstance(source, str):
         return False
-    rows = _rows(source)
-    return bool(rows) and all(
-        len(row) == 3 and number(row[0]) is not None and number(row[1]) is not None for row in rows
-    )
+    rows = _label_rows(source)
+    return bool(rows) and all(start is not None and end is not None for start, end, _ in rows)
 
 
 def _read_labels(source: str) -> Data:
-    segments = []
-    for index, (start, end, text) in enumerate(_rows(source)):
-        segment = make_segment({}, index, start=number(start), end=number(end))
-        segments.append(set_text(segment, text.strip()))
-    return finish({}, segments)
+    segments = [
+        make_segment({}, index, start=start, end=end, text=text.strip())
+        for index, (start, end, text) in enumerate(_label_rows(source))
+    ]
+    return finish({}, take_labels(segments))
 
 
 TABLE = Format("tsv", "TSV (start, end, text)", _is_table, _read_table)

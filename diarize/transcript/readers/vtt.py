@@ -1,58 +1,87 @@
-"""WebVTT subtitles: cues with settings, voices (``<v Ann>``), tags and HTML entities."""
+"""WebVTT subtitles: cues with settings, voices, tags, entities, and times of single words."""
 
 from __future__ import annotations
 
-import html
 import re
 
 from diarize.transcript.readers.common import Data, Format, finish, make_segment
-from diarize.transcript.readers.labels import set_text
+from diarize.transcript.readers.cues import Cue, find_cues, lines_of, without_rolled
+from diarize.transcript.readers.labels import take_labels
+from diarize.transcript.readers.markup import (
+    has_stamps,
+    join_lines,
+    plain_text,
+    timed_words,
+    voices_of,
+)
+from diarize.transcript.readers.words import group_words
 
-_CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
-_TIMING = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:[ \t]+(?P<settings>.*))?\s*$")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
-_TAG = re.compile(r"</?[^>]*>")
-_LANGUAGE = re.compile(r"^Language:\s*(\S+)", re.MULTILINE)
+_LANGUAGE = re.compile(r"^Language:\s*(\S+)")
+_NOT_SHOWN = ("NOTE", "STYLE", "REGION")
 
 
 def _matches(source: object) -> bool:
-    return isinstance(source, str) and re.match(r"\s*WEBVTT(\s|$)", source) is not None
+    return isinstance(source, str) and re.match(r"\ufeff?\s*WEBVTT(\s|$)", source) is not None
 
 
 def _read(source: str) -> Data:
-    blocks = re.split(r"\n[ \t]*\n", source.replace("\r\n", "\n").replace("\r", "\n").strip())
+    lines = _shown(lines_of(source))
+    cues = find_cues(lines, named=True)
+    rows = [[line for line in cue.lines if _plain(line)] for cue in cues]
+    texts = [[_plain(line) for line in row] for row in rows]
     segments: list[Data] = []
-    for block in blocks:
-        lines = block.split("\n")
-        timed = next((i for i, line in enumerate(lines[:3]) if _TIMING.match(line)), None)
-        if timed is not None and not lines[0].startswith("NOTE"):
-            segments.append(_segment(lines, timed, len(segments)))
-    language = _LANGUAGE.search(blocks[0])
-    return finish({"language": language[1]} if language else {}, segments)
+    repeated = without_rolled(cues, texts)
+    for cue, row, rolled in zip(cues, rows, repeated, strict=True):
+        if row[rolled:]:
+            segments.append(_segment(cue, row[rolled:], len(segments)))
+    if any(repeated) and all(segment.get("words") for segment in segments):
+        segments = _phrases(segments)
+    header = lines[: cues[0].line - 1 if cues else None]
+    language = next((match[1] for line in header if (match := _LANGUAGE.match(line))), None)
+    return finish({"language": language} if language else {}, take_labels(segments))
 
 
-def _segment(lines: list[str], timed: int, index: int) -> Data:
-    match = _TIMING.match(lines[timed])
-    assert match is not None
-    clock = match.groups()
-    extra: Data = {}
-    if timed and lines[timed - 1].strip() and not lines[timed - 1].startswith("WEBVTT"):
-        extra["cue"] = lines[timed - 1].strip()
-    if match["settings"]:
-        extra["settings"] = match["settings"].strip()
-    raw = " ".join(line.strip() for line in lines[timed + 1 :])
-    voices = list(dict.fromkeys(html.unescape(voice).strip() for voice in _VOICE.findall(raw)))
-    if voices:
-        extra["original_speaker"] = ", ".join(voices)
-    text = " ".join(html.unescape(_TAG.sub("", raw)).split())
-    start, end = _seconds(clock[:4]), _seconds(clock[4:8])
-    return set_text(make_segment(extra, index, start=start, end=end), text)
+def _plain(line: str) -> str:
+    return plain_text(line, entities=True)
 
 
-def _seconds(clock: tuple[str | None, ...]) -> float:
-    hours, minutes, seconds, fraction = clock
-    whole = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
-    return whole + int((fraction or "0").ljust(3, "0")) / 1000
+def _shown(lines: list[str]) -> list[str]:
+    """Return the lines with comments and styles blanked, so that all keep their numbers."""
+    shown, hidden, before = [], False, ""
+    for line in lines:
+        if not line.strip():
+            hidden = False
+        elif not before.strip() and line.split(None, 1)[0] in _NOT_SHOWN:
+            hidden = True
+        shown.append("" if hidden else line)
+        before = line
+    return shown
+
+
+def _segment(cue: Cue, lines: list[str], index: int) -> Data:
+    extra: Data = {"cue": cue.name} if cue.name else {}
+    if cue.settings:
+        extra["settings"] = cue.settings
+    voice = voices_of(" ".join(lines))
+    if voice is not None:
+        extra["original_speaker"] = voice
+    if cue.end is not None and has_stamps(" ".join(lines)):
+        extra["words"] = timed_words(lines, cue.start, cue.end)
+        text = "".join(word["word"] for word in extra["words"])
+    else:
+        text = join_lines([_plain(line) for line in lines])
+    return make_segment(extra, index, start=cue.start, end=cue.end, text=text)
+
+
+def _phrases(segments: list[Data]) -> list[Data]:
+    """Group the words of captions that roll up, whose lines end anywhere, into phrases."""
+    words: list[Data] = []
+    for segment in segments:
+        first, *rest = segment["words"]
+        text = first["word"]
+        spaced = join_lines([words[-1]["word"] if words else "", text])[-len(text) - 1 :]
+        words += [{**first, "word": spaced if words else text}, *rest]
+    return group_words(words)
 
 
 FORMAT = Format("vtt", "WebVTT subtitles", _matches, _read)

@@ -26,6 +26,8 @@ from diarize.transcript.schema import is_unspaced
 
 _SPECIAL = re.compile(r"\[_[A-Z]+_?(\d+|[A-Za-z ]*\d*)?_?\]|<\|[^|]*\|>")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+)[,.](\d+)")
+_BROKEN_END = re.compile(r"[\udc80-\udcff]+$")
+_BROKEN_START = re.compile(r"[\udc80-\udcff]+")
 _TIME_KEYS = ("timestamps", "offsets")
 
 
@@ -42,9 +44,9 @@ def _read(source: Data) -> Data:
     language = result.get("language") if isinstance(result, dict) else None
     extra = without(source, "transcription")
     if _lists_words(source):
-        segments = group_words(_words_of_entries(source["transcription"]))
+        segments = group_words(_words_of_entries(_mended(source["transcription"])))
     else:
-        segments = [_segment(entry, i) for i, entry in enumerate(source["transcription"])]
+        segments = [_segment(entry, i) for i, entry in enumerate(_mended(source["transcription"]))]
     return finish(extra, segments, language=language)
 
 
@@ -182,6 +184,21 @@ def _try_mend(text: str) -> str | None:
 def _mend(text: object) -> str:
     encoded = str(text or "").encode("utf-8", "surrogateescape")
     return encoded.decode("utf-8", "replace")
+
+
+def _mended(entries: Sequence[Data]) -> list[Data]:
+    """Give a character that was cut between two entries to the first of them."""
+    texts = [str(entry["text"] or "") for entry in entries]
+    for place in range(len(texts) - 1):
+        head, tail = _BROKEN_END.search(texts[place]), _BROKEN_START.match(texts[place + 1])
+        if head and tail:
+            for size in range(1, len(tail[0]) + 1):
+                whole = _try_mend(head[0] + tail[0][:size])
+                if whole is not None:
+                    texts[place] = texts[place][: head.start()] + whole
+                    texts[place + 1] = texts[place + 1][size:]
+                    break
+    return [{**entry, "text": text} for entry, text in zip(entries, texts, strict=True)]
 
 
 def _clean(token: Data) -> Data:

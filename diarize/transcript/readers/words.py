@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from diarize.transcript.readers.common import Data, number, set_speaker_aside, set_times
+from diarize.transcript.readers.common import Data, number, set_speaker_aside, set_times, time_of
 from diarize.transcript.schema import is_unspaced
 
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
@@ -22,8 +22,10 @@ _WORD_CHARACTERS = 12
 def make_word(item: Data, text: str, start: object, end: object, probability: object) -> Data:
     """Return a whisper-shaped word that keeps ``item``'s other keys."""
     word: Data = {**item, "word": text}
-    begin, stop = number(start), number(end)
+    begin, stop = time_of(start), time_of(end)
     set_times(word, begin, begin if stop is None else stop)
+    if begin is None:
+        word.pop("end", None)
     certainty = number(probability)
     if certainty is not None:
         word["probability"] = certainty

@@ -1,0 +1,105 @@
+"""Markup inside subtitles: tags, voices, times of words; everything else is text."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from diarize.transcript.readers.common import Data
+from diarize.transcript.schema import join_texts
+from diarize.transcript.tokenize import tokens
+
+# Only tags that subtitle formats know. "<seventy years ago>" and "5 < 6 and 7 > 3" are text.
+_TAG = re.compile(
+    r"""</?(?:b|i|u|s|c|v|em|strong|ruby|rt|lang|font|span|p|div)(?:\.[^\s<>]*)?\s*>
+      | <v(?:\.[^\s<>]*)?[ \t]+[^<>]+>
+      | <lang[ \t]+[\w-]+>
+      | <(?:font|span|p|div)\s+[^<>]*=[^<>]*>
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_STAMP = re.compile(r"<(?:(\d+):)?(\d{1,2}):(\d{2}[.,]\d{1,3})>")
+_OVERRIDE = re.compile(r"\{\\[^{}]*\}")  # of Advanced SubStation: {\an8}
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^<>]+)>")
+_ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|\w+);")
+
+
+def plain_text(line: str, *, entities: bool) -> str:
+    """Return a line without markup.
+
+    Parameters
+    ----------
+    line : str
+    entities : bool
+        Whether ``&amp;`` stands for ``&``, as in WebVTT; SubRip writes characters as they are.
+
+    Examples
+    --------
+    >>> plain_text(r"{\\an8}<i>Up here</i>", entities=False)
+    'Up here'
+    >>> plain_text("If 5 < 6 and 7 > 3: <seventy years ago>", entities=False)
+    'If 5 < 6 and 7 > 3: <seventy years ago>'
+    """
+    text = _OVERRIDE.sub("", _TAG.sub("", _STAMP.sub("", _BREAK.sub(" ", line))))
+    return re.sub(r"[ \t]+", " ", unescape(text) if entities else text).strip(" \t")
+
+
+def unescape(text: str) -> str:
+    """Replace whole HTML entities; an ampersand by itself stays."""
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+
+
+def join_lines(lines: Sequence[str]) -> str:
+    """Join a cue's lines, with spaces in scripts that write them."""
+    return join_texts([{"text": line} for line in lines if line])
+
+
+def voices_of(text: str) -> str | None:
+    """Return who speaks by a cue's voice tags, or None."""
+    names = dict.fromkeys(unescape(voice).strip() for voice in _VOICE.findall(text))
+    return ", ".join(names) or None
+
+
+def has_stamps(text: str) -> bool:
+    """Return whether a text holds times of words."""
+    return _STAMP.search(text) is not None
+
+
+def timed_words(lines: Sequence[str], start: float, end: float) -> list[Data]:
+    """Return the words of lines with times between them (``over<00:00:04.680><c> by</c>``).
+
+    Words that share one time are laid out over it by their lengths and marked ``estimated``.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        With markup.
+    start, end : float
+        The cue's time in seconds.
+    """
+    raw = join_lines([line.strip(" \t") for line in lines])
+    stamps = list(_STAMP.finditer(raw))
+    edges = [0, *(at for stamp in stamps for at in stamp.span()), len(raw)]
+    clock = [start, *(_seconds(stamp) for stamp in stamps), end]
+    words: list[Data] = []
+    for place, begin in enumerate(clock[:-1]):
+        text = raw[edges[2 * place] : edges[2 * place + 1]]
+        text = unescape(_OVERRIDE.sub("", _TAG.sub("", _BREAK.sub(" ", text))))
+        parts = tokens(re.sub(r"[ \t]+", " ", text))
+        total, done = sum(map(len, parts)), 0
+        length = max(0.0, clock[place + 1] - begin)
+        for part in parts:
+            first = begin + length * done / total
+            done += len(part)
+            word: Data = {"word": part if words else part.lstrip(" ")}
+            word["start"] = round(first, 3)
+            word["end"] = round(begin + length * done / total, 3)
+            words.append(word if len(parts) == 1 else {**word, "estimated": True})
+    return words
+
+
+def _seconds(stamp: re.Match[str]) -> float:
+    hours, minutes, seconds = stamp.groups()
+    return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
