@@ -63,8 +63,8 @@ def test_missing_and_unreadable_files(tmp_path: Path) -> None:
         read_rttm(tmp_path / "none.rttm")
     with pytest.raises(DiarizeError, match=r"no \.rttm file"):
         read_rttm(tmp_path)
-    (tmp_path / "x.rttm").write_bytes(b"\xff\xfe\x00RIFF")
-    with pytest.raises(DiarizeError, match="cannot be read"):
+    (tmp_path / "x.rttm").write_bytes(b"RIFF\x00\x01\x02WAVE")
+    with pytest.raises(DiarizeError, match="binary"):
         read_rttm(tmp_path / "x.rttm")
 
 
