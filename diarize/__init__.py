@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from diarize.version import __version__
@@ -30,6 +32,12 @@ __all__ = [
     "label_transcript",
     "read_transcript",
 ]
+
+# From 1.29 on, onnxruntime reports to its maker from the moment of its import, unless this is set;
+# processes that are started from here inherit it. See docs/privacy.md.
+_REPORTS_ALREADY = "onnxruntime" in sys.modules and not os.environ.get("ORT_DISABLE_TELEMETRY")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 # Public names are loaded on first use: the command line must answer before numpy has loaded.
 _HOMES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +115,9 @@ def _on_this_machine(
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
-    cores = os.cpu_count() or 1
+    from diarize.session import available_processors
+
+    cores = available_processors()
     count = min(len(names), workers or max(1, cores // 2))
     options = {**options, "threads": options["threads"] or max(1, cores // count)}
     # Spawned, not forked: onnxruntime's threads do not survive a fork.

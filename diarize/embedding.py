@@ -15,7 +15,8 @@ import numpy.typing as npt
 from diarize import spectrogram
 from diarize.errors import ModelError
 from diarize.models import resolve, sha256_of
-from diarize.networks import Session, Thresholds, first_line, recognise
+from diarize.networks import Thresholds, recognise
+from diarize.session import Session, first_line
 from diarize.settings import EmbeddingSettings
 
 if TYPE_CHECKING:

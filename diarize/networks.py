@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
-
-import numpy.typing as npt
 
 from diarize import spectrogram
 from diarize.errors import ModelError
@@ -22,9 +17,8 @@ from diarize.frontends import (
     Magnitude,
     PortMagnitude,
 )
+from diarize.session import Session
 from diarize.settings import EmbeddingSettings
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,97 +83,6 @@ class ModelFormat:
     longest: int = 0
     whole_partials: bool = False
     unit_partials: bool = True
-
-
-class Session:
-    """A network that has been loaded: an ``onnxruntime.InferenceSession`` that can be pickled.
-
-    A pickled or copied session loads its file again: the bundled one of the machine it comes to,
-    any other by its path.
-
-    Parameters
-    ----------
-    path : Path
-        The ONNX file.
-    threads : int, optional
-        Threads of the runtime; None takes the processors that this process may use.
-
-    Raises
-    ------
-    ModelError
-        Where the file is missing or cannot be run.
-    """
-
-    def __init__(self, path: Path, threads: int | None = None) -> None:
-        self.path = path
-        self.threads = threads
-        begin = perf_counter()
-        self._runtime = _open(path, threads or available_processors())
-        log.debug("loaded %s in %.2f s", path, perf_counter() - begin)
-
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """What the file says of itself."""
-        metadata: Mapping[str, str] = self._runtime.get_modelmeta().custom_metadata_map
-        return metadata
-
-    @property
-    def inputs(self) -> Sequence[Any]:
-        """The inputs, each with ``name``, ``shape`` and ``type``."""
-        inputs: Sequence[Any] = self._runtime.get_inputs()
-        return inputs
-
-    @property
-    def outputs(self) -> Sequence[Any]:
-        """The outputs, each with ``name``, ``shape`` and ``type``."""
-        outputs: Sequence[Any] = self._runtime.get_outputs()
-        return outputs
-
-    def run(self, feed: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        """Return all outputs for the inputs, which are given by name."""
-        answers: list[npt.NDArray[Any]] = self._runtime.run(None, dict(feed))
-        return answers
-
-    def __reduce__(self) -> tuple[Callable[..., Session], tuple[str, int | None]]:
-        from diarize.models import name_of
-
-        return _reopened, (name_of(self.path), self.threads)
-
-
-def _reopened(model: str, threads: int | None) -> Session:
-    """Load a session that was pickled."""
-    from diarize.models import resolve
-
-    return Session(resolve(model), threads)
-
-
-def available_processors() -> int:
-    """Return how many processors this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
-
-
-def _open(path: Path, threads: int) -> Any:
-    import onnxruntime
-
-    if not path.is_file():
-        raise ModelError(f"{path}: no such model file; give the path of an .onnx file")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise ModelError(
-            f"{path}: not an ONNX model that can be run here ({first_line(error)}); "
-            "download or copy it again"
-        ) from None
 
 
 def recognise(session: Session, settings: EmbeddingSettings) -> ModelFormat:
@@ -278,8 +181,3 @@ def _longest(axis: Any, settings: EmbeddingSettings) -> int:
 def _fixed(axis: Any, otherwise: int) -> int:
     """Return the size of an axis that the graph pins, else the given one."""
     return axis if isinstance(axis, int) and axis > 0 else otherwise
-
-
-def first_line(error: Exception) -> str:
-    """Return an error's first line, for a message of one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -25,7 +25,6 @@ import numpy.typing as npt
 from diarize import spectrogram
 from diarize.audio import SAMPLE_RATE, Progress, Waveform
 from diarize.errors import ModelError
-from diarize.networks import Session
 from diarize.segmentation import (
     LOCAL_SPEAKERS,
     LocalSpeakers,
@@ -34,6 +33,7 @@ from diarize.segmentation import (
     Segmenter,
     SileroSegmenter,
 )
+from diarize.session import Session
 
 Float = npt.NDArray[np.float32]
 

@@ -152,6 +152,29 @@ def test_weights_that_cannot_be_downloaded(
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_offline_downloads_nothing(
+    damaged: bool, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(url: str) -> None:
+        pytest.fail(f"{url} was opened")
+
+    content = checkpoint.read_bytes()
+    checksum = hashlib.sha256(content).hexdigest()
+    monkeypatch.setitem(whisper._MODELS, "base", f"https://example.org/{checksum}/base.pt")
+    monkeypatch.setitem(whisper._ALIGNMENT_HEADS, "base", None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("DIARIZE_OFFLINE", "1")
+    monkeypatch.setattr("urllib.request.urlopen", forbidden)
+    (tmp_path / "whisper").mkdir()
+    if damaged:
+        (tmp_path / "whisper" / "base.pt").write_bytes(b"half a file")
+    with pytest.raises(ModelError, match="DIARIZE_OFFLINE forbids downloads"):
+        load_model("base", "cpu")
+    (tmp_path / "whisper" / "base.pt").write_bytes(content)
+    assert load_model("base", "cpu").dims.n_audio_layer == 1
+
+
 def _nothing() -> Any:
     import contextlib
 

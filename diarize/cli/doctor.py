@@ -148,16 +148,15 @@ def _detector() -> Iterator[Finding]:
 
 
 def _runtime() -> Iterator[Finding]:
-    try:
-        import onnxruntime
+    from diarize.session import available_processors, runtime
 
-        providers = ", ".join(onnxruntime.get_available_providers())
+    try:
+        providers = ", ".join(runtime().get_available_providers())
         yield Finding(
             "runtime", "onnxruntime providers", "ok", f"{providers} (the CPU one is used)"
         )
     except ImportError as error:
         yield Finding("runtime", "onnxruntime", "problem", f"does not load ({error})")
-    from diarize.networks import available_processors
 
     yield Finding(
         "runtime", "cores", "ok", f"{available_processors()} of {os.cpu_count()} for this process"

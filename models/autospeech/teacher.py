@@ -87,11 +87,11 @@ def as_onnx(
 
 def on_onnxruntime(graph: bytes) -> Run:
     """A graph on one thread of ONNX Runtime."""
-    import onnxruntime
+    from diarize.session import runtime
 
-    options = onnxruntime.SessionOptions()
+    options = runtime().SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph, options)
+    session = runtime().InferenceSession(graph, options)
     return lambda batch: np.asarray(session.run(None, {"x": batch})[0])
 
 

@@ -115,9 +115,9 @@ def stamp(graph: Path, options: SegmentationOptions, note: str, target: Path) ->
 
 def parity(model: FromMagnitude, path: Path) -> float:
     """Largest difference in log probability between torch and onnxruntime, on two lengths."""
-    import onnxruntime
+    from diarize.session import runtime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = runtime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst = 0.0
     for frames in (400, 1000):
         torch.manual_seed(frames)
