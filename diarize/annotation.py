@@ -1,6 +1,6 @@
 """Who spoke when, as immutable values: segments, turns, speakers, and the whole of a recording.
 
-Everything else in the package speaks in these types, and this module imports none of the others.
+Everything else in the package speaks in these types.
 Times are seconds from the beginning of the recording.
 """
 
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+from diarize import display
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +35,9 @@ class Segment:
 
     start: float
     end: float
+
+    def __str__(self) -> str:
+        return f"{display.instant(self.start)} - {display.instant(self.end)}"
 
     @property
     def duration(self) -> float:
@@ -107,6 +112,9 @@ class Turn:
     confidence: float | None = field(default=None, compare=False)
     overlap: bool = field(default=False, compare=False)
 
+    def __str__(self) -> str:
+        return f"{self.segment}  {self.speaker}"
+
     @property
     def segment(self) -> Segment:
         """The turn's time alone."""
@@ -148,6 +156,9 @@ class Speaker:
     margin: float | None = None
     candidates: tuple[Candidate, ...] = ()
 
+    def __str__(self) -> str:
+        return self.label if self.name is None else f"{self.name} ({self.label})"
+
     @property
     def display(self) -> str:
         """The name where there is one, else the label."""
@@ -165,7 +176,7 @@ def speaker_label(index: int) -> str:
     return f"SPEAKER_{index:02d}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diarization:
     """Who spoke when in one recording.
 
@@ -204,9 +215,7 @@ class Diarization:
     speech: Sequence[Segment] = ()
     model: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    embeddings: Mapping[str, npt.NDArray[np.float32]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    embeddings: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, compare=False)
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -219,6 +228,16 @@ class Diarization:
         object.__setattr__(self, "turns", turns)
         object.__setattr__(self, "speakers", tuple(ordered))
         object.__setattr__(self, "speech", speech)
+
+    def __repr__(self) -> str:
+        return f"<Diarization {display.diarization_line(self)}>"
+
+    def __str__(self) -> str:
+        return display.diarization_table(self)
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: who speaks when, as a picture."""
+        return display.timeline(self)
 
     def __iter__(self) -> Iterator[Turn]:
         return iter(self.turns)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diarize import decode
 from diarize.decode import Samples
+from diarize.display import clock
 from diarize.errors import AudioError, UsageError
 
 SAMPLE_RATE = 16_000
@@ -54,6 +55,9 @@ class Waveform:
     samples: NDArray[np.int16]
     path: str = "array"
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Waveform {self.path!r}: {self.duration:.1f} s>"
 
     def __len__(self) -> int:
         return int(self.samples.size)
@@ -382,16 +386,3 @@ def _nothing_decoded(name: str, report: decode.Report | None) -> AudioError:
             "Try a fresh copy, or convert it to WAV with the program that plays it."
         )
     return AudioError(f"{name}: holds no audio samples. Record or export it again.")
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as ``m:ss`` or ``h:mm:ss``.
-
-    Examples
-    --------
-    >>> clock(75.4), clock(3725)
-    ('1:15', '1:02:05')
-    """
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Float = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Listening:
     """What was heard, before anybody is told apart: all that clustering needs.
 
@@ -37,6 +37,9 @@ class Listening:
     vectors: Float
     before: Listening | None = None
 
+    def __repr__(self) -> str:
+        return f"<Listening: {len(self.windows)} windows in {self.activity!r}>"
+
     @property
     def seconds(self) -> npt.NDArray[np.float64]:
         """(N,) seconds of each window in which one voice is alone, pauses left out."""
@@ -52,7 +55,7 @@ class Listening:
         return float(min(1.0, np.median(np.diff(starts)) / max(np.median(lengths), 1e-3)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DiarizationDetails:
     """A diarization and what it was made from, for naming speakers and for tuning.
 
@@ -70,6 +73,9 @@ class DiarizationDetails:
     windows: tuple[Segment, ...]
     vectors: Float
     labels: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<DiarizationDetails: {len(self.windows)} windows behind {self.diarization!r}>"
 
     def vectors_of(self, label: str) -> Float:
         """Return the vectors of one speaker's windows, those nearest to the centroid first."""

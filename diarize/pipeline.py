@@ -116,7 +116,7 @@ class Diarizer:
         self._check_book()
 
     def __repr__(self) -> str:
-        speakers = f", speakers={str(self.speakers)!r}" if self.speakers is not None else ""
+        speakers = f", speakers={self.speakers!r}" if self.speakers is not None else ""
         return f"<Diarizer vad={self.vad!r}, embedder={self.embedder.name!r}{speakers}>"
 
     def __call__(

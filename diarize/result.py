@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from diarize import display
 from diarize.annotation import Candidate, Diarization, Segment, Speaker, Turn
+from diarize.display import one_line
 from diarize.errors import TranscriptError
 from diarize.transcript.schema import Transcript, join_texts
 
@@ -23,10 +25,10 @@ class Utterance:
     end: float
     speaker: str | None
     text: str
-    words: tuple[Mapping[str, Any], ...] = ()
+    words: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A diarized recording, with its labelled transcript where there is one.
 
@@ -45,6 +47,16 @@ class Result:
     transcript: dict[str, Any] | None = None
     audio: str | None = None
     source: Transcript | None = None
+
+    def __repr__(self) -> str:
+        return f"<Result {display.result_line(self)}>"
+
+    def __str__(self) -> str:
+        return display.result_table(self)
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: who speaks when, and the first words."""
+        return display.result_html(self)
 
     @cached_property
     def utterances(self) -> tuple[Utterance, ...]:
@@ -91,17 +103,6 @@ class Result:
         names += [part.speaker for part in self.utterances if part.speaker is not None]
         nobody = any(part.speaker is None for part in self.utterances)
         return [*dict.fromkeys(names), *([None] if nobody else [])]
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` without line breaks, control characters or doubled spaces.
-
-    Examples
-    --------
-    >>> one_line(" Well,\\n  I\\tknow. ")
-    'Well, I know.'
-    """
-    return " ".join("".join(c if c >= " " and c != "\x7f" else " " for c in text).split())
 
 
 def to_block(result: Result) -> dict[str, Any]:

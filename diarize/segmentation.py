@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LOCAL_SPEAKERS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LocalSpeakers:
     """What up to three speakers do in each of the overlapping windows of a recording.
 
@@ -48,6 +48,9 @@ class LocalSpeakers:
     step: float
     activity: npt.NDArray[np.bool_]
 
+    def __repr__(self) -> str:
+        return f"<LocalSpeakers: {self.activity.shape[1]} frames in each of {len(self)} windows>"
+
     def __len__(self) -> int:
         return len(self.starts)
 
@@ -67,7 +70,7 @@ class LocalSpeakers:
         return runs(mask, self.step, float(self.starts[window]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpeechActivity:
     """What is known about a recording's speech before anybody is told apart for good.
 
@@ -92,6 +95,14 @@ class SpeechActivity:
     changes: tuple[float, ...] = ()
     local: LocalSpeakers | None = None
     sure: tuple[Segment, ...] | None = None
+
+    def __repr__(self) -> str:
+        talk = sum(part.duration for part in self.speech)
+        both = sum(part.duration for part in self.overlaps)
+        return (
+            f"<SpeechActivity: {talk:.1f} s in {len(self.speech)} regions, "
+            f"{both:.1f} s of overlap, {len(self.changes)} changes>"
+        )
 
     @classmethod
     def of(cls, speech: Iterable[Segment]) -> SpeechActivity:

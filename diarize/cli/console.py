@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diarize import display
+
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
 
@@ -36,9 +38,7 @@ def clock(seconds: float) -> str:
     >>> clock(3725)
     '1:02:05'
     """
-    from diarize import audio
-
-    return audio.clock(round(seconds))
+    return display.clock(round(seconds))
 
 
 class Console:
@@ -83,31 +83,12 @@ class Console:
     def summary(self, diarization: Diarization, seconds: float, written: Sequence[Path]) -> None:
         """Show the speakers with their talk time, what it cost, and what was written."""
         from rich.console import Console as RichConsole
-        from rich.table import Table
 
         screen = RichConsole(stderr=True, highlight=False)
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for heading, justify in (
-            ("speaker", "left"),
-            ("talks", "right"),
-            ("share", "right"),
-            ("turns", "right"),
-        ):
-            table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-        times = {label: diarization.talk_time(label) for label in diarization.labels}
-        everything = sum(times.values()) or 1.0
-        for speaker in diarization.speakers:
-            turns = sum(turn.speaker == speaker.label for turn in diarization.turns)
-            table.add_row(
-                speaker.display,
-                clock(times[speaker.label]),
-                f"{times[speaker.label] / everything:.0%}",
-                str(turns),
-            )
-        if diarization.speakers:
-            screen.print(table)
-        else:
-            screen.print("no speech found")
+        headings = ["speaker", "talks", "share", "turns"]
+        rows = display.speaker_rows(diarization)
+        shown = display.table(headings, rows, right=[1, 2, 3]) if rows else "no speech found"
+        screen.print(shown, markup=False, soft_wrap=True)
         factor = seconds / diarization.duration if diarization.duration else 0.0
         screen.print(
             f"{clock(diarization.duration)} of audio in {seconds:.1f} s "

@@ -14,8 +14,8 @@ from diarize.cli.people import (
     open_book,
     open_diarizer,
     say,
-    table,
 )
+from diarize.display import table
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from diarize.cli.options import add, positive_int
@@ -101,30 +100,6 @@ def _seconds(text: str) -> float:
     if total != total or total == float("inf"):
         raise ValueError(text)
     return total
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Return rows as text in columns; the columns numbered in ``right`` are set to the right.
-
-    Examples
-    --------
-    >>> print(table(["name", "s"], [["Ann", "12.5"], ["Benedict", "8.0"]], right=[1]))
-    name         s
-    Ann       12.5
-    Benedict   8.0
-    """
-    from rich.cells import cell_len
-
-    lines = [list(headings), *[list(row) for row in rows]]
-    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(headings))]
-    shown = []
-    for line in lines:
-        cells = []
-        for column, cell in enumerate(line):
-            fill = " " * (widths[column] - cell_len(cell))
-            cells.append(fill + cell if column in right else cell + fill)
-        shown.append("  ".join(cells).rstrip())
-    return "\n".join(shown)
 
 
 def say(text: str) -> None:

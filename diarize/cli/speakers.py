@@ -15,8 +15,8 @@ from diarize.cli.people import (
     open_book,
     open_diarizer,
     say,
-    table,
 )
+from diarize.display import table
 
 EPILOG = """\
 without a command, the people are listed. The book holds names, voice prints and the paths of the

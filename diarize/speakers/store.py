@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from diarize.display import NAME_WIDTH, counted, shortened, table
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.speakers import schema
 from diarize.speakers.bookfile import BookFile
@@ -111,10 +112,20 @@ class SpeakerBook(BookFile):
         super().__init__(book_path(path), create=create)
 
     def __repr__(self) -> str:
-        return f"<SpeakerBook {str(self.path)!r}: {len(self)} people>"
+        try:
+            held = counted(len(self), "person", "people")
+        except SpeakerBookError:
+            held = "closed"
+        return f"<SpeakerBook {str(self.path)!r}: {held}>"
 
     def __str__(self) -> str:
-        return str(self.path)
+        people = self.people()
+        rows = [
+            [shortened(one.name, NAME_WIDTH), str(one.samples), f"{one.seconds:.1f}"]
+            for one in people
+        ]
+        listed = "\n\n" + table(["name", "samples", "seconds"], rows, [1, 2]) if rows else ""
+        return f"{self.path}: {counted(len(people), 'person', 'people')}{listed}"
 
     def __reduce__(self) -> tuple[type[SpeakerBook], tuple[str]]:
         return SpeakerBook, (str(self.path.absolute()),)

@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from diarize import display
+
 
 class Word(TypedDict, total=False):
     """One word of a segment; times in seconds."""
@@ -54,7 +56,7 @@ class TranscriptData(TypedDict, total=False):
     language: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Transcript:
     """A transcript that has been read, and what is needed to give it back in its own shape.
 
@@ -85,6 +87,12 @@ class Transcript:
     source: object = None
     path: str | None = None
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Transcript {display.transcript_line(self)}>"
+
+    def __str__(self) -> str:
+        return display.transcript_table(self)
 
     @property
     def segments(self) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from diarize.result import Result, one_line
+from diarize.display import one_line
+from diarize.result import Result
 from diarize.writers.base import WriterOptions
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

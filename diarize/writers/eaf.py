@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from xml.etree import ElementTree
 
-from diarize.result import Result, Utterance, one_line
+from diarize.display import one_line
+from diarize.result import Result, Utterance
 from diarize.writers.base import UNKNOWN, WriterOptions, milliseconds, tiers
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"

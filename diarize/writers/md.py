@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from diarize.annotation import union
-from diarize.result import Result, one_line
+from diarize.display import one_line
+from diarize.result import Result
 from diarize.writers.base import UNKNOWN, WriterOptions, clock
 
 # an underscore inside a word is no markup

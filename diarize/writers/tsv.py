@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from diarize.result import Result, one_line
+from diarize.display import one_line
+from diarize.result import Result
 from diarize.writers.base import WriterOptions, milliseconds
 
 
