@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,9 @@ __all__ = [
 _REPORTS_ALREADY = "onnxruntime" in sys.modules and not os.environ.get("ORT_DISABLE_TELEMETRY")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+# Silent unless the user sets logging up: info tells what was done, debug what each stage cost.
+logging.getLogger("diarize").addHandler(logging.NullHandler())
 
 # Public names are loaded on first use: the command line must answer before numpy has loaded.
 _HOMES = {

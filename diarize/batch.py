@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from diarize.pipeline import Detector, Diarizer
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ identify_segments, settings
     outcomes: dict[int, Outcome] = {}
     for index, outcome in arriving:
         outcomes[index] = outcome
+        if outcome.error is not None:
+            log.error("%s", outcome.error)
         if on_done is not None:
             on_done(outcome)
     return [outcomes[index] for index in range(len(names))]

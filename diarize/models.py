@@ -7,6 +7,7 @@ where the environment sets ``DIARIZE_OFFLINE``.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from diarize.version import __version__
 
 if TYPE_CHECKING:
     from diarize.networks import Thresholds
+
+log = logging.getLogger(__name__)
 
 BUNDLED = ("autospeech", "segmentation")
 TIMEOUT = 30.0
@@ -215,6 +218,7 @@ def _download(model: RemoteModel, on_progress: Progress | None) -> Path:
         part.replace(model.path)
         if model.sha256 is None:
             _note_path(model.path).write_text(f"{found}\n", encoding="ascii")
+        log.info("fetched %s to %s", model.name, model.path)
         return model.path
     except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str, int, int | None], None]
 Source = Union[str, Path, "BinaryIO", "npt.NDArray[Any]", "Waveform"]
 Detector = Callable[["Waveform"], SpeechActivity | Sequence[Segment]]
+
+log = logging.getLogger(__name__)
 
 
 class Diarizer:
@@ -181,6 +186,7 @@ class Diarizer:
         tell = on_progress or self.on_progress or _silent
         bounds = self._bounds(num_speakers, min_speakers, max_speakers)
         speaker_bounds(**bounds)
+        begin = perf_counter()
         waveform = _load(source, channels, sample_rate, tell)
         heard = self.listen(waveform, tell)
         tell("cluster", 0, None)
@@ -195,21 +201,28 @@ class Diarizer:
             uri=uri or _uri(waveform.path),
             warnings=waveform.warnings,
         )
-        return self._name(replace(found, diarization=diarization), waveform)
+        named = self._name(replace(found, diarization=diarization), waveform)
+        for warning in named.diarization.warnings:
+            log.warning("%s", warning)
+        log.info("%r in %.2f s", named.diarization, perf_counter() - begin)
+        return named
 
     def listen(self, waveform: Waveform, on_progress: OnProgress | None = None) -> Listening:
         """Find speech, cut windows, and embed them: the part that costs time."""
         tell = on_progress or self.on_progress or _silent
         tell("speech", 0, None)
-        found = self.detector(waveform)
+        with _timed("finding speech", waveform):
+            found = self.detector(waveform)
         activity = found if isinstance(found, SpeechActivity) else _activity(found)
         if sum(part.duration for part in activity.speech) < self.settings.embedding.least:
             activity = _activity(())
         cuts = self._windows(activity)
+        log.debug("%r, %d windows", activity, len(cuts))
         tell("embed", 0, len(cuts))
-        vectors = self.embedder.embed(
-            waveform, cuts, lambda done, total: tell("embed", done, total)
-        )
+        with _timed("embedding", waveform):
+            vectors = self.embedder.embed(
+                waveform, cuts, lambda done, total: tell("embed", done, total)
+            )
         return Listening(activity, tuple(cuts), vectors)
 
     def listen_again(
@@ -285,15 +298,16 @@ class Diarizer:
         if threshold is None:
             own = self.embedder.thresholds.clustering
             threshold = own if self.threshold is None else self.threshold
-        decision = decision_of(
-            heard,
-            threshold=threshold,
-            num_speakers=bounds["num_speakers"],
-            min_speakers=bounds["min_speakers"],
-            max_speakers=bounds["max_speakers"],
-            settings=self.settings,
-            quietest=_quietest(waveform) if waveform is not None else None,
-        )
+        with _timed("telling speakers apart", waveform):
+            decision = decision_of(
+                heard,
+                threshold=threshold,
+                num_speakers=bounds["num_speakers"],
+                min_speakers=bounds["min_speakers"],
+                max_speakers=bounds["max_speakers"],
+                settings=self.settings,
+                quietest=_quietest(waveform) if waveform is not None else None,
+            )
         diarization = Diarization(
             decision.turns,
             duration=max((region.end for region in heard.activity.speech), default=0.0),
@@ -433,7 +447,19 @@ def _load(
 
     if isinstance(source, audio.Waveform):
         return source
-    return audio.load(source, channels=channels, sample_rate=sample_rate, on_progress=tell)
+    begin = perf_counter()
+    waveform = audio.load(source, channels=channels, sample_rate=sample_rate, on_progress=tell)
+    log.debug("decoding of %s: %.2f s", waveform.path, perf_counter() - begin)
+    return waveform
+
+
+@contextmanager
+def _timed(stage: str, waveform: Waveform | None) -> Iterator[None]:
+    """Log what a stage costs."""
+    begin = perf_counter()
+    yield
+    of = waveform.path if waveform is not None else "a recording"
+    log.debug("%s in %s: %.2f s", stage, of, perf_counter() - begin)
 
 
 def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector, str]:

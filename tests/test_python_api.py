@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import os
 import pickle
 import pkgutil
 import subprocess
@@ -150,7 +151,7 @@ def test_a_diarizer_goes_to_another_process(tmp_path: Path, example_dir: Path) -
         text=True,
         check=True,
         cwd=tmp_path,
-        env={**__import__("os").environ, "PYTHONPATH": str(Path(package.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])},
     )
     assert done.stdout == diarizer(meeting).to_rttm()
 
@@ -201,3 +202,37 @@ def test_a_book_that_cannot_be_used_is_refused_before_any_work(tmp_path: Path, b
         diarize("missing.wav", speakers=tmp_path / "other.db", threads=1)
     with pytest.raises(UsageError, match="identify_segments needs"):
         Diarizer(identify_segments=True, threads=1)
+
+
+# --- logging --------------------------------------------------------------------------------------
+
+
+def test_stages_are_logged(excerpt: Waveform, caplog: pytest.LogCaptureFixture) -> None:
+    diarizer = Diarizer(threads=1)
+    damaged = Waveform(excerpt.samples, "call.mp3", ("call.mp3: ends early.",))
+    with caplog.at_level("DEBUG", "diarize"):
+        found = diarizer(damaged)
+    by_level = {level: [] for level in ("DEBUG", "INFO", "WARNING")}
+    for record in caplog.records:
+        by_level[record.levelname].append(record.getMessage())
+    for stage in ("finding speech", "embedding", "telling speakers apart"):
+        assert any(message.startswith(f"{stage} in call.mp3: ") for message in by_level["DEBUG"])
+    assert len(by_level["INFO"]) == 1
+    assert by_level["INFO"][0].startswith(repr(found))
+    assert by_level["WARNING"] == ["call.mp3: ends early."]
+
+
+def test_nothing_is_printed_where_logging_is_not_set_up(example_dir: Path) -> None:
+    code = (
+        "import sys, diarize; from diarize.audio import load, Waveform;"
+        "part = Waveform(load(sys.argv[1]).samples[:80000], 'a', ('a: is damaged.',));"
+        "diarize.Diarizer(threads=1)(part)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(example_dir / "meeting.mp3")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])},
+    )
+    assert done.stdout == done.stderr == ""

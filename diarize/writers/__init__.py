@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from diarize.result import Result
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "WRITERS",
@@ -155,6 +158,7 @@ def write_texts(texts: dict[Path, str]) -> None:
             beside.write_bytes(text.encode("utf-8", errors="replace"))
         for beside, current in waiting.items():
             beside.replace(current)
+            log.info("wrote %s", current)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(

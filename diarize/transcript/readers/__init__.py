@@ -6,6 +6,7 @@ The producer is recognised by the shape of what it wrote, never by the file's na
 from __future__ import annotations
 
 import copy
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from diarize.transcript.readers import (
 )
 from diarize.transcript.readers.common import WARNINGS, Data, Format
 from diarize.transcript.schema import Transcript
+
+log = logging.getLogger(__name__)
 
 __all__ = ["parse_transcript", "read_transcript", "to_source_shape"]
 
@@ -158,7 +161,11 @@ def _read_with(fmt: Format, source: Any, name: str, warnings: tuple[str, ...]) -
     except TranscriptError as error:
         raise TranscriptError(f"{name}: {error}") from None
     warnings += tuple(f"{name}: {warning}" for warning in data.pop(WARNINGS, ()))
-    return Transcript(data, fmt.producer, source, warnings=warnings)
+    for warning in warnings:
+        log.warning("%s", warning)
+    transcript = Transcript(data, fmt.producer, source, warnings=warnings)
+    log.debug("read %s: %r", name, transcript)
+    return transcript
 
 
 def _read_object(source: object) -> Transcript:
