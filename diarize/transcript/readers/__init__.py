@@ -7,22 +7,34 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from diarize.errors import TranscriptError
 from diarize.transcript.readers import (
+    assemblyai,
+    aws,
+    azure,
+    captions,
+    deepgram,
     files,
     funasr,
+    google,
+    nemo,
     objects,
     openai_api,
+    rev,
+    speechmatics,
     srt,
     transformers,
     tsv,
+    vosk,
     vtt,
     whisper,
     whisper_cpp,
+    whisperkit,
     whisperx,
 )
 from diarize.transcript.readers.common import WARNINGS, Data, Format
@@ -37,6 +49,21 @@ _JSON_FORMATS: tuple[Format, ...] = (
     whisper.OWN,
     whisper_cpp.FORMAT,
     funasr.FORMAT,
+    aws.FORMAT,
+    speechmatics.FORMAT,
+    google.FORMAT,
+    deepgram.FORMAT,
+    azure.FORMAT,
+    rev.FORMAT,
+    assemblyai.FORMAT,
+    vosk.FORMAT,
+    nemo.MLX,
+    nemo.TOKENS,
+    nemo.NEMO,
+    captions.VIBE,
+    captions.PODCAST,
+    captions.YOUTUBE,
+    whisperkit.FORMAT,
     transformers.FORMAT,
     openai_api.DIARIZED,
     openai_api.VERBOSE,
@@ -127,8 +154,8 @@ def to_source_shape(labelled: Data, transcript: Transcript) -> Any:
     -------
     dict or list
         Ready for JSON, and to be read by the producer's own tools, with ``speaker`` added; for
-        segment objects, such objects. Subtitles and tables have no JSON shape of their own: these
-        come back as they are in ``labelled``.
+        segment objects, such objects. What has no JSON shape that could hold ours (subtitles,
+        tables, the answers of services) comes back as it is in ``labelled``.
     """
     if isinstance(transcript.source, objects.SegmentObjects):
         return objects.write(copy.deepcopy(labelled), transcript.source)
@@ -169,7 +196,11 @@ def _read_with(fmt: Format, source: Any, name: str, warnings: tuple[str, ...]) -
 
 
 def _read_object(source: object) -> Transcript:
-    found = objects.collect(source)
+    if isinstance(source, Iterator):
+        source = list(source)
+        found = objects.collect(source) or (None if source else objects.SegmentObjects(()))
+    else:
+        found = objects.collect(source)
     if found is not None:
         data = objects.read(found)
         warnings = tuple(data.pop(WARNINGS, ()))

@@ -6,7 +6,7 @@ A generator is used up; what it yielded is kept as the transcript's source.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,7 +39,7 @@ def collect(source: object) -> SegmentObjects | None:
     if isinstance(source, (str, bytes, Mapping)) or not isinstance(source, Iterable):
         return None
     items = tuple(source)
-    if info is None and not items and not isinstance(source, Iterator):
+    if info is None and not items:
         return None
     if not all(_is_segment(item) for item in items):
         return None
@@ -47,13 +47,13 @@ def collect(source: object) -> SegmentObjects | None:
 
 
 def _is_segment(item: object) -> bool:
-    return not isinstance(item, Mapping) and all(
-        hasattr(item, name) for name in ("start", "end", "text")
-    )
+    if isinstance(item, Mapping) or hasattr(item, "timestamps"):  # onnx-asr's are of tokens
+        return False
+    return all(hasattr(item, name) for name in ("start", "end", "text"))
 
 
 def as_dictionary(source: object) -> object:
-    """Return the dictionary that a result object stands for: stable-ts, the openai client."""
+    """Return the dictionary that a result stands for: of stable-ts, the openai client, NeMo, …"""
     if isinstance(source, Mapping):
         return plain(source)
     for method in ("to_dict", "model_dump"):
@@ -63,6 +63,8 @@ def as_dictionary(source: object) -> object:
         return plain(source)
     if hasattr(source, "segments"):
         return plain({"segments": source.segments, "language": getattr(source, "language", None)})
+    if any(hasattr(source, name) for name in ("timestamps", "timestamp", "sentences")):
+        return plain(source)
     return None
 
 

@@ -52,7 +52,7 @@ def set_word_texts(words: Sequence[Data], text: str) -> None:
         return
     found = _locate([word["word"].strip() for word in words], text)
     if found is None:
-        _add_spaces(words)
+        add_spaces(words)
         return
     starts = [0]
     for (_, end), (start, _) in pairwise(found):
@@ -81,7 +81,8 @@ def _locate(words: Sequence[str], text: str) -> list[tuple[int, int]] | None:
     return None if any(c.isalnum() for c in haystack[position:]) else found
 
 
-def _add_spaces(words: Sequence[Data]) -> None:
+def add_spaces(words: Sequence[Data]) -> None:
+    """Give words their leading spaces, where the script has any and none has one; in place."""
     if any(word["word"][:1].isspace() for word in words[1:]):
         return
     for before, word in zip([None, *words], words, strict=False):
@@ -120,7 +121,8 @@ def are_words(texts: Sequence[str], lengths: Sequence[float]) -> bool:
 
 
 def group_words(words: Sequence[Data]) -> list[Data]:
-    """Make segments of words that came without any: at sentence ends, pauses, and lengths.
+    """Make segments of words that came without any: at sentence ends, pauses, changes of speaker
+    as the producer saw them, and lengths.
 
     Examples
     --------
@@ -133,7 +135,7 @@ def group_words(words: Sequence[Data]) -> list[Data]:
     for word in words:
         start = word.get("start")
         paused = start is not None and last_end is not None and start - last_end > _PAUSE
-        if not groups or paused or _is_complete(groups[-1]):
+        if not groups or paused or _is_complete(groups[-1]) or _is_other(groups[-1][-1], word):
             groups.append([])
         groups[-1].append(word)
         last_end = word.get("end", last_end)
@@ -144,10 +146,16 @@ def _is_complete(group: Sequence[Data]) -> bool:
     return len(group) >= _MOST_WORDS or group[-1]["word"].rstrip("\"'”’») ").endswith(SENTENCE_ENDS)
 
 
+def _is_other(before: Data, word: Data) -> bool:
+    return before.get("original_speaker") != word.get("original_speaker")
+
+
 def _segment_of(words: list[Data], index: int) -> Data:
     segment: Data = {"id": index, "text": "".join(word["word"] for word in words), "words": words}
     timed = [word for word in words if "start" in word]
     if timed:
         segment["start"] = min(word["start"] for word in timed)
         segment["end"] = max(word["end"] for word in timed)
+    if words[0].get("original_speaker") is not None:
+        segment["original_speaker"] = words[0]["original_speaker"]
     return segment

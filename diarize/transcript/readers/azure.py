@@ -1,0 +1,79 @@
+"""Azure Speech: batch transcription, and fast transcription.
+
+Source: Azure AI Speech documentation, "Get batch transcription results" (``recognizedPhrases``,
+times as ISO 8601 durations or ticks of 100 ns) and "Use the fast transcription API"
+(``phrases``, milliseconds): https://learn.microsoft.com/azure/ai-services/speech-service/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diarize.transcript.readers.common import (
+    Data,
+    Format,
+    is_list_of_dicts,
+    make_segment,
+    number,
+    time_of,
+    without,
+)
+from diarize.transcript.readers.items import dicts, get, interleaved, spoken
+from diarize.transcript.readers.words import set_word_texts
+
+_TICKS = 1e7  # a second
+
+
+def _matches(source: Any) -> bool:
+    return isinstance(source, dict) and (
+        is_list_of_dicts(source.get("recognizedPhrases"))
+        or (is_list_of_dicts(source.get("phrases")) and "combinedPhrases" in source)
+    )
+
+
+def _read(source: Data) -> Data:
+    phrases = source.get("recognizedPhrases", source.get("phrases"))
+    segments = [_segment(phrase, index) for index, phrase in enumerate(dicts(phrases))]
+    language = next((p["locale"] for p in dicts(phrases) if p.get("locale")), None)
+    rest = without(source, "recognizedPhrases", "phrases")
+    said = [segment for segment in segments if segment["text"].strip()]
+    return interleaved(rest, [said], language=language)
+
+
+def _segment(phrase: Data, index: int) -> Data:
+    best = get(phrase, "nBest", 0) or phrase
+    text = str(best.get("display") or best.get("lexical") or best.get("text") or "")
+    speaker = phrase.get("speaker")
+    if speaker is None and phrase.get("channel"):
+        speaker = f"channel {phrase['channel']}"
+    start, end = _times(phrase)
+    known = {"start": start, "end": end, "text": text, "speaker": speaker}
+    segment = make_segment({}, index, **known)
+    listed = dicts(best.get("displayWords")) or dicts(best.get("words"))
+    if listed:
+        segment["words"] = [
+            spoken(
+                word.get("displayText", word.get("word", word.get("text"))),
+                *_times(word),
+                word.get("confidence"),
+                speaker,
+            )
+            for word in listed
+        ]
+        set_word_texts(segment["words"], text)
+    return segment
+
+
+def _times(item: Data) -> tuple[float | None, float | None]:
+    start, length = _seconds(item, "offset"), _seconds(item, "duration")
+    return start, None if start is None or length is None else start + length
+
+
+def _seconds(item: Data, name: str) -> float | None:
+    ticks, thousandths = number(item.get(f"{name}InTicks")), number(item.get(f"{name}Milliseconds"))
+    if thousandths is not None:
+        return thousandths / 1000
+    return time_of(item.get(name)) if ticks is None else ticks / _TICKS
+
+
+FORMAT = Format("azure-speech", "Azure Speech ({recognizedPhrases} or {phrases})", _matches, _read)

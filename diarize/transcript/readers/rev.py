@@ -1,0 +1,41 @@
+"""Rev AI's transcript: monologues of timed texts and punctuation that bears the spaces.
+
+Source: Rev AI documentation, "Asynchronous Speech-to-Text API, Get transcript":
+https://docs.rev.ai/api/asynchronous/transcripts/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diarize.transcript.readers.common import Data, Format, is_list_of_dicts, without
+from diarize.transcript.readers.items import dicts, interleaved, spoken
+from diarize.transcript.readers.words import group_words
+
+
+def _matches(source: Any) -> bool:
+    return isinstance(source, dict) and is_list_of_dicts(source.get("monologues"))
+
+
+def _read(source: Data) -> Data:
+    words: list[Data] = []
+    for monologue in source["monologues"]:
+        first, space = len(words), " " if words else ""
+        for element in dicts(monologue.get("elements")):
+            value = str(element.get("value") or "")
+            if element.get("type") == "punct":
+                mark, space = value.rstrip(), value[len(value.rstrip()) :]
+                if len(words) > first:
+                    words[-1]["word"] += mark
+                else:
+                    space = mark + space
+                continue
+            speaker = monologue.get("speaker")
+            times = element.get("ts"), element.get("end_ts")
+            word = spoken(space + value, *times, element.get("confidence"), speaker)
+            words.append(word)
+            space = ""
+    return interleaved(without(source, "monologues"), [group_words(words)])
+
+
+FORMAT = Format("rev-ai", "Rev AI ({monologues: [{speaker, elements}]})", _matches, _read)
