@@ -104,6 +104,8 @@ class Turn:
         by how sure the decision is; it is not a calibrated probability.
     overlap : bool
         True where somebody else talks at the same time.
+    unsure : bool
+        True where the turn does not sound like the enrolled person that its speaker is named after.
     """
 
     start: float
@@ -111,6 +113,7 @@ class Turn:
     speaker: str
     confidence: float | None = field(default=None, compare=False)
     overlap: bool = field(default=False, compare=False)
+    unsure: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.segment}  {self.speaker}"
@@ -148,6 +151,8 @@ class Speaker:
         Similarity to that person, and its lead over the next best one.
     candidates : tuple of Candidate
         The best enrolled matches, whether accepted or not.
+    proposal : Candidate or None
+        Whom an unnamed voice may be: likely enough to ask, not sure enough for a name.
     """
 
     label: str
@@ -155,6 +160,7 @@ class Speaker:
     score: float | None = None
     margin: float | None = None
     candidates: tuple[Candidate, ...] = ()
+    proposal: Candidate | None = None
 
     def __str__(self) -> str:
         return self.label if self.name is None else f"{self.name} ({self.label})"

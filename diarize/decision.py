@@ -64,9 +64,6 @@ def decide(
         Where the numbers of speakers contradict each other.
     """
     settings = settings or Settings()
-    if heard.before is not None:
-        evidence = settings.second_pass.evidence
-        settings = replace(settings, variational=replace(settings.variational, evidence=evidence))
     local = heard.activity.local
     if local is None:
         settings = replace(settings, variational=_plain(settings.variational))
@@ -84,30 +81,17 @@ def decide(
         settings=settings,
     )
     scores = (heard.vectors @ result.centroids.T).astype(np.float64)
-    windows, views = _all_windows(heard, result.centroids, scores)
     turns = resegmentation.to_turns(
         heard.activity.speech,
-        windows,
-        views,
+        heard.windows,
+        scores,
         changes=heard.activity.changes,
         quietest=quietest,
         settings=settings.resegmentation,
     )
     sure = heard.activity.overlaps if heard.activity.sure is None else heard.activity.sure
-    turns += overlap.second_turns(turns, sure, windows, views, local, settings.overlap)
+    turns += overlap.second_turns(turns, sure, heard.windows, scores, local, settings.overlap)
     return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
-
-
-def _all_windows(
-    heard: Listening, centroids: Float, scores: npt.NDArray[np.float64]
-) -> tuple[tuple[Segment, ...], npt.NDArray[np.float64]]:
-    """Return windows and their scores, those of the first pass among them, in order of time."""
-    if heard.before is None:
-        return heard.windows, scores
-    every = heard.windows + heard.before.windows
-    both = np.concatenate([scores, heard.before.vectors @ centroids.T])
-    order = sorted(range(len(every)), key=lambda row: (every[row].start, every[row].end))
-    return tuple(every[row] for row in order), both[order]
 
 
 def _plain(settings: VariationalSettings) -> VariationalSettings:

@@ -28,14 +28,11 @@ class Listening:
     windows : tuple of Segment
     vectors : (N, D) float32 array
         Unit vectors of the windows.
-    before : Listening, optional
-        What was heard at first, where the windows are pieces of the turns found in that.
     """
 
     activity: SpeechActivity
     windows: tuple[Segment, ...]
     vectors: Float
-    before: Listening | None = None
 
     def __repr__(self) -> str:
         return f"<Listening: {len(self.windows)} windows in {self.activity!r}>"

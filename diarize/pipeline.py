@@ -190,10 +190,6 @@ class Diarizer:
         waveform = _load(source, channels, sample_rate, tell)
         heard = self.listen(waveform, tell)
         tell("cluster", 0, None)
-        if self.settings.second_pass.always or self.speakers is not None:
-            first = self.decide(heard, waveform=None, **bounds)
-            heard = self.listen_again(heard, first.diarization, waveform, tell) or heard
-            tell("cluster", 0, None)
         found = self.decide(heard, waveform=waveform, **bounds)
         diarization = replace(
             found.diarization,
@@ -201,7 +197,7 @@ class Diarizer:
             uri=uri or _uri(waveform.path),
             warnings=waveform.warnings,
         )
-        named = self._name(replace(found, diarization=diarization), waveform)
+        named = self._identified(replace(found, diarization=diarization), waveform)
         for warning in named.diarization.warnings:
             log.warning("%s", warning)
         log.info("%r in %.2f s", named.diarization, perf_counter() - begin)
@@ -224,43 +220,6 @@ class Diarizer:
                 waveform, cuts, lambda done, total: tell("embed", done, total)
             )
         return Listening(activity, tuple(cuts), vectors)
-
-    def listen_again(
-        self,
-        heard: Listening,
-        found: Diarization,
-        waveform: Waveform,
-        on_progress: OnProgress | None = None,
-    ) -> Listening | None:
-        """Hear the turns of a first decision once more, in pieces of their own.
-
-        Parameters
-        ----------
-        heard : Listening
-            What :meth:`listen` returned.
-        found : Diarization
-            What was made of it.
-
-        Returns
-        -------
-        Listening or None
-            To be given to :meth:`decide`; None where there is too little to tell apart.
-        """
-        tell = on_progress or self.on_progress or _silent
-        settings = self.settings.second_pass
-        speech = sum(part.duration for part in heard.activity.speech)
-        if speech < settings.least:
-            return None
-        longest = settings.longest * self.embedder.window
-        stretches = (region for _, region in alone(found.turns))
-        pieces = windows.whole(stretches, longest, settings.shortest)
-        if len(pieces) < 2:
-            return None
-        tell("embed", 0, len(pieces))
-        vectors = self.embedder.embed(
-            waveform, pieces, lambda done, total: tell("embed", done, total)
-        )
-        return replace(heard, windows=tuple(pieces), vectors=vectors, before=heard)
 
     def _windows(self, activity: SpeechActivity) -> list[Segment]:
         """Cut the stretches in which one voice is alone; all speech where there are none."""
@@ -318,8 +277,8 @@ class Diarizer:
         )
         return DiarizationDetails(diarization, heard.windows, heard.vectors, decision.labels)
 
-    def _name(self, details: DiarizationDetails, waveform: Waveform) -> DiarizationDetails:
-        """Call speakers by the names of enrolled people."""
+    def _identified(self, details: DiarizationDetails, waveform: Waveform) -> DiarizationDetails:
+        """Name the speakers of a finished diarization; who speaks when stays as it is."""
         if self.speakers is None or not details.diarization:
             return details
         from diarize import speakers
@@ -329,7 +288,7 @@ class Diarizer:
                 details.diarization, waveform, self.embedder, self.speakers
             )
         else:
-            named = speakers.name_speakers(details, self.embedder, self.speakers, waveform=waveform)
+            named = speakers.identify_speakers(details, self.embedder, self.speakers)
         return replace(details, diarization=named)
 
     def _check_book(self) -> None:
@@ -374,7 +333,6 @@ class Diarizer:
             "clustering": asdict(self.settings.clustering),
             "variational": asdict(self.settings.variational),
             "resegmentation": asdict(self.settings.resegmentation),
-            "second_pass": asdict(self.settings.second_pass),
         }
 
 

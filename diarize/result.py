@@ -123,10 +123,8 @@ def to_block(result: Result) -> dict[str, Any]:
                 "name": speaker.name,
                 "score": speaker.score,
                 "margin": speaker.margin,
-                "candidates": [
-                    {"name": candidate.name, "score": candidate.score}
-                    for candidate in speaker.candidates
-                ],
+                "candidates": [_candidate(one) for one in speaker.candidates],
+                "proposal": speaker.proposal and _candidate(speaker.proposal),
                 "talk_time": round(diarization.talk_time(speaker.label), 3),
                 "turns": sum(turn.speaker == speaker.label for turn in diarization.turns),
             }
@@ -139,12 +137,21 @@ def to_block(result: Result) -> dict[str, Any]:
                 "speaker": turn.speaker,
                 "confidence": None if turn.confidence is None else round(turn.confidence, 4),
                 "overlap": turn.overlap,
+                "unsure": turn.unsure,
             }
             for turn in diarization.turns
         ],
         "speech": [[round(part.start, 3), round(part.end, 3)] for part in diarization.speech],
         "warnings": list(diarization.warnings),
     }
+
+
+def _candidate(one: Candidate) -> dict[str, Any]:
+    return {"name": one.name, "score": one.score}
+
+
+def _candidate_from(item: Mapping[str, Any]) -> Candidate:
+    return Candidate(str(item["name"]), float(item["score"]))
 
 
 def from_json(data: Any, name: str = "the file") -> Result:
@@ -191,10 +198,8 @@ def _from_block(block: Mapping[str, Any]) -> Diarization:
             name=item.get("name"),
             score=item.get("score"),
             margin=item.get("margin"),
-            candidates=tuple(
-                Candidate(str(candidate["name"]), float(candidate["score"]))
-                for candidate in item.get("candidates") or ()
-            ),
+            candidates=tuple(_candidate_from(one) for one in item.get("candidates") or ()),
+            proposal=_candidate_from(item["proposal"]) if item.get("proposal") else None,
         )
         for item in block.get("speakers") or ()
     ]
@@ -205,6 +210,7 @@ def _from_block(block: Mapping[str, Any]) -> Diarization:
             str(item["speaker"]),
             item.get("confidence"),
             bool(item.get("overlap", False)),
+            bool(item.get("unsure", False)),
         )
         for item in block["turns"]
     ]

@@ -6,7 +6,7 @@ Thresholds that belong to a model live in the model's own metadata; see
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -210,92 +210,22 @@ class OverlapSettings:
 
 
 @dataclass(frozen=True)
-class SecondPassSettings:
-    """How turns found at first are heard once more, in pieces of their own, and told apart anew.
+class IdentificationSettings:
+    """When a voice of a finished diarization is given the name of an enrolled person.
 
-    Windows have to be cut before anybody knows where a voice ends, and half of each is the window
-    before it; pieces of turns are of one voice as a rule, and may be longer. It is done where
-    people are to be named: in 72 castings of simulated meetings (:class:`NamingSettings`) 0.6
-    instead of 1.4 % of the enrolled people's speech bears a wrong name, and 0.8 instead of 2.4 % of
-    the strangers' a name. For who spoke when it doubles the network's time for little. Chosen on
-    the conversations named at :class:`VariationalSettings`, without second turns: DER Full and
-    Forgiving of 26.0 and 10.9 % became 24.8 and 9.9 % on the 36, 32.4 and 17.2 became 31.7 and
-    16.5 % on the 21. On conversations that decided nothing: 29.7 and 15.5 became 28.4 and 14.5 %
-    (28, seeds 25000 to 25027), the benchmark's 29.9 and 16.6 became 29.6 and 16.5 % (30; number of
-    speakers right in 43 instead of 53 %; with Resemblyzer's vectors 31.1 and 18.3 became 28.4 and
-    15.5 %), and the ablation's 30.6 and 17.2 became 32.4 and 19.0 % (14). That was with version 3
-    of the segmentation; with version 5 the ablation's 27.0 and 10.7 become 26.9 and 10.8 %.
-
-    Tried on the 36, with turns from the pieces alone: pieces of 2.0 s 25.7 and 10.9 %, of 2.4 s
-    24.8 and 9.8 %, of 3.2 s 25.3 and 10.4 % (with an evidence of 7: 25.1 and 10.3, 25.2 and 10.2,
-    24.9 and 9.8 %), of 4.8 s 26.6 and 11.8 %.
+    Chosen by ``python -m diarize.evaluation.named_meetings``; its tables are in the README.
     """
 
-    always: bool = False
-    """Whether it is done for who spoke when as well, not only for names."""
-    longest: float = 1.5
-    """Length of a piece at most, in windows of the model (of 1.6 s)."""
-    shortest: float = 0.3
-    """Seconds below which a stretch is not heard."""
-    least: float = 100.0
-    """Seconds of speech below which one pass is all: there are too few pieces. In 24 conversations
-    of a minute DER Full and Forgiving went from 23.6 and 9.2 to 23.9 and 10.0 %, in 12 of two
-    minutes from 28.5 and 12.9 to 28.7 and 13.5 %, in the twelve real half-minute clips from 63.4
-    and 64.1 to 67.1 and 66.8 %."""
-    evidence: float = 10.0
-    """As :attr:`VariationalSettings.evidence`: pieces of one voice lie closer together than
-    windows."""
-
-
-@dataclass(frozen=True)
-class NamingSettings:
-    """What a name needs, from the model's verification threshold."""
-
-    lift: float = 0.04
-    """Added to it for a voice, which is a mean of several pieces as a rule, while the model's line
-    is for one piece against one, and means are more alike: 1 % of impostors among 42 ``dev`` people
-    reach 0.04 more (:mod:`diarize.evaluation.identification`, all conditions)."""
-    among: float = -0.06
-    """Added for a voice that has lost what all voices of the recording share (see below), and is
-    less like everybody for that ..."""
-    drop: float = 0.1
-    """... and taken off the model's threshold for each turn of a named voice by itself, of which
-    there is less speech. In 72 castings of 24 simulated meetings
-    (:mod:`diarize.evaluation.named_meetings`), shares of the enrolled people's speech named rightly
-    and wrongly, and of the strangers' named: with these 54.4, 1.4 and 2.4 %; with a drop of 0.05
-    52.5, 1.5 and 2.2 %; at -0.08 and 0.1 58.7, 1.4 and 2.5 %, at -0.12 62.8, 1.6 and 2.9 %, at
-    -0.02 50.5, 1.3 and 3.1 %. With windows of 1.6 s instead of long pieces, at the best lines for
-    those, it was 49.2, 1.4 and 2.4 %. All that was with one pass and version 3 of the
-    segmentation; with two, and the same lines, 54.7, 0.6 and 0.8 %, with version 4 58.3, 0.6 and
-    0.4 % and 54 % of the castings without any error. With each turn speaking for its name by itself
-    in the end (:mod:`diarize.speakers.parting`) 57.5, 0.4 and 0.2 % and 93 %, and on 36 other
-    meetings of the same people 56.3, 0.6 and 0.4 % and 84 %; a drop of 0.15 gave 60.8, 0.6, 0.3 and
-    86 %, 0.05 53.5, 0.2, 0.1 and 94 %; among at -0.1 60.9, 0.5, 0.9 and 88 %."""
-    hardly: float = 0.15
-    """Confidence below which a turn's speaker hardly leads over the next one; there ..."""
-    surer: float = 0.1
-    """... each turn has to be so much more like the person. In the castings above, with version 5,
-    57.7, 0.4 and 0.3 % instead of 58.1, 0.8 and 0.6 %, without any error 88 % both; in the 36 other
-    meetings 56.2, 0.5 and 0.3 % instead of 56.3, 0.6 and 0.4 %. With version 3 of the
-    embedding 57.0, 0.3 and 1.1 % in the castings above, without any error 92 %. (A line of 0.1,
-    0.2 or 0.3 and 0.05 or 0.15 more likeness name a little more or less.)"""
-    typical: float = 0.5
-    """A voice is the mean of this share of its windows: those nearest to the mean of all ..."""
-    centring: float = 0.5
-    """... less, where there are several, this share of the mean of all voices: mostly the room and
-    the microphone. With 1 % of wrong names and named strangers, in 96 simulated meetings of 36
-    ``dev`` people: 48.5 % of the enrolled people's speech named rightly with neither, 52.1 % with
-    the first, 57.0 % with both; with the mean of ``train`` people taken off the samples as well
-    58.0 %; AS-norm by 450 vectors of such people 49.7 %."""
-    several: int = 4
-    """Voices from which on their mean says little about any one of them."""
-    longest: float = 4.8
-    """Seconds up to which speech is heard in one piece to be named or enrolled. With ten of 21
-    people enrolled, over all conditions of :mod:`diarize.evaluation.identification`, 90.1 % are
-    named rightly or, if strangers, not at all; in pieces of 3.2 s 88.9 %, as means of windows of
-    1.6 s 88.2 %."""
-    shortest: float = 0.5
-    """Seconds below which a piece says too little of a voice to be heard for its name."""
+    offset: float = -0.04
+    """Least cosine of a voice and a person, from the model's verification threshold."""
+    margin: float = 0.0
+    """Least lead over the next best person."""
+    proposal: float = -0.14
+    """Cosine from which a name is proposed, from the same threshold."""
+    turn_offset: float = -0.2
+    """Cosine below which a single turn is unsure, from the same threshold."""
+    min_segment: float = 0.5
+    """Seconds below which a stretch of speech is not embedded to enroll or identify somebody."""
 
 
 @dataclass(frozen=True)
@@ -321,16 +251,4 @@ class Settings:
     variational: VariationalSettings = VariationalSettings()
     resegmentation: ResegmentationSettings = ResegmentationSettings()
     overlap: OverlapSettings = OverlapSettings()
-    second_pass: SecondPassSettings = SecondPassSettings()
-
-
-def for_names(settings: Settings | None = None) -> Settings:
-    """Return settings with which a recording is analysed whose voices will be named.
-
-    Examples
-    --------
-    >>> Settings().second_pass.always, for_names().second_pass.always
-    (False, True)
-    """
-    settings = settings or Settings()
-    return replace(settings, second_pass=replace(settings.second_pass, always=True))
+    identification: IdentificationSettings = IdentificationSettings()

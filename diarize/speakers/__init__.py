@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from diarize.speakers.enrollment import enroll
 from diarize.speakers.linking import link
-from diarize.speakers.matching import Match, MatchOptions
-from diarize.speakers.naming import identify_segments, name_speakers
+from diarize.speakers.identification import identify_segments, identify_speakers
+from diarize.speakers.matching import Gallery, Match, MatchOptions
 from diarize.speakers.records import BookModel, BookThresholds, Person, Sample
 from diarize.speakers.store import SpeakerBook, default_path
 
 __all__ = [
     "BookModel",
     "BookThresholds",
+    "Gallery",
     "Match",
     "MatchOptions",
     "Person",
@@ -20,6 +21,6 @@ __all__ = [
     "default_path",
     "enroll",
     "identify_segments",
+    "identify_speakers",
     "link",
-    "name_speakers",
 ]

@@ -1,17 +1,13 @@
-"""Who of the enrolled people a voice belongs to, with "nobody of them" always an answer.
+"""Which enrolled person each voice of a recording is, with "nobody of them" always an answer.
 
-A voice of a recording is a small set of vectors: its centroid, and if wanted the windows closest
-to it. Its score with a person is the mean of the highest cosines between that set and the
-person's samples.
-A name is given only where the score reaches the threshold, leads the next best person by the
-margin, and the two are each other's best (an optimal one-to-one assignment between all voices of
-the recording and all people agrees). A second voice may then get the same name, if it passes on
-its own and sounds like the first: clustering had cut one person in two.
+A voice and a person are compared by the cosine of their centroids. All voices of a recording are
+assigned at once, one to one, so that the sum of the cosines above the threshold is highest
+(Hungarian method). A name is given only where the person is the best match of that voice, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,57 +15,93 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Candidate
-from diarize.settings import NamingSettings
+from diarize.settings import IdentificationSettings
 from diarize.speakers.records import Vectors, unit
 
 if TYPE_CHECKING:
     from diarize.networks import Thresholds
-    from diarize.speakers.index import SampleIndex
     from diarize.speakers.store import SpeakerBook
 
-#: Cosines averaged for a score. On 42 people kept apart, 3 and 5 did alike.
-TOP_K = 3
-#: Windows beside the centroid that stand for a voice: those closest to it. On the same people the
-#: centroid alone won: open-set accuracy 82 % against 75 % with four windows, for a long voice has
-#: more windows that chance brings near a stranger's samples, and needs a higher threshold then.
-BEST_WINDOWS = 0
 #: Candidates named in results, whether they are accepted or not.
 CANDIDATES = 2
-#: People a voice is compared with exactly, after all others are ruled out; grows where needed.
-SHORTLIST = 16
 
 Scores = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Gallery:
+    """Enrolled people, each by the mean of the samples.
+
+    Parameters
+    ----------
+    names : tuple of P str
+    centroids : (P, D) float32 array
+        Unit vectors.
+    """
+
+    names: tuple[str, ...]
+    centroids: Vectors
+
+    @classmethod
+    def of(cls, book: SpeakerBook) -> Gallery:
+        """Return the people of a book."""
+        vectors, starts, names = book.vectors()
+        if not names:
+            return cls((), vectors)
+        return cls(tuple(names), _unit_rows(np.add.reduceat(vectors, starts[:-1], axis=0)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def only(self, names: Iterable[str]) -> Gallery:
+        """Return those of the people who are called one of ``names``."""
+        wanted = set(names)
+        rows = [row for row, name in enumerate(self.names) if name in wanted]
+        return Gallery(tuple(self.names[row] for row in rows), self.centroids[rows])
+
+
+@dataclass(frozen=True)
 class MatchOptions:
-    """What it takes to be recognised.
+    """What it takes to be recognized.
 
     Parameters
     ----------
     threshold : float
-        Least score.
+        Least cosine of a voice and a person for a name.
     margin : float
         Least lead over the next best person.
-    support : float
-        Least likeness of each single turn to the person its cluster was named after.
+    clear : float
+        Least cosine of both voices with a person of whom the diarization made two.
+    proposal : float
+        Cosine from which a name is proposed.
+    turn : float
+        Cosine below which a turn of a named voice is unsure.
     """
 
     threshold: float
-    margin: float
-    support: float = -1.0
-    top_k: int = TOP_K
-    best_windows: int = BEST_WINDOWS
+    margin: float = 0.0
+    clear: float = 1.0
+    proposal: float = 1.0
+    turn: float = -1.0
 
     @classmethod
-    def of(cls, thresholds: Thresholds, book: SpeakerBook | None = None) -> MatchOptions:
+    def of(
+        cls,
+        thresholds: Thresholds,
+        book: SpeakerBook | None = None,
+        settings: IdentificationSettings | None = None,
+    ) -> MatchOptions:
         """Return the book's calibrated thresholds, else those that follow from the model's."""
+        settings = settings or IdentificationSettings()
         calibrated = book.thresholds if book else None
-        settings = NamingSettings()
-        support = thresholds.verification - settings.drop
+        line = thresholds.verification
         if calibrated:
-            return cls(calibrated.verification, calibrated.margin, support)
-        return cls(thresholds.verification + settings.lift, thresholds.margin, support)
+            threshold, margin = calibrated.verification, calibrated.margin
+        else:
+            threshold, margin = line + settings.offset, settings.margin
+        proposal = min(threshold, line + settings.proposal)
+        clear = max(threshold, line)
+        return cls(threshold, margin, clear, proposal, line + settings.turn_offset)
 
 
 @dataclass(frozen=True)
@@ -81,139 +113,87 @@ class Match:
     name : str or None
         The person; None for a stranger, and where there is doubt.
     score, margin : float or None
-        Of the best candidate, accepted or not; margin is None where only one person is enrolled.
+        Cosine with the best candidate, accepted or not, and its lead over the next one; margin is
+        None where only one person is enrolled.
     candidates : tuple of Candidate
         Best first.
+    proposal : Candidate or None
+        Whom an unnamed voice may be.
     """
 
-    name: str | None
-    score: float | None
-    margin: float | None
+    name: str | None = None
+    score: float | None = None
+    margin: float | None = None
     candidates: tuple[Candidate, ...] = ()
-
-
-def query(centroid: Vectors, windows: Vectors | None = None, count: int = BEST_WINDOWS) -> Vectors:
-    """Return what stands for a voice: its centroid, and the ``count`` windows closest to it.
-
-    Parameters
-    ----------
-    centroid : (D,) array
-    windows : (n, D) array of unit vectors, optional
-
-    Returns
-    -------
-    (1 + min(n, count), D) float32 array of unit vectors
-    """
-    rows = [unit(centroid)]
-    if windows is not None and len(windows) and count:
-        order = np.argsort(-(windows @ rows[0]), kind="stable")[:count]
-        rows += list(windows[np.sort(order)])
-    return np.array(rows, np.float32)
-
-
-def score(voice: Vectors, samples: Vectors, top_k: int = TOP_K) -> float:
-    """Return the mean of the ``top_k`` highest cosines between two sets of unit vectors.
-
-    Examples
-    --------
-    >>> samples = np.float32([[1, 0], [0.6, 0.8], [0, 1]])
-    >>> round(score(np.float32([[1, 0]]), samples, top_k=2), 3)
-    0.8
-    """
-    cosines = np.sort((voice @ samples.T).ravel())
-    return float(cosines[-top_k:].mean())
+    proposal: Candidate | None = None
 
 
 def match(
-    voices: Sequence[Vectors],
-    index: SampleIndex,
+    voices: Vectors,
+    gallery: Gallery,
     options: MatchOptions,
-    candidates: int = CANDIDATES,
     apart: npt.NDArray[np.bool_] | None = None,
+    candidates: int = CANDIDATES,
 ) -> list[Match]:
     """Decide for each voice of one recording which enrolled person it is, if any.
 
     Parameters
     ----------
-    voices : sequence of (q, D) arrays
-        As :func:`query` makes them.
+    voices : (C, D) float32 array
+        Unit centroids.
+    apart : (C, C) bool array, optional
+        Which voices cannot be one person, whatever they sound like; none may where not given.
     candidates : int
         How many to list for each.
-    apart : (C, C) bool array, optional
-        Which voices cannot be one person, whatever they sound like.
 
     Returns
     -------
     list of Match
         One a voice.
     """
-    if not len(index) or not voices:
-        return [Match(None, None, None) for _ in voices]
-    ranked = rank(voices, index, options.top_k, candidates)
-    # Only people who are somebody's candidate can be anybody's match.
-    people = sorted({person for row in ranked for person, _ in row})
-    scores = np.array(
-        [
-            [score(voice, index.samples(person), options.top_k) for person in people]
-            for voice in voices
-        ],
-        np.float32,
-    )
-    centroids = np.array([voice[0] for voice in voices])
-    similarity = centroids @ centroids.T
-    if apart is not None:
-        similarity[apart] = -np.inf
-    chosen = decide(scores, similarity, options)
-    matches = []
-    for row, person in zip(ranked, chosen, strict=True):
-        named = tuple(Candidate(index.names[who], value) for who, value in row[:candidates])
-        lead = row[0][1] - row[1][1] if len(row) > 1 else None
-        name = None if person is None else index.names[people[person]]
-        matches.append(Match(name, row[0][1], lead, named))
-    return matches
+    if not len(gallery) or not len(voices):
+        return [Match() for _ in voices]
+    scores = (voices @ gallery.centroids.T).astype(np.float32)
+    if apart is None:
+        apart = np.ones((len(voices), len(voices)), bool)
+    chosen = decide(scores, apart, options)
+    taken = {person for person in chosen if person is not None}
+    return [
+        _match(row, person, taken, gallery.names, options, candidates)
+        for row, person in zip(scores, chosen, strict=True)
+    ]
 
 
-def rank(
-    voices: Sequence[Vectors], index: SampleIndex, top_k: int = TOP_K, count: int = CANDIDATES
-) -> list[list[tuple[int, float]]]:
-    """Return each voice's best people as (person, score), best first, exactly.
-
-    A score is a mean of cosines, so the highest cosine bounds it from above: people whose highest
-    cosine is below the scores already found need no closer look.
-    """
-    found = []
-    for voice, bounds in zip(voices, index.maxima(voices), strict=True):
-        size = min(SHORTLIST, len(index))
-        while True:
-            order = _highest(bounds, size)
-            exact = [(int(who), score(voice, index.samples(who), top_k)) for who in order]
-            exact.sort(key=lambda pair: (-pair[1], pair[0]))
-            settled = len(exact) >= count and bounds[order[-1]] <= exact[count - 1][1]
-            if settled or size == len(index):
-                break
-            size = min(4 * size, len(index))
-        found.append(exact[: max(count, 2)])
-    return found
+def _match(
+    scores: Scores,
+    person: int | None,
+    taken: set[int],
+    names: Sequence[str],
+    options: MatchOptions,
+    candidates: int,
+) -> Match:
+    """Return what was decided about a voice, with its (P,) scores."""
+    order = np.argsort(-scores, kind="stable")
+    best = tuple(Candidate(names[who], float(scores[who])) for who in order[:candidates])
+    lead = float(scores[order[0]] - scores[order[1]]) if len(order) > 1 else None
+    proposal = None
+    if person is None and scores[order[0]] >= options.proposal and order[0] not in taken:
+        proposal = Candidate(names[order[0]], float(scores[order[0]]))
+    name = None if person is None else names[person]
+    return Match(name, float(scores[order[0]]), lead, best, proposal)
 
 
-def _highest(values: Scores, count: int) -> npt.NDArray[np.intp]:
-    """Return where the ``count`` highest values are, highest first, earlier ones first if equal."""
-    if count < len(values):
-        chosen = np.sort(np.argpartition(-values, count)[:count])
-    else:
-        chosen = np.arange(len(values))
-    return chosen[np.argsort(-values[chosen], kind="stable")]
-
-
-def decide(scores: Scores, similarity: Scores, options: MatchOptions) -> list[int | None]:
+def decide(
+    scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions
+) -> list[int | None]:
     """Return which person each voice is, from all scores at once.
 
     Parameters
     ----------
     scores : (C, P) array
-        Voices against people.
-    similarity : (C, C) array
-        Cosines of the voices' centroids; minus infinity for two that cannot be one person.
+        Cosines of voices and people.
+    apart : (C, C) bool array
+        Which voices cannot be one person.
 
     Returns
     -------
@@ -224,33 +204,32 @@ def decide(scores: Scores, similarity: Scores, options: MatchOptions) -> list[in
     The second voice passes the threshold, but both people sound alike to it.
 
     >>> scores = np.float32([[0.9, 0.2], [0.6, 0.58]])
-    >>> decide(scores, np.eye(2, dtype=np.float32), MatchOptions(threshold=0.5, margin=0.1))
+    >>> decide(scores, np.ones((2, 2), bool), MatchOptions(threshold=0.5, margin=0.1))
     [0, None]
     """
     from scipy.optimize import linear_sum_assignment
 
-    count, people = scores.shape
-    if not people:
-        return [None] * count
     best = scores.argmax(axis=1)
-    top = scores[np.arange(count), best]
-    others = scores.copy()
-    others[np.arange(count), best] = -np.inf
-    passed = (top >= options.threshold) & (top - others.max(axis=1) >= options.margin)
+    top = scores.max(axis=1)
+    lead = top - np.sort(scores, axis=1)[:, -2] if scores.shape[1] > 1 else np.inf
+    passed = (top >= options.threshold) & (lead >= options.margin)
     # Scores below the threshold are worth nothing: no stranger's loose likeness may outbid.
-    rows, columns = linear_sum_assignment(
-        np.maximum(scores - options.threshold, 0.0), maximize=True
-    )
-    assigned = dict(zip(rows.tolist(), columns.tolist(), strict=True))
-    chosen: list[int | None] = [
-        int(best[voice]) if passed[voice] and assigned.get(voice) == best[voice] else None
-        for voice in range(count)
-    ]
-    first = list(chosen)
-    for voice in range(count):
-        if passed[voice] and first[voice] is None:
-            twins = [other for other in range(count) if first[other] == best[voice]]
-            alike = [float(similarity[voice, twin]) for twin in twins]
-            if alike and max(alike) >= options.threshold and min(alike) > -np.inf:
-                chosen[voice] = int(best[voice])
+    worth = np.maximum(scores - options.threshold, 0.0)
+    holder = {
+        int(person): int(voice)
+        for voice, person in zip(*linear_sum_assignment(worth, maximize=True), strict=True)
+        if passed[voice] and best[voice] == person
+    }
+    clear = passed & (top >= options.clear)
+    chosen: list[int | None] = []
+    for voice, person in enumerate(best.tolist()):
+        first = holder.get(person)
+        same = first == voice or (
+            first is not None and clear[first] and clear[voice] and not apart[first, voice]
+        )
+        chosen.append(person if same else None)
     return chosen
+
+
+def _unit_rows(vectors: Vectors) -> Vectors:
+    return np.array([unit(vector) for vector in vectors], np.float32)

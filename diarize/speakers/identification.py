@@ -1,0 +1,224 @@
+"""Names of enrolled people on the speakers of a finished diarization.
+
+Names never change who speaks when: a speaker gets a name, or two speakers become one enrolled
+person; no turn is moved, cut, added or left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.annotation import Diarization, Speaker, Turn, speaker_label, union
+from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
+from diarize.speakers.records import Vectors, unit
+from diarize.speakers.store import SpeakerBook
+from diarize.speakers.voiceprints import embed_means
+from diarize.windows import seconds_in
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from diarize.audio import Waveform
+    from diarize.details import DiarizationDetails
+    from diarize.embedding import Embedder
+
+
+def identify_speakers(
+    details: DiarizationDetails,
+    embedder: Embedder,
+    book: SpeakerBook | str | Path,
+    *,
+    participants: Sequence[str] | None = None,
+    options: MatchOptions | None = None,
+    candidates: int = CANDIDATES,
+) -> Diarization:
+    """Name the speakers of a recording after the enrolled people whom they match.
+
+    A speaker who matches nobody keeps the label, with the best candidates noted, and with a
+    proposal where one of them is likely. Two speakers who both match one person clearly and never
+    talk at once become one, under the label of whoever spoke first. Turns that do not sound like
+    the person are marked as unsure. The turns themselves stay as they are.
+
+    Parameters
+    ----------
+    details : DiarizationDetails
+        The finished diarization with the windows behind it.
+    embedder : Embedder
+        What made the vectors; the book must have been made with the same model.
+    book : SpeakerBook or path
+    participants : sequence of str, optional
+        Use the names of these people only.
+    options : MatchOptions, optional
+        The book's thresholds, else the model's, where not given.
+    candidates : int
+        How many to list for each speaker.
+
+    Returns
+    -------
+    Diarization
+        Speakers are in the order of their first turns, as before.
+
+    Raises
+    ------
+    SpeakerBookError
+        The book cannot be read, or belongs to another model.
+    """
+    with opened(book) as people:
+        people.require(embedder)
+        options = options or MatchOptions.of(embedder.thresholds, people)
+        gallery = Gallery.of(people)
+    if participants is not None:
+        gallery = gallery.only(participants)
+    return identify_in(details, gallery, options, candidates)
+
+
+def identify_in(
+    details: DiarizationDetails,
+    gallery: Gallery,
+    options: MatchOptions,
+    candidates: int = CANDIDATES,
+) -> Diarization:
+    """Do as :func:`identify_speakers` with the people at hand."""
+    diarization = details.diarization
+    labels = [label for label in diarization.labels if label in diarization.embeddings]
+    voices = np.array([diarization.embeddings[label] for label in labels], np.float32)
+    apart = _talk_at_once(diarization, labels)
+    matches = match(voices, gallery, options, apart, candidates)
+    named = _with_names(diarization, dict(zip(labels, matches, strict=True)))
+    return replace(named, turns=_marked(details, named, gallery, options.turn))
+
+
+def _talk_at_once(diarization: Diarization, labels: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which pairs of speakers ever talk at the same time, and so are two people, (C, C)."""
+    regions = [
+        union(turn.segment for turn in diarization.turns if turn.speaker == label)
+        for label in labels
+    ]
+    return np.array([[bool(seconds_in(one, other).any()) for other in regions] for one in regions])
+
+
+def _with_names(diarization: Diarization, matches: Mapping[str, Match]) -> Diarization:
+    """Return the diarization with names; the labels of one person become the first of them."""
+    merged: dict[str, str] = {}
+    speakers: dict[str, Speaker] = {}
+    first: dict[str, str] = {}
+    for speaker in diarization.speakers:
+        found = matches.get(speaker.label, Match())
+        label = speaker.label if found.name is None else first.setdefault(found.name, speaker.label)
+        merged[speaker.label] = label
+        known = speakers.get(label)
+        if known is None or (found.score or 0.0) > (known.score or 0.0):
+            speakers[label] = Speaker(
+                label, found.name, found.score, found.margin, found.candidates, found.proposal
+            )
+    sums: dict[str, Vectors] = {}
+    for label, vector in diarization.embeddings.items():
+        share = vector * np.float32(max(diarization.talk_time(label), 1e-3))
+        sums[merged[label]] = sums.get(merged[label], np.zeros_like(share)) + share
+    return replace(
+        diarization,
+        turns=[replace(turn, speaker=merged[turn.speaker]) for turn in diarization.turns],
+        speakers=tuple(speakers.values()),
+        embeddings={label: unit(total) for label, total in sums.items()},
+    )
+
+
+def _marked(
+    details: DiarizationDetails,
+    named: Diarization,
+    gallery: Gallery,
+    least: float,
+) -> list[Turn]:
+    """Return the turns, those marked that do not sound like the person they are named after.
+
+    A turn is compared by the mean of the windows that lie mostly in it; a turn with none is too
+    short to tell.
+    """
+    people = {
+        speaker.label: gallery.centroids[gallery.names.index(speaker.name)]
+        for speaker in named.speakers
+        if speaker.name is not None
+    }
+    starts = np.array([window.start for window in details.windows])
+    ends = np.array([window.end for window in details.windows])
+    turns = []
+    for turn in named.turns:
+        shared = np.minimum(ends, turn.end) - np.maximum(starts, turn.start)
+        rows = shared > 0.5 * (ends - starts)
+        if turn.speaker in people and rows.any():
+            mean = unit(details.vectors[rows].mean(axis=0))
+            turn = replace(turn, unsure=bool(mean @ people[turn.speaker] < least))
+        turns.append(turn)
+    return turns
+
+
+def identify_segments(
+    diarization: Diarization,
+    waveform: Waveform,
+    embedder: Embedder,
+    book: SpeakerBook | str | Path,
+    options: MatchOptions | None = None,
+) -> Diarization:
+    """Match each turn on its own with the enrolled people, whatever speaker it was given.
+
+    Turns that match nobody keep their speaker's label; labels are numbered anew by first
+    appearance. Longer turns are recognized better: below two seconds most stay unnamed.
+
+    Parameters
+    ----------
+    diarization : Diarization
+        Who spoke when; its speakers matter only for turns that match nobody.
+    waveform : Waveform
+        The recording.
+
+    Raises
+    ------
+    SpeakerBookError
+        The book cannot be read, or belongs to another model.
+    """
+    with opened(book) as people:
+        people.require(embedder)
+        options = options or MatchOptions.of(embedder.thresholds, people)
+        gallery = Gallery.of(people)
+    voices = embed_means(waveform, [turn.segment for turn in diarization.turns], embedder)
+    # One by one: several turns are of one person as a rule, so nobody has to be outbid.
+    matches = [match(voice[None], gallery, options)[0] for voice in voices]
+    return _by_turn(diarization, matches)
+
+
+def _by_turn(diarization: Diarization, matches: Sequence[Match]) -> Diarization:
+    """Return the diarization with a speaker for each matched person and each label left."""
+    order: dict[tuple[str, str], str] = {}
+    speakers: dict[str, Speaker] = {}
+    turns = []
+    for turn, found in zip(diarization.turns, matches, strict=True):
+        key = ("person", found.name) if found.name is not None else ("label", turn.speaker)
+        label = order.setdefault(key, speaker_label(len(order)))
+        best = speakers.get(label)
+        if best is None or (found.score or -1.0) > (best.score or -1.0):
+            speakers[label] = Speaker(
+                label, found.name, found.score, found.margin, found.candidates
+            )
+        turns.append(replace(turn, speaker=label))
+    return replace(
+        diarization,
+        turns=turns,
+        speakers=tuple(speakers.values()),
+        embeddings={
+            label: diarization.embeddings[old]
+            for (kind, old), label in order.items()
+            if kind == "label" and old in diarization.embeddings
+        },
+    )
+
+
+def opened(book: SpeakerBook | str | Path) -> AbstractContextManager[SpeakerBook]:
+    """Return the book as a context: one opened here is closed again, one handed in stays open."""
+    return nullcontext(book) if isinstance(book, SpeakerBook) else SpeakerBook(book)

@@ -1,0 +1,44 @@
+"""Embeddings of long stretches of one voice, to enroll and to identify people.
+
+Telling speakers apart needs short windows, for nobody knows yet where one ends. Where that is
+known, longer speech says more of a voice in one piece than as a mean of windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.annotation import Segment
+from diarize.settings import EmbeddingSettings, IdentificationSettings
+from diarize.speakers.records import Vectors, unit
+from diarize.windows import whole
+
+if TYPE_CHECKING:
+    from diarize.audio import Waveform
+    from diarize.embedding import Embedder
+
+
+def split_into_segments(regions: Sequence[Segment]) -> list[Segment]:
+    """Return the segments to embed of regions of one voice; the longest region if all are short."""
+    longest, shortest = EmbeddingSettings().longest, IdentificationSettings().min_segment
+    segments = whole(regions, longest, shortest)
+    return segments or sorted(regions, key=lambda region: -region.duration)[:1]
+
+
+def embed_segments(waveform: Waveform, segments: Sequence[Segment], embedder: Embedder) -> Vectors:
+    """Return the (n, D) unit vectors of segments, in their order; none for none."""
+    if not segments:
+        return np.empty((0, embedder.dimension), np.float32)
+    return embedder.embed(waveform, segments)
+
+
+def embed_means(waveform: Waveform, turns: Sequence[Segment], embedder: Embedder) -> Vectors:
+    """Return one (D,) unit vector for each of n turns, long ones by the mean of their segments."""
+    parts = [whole([turn], EmbeddingSettings().longest, 0.0) for turn in turns]
+    vectors = embed_segments(waveform, [part for mine in parts for part in mine], embedder)
+    ends = np.cumsum([len(mine) for mine in parts])
+    means = [unit(rows.mean(axis=0)) for rows in np.split(vectors, ends[:-1])] if parts else []
+    return np.array(means, np.float32).reshape(len(turns), embedder.dimension)
