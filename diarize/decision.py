@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize import overlap, resegmentation
-from diarize.annotation import Segment, Turn, speaker_label
+from diarize.annotation import Turn, speaker_label
 from diarize.clustering import Labels, cluster, neighbour_scatter
 from diarize.details import Listening
 from diarize.settings import Settings, VariationalSettings

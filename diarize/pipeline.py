@@ -20,7 +20,7 @@ from diarize.decision import decide as decision_of
 from diarize.details import DiarizationDetails, Listening
 from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.errors import ModelError, UsageError
-from diarize.overlap import alone, without
+from diarize.overlap import without
 from diarize.resegmentation import Quietest
 from diarize.segmentation import SpeechActivity
 from diarize.settings import Settings
@@ -297,7 +297,7 @@ class Diarizer:
             if self.identify_segments:
                 raise UsageError("identify_segments needs the enrolled people: give speakers too")
             return
-        from diarize.speakers.naming import opened
+        from diarize.speakers.identification import opened
 
         with opened(self.speakers) as book:
             book.require(self.embedder)

@@ -114,7 +114,7 @@ def test_thresholds_come_from_the_other_half_and_hold():
 
 def test_as_norm_is_the_mean_of_both_normalisations():
     cohort = np.array([unit([1, 0.2]), unit([1, -0.2]), unit([0.3, 1])], np.float32)
-    scoring = Scoring("as-norm", top_k=1, windows=0, cohort=cohort)
+    scoring = Scoring("as-norm", cohort=cohort)
     left, right = np.float32([[1, 0]]), np.float32([[0, 1]])
     by_hand = [(0.0 - (side @ cohort.T).mean()) / (side @ cohort.T).std() for side in (left, right)]
     found = scoring(scoring.side(left), scoring.side(right))

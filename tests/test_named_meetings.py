@@ -9,7 +9,7 @@ from diarize.annotation import Diarization, Segment, Speaker, Turn
 from diarize.details import DiarizationDetails
 from diarize.evaluation.named_meetings import (
     GROUPS,
-    LIFTS,
+    OFFSETS,
     Meeting,
     choose,
     halves,
@@ -22,7 +22,6 @@ from diarize.evaluation.named_meetings import (
 )
 from diarize.evaluation.voices import VoiceBank
 from diarize.networks import Thresholds
-from diarize.settings import for_names
 from diarize.speakers.matching import MatchOptions
 
 PEOPLE = tuple("abcdef")
@@ -74,11 +73,11 @@ def test_each_group_of_four_is_enrolled_in_turn():
 
 
 def test_lines_are_chosen_so_that_strangers_stay_unnamed():
-    risky = [meeting(0.9)]
-    lift, drop = choose(risky, THRESHOLDS)
-    strict = outcomes(risky[0], options_at(THRESHOLDS, lift, drop))
+    risky = [meeting(0.75)]
+    offset, margin = choose(risky, THRESHOLDS)
+    strict = outcomes(risky[0], options_at(THRESHOLDS, offset, margin))
     assert total(strict).strangers_named == 0.0
-    loose = outcomes(risky[0], options_at(THRESHOLDS, LIFTS[0], drop))
+    loose = outcomes(risky[0], options_at(THRESHOLDS, OFFSETS[0], 0.0))
     assert total(loose).strangers_named > 0
     text = report([risky, [meeting(0.0)]], THRESHOLDS)
     # The other half would have named strangers, and does where its line is used.
@@ -101,7 +100,7 @@ def test_four_enrolled_people_and_two_strangers(bank, scene, named):
     """
     from diarize.pipeline import Diarizer
 
-    diarizer = Diarizer(threads=1, settings=for_names())
+    diarizer = Diarizer(threads=1)
     held = hold(bank, halves(bank)[1], 1, diarizer, scene=scene, minutes=2.0)
     found = outcomes(held, MatchOptions.of(diarizer.embedder.thresholds))[0]
     assert found.strangers > 10

@@ -1,4 +1,4 @@
-"""Voices heard once more in long pieces."""
+"""Embeddings of long stretches of one voice."""
 
 from __future__ import annotations
 
@@ -7,78 +7,39 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Segment, Turn
+from diarize.annotation import Segment
 from diarize.audio import Waveform
-from diarize.details import DiarizationDetails
-from diarize.settings import NamingSettings
-from diarize.speakers.hearing import embed_pieces, hear_whole, pieces_of
+from diarize.settings import EmbeddingSettings, IdentificationSettings
+from diarize.speakers.voiceprints import embed_means, embed_segments, split_into_segments
 from diarize.windows import whole
 
-LONGEST, SHORTEST = NamingSettings().longest, NamingSettings().shortest
+LONGEST, SHORTEST = EmbeddingSettings().longest, IdentificationSettings().min_segment
+SILENCE = Waveform(np.zeros(16_000 * 60, np.int16))
 
 
-class Ear:
-    """Answers with the middle of each piece, as an angle."""
+class Angles:
+    """Answers with the middle of each segment, as an angle."""
 
-    name, dimension, checksum = "ear", 2, "0" * 64
+    name, dimension, checksum = "angles", 2, "0" * 64
 
     def embed(self, waveform, segments, on_progress=None):
         angles = np.array([segment.middle for segment in segments]) / 100.0
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
-SILENCE = Waveform(np.zeros(16_000 * 60, np.int16))
+def test_short_speech_alone_is_embedded_nevertheless():
+    assert split_into_segments([Segment(0, 0.2), Segment(1, 1.4)]) == [Segment(1, 1.4)]
+    assert split_into_segments([]) == []
+    assert embed_segments(SILENCE, [], Angles()).shape == (0, 2)
 
 
-def details(*turns: Turn, windows: dict[str, list[Segment]]) -> DiarizationDetails:
-    labels = [label for label, mine in windows.items() for _ in mine]
-    every = [window for mine in windows.values() for window in mine]
-    vectors = np.tile(np.float32([0.0, -1.0]), (len(every), 1))
-    embeddings = {label: np.float32([0.0, -1.0]) for label in windows}
-    talk = Diarization(turns, 60.0, embeddings=embeddings)
-    return DiarizationDetails(talk, tuple(every), vectors, tuple(labels))
-
-
-def test_pieces_are_long_and_one_voice_is_alone_in_them():
-    before = details(
-        Turn(0, 12, "a"),
-        Turn(10, 14, "b"),
-        Turn(20, 23, "a"),
-        windows={"a": [Segment(0, 1.6)], "b": [Segment(12.4, 14)]},
-    )
-    after = hear_whole(before, SILENCE, Ear())
-    found = dict.fromkeys(after.labels)
-    assert list(found) == ["a", "b"]
-    pieces = [(label, window) for label, window in zip(after.labels, after.windows, strict=True)]
-    assert [(label, round(w.start, 2), round(w.end, 2)) for label, w in pieces] == [
-        ("a", 0, 3.33),
-        ("a", 3.33, 6.67),
-        ("a", 6.67, 10),
-        ("a", 20, 23),
-        ("b", 12, 14),
-    ]
-    assert after.diarization is before.diarization
-    assert np.allclose(after.vectors, Ear().embed(SILENCE, after.windows))
-
-
-def test_who_is_never_alone_long_enough_keeps_the_windows():
-    before = details(
-        Turn(1, 9, "a"),
-        Turn(5, 5.3, "b"),
-        windows={"a": [Segment(0, 1.6)], "b": [Segment(5, 5.3)]},
-    )
-    after = hear_whole(before, SILENCE, Ear())
-    assert after.labels == ("a", "a", "b")
-    assert after.windows[-1] == Segment(5, 5.3)
-    assert after.vectors[-1].tolist() == [0.0, -1.0]
-    nobody = details(windows={})
-    assert hear_whole(nobody, SILENCE, Ear()).windows == ()
-
-
-def test_short_speech_alone_is_heard_nevertheless():
-    assert pieces_of([Segment(0, 0.2), Segment(1, 1.4)]) == [Segment(1, 1.4)]
-    assert pieces_of([]) == []
-    assert embed_pieces(SILENCE, [], Ear()).shape == (0, 2)
+def test_embed_means_gives_each_turn_one_unit_vector():
+    turns = [Segment(0, 0.2), Segment(10, 22), Segment(30, 33)]
+    found = embed_means(SILENCE, turns, Angles())
+    middles = np.array([turn.middle for turn in turns]) / 100.0
+    # The segments of a long turn lie evenly around its middle.
+    np.testing.assert_allclose(found, np.stack([np.cos(middles), np.sin(middles)], 1), atol=1e-6)
+    assert embed_means(SILENCE, [], Angles()).shape == (0, 2)
 
 
 @given(
@@ -87,7 +48,7 @@ def test_short_speech_alone_is_heard_nevertheless():
     )
 )
 @example([Segment(2**-23, 2**-23 + 0.5)])
-def test_whole_pieces_cover_what_is_long_enough(regions):
+def test_segments_cover_what_is_long_enough(regions):
     pieces = whole(regions, LONGEST, SHORTEST)
     assert all(piece.duration <= LONGEST + 1e-6 for piece in pieces)
     assert all(piece.duration >= SHORTEST - 1e-6 for piece in pieces)

@@ -130,25 +130,22 @@ def _likenesses(
     """Return warnings where the new voice sounds like others, or unlike the person enrolled."""
     import numpy as np
 
-    from diarize.speakers.index import load_index
-    from diarize.speakers.matching import MatchOptions, query, rank, score
+    from diarize.speakers.matching import Gallery, MatchOptions
+    from diarize.speakers.records import unit
 
-    index = load_index(book)
-    if not len(index):
+    gallery = Gallery.of(book)
+    if not len(gallery):
         return []
     threshold = MatchOptions.of(diarizer.embedder.thresholds, book).threshold
-    vectors = np.array([sample.embedding for sample in samples])
-    voice = query(vectors.mean(axis=0), vectors)
+    voice = unit(np.mean([sample.embedding for sample in samples], axis=0))
     found = []
-    for person, value in rank([voice], index)[0]:
-        if index.names[person] != name and value >= threshold:
+    for person, value in zip(gallery.names, gallery.centroids @ voice, strict=True):
+        if person != name and value >= threshold:
             found.append(
-                f"this voice sounds like {index.names[person]}, who is enrolled ({value:.2f}); "
+                f"this voice sounds like {person}, who is enrolled ({value:.2f}); "
                 "the two may be taken for each other"
             )
-    if name in index.names:
-        value = score(voice, index.samples(list(index.names).index(name)))
-        if value < threshold:
+        if person == name and value < threshold:
             found.append(
                 f"this voice does not sound like the {name} enrolled before ({value:.2f}, "
                 f"usual is {threshold:.2f} and more); check that it is the same person"

@@ -42,9 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print each voice of the recording with its candidates."""
     from diarize.audio import load
-    from diarize.settings import for_names
+    from diarize.speakers.identification import identify_speakers
     from diarize.speakers.matching import MatchOptions
-    from diarize.speakers.naming import name_speakers
 
     talk = Console(quiet=args.quiet)
     with open_book(args) as book:
@@ -52,16 +51,16 @@ def run(args: argparse.Namespace) -> int:
         book.require(diarizer.embedder)
         with talk.progress(display_name(args.file)) as on_progress:
             diarizer.on_progress = on_progress
-            diarizer.settings = for_names(diarizer.settings)
-            waveform = load(args.file, on_progress=on_progress)
             details = diarizer.analyse(
-                waveform,
+                load(args.file, on_progress=on_progress),
                 num_speakers=args.num_speakers,
                 min_speakers=args.min_speakers,
                 max_speakers=args.max_speakers,
             )
         options = MatchOptions.of(diarizer.embedder.thresholds, book)
-        heard = name_speakers(details, diarizer.embedder, book, options, args.candidates, waveform)
+        heard = identify_speakers(
+            details, diarizer.embedder, book, options=options, candidates=args.candidates
+        )
     for warning in heard.warnings:
         talk.warn(warning)
     if args.json:
@@ -79,7 +78,7 @@ def _print_table(heard: Diarization, options: MatchOptions) -> None:
         [
             voice.label,
             clock(heard.talk_time(voice.label)),
-            voice.name or "unknown",
+            voice.name or (f"may be {voice.proposal.name}" if voice.proposal else "unknown"),
             ", ".join(f"{one.name} {one.score:.3f}" for one in voice.candidates) or "-",
         ]
         for voice in heard.speakers
@@ -106,6 +105,11 @@ def _print_json(source: str, heard: Diarization, options: MatchOptions) -> None:
                 "score": voice.score,
                 "margin": voice.margin,
                 "candidates": [{"name": one.name, "score": one.score} for one in voice.candidates],
+                "proposal": voice.proposal
+                and {
+                    "name": voice.proposal.name,
+                    "score": voice.proposal.score,
+                },
             }
             for voice in heard.speakers
         ],

@@ -37,7 +37,6 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from diarize.errors import UsageError
-    from diarize.settings import NamingSettings
     from diarize.speakers.enrollment import voice_of
 
     if args.first == args.second == "-":
@@ -54,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
         voices.append(voice)
     threshold = args.threshold
     if threshold is None:
-        # As for names: what is compared here are means of pieces as well.
-        threshold = diarizer.embedder.thresholds.verification + NamingSettings().lift
+        threshold = diarizer.embedder.thresholds.verification
     similarity = float(voices[0] @ voices[1])
     same = similarity >= threshold
     if args.json:

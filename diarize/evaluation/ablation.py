@@ -26,7 +26,6 @@ from diarize.evaluation.counting import by_eigengap, by_silhouette
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.evaluation.scenes import SimulationOptions
 from diarize.evaluation.scoring import Score, score, total
-from diarize.evaluation.second_pass import pass_rows
 from diarize.pipeline import Diarizer
 from diarize.settings import Settings
 
@@ -141,7 +140,6 @@ def run(
     base = bench.listen(f"default {main.vad}", main)
     own = main.embedder.thresholds.clustering
     sections = [
-        ("Passes (everywhere else on this page there is one)", pass_rows(base, main)),
         ("Speech detection (all else at the defaults)", speech_rows(bench, main)),
         ("Clustering distance", threshold_rows(base, own)),
         ("Linkage, each at its own best distance", linkage_rows(base, own)),

@@ -33,12 +33,11 @@ from diarize.evaluation.scenes import (
 from diarize.evaluation.simulation import SimulatedConversation, simulate
 from diarize.evaluation.trials import divide, joined
 from diarize.evaluation.voices import VoiceBank
+from diarize.settings import IdentificationSettings
 from diarize.speakers.enrollment import enroll
-from diarize.speakers.hearing import hear_whole
-from diarize.speakers.index import SampleIndex
-from diarize.speakers.matching import MatchOptions
-from diarize.speakers.naming import name_voices
-from diarize.speakers.records import Vectors
+from diarize.speakers.identification import identify_in
+from diarize.speakers.matching import Gallery, MatchOptions
+from diarize.speakers.records import Vectors, unit
 
 if TYPE_CHECKING:
     from diarize.details import DiarizationDetails
@@ -54,11 +53,11 @@ LEAST_SECONDS = 40.0
 #: Where people enrol, and by how many seconds at most.
 ENROLMENT_SCENES = ("clean", "podcast", "web")
 ENROLMENT_SECONDS = 30.0
-#: Lines tried: what is added to the model's verification threshold, and what a turn may lack of it.
-LIFTS = (-0.12, -0.08, -0.04, 0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24)
-DROPS = (-0.05, 0.05, 0.15)
-#: Share of strangers' speech, and of enrolled people's, that may bear a wrong name.
-WRONG_RATE = 0.01
+#: Tried: what is added to the model's verification threshold, and margins.
+OFFSETS = (-0.28, -0.24, -0.2, -0.16, -0.12, -0.08, -0.04, 0.0, 0.04, 0.08, 0.12)
+MARGINS = (0.0, 0.05, 0.1)
+#: Share of the enrolled people's speech that may bear a wrong name, of the strangers' any name.
+WRONG_RATE, STRANGERS_RATE = 0.025, 0.03
 
 
 @dataclass(frozen=True)
@@ -137,8 +136,7 @@ def hold(
             samples[voice.name] = np.array([sample.embedding for sample in found.samples])
             break
     names = tuple(voice.name for voice in chosen)
-    waveform = Waveform(talk.samples)
-    details = hear_whole(diarizer.analyse(waveform), waveform, diarizer.embedder)
+    details = diarizer.analyse(Waveform(talk.samples))
     return Meeting(talk.uri, scene, details, talk.turns, names, samples, refused)
 
 
@@ -174,10 +172,9 @@ def outcomes(meeting: Meeting, options: MatchOptions) -> list[MeetingOutcome]:
     found = []
     for group in GROUPS:
         names = [meeting.people[at] for at in group if meeting.people[at] in meeting.samples]
-        vectors = [meeting.samples[name] for name in names]
-        starts = np.cumsum([0, *map(len, vectors)], dtype=np.int64)
-        index = SampleIndex(np.concatenate(vectors), starts, names)
-        named = name_voices(meeting.details, index, options)
+        centroids = [unit(meeting.samples[name].mean(axis=0)) for name in names]
+        gallery = Gallery(tuple(names), np.array(centroids, np.float32))
+        named = identify_in(meeting.details, gallery, options)
         found.append(judge(named, meeting.reference, names, meeting.shares))
     return found
 
@@ -251,23 +248,23 @@ def total(parts: Iterable[MeetingOutcome]) -> MeetingOutcome:
     return MeetingOutcome(*(sum(column) for column in zip(*rows, strict=True)))
 
 
-def options_at(thresholds: Thresholds, lift: float, drop: float) -> MatchOptions:
-    """Return the decision with lines so far from the model's verification threshold."""
-    line = thresholds.verification
-    return MatchOptions(line + lift, thresholds.margin, line - drop)
+def options_at(thresholds: Thresholds, offset: float, margin: float) -> MatchOptions:
+    """Return the decision with a threshold so far from the model's verification threshold."""
+    settings = IdentificationSettings(offset=offset, margin=margin)
+    return MatchOptions.of(thresholds, settings=settings)
 
 
 def choose(meetings: Sequence[Meeting], thresholds: Thresholds) -> tuple[float, float]:
-    """Return the lift and the drop that name most while hardly anybody is named wrongly."""
-    best, found = -1.0, (LIFTS[-1], DROPS[0])
-    for drop in DROPS:
-        for lift in LIFTS:
-            options = options_at(thresholds, lift, drop)
+    """Return the offset and the margin that name most while few are named wrongly."""
+    best, found = -1.0, (OFFSETS[-1], MARGINS[-1])
+    for margin in MARGINS:
+        for offset in OFFSETS:
+            options = options_at(thresholds, offset, margin)
             one = total(part for meeting in meetings for part in outcomes(meeting, options))
             speech = one.right + one.wrong + one.unnamed
             fair = one.wrong <= WRONG_RATE * speech
-            if fair and one.strangers_named <= WRONG_RATE * one.strangers and one.right > best:
-                best, found = one.right, (lift, drop)
+            if fair and one.strangers_named <= STRANGERS_RATE * one.strangers and one.right > best:
+                best, found = one.right, (offset, margin)
     return found
 
 
@@ -313,14 +310,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int)
     args = parser.parse_args(argv)
     from diarize.pipeline import Diarizer
-    from diarize.settings import for_names
 
-    diarizer = Diarizer(
-        vad=args.vad,
-        embedder=args.embedding_model,
-        threads=args.threads,
-        settings=for_names(),
-    )
+    diarizer = Diarizer(vad=args.vad, embedder=args.embedding_model, threads=args.threads)
     bank = VoiceBank(args.speech, args.part)
     held: list[list[Meeting]] = []
     for half, able in enumerate(halves(bank)):
@@ -347,17 +338,18 @@ def report(held: Sequence[Sequence[Meeting]], thresholds: Thresholds) -> str:
     shipped = MatchOptions.of(thresholds)
     own = [(meeting, outcomes(meeting, shipped)) for meeting in every]
     chosen = "; ".join(
-        f"half {half + 1}: {lift:+.2f}, {drop:.2f}" for half, (lift, drop) in enumerate(lines)
+        f"half {half + 1}: {offset:+.2f}, {margin:.2f}"
+        for half, (offset, margin) in enumerate(lines)
     )
     refused = sum(meeting.refused for meeting in every)
     return "\n\n".join(
         (
-            f"Lift over verification ({thresholds.verification:.3f}) and drop below it chosen on "
+            f"Offset from verification ({thresholds.verification:.3f}) and margin chosen on "
             f"{chosen}; on both: {overall[0]:+.2f}, {overall[1]:.2f}. "
             f"{refused} of {PEOPLE * len(every)} enrolments needed --speaker.",
             "Lines chosen on the other half:\n\n" + _table(given),
-            f"The package's lines (threshold {shipped.threshold:.3f}, margin {shipped.margin:.3f}, "
-            f"support {shipped.support:.3f}):\n\n" + _table(own),
+            f"The package's lines (threshold {shipped.threshold:.3f}, margin "
+            f"{shipped.margin:.3f}):\n\n" + _table(own),
         )
     )
 

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from diarize.evaluation.trials import ENROLMENTS, TESTS, Material
 from diarize.speakers.calibration import threshold_at
-from diarize.speakers.matching import BEST_WINDOWS, TOP_K, query
-from diarize.speakers.records import Vectors
+from diarize.speakers.records import Vectors, unit
 from diarize.speakers.sampling import voice_samples
 
 #: Share of impostors, and of strangers, that may be accepted where thresholds are chosen.
@@ -31,16 +30,16 @@ Condition = tuple[float, float]
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: (n, D) unit vectors, and how near each is to the cohort."""
+    """One side of a comparison: a (D,) unit vector, and how near it is to the cohort."""
 
-    vectors: Vectors
-    mean: Scores
-    spread: Scores
+    vector: Vectors
+    mean: float
+    spread: float
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """How a voice is compared with a person's samples.
+    """How the centroids of a voice and of a person's samples are compared.
 
     With a cohort of background speakers, cosines are normalised by it (adaptive symmetric, AS-norm:
     Matějka et al., "Analysis of Score Normalization in Multilingual Speaker Recognition",
@@ -48,23 +47,21 @@ class Scoring:
     """
 
     name: str = "cosine"
-    top_k: int = TOP_K
-    windows: int = BEST_WINDOWS
     cohort: Vectors | None = None
 
     def side(self, vectors: Vectors) -> Side:
-        """Return one side of comparisons, ready for many of them."""
+        """Return the mean of (n, D) vectors, ready for many comparisons."""
+        centroid = unit(vectors.mean(axis=0))
         if self.cohort is None:
-            return Side(vectors, np.zeros(len(vectors)), np.ones(len(vectors)))
-        nearest = np.sort((vectors @ self.cohort.T).astype(np.float64), axis=1)[:, -NEAREST:]
-        return Side(vectors, nearest.mean(axis=1), nearest.std(axis=1) + 1e-6)
+            return Side(centroid, 0.0, 1.0)
+        nearest = np.sort((self.cohort @ centroid).astype(np.float64))[-NEAREST:]
+        return Side(centroid, float(nearest.mean()), float(nearest.std()) + 1e-6)
 
     def __call__(self, voice: Side, person: Side) -> float:
-        """Return the score: the mean of the ``top_k`` highest (normalised) cosines."""
-        cosines = (voice.vectors @ person.vectors.T).astype(np.float64)
-        left = (cosines - voice.mean[:, None]) / voice.spread[:, None]
-        right = (cosines - person.mean) / person.spread
-        return float(np.sort((0.5 * (left + right)).ravel())[-self.top_k :].mean())
+        """Return the (normalized) cosine."""
+        cosine = float(voice.vector @ person.vector)
+        left = (cosine - voice.mean) / voice.spread
+        return 0.5 * (left + (cosine - person.mean) / person.spread)
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,7 @@ def score_all(
     rows, speakers = [], []
     for one in halves:
         for windows in one.tests[test]:
-            voice = scoring.side(query(windows.mean(axis=0), windows, scoring.windows))
+            voice = scoring.side(windows)
             rows.append([scoring(voice, person) for person in galleries])
             speakers.append(one.name)
     shape = (len(rows), len(galleries))

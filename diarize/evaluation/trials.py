@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from diarize.annotation import Segment
 from diarize.errors import DiarizeError
-from diarize.speakers.hearing import embed_pieces, pieces_of
 from diarize.speakers.records import Vectors, unit
+from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:
     from diarize.embedding import Embedder
@@ -154,5 +154,5 @@ def embed_piece(
     from diarize.audio import Waveform
 
     waveform = Waveform(samples)
-    parts = pieces_of([Segment(0.0, waveform.duration)])
-    return parts, embed_pieces(waveform, parts, embedder)
+    parts = split_into_segments([Segment(0.0, waveform.duration)])
+    return parts, embed_segments(waveform, parts, embedder)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from diarize.speakers.enrollment import enroll
-from diarize.speakers.linking import link
 from diarize.speakers.identification import identify_segments, identify_speakers
+from diarize.speakers.linking import link
 from diarize.speakers.matching import Gallery, Match, MatchOptions
 from diarize.speakers.records import BookModel, BookThresholds, Person, Sample
 from diarize.speakers.store import SpeakerBook, default_path

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.errors import MissingExtraError, OutputError, SpeakerBookError
-from diarize.speakers.matching import TOP_K
-from diarize.speakers.records import BookThresholds, Sample
+from diarize.speakers.records import BookThresholds, Sample, unit
 
 if TYPE_CHECKING:
     from diarize.speakers.store import SpeakerBook
@@ -105,39 +104,29 @@ def calibrate(
     )
 
 
-def scores(people: Sequence[Sequence[Sample]], top_k: int = TOP_K) -> tuple[Scores, Scores]:
-    """Return all genuine and impostor scores of samples against people, ascending.
+def scores(people: Sequence[Sequence[Sample]]) -> tuple[Scores, Scores]:
+    """Return the cosines of samples with their own person, and with others, ascending.
 
-    A sample is compared with its person's samples of other recordings where there are any:
-    what one recording shares beside the voice must not count.
+    A person is the mean of the samples, as in matching; for the person's own sample, of those from
+    other recordings where there are any: what one recording shares beside the voice must not count.
     """
     filled = [samples for samples in people if samples]
     stacked = [np.array([one.embedding for one in samples], np.float64) for samples in filled]
-    if not stacked:
-        return np.empty(0), np.empty(0)
-    everybody = np.concatenate(stacked)
-    owners = np.repeat(np.arange(len(stacked)), [len(vectors) for vectors in stacked])
     genuine: list[float] = []
-    impostor: list[Scores] = []
+    impostor: list[Scores] = [np.empty(0)]
     for who, vectors in enumerate(stacked):
-        strangers = everybody[owners != who]
-        impostor.append(_mean_best(strangers @ vectors.T, top_k))
+        centroid = unit(vectors.mean(axis=0))
+        impostor += [other @ centroid for at, other in enumerate(stacked) if at != who]
         for at in range(len(vectors)):
             others = _others(filled[who], at)
             if others:
-                genuine += _mean_best(vectors[at : at + 1] @ vectors[others].T, top_k).tolist()
+                genuine.append(float(vectors[at] @ unit(vectors[others].mean(axis=0))))
     return np.sort(genuine), np.sort(np.concatenate(impostor))
 
 
 def _others(samples: Sequence[Sample], at: int) -> list[int]:
     elsewhere = [row for row, one in enumerate(samples) if one.source != samples[at].source]
     return elsewhere or [row for row in range(len(samples)) if row != at]
-
-
-def _mean_best(cosines: Scores, top_k: int) -> Scores:
-    """Return the mean of the ``top_k`` highest values of each row."""
-    means: Scores = np.sort(cosines, axis=1)[:, -top_k:].mean(axis=1)
-    return means
 
 
 def threshold_at(impostor: Scores, rate: float) -> float:

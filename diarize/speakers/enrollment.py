@@ -12,10 +12,10 @@ import numpy as np
 
 from diarize.annotation import Diarization, Segment, Turn, speaker_label, union
 from diarize.errors import EnrollmentError
-from diarize.speakers.hearing import embed_pieces, pieces_of
 from diarize.speakers.quality import inconsistency, recording_warnings
 from diarize.speakers.records import Sample, Vectors, unit
 from diarize.speakers.sampling import voice_samples
+from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
@@ -203,8 +203,8 @@ def _recording(path: Path, audio: str | None) -> Path:
 def _enrollment(
     waveform: Waveform, regions: Sequence[Segment], embedder: Embedder, options: EnrollmentOptions
 ) -> Enrollment:
-    pieces = pieces_of(regions)
-    samples = voice_samples(pieces, embed_pieces(waveform, pieces, embedder), source_of(waveform))
+    pieces = split_into_segments(regions)
+    samples = voice_samples(pieces, embed_segments(waveform, pieces, embedder), source_of(waveform))
     warnings = [
         *waveform.warnings,
         *recording_warnings(
@@ -235,8 +235,8 @@ def voice_of(
     heard = listen(waveform, diarizer, regions)
     if not len(heard.vectors):
         raise EnrollmentError(f"{waveform.path}: no speech found")
-    pieces = pieces_of(union(heard.windows))
-    return unit(embed_pieces(waveform, pieces, diarizer.embedder).mean(axis=0)), waveform.warnings
+    pieces = split_into_segments(union(heard.windows))
+    return unit(embed_segments(waveform, pieces, diarizer.embedder).mean(axis=0)), waveform.warnings
 
 
 def _loaded(source: Any) -> Waveform:

@@ -45,7 +45,7 @@ class Gallery:
     @classmethod
     def of(cls, book: SpeakerBook) -> Gallery:
         """Return the people of a book."""
-        vectors, starts, names = book.vectors()
+        vectors, starts, names, _ = book.snapshot()
         if not names:
             return cls((), vectors)
         return cls(tuple(names), _unit_rows(np.add.reduceat(vectors, starts[:-1], axis=0)))
@@ -183,9 +183,7 @@ def _match(
     return Match(name, float(scores[order[0]]), lead, best, proposal)
 
 
-def decide(
-    scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions
-) -> list[int | None]:
+def decide(scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions) -> list[int | None]:
     """Return which person each voice is, from all scores at once.
 
     Parameters

@@ -11,8 +11,8 @@ import numpy as np
 
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
 from diarize.speakers.enrollment import enroll
-from diarize.speakers.hearing import embed_pieces, pieces_of
 from diarize.speakers.records import BookModel, Sample, unit
+from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
@@ -98,7 +98,7 @@ def _again(samples: Sequence[Sample], waveform: Waveform, diarizer: Diarizer) ->
 
 
 def _embedded(sample: Sample, waveform: Waveform, embedder: Embedder) -> Sample:
-    vectors = embed_pieces(waveform, pieces_of(sample.regions), embedder)
+    vectors = embed_segments(waveform, split_into_segments(sample.regions), embedder)
     mean = unit(vectors.sum(axis=0))
     if not np.any(mean):
         raise EnrollmentError(f"{sample.source}: nothing is left to hear where the sample was")

@@ -1,0 +1,136 @@
+"""Names on a finished diarization: they never change who speaks when."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diarize.annotation import Candidate, Diarization, Segment, Turn
+from diarize.details import DiarizationDetails
+from diarize.result import Result, from_json, to_block
+from diarize.speakers.identification import identify_in
+from diarize.speakers.matching import Gallery, MatchOptions
+from diarize.speakers.records import unit
+
+ANN, BEN, EVE = np.eye(3, dtype=np.float32)
+OPTIONS = MatchOptions(threshold=0.5, margin=0.0, clear=0.6, proposal=0.4, turn=0.2)
+
+
+def people(**vectors: np.ndarray) -> Gallery:
+    return Gallery(tuple(vectors), np.array(list(vectors.values()), np.float32))
+
+
+def details(*turns: tuple[float, float, str, np.ndarray]) -> DiarizationDetails:
+    """A diarization with one window a turn, which sounds like the vector."""
+    talk = [Turn(start, end, label) for start, end, label, _ in turns]
+    labels = tuple(label for _, _, label, _ in turns)
+    vectors = np.array([unit(vector) for *_, vector in turns], np.float32)
+    embeddings = {
+        label: unit(vectors[[mine == label for mine in labels]].mean(axis=0))
+        for label in dict.fromkeys(labels)
+    }
+    diarization = Diarization(talk, 100.0, embeddings=embeddings)
+    windows = tuple(Segment(start, end) for start, end, _, _ in turns)
+    return DiarizationDetails(diarization, windows, vectors, labels)
+
+
+def spans(talk: Diarization) -> list[tuple[float, float, bool]]:
+    return [(turn.start, turn.end, turn.overlap) for turn in talk]
+
+
+def test_identify_names_whole_speakers_and_marks_turns_that_sound_otherwise():
+    before = details(
+        (0, 8, "SPEAKER_00", ANN),
+        (8, 12, "SPEAKER_01", EVE),
+        (12, 14, "SPEAKER_00", BEN),
+        (14, 20, "SPEAKER_00", ANN),
+    )
+    found = identify_in(before, people(Ann=ANN), OPTIONS)
+    assert [speaker.display for speaker in found.speakers] == ["Ann", "SPEAKER_01"]
+    assert [turn.unsure for turn in found] == [False, False, True, False]
+    assert [turn.speaker for turn in found] == [turn.speaker for turn in before.diarization]
+    assert found.embeddings.keys() == before.diarization.embeddings.keys()
+
+
+def test_identify_leaves_turns_too_short_to_hear_sure():
+    before = details((0, 8, "SPEAKER_00", ANN), (10, 18, "SPEAKER_00", ANN))
+    talk = replace(
+        before.diarization, turns=[*before.diarization.turns, Turn(8.5, 8.7, "SPEAKER_00")]
+    )
+    found = identify_in(replace(before, diarization=talk), people(Ann=ANN), OPTIONS)
+    assert [turn.unsure for turn in found] == [False] * 3
+
+
+def test_identify_makes_one_of_two_speakers_who_never_talk_at_once():
+    near = ANN + 0.3 * BEN
+    apart = details(
+        (0, 8, "SPEAKER_00", ANN), (8, 12, "SPEAKER_01", EVE), (12, 20, "SPEAKER_02", near)
+    )
+    found = identify_in(apart, people(Ann=ANN), OPTIONS)
+    assert [turn.speaker for turn in found] == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_00"]
+    assert found.labels == ("SPEAKER_00", "SPEAKER_01")
+    assert found.embeddings["SPEAKER_00"] == pytest.approx(unit(ANN + unit(near)), abs=1e-6)
+    at_once = details((0, 8, "SPEAKER_00", ANN), (7.5, 20, "SPEAKER_01", near))
+    found = identify_in(at_once, people(Ann=ANN), OPTIONS)
+    assert [speaker.display for speaker in found.speakers] == ["Ann", "SPEAKER_01"]
+
+
+def test_identify_proposes_below_the_bar_and_json_keeps_it():
+    before = details((0, 8, "SPEAKER_00", 0.45 * ANN + 0.893 * EVE), (8, 12, "SPEAKER_01", BEN))
+    found = identify_in(before, people(Ann=ANN, Ben=BEN), OPTIONS)
+    (unknown, ben) = found.speakers
+    assert (unknown.name, ben.name, ben.proposal) == (None, "Ben", None)
+    assert unknown.proposal is not None
+    assert unknown.proposal.name == "Ann"
+    block = json.loads(json.dumps(to_block(Result(found))))
+    assert block["speakers"][0]["proposal"]["name"] == "Ann"
+    back = from_json({"diarization": block}).diarization
+    assert back.speakers[0].proposal == Candidate("Ann", unknown.proposal.score)
+    assert back.speakers[1].proposal is None
+
+
+def test_json_keeps_which_turns_are_unsure():
+    talk = Diarization([Turn(0, 1, "a", unsure=True), Turn(1, 2, "a")], 2)
+    back = from_json({"diarization": json.loads(json.dumps(to_block(Result(talk))))})
+    assert [turn.unsure for turn in back.diarization] == [True, False]
+
+
+def test_identify_of_nothing_and_of_nobody():
+    nothing = DiarizationDetails(Diarization([], 5.0), (), np.empty((0, 3), np.float32), ())
+    assert identify_in(nothing, people(Ann=ANN), OPTIONS) == nothing.diarization
+    before = details((0, 8, "SPEAKER_00", ANN))
+    nobody = Gallery((), np.empty((0, 3), np.float32))
+    assert identify_in(before, nobody, OPTIONS) == before.diarization
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 90), st.floats(0.1, 9), st.integers(0, 3), st.integers(0, 9)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(0, 4),
+)
+def test_names_never_change_turns(plan, enrolled):
+    rng = np.random.default_rng(7)
+    voices = [unit(vector) for vector in rng.normal(size=(10, 3))]
+    before = details(
+        *((start, start + length, f"SPEAKER_{who:02d}", voices[sound])
+          for start, length, who, sound in plan)
+    )  # fmt: skip
+    gallery = people(**{f"P{n}": voices[n] for n in range(enrolled)})
+    found = identify_in(before, gallery, OPTIONS)
+    assert spans(found) == spans(before.diarization)
+    assert len(found.labels) <= len(before.diarization.labels)
+    assert set(found.labels) <= set(before.diarization.labels)
+    assert found.labels == tuple(dict.fromkeys(turn.speaker for turn in found))
+    names = [speaker.name for speaker in found.speakers if speaker.name]
+    assert len(names) == len(set(names))
+    # Each speaker of before is one speaker afterwards.
+    pairs = {(a.speaker, b.speaker) for a, b in zip(before.diarization, found, strict=True)}
+    assert len(pairs) == len(before.diarization.labels)
