@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from diarize.annotation import Diarization, Segment
+    from diarize.annotation import Diarization, Segment, Speaker
     from diarize.result import Result
     from diarize.transcript.schema import Transcript
 
@@ -113,18 +113,32 @@ def diarization_line(diarization: Diarization) -> str:
 
 
 def speaker_rows(diarization: Diarization) -> list[list[str]]:
-    """Return name, talk time, share and number of turns of every speaker."""
+    """Return name, talk time, share and number of turns of all speakers, by first appearance."""
     times = {label: diarization.talk_time(label) for label in diarization.labels}
     everything = sum(times.values()) or 1.0
     return [
         [
-            shortened(speaker.display, NAME_WIDTH),
+            shortened(speaker.display, NAME_WIDTH) + proposed(speaker),
             clock(round(times[speaker.label])),
             f"{times[speaker.label] / everything:.0%}",
             str(sum(turn.speaker == speaker.label for turn in diarization.turns)),
         ]
         for speaker in diarization.speakers
     ]
+
+
+def proposed(speaker: Speaker) -> str:
+    """Return whom an unnamed speaker may be, or nothing.
+
+    Examples
+    --------
+    >>> from diarize.annotation import Candidate, Speaker
+    >>> proposed(Speaker("SPEAKER_01", proposal=Candidate("Ann", 0.583)))
+    ' may be Ann (0.58)'
+    """
+    if speaker.proposal is None:
+        return ""
+    return f" may be {shortened(speaker.proposal.name, NAME_WIDTH)} ({speaker.proposal.score:.2f})"
 
 
 def diarization_table(diarization: Diarization) -> str:

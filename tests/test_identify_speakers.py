@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Candidate, Diarization, Segment, Turn
+from diarize.annotation import Candidate, Diarization, Segment, Speaker, Turn
 from diarize.details import DiarizationDetails
+from diarize.display import speaker_rows
 from diarize.result import Result, from_json, to_block
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
@@ -134,3 +135,10 @@ def test_names_never_change_turns(plan, enrolled):
     # Each speaker of before is one speaker afterwards.
     pairs = {(a.speaker, b.speaker) for a, b in zip(before.diarization, found, strict=True)}
     assert len(pairs) == len(before.diarization.labels)
+
+
+def test_the_table_says_who_somebody_may_be():
+    speaker = Speaker("a", proposal=Candidate("Ann", 0.583))
+    talk = Diarization([Turn(0, 1, "a"), Turn(1, 2, "b")], 2, speakers=[speaker])
+    rows = [row[0] for row in speaker_rows(talk)]
+    assert rows == ["a may be Ann (0.58)", "b"]
