@@ -7,86 +7,19 @@ Times are seconds from the beginning of the recording.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from diarize import display
+from diarize.timeline import Segment as Segment
+from diarize.timeline import layers
+from diarize.timeline import union as union
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class Segment:
-    """A stretch of time, in seconds; empty (and false) when it has no length.
-
-    Examples
-    --------
-    >>> Segment(1.0, 3.0) & Segment(2.0, 5.0)
-    Segment(start=2.0, end=3.0)
-    >>> bool(Segment(1.0, 3.0) & Segment(4.0, 5.0))
-    False
-    >>> 2.5 in Segment(1.0, 3.0)
-    True
-    """
-
-    start: float
-    end: float
-
-    def __str__(self) -> str:
-        return f"{display.instant(self.start)} - {display.instant(self.end)}"
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds, never negative."""
-        return max(0.0, self.end - self.start)
-
-    @property
-    def middle(self) -> float:
-        """The instant halfway through, in seconds."""
-        return 0.5 * (self.start + self.end)
-
-    def __bool__(self) -> bool:
-        return self.end > self.start
-
-    def __and__(self, other: Segment) -> Segment:
-        """Return the time that both share (empty when they are apart)."""
-        return Segment(max(self.start, other.start), min(self.end, other.end))
-
-    def __or__(self, other: Segment) -> Segment:
-        """Return the shortest segment that covers both."""
-        return Segment(min(self.start, other.start), max(self.end, other.end))
-
-    def __contains__(self, instant: float) -> bool:
-        return self.start <= instant < self.end
-
-    def overlap(self, other: Segment) -> float:
-        """Return how many seconds both share."""
-        return max(0.0, min(self.end, other.end) - max(self.start, other.start))
-
-    def gap(self, other: Segment) -> float:
-        """Return the seconds of silence between both, 0 when they touch or overlap."""
-        return max(0.0, max(self.start, other.start) - min(self.end, other.end))
-
-
-def union(segments: Iterable[Segment], gap: float = 0.0) -> list[Segment]:
-    """Join segments that overlap, touch, or lie at most ``gap`` seconds apart.
-
-    Examples
-    --------
-    >>> union([Segment(2, 3), Segment(0, 1), Segment(0.5, 1.5)])
-    [Segment(start=0, end=1.5), Segment(start=2, end=3)]
-    """
-    joined: list[Segment] = []
-    for segment in sorted(segment for segment in segments if segment):
-        if joined and segment.start <= joined[-1].end + gap:
-            joined[-1] = joined[-1] | segment
-        else:
-            joined.append(segment)
-    return joined
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -353,17 +286,8 @@ def _without_overlap(turns: Sequence[Turn]) -> list[Turn]:
         turn.duration,
         -turn.start,
     )
-    edges = sorted({edge for turn in turns for edge in (turn.start, turn.end)})
     pieces: list[tuple[Turn, float, float]] = []
-    active: list[Turn] = []
-    upcoming = 0
-    for start, end in pairwise(edges):
-        while upcoming < len(turns) and turns[upcoming].start <= start:
-            active.append(turns[upcoming])
-            upcoming += 1
-        active = [turn for turn in active if turn.end > start]
-        if not active:
-            continue
+    for start, end, active in layers(turns):
         winner = max(active, key=strength)
         if pieces and pieces[-1][0] is winner and pieces[-1][2] == start:
             pieces[-1] = (winner, pieces[-1][1], end)

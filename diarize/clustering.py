@@ -15,7 +15,7 @@ from diarize.spectral import partition
 from diarize.variational import reassign
 
 if TYPE_CHECKING:
-    from diarize.annotation import Segment
+    from diarize.timeline import Segment
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]

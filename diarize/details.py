@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from diarize.overlap import without
-from diarize.windows import seconds_in
+from diarize.timeline import coverage, difference
 
 if TYPE_CHECKING:
-    from diarize.annotation import Diarization, Segment
+    from diarize.annotation import Diarization
     from diarize.segmentation import SpeechActivity
+    from diarize.timeline import Segment
 
 Float = npt.NDArray[np.float32]
 
@@ -40,7 +40,7 @@ class Listening:
     @property
     def seconds(self) -> npt.NDArray[np.float64]:
         """(N,) seconds of each window in which one voice is alone, pauses left out."""
-        return seconds_in(self.windows, without(self.activity.speech, self.activity.overlaps))
+        return coverage(self.windows, difference(self.activity.speech, self.activity.overlaps))
 
     @property
     def fresh(self) -> float:

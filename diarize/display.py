@@ -7,8 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from diarize.annotation import Diarization, Segment, Speaker
+    from diarize.annotation import Diarization, Speaker
     from diarize.result import Result
+    from diarize.timeline import Segment
     from diarize.transcript.schema import Transcript
 
 ROWS = 10  # lines of a table that `print` shows before it says how many more there are
@@ -240,7 +241,7 @@ def timeline(diarization: Diarization) -> str:
 
 
 def _lane(diarization: Diarization, label: str, lane: int, scale: float) -> list[str]:
-    from diarize.annotation import union
+    from diarize.timeline import union
 
     name = diarization.display(label)
     turns = [turn.segment for turn in diarization.turns if turn.speaker == label]

@@ -19,8 +19,8 @@ from diarize.session import Session, first_line
 from diarize.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
-    from diarize.annotation import Segment
     from diarize.audio import Waveform
+    from diarize.timeline import Segment
 
 Float = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]

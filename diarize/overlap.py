@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Segment, Turn, speaker_label, union
+from diarize.annotation import Turn, speaker_label
 from diarize.settings import OverlapSettings
+from diarize.timeline import Segment
 
 if TYPE_CHECKING:
     from diarize.segmentation import LocalSpeakers
 
 Double = npt.NDArray[np.float64]
-
-
-def without(regions: Iterable[Segment], holes: Iterable[Segment]) -> list[Segment]:
-    """Return what is left of regions outside of holes.
-
-    Examples
-    --------
-    >>> without([Segment(0, 4), Segment(5, 6)], [Segment(1, 2), Segment(3.5, 5.5)])
-    [Segment(start=0, end=1), Segment(start=2, end=3.5), Segment(start=5.5, end=6)]
-    """
-    left: list[Segment] = []
-    gaps = union(holes)
-    first = 0
-    for region in sorted(regions):
-        start = region.start
-        while first < len(gaps) and gaps[first].end <= start:
-            first += 1
-        for hole in gaps[first:]:
-            if hole.start >= region.end:
-                break
-            if hole.start > start:
-                left.append(Segment(start, hole.start))
-            start = max(start, hole.end)
-        if start < region.end:
-            left.append(Segment(start, region.end))
-    return left
-
-
-def alone(turns: Sequence[Turn]) -> list[tuple[str, Segment]]:
-    """Return where one speaker talks and nobody else, in order of time.
-
-    Examples
-    --------
-    >>> alone([Turn(0, 4, "a"), Turn(3, 6, "b")])
-    [('a', Segment(start=0, end=3)), ('b', Segment(start=4, end=6))]
-    """
-    found = []
-    for label in dict.fromkeys(turn.speaker for turn in turns):
-        own = union(turn.segment for turn in turns if turn.speaker == label)
-        others = [turn.segment for turn in turns if turn.speaker != label]
-        found += [(label, region) for region in without(own, others)]
-    return sorted(found, key=lambda pair: (pair[1], pair[0]))
 
 
 def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -> Double:

@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize import plugins, windows
-from diarize.annotation import Diarization, Segment, union
+from diarize.annotation import Diarization
 from diarize.clustering import speaker_bounds
 from diarize.decision import decide as decision_of
 from diarize.details import DiarizationDetails, Listening
 from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.errors import ModelError, UsageError
-from diarize.overlap import without
 from diarize.resegmentation import Quietest
 from diarize.segmentation import SpeechActivity
 from diarize.settings import Settings
+from diarize.timeline import Segment, difference, union
 from diarize.version import __version__
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class Diarizer:
         """Cut the stretches in which one voice is alone; all speech where there are none."""
         shortest = self.settings.embedding.shortest
         bridged = union(activity.speech, self.settings.embedding.bridge)
-        single = windows.split(without(bridged, activity.overlaps), activity.changes, shortest)
+        single = windows.split(difference(bridged, activity.overlaps), activity.changes, shortest)
         for pieces in (single, activity.speech):
             cuts = windows.cut(pieces, self.embedder.window, self.embedder.hop, shortest)
             if cuts:

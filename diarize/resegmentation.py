@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Segment, Turn, speaker_label, union
+from diarize.annotation import Turn, speaker_label
 from diarize.settings import ResegmentationSettings
+from diarize.timeline import Segment, meetings, union
 
 Double = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -220,18 +221,10 @@ def _snap(
 
 def _spoken(runs: Sequence[_Run], regions: Sequence[Segment]) -> list[_Run]:
     """Return what of runs lies in regions; both are in order and disjoint."""
-    kept: list[_Run] = []
-    first = 0
-    for run in runs:
-        while first < len(regions) and regions[first].end <= run.start:
-            first += 1
-        for region in regions[first:]:
-            if region.start >= run.end:
-                break
-            start, end = max(run.start, region.start), min(run.end, region.end)
-            if end > start:
-                kept.append(replace(run, start=start, end=end))
-    return kept
+    return [
+        replace(run, start=max(run.start, region.start), end=min(run.end, region.end))
+        for run, region in meetings(runs, regions)
+    ]
 
 
 def _join(runs: Sequence[_Run], gap: float) -> list[_Run]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from .annotation import Segment, union
+from diarize.timeline import Segment, intersection, union
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -266,12 +266,12 @@ def decide(track: FrameTrack, options: SegmentationOptions, duration: float) -> 
     pairs = regions(
         track.pair, track.step, options.overlap_onset, options.overlap_offset, track.offset
     )
-    overlaps = [p for p in _common(speech, pairs) if p.duration >= options.min_overlap]
+    overlaps = [p for p in intersection(speech, pairs) if p.duration >= options.min_overlap]
     changes = _changes(track, options, speech, overlaps)
     sure = None
     if options.sure:
         likely = regions(track.pair, track.step, options.sure, options.sure, track.offset)
-        sure = tuple(_common(overlaps, likely))
+        sure = tuple(intersection(overlaps, likely))
     return SpeechActivity(tuple(speech), tuple(overlaps), tuple(changes), track.local, sure)
 
 
@@ -304,27 +304,6 @@ def _tidy(found: Iterable[Segment], options: SegmentationOptions, duration: floa
     kept = [s for s in union(found, options.min_silence) if s.duration >= options.min_speech]
     padded = (Segment(s.start - options.pad, s.end + options.pad) & whole for s in kept)
     return union(padded)
-
-
-def _common(some: list[Segment], others: list[Segment]) -> list[Segment]:
-    """Return what two lists of segments, each in order and disjoint, have in common.
-
-    Examples
-    --------
-    >>> _common([Segment(0, 4), Segment(5, 9)], [Segment(1, 2), Segment(3, 6), Segment(8, 12)])
-    [Segment(start=1, end=2), Segment(start=3, end=4), Segment(start=5, end=6), \
-Segment(start=8, end=9)]
-    """
-    found: list[Segment] = []
-    first = 0
-    for segment in some:
-        while first < len(others) and others[first].end <= segment.start:
-            first += 1
-        index = first
-        while index < len(others) and others[index].start < segment.end:
-            found.append(segment & others[index])
-            index += 1
-    return found
 
 
 def _changes(

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Segment, union
 from diarize.audio import SAMPLE_RATE
 from diarize.errors import DiarizeError, UsageError
+from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform

@@ -7,10 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import ceil
 
-import numpy as np
-import numpy.typing as npt
-
-from diarize.annotation import Segment
+from diarize.timeline import Segment
 
 
 def split(regions: Iterable[Segment], instants: Sequence[float], shortest: float) -> list[Segment]:
@@ -77,26 +74,3 @@ def whole(pieces: Iterable[Segment], longest: float, shortest: float) -> list[Se
         edges = [piece.start + piece.duration * at / count for at in range(count)] + [piece.end]
         parts += [Segment(start, end) for start, end in pairwise(edges)]
     return parts
-
-
-def seconds_in(windows: Sequence[Segment], regions: Sequence[Segment]) -> npt.NDArray[np.float64]:
-    """Return how many seconds of each window lie in the regions, which are in order and disjoint.
-
-    Examples
-    --------
-    >>> seconds_in([Segment(0.0, 2.0), Segment(1.5, 4.0)], [Segment(0.5, 1.0), Segment(1.75, 3.0)])
-    array([0.75, 1.25])
-    """
-    edges = np.array([[region.start, region.end] for region in regions]).reshape(-1, 2)
-    passed = np.concatenate([[0.0], np.cumsum(edges[:, 1] - edges[:, 0])])
-
-    def before(instants: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        index = np.searchsorted(edges[:, 0], instants, side="right") - 1
-        inside = np.minimum(instants, edges[index, 1]) - edges[index, 0]
-        return np.where(index >= 0, passed[np.maximum(index, 0)] + inside, 0.0)
-
-    if not len(edges):
-        return np.zeros(len(windows))
-    ends = np.array([[window.start, window.end] for window in windows]).reshape(-1, 2)
-    seconds: npt.NDArray[np.float64] = before(ends[:, 1]) - before(ends[:, 0])
-    return seconds

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Segment, Speaker, Turn, rttm_field, union
+from diarize.annotation import Diarization, Speaker, Turn, rttm_field
+from diarize.timeline import Segment
 
 times = st.integers(0, 600).map(lambda n: n / 10)
 
@@ -24,20 +25,6 @@ talks = st.lists(turns(), max_size=12).map(lambda ts: Diarization(ts, duration=8
 
 def speech_at(talk: Diarization, instant: float) -> set[str]:
     return {turn.speaker for turn in talk.turns if turn.start <= instant < turn.end}
-
-
-def test_segments_meet_and_join():
-    assert Segment(0, 2) & Segment(1, 3) == Segment(1, 2)
-    assert Segment(0, 2) | Segment(1, 3) == Segment(0, 3)
-    assert not Segment(0, 1) & Segment(1, 2)
-    assert Segment(0, 1).gap(Segment(3, 4)) == 2
-    assert Segment(3, 1).duration == 0
-
-
-def test_union_bridges_gaps():
-    assert union([Segment(0, 1), Segment(1.2, 2)], gap=0.3) == [Segment(0, 2)]
-    assert union([Segment(0, 1), Segment(1.2, 2)], gap=0.1) == [Segment(0, 1), Segment(1.2, 2)]
-    assert union([Segment(2, 1)]) == []
 
 
 def test_speakers_come_in_order_of_appearance_and_keep_what_is_known():

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from diarize.annotation import Segment, Turn, union
+from diarize.annotation import Turn
 from diarize.decision import decide
 from diarize.details import Listening
 from diarize.embedding import unit
-from diarize.overlap import second_turns, solo_seconds, without
+from diarize.overlap import second_turns, solo_seconds
 from diarize.segmentation import LocalSpeakers, SpeechActivity
+from diarize.timeline import Segment
 
 
 def local_of(*talks: tuple[int, float, float], seconds: float = 10.0) -> LocalSpeakers:
@@ -23,21 +22,6 @@ def local_of(*talks: tuple[int, float, float], seconds: float = 10.0) -> LocalSp
     for speaker, start, end in talks:
         activity[0, round(start * 10) : round(end * 10), speaker] = True
     return LocalSpeakers(np.array([0.0]), 0.1, activity)
-
-
-pieces = st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), max_size=6).map(
-    lambda found: [Segment(float(start), float(start + length)) for start, length in found]
-)
-
-
-@given(pieces, pieces)
-def test_what_is_left_outside_of_holes(regions: list[Segment], holes: list[Segment]) -> None:
-    regions = union(regions)
-    left = without(regions, holes)
-    for tenth in range(0, 620, 5):
-        instant = tenth / 10
-        wanted = any(instant in r for r in regions) and not any(instant in h for h in holes)
-        assert any(instant in part for part in left) == wanted
 
 
 def test_solo_seconds_leave_out_overlaps() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize import windows
-from diarize.annotation import Segment
+from diarize.timeline import Segment
 
 
 @st.composite
@@ -55,11 +55,3 @@ def test_windows_do_not_cross_an_instant() -> None:
     pieces = windows.split([Segment(0.0, 6.0)], [2.5], shortest=0.1)
     cuts = windows.cut(pieces, 1.6, 0.8, shortest=0.1)
     assert not any(cut.start < 2.5 < cut.end for cut in cuts)
-
-
-@given(regions(), regions())
-def test_seconds_in_regions_are_the_common_ones(
-    parts: list[Segment], speech: list[Segment]
-) -> None:
-    expected = [sum((part & region).duration for region in speech) for part in parts]
-    assert windows.seconds_in(parts, speech) == pytest.approx(expected, abs=1e-9)

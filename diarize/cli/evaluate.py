@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from diarize.cli import options
 
 if TYPE_CHECKING:
-    from diarize.annotation import Segment
     from diarize.evaluation.recordings import Annotated
     from diarize.evaluation.scoring import Score
+    from diarize.timeline import Segment
 
 _NOTES = """\
 Every recording is scored under two protocols, because published figures use either:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from diarize.cli.options import add, positive_int
 
 if TYPE_CHECKING:
-    from diarize.annotation import Segment
     from diarize.pipeline import Diarizer
     from diarize.speakers.store import SpeakerBook
+    from diarize.timeline import Segment
 
 
 def add_book_option(parser: argparse.ArgumentParser, **options: Any) -> None:
@@ -76,7 +76,7 @@ def regions(text: str) -> list[Segment]:
     >>> regions("12.5-40,1:05-1:10")
     [Segment(start=12.5, end=40.0), Segment(start=65.0, end=70.0)]
     """
-    from diarize.annotation import Segment
+    from diarize.timeline import Segment
 
     found = []
     for part in text.split(","):

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Diarization, Segment, Turn, speaker_label
+from diarize.annotation import Diarization, Turn, speaker_label
+from diarize.timeline import Segment
 
 RATE = 16_000
 
@@ -225,7 +226,7 @@ def pyaudioanalysis(audio: Path, speakers: int | None) -> list[Turn]:
     from pyAudioAnalysis import audioSegmentation
 
     from diarize import audio as reading
-    from diarize.annotation import union
+    from diarize.timeline import union
     from diarize.vad import WebRtcVad
 
     waveform = reading.load(audio)

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from diarize.annotation import Segment, Turn
+from diarize.annotation import Turn
 from diarize.errors import DiarizeError
+from diarize.timeline import Segment
 from diarize.transcript.readers.files import decode
 
 # Other record types of the NIST RTTM specification; they say nothing about who speaks when.

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Diarization, Turn, union
+from diarize.annotation import Diarization, Turn
 from diarize.errors import DiarizeError
 from diarize.evaluation.acoustics import SAMPLE_RATE, Samples, add_noise
 from diarize.evaluation.scenes import (
@@ -32,6 +32,7 @@ from diarize.evaluation.scenes import (
 )
 from diarize.evaluation.turntaking import PlannedTurn, schedule
 from diarize.evaluation.voices import LONGEST_INNER_PAUSE, Talker, VoiceBank, speech_runs
+from diarize.timeline import union
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Segment
 from diarize.errors import DiarizeError
 from diarize.speakers.records import Vectors, unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
+from diarize.timeline import Segment
 
 if TYPE_CHECKING:
     from diarize.embedding import Embedder

@@ -183,7 +183,7 @@ def _segment_class() -> Any:
     try:
         from pyannote.core import Segment
     except ImportError:
-        from diarize.annotation import Segment  # type: ignore[assignment,unused-ignore]
+        from diarize.timeline import Segment  # type: ignore[assignment,unused-ignore]
     return Segment
 
 

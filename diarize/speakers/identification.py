@@ -20,7 +20,7 @@ from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, 
 from diarize.speakers.records import Vectors, unit
 from diarize.speakers.store import SpeakerBook
 from diarize.speakers.voiceprints import embed_means
-from diarize.windows import seconds_in
+from diarize.timeline import coverage
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -101,7 +101,7 @@ def _talk_at_once(diarization: Diarization, labels: Sequence[str]) -> npt.NDArra
         union(turn.segment for turn in diarization.turns if turn.speaker == label)
         for label in labels
     ]
-    return np.array([[bool(seconds_in(one, other).any()) for other in regions] for one in regions])
+    return np.array([[bool(coverage(one, other).any()) for other in regions] for one in regions])
 
 
 def _with_names(diarization: Diarization, matches: Mapping[str, Match]) -> Diarization:

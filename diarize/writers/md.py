@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from diarize.annotation import union
 from diarize.display import one_line
 from diarize.result import Result
+from diarize.timeline import union
 from diarize.writers.base import UNKNOWN, WriterOptions, clock
 
 # an underscore inside a word is no markup
