@@ -11,12 +11,13 @@ import pytest
 from diarize.annotation import Diarization, Speaker, Turn
 from diarize.errors import TranscriptError
 from diarize.transcript.assign import AssignOptions, label_transcript
+from diarize.transcript.boundaries import BoundaryError
 from diarize.transcript.emissions import TurnIndex, as_diarization
-from diarize.transcript.segments import split_text, split_words
+from diarize.transcript.segments import runs_of, split_text
 from diarize.transcript.sentences import ends_sentence, sentences
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.viterbi import cheapest_path
-from diarize.transcript.word_times import Energy, WordTime, energy_of, spoken_part, word_times
+from diarize.transcript.word_times import Energy, WordTime, energy_of, spoken_interval, word_times
 
 A, B = "SPEAKER_00", "SPEAKER_01"
 
@@ -221,10 +222,11 @@ def test_lists_of_turns_are_accepted_and_nonsense_is_not() -> None:
         label_transcript({"segments": ["a"]}, talk())
 
 
-def test_blurred_cover() -> None:
-    index = TurnIndex(talk((0, 10, A), (10, 20, B)), AssignOptions())
-    assert index.weights(2.0, 2.3, 0.15)[0] == pytest.approx(1.0)
-    edge = index.weights(9.9, 10.1, 0.15)
+def test_a_word_at_an_uncertain_edge_counts_for_both_sides() -> None:
+    error = BoundaryError(pause=0.05, change=0.15)
+    index = TurnIndex(talk((0, 10, A), (10, 20, B)), AssignOptions(), error)
+    assert index.weights(2.0, 2.3)[0] == pytest.approx(1.0)
+    edge = index.weights(9.9, 10.1)
     assert edge[0] == pytest.approx(0.5)
     assert edge[1] == pytest.approx(0.5)
     assert index.costs(edge)[0] == index.costs(edge)[1]  # type: ignore[index]
@@ -232,9 +234,9 @@ def test_blurred_cover() -> None:
 
 def test_far_turns_count_by_distance() -> None:
     index = TurnIndex(talk((0, 1, A), (4, 5, B)), AssignOptions())
-    weights = index.weights(1.8, 2.1, 0.1)
+    weights = index.weights(1.8, 2.1)
     assert weights[0] > weights[1] > 0
-    assert index.weights(60, 61, 0.1) == {}
+    assert index.weights(60, 61) == {}
 
 
 def test_a_stretched_word_is_looked_for_where_its_sound_is() -> None:
@@ -244,11 +246,11 @@ def test_a_stretched_word_is_looked_for_where_its_sound_is() -> None:
     power[350:400] = 1e-2
     energy = Energy(power)
     time = WordTime(0.1, 3.6)
-    found = spoken_part("now.", time, after_sentence=False, energy=energy, options=options)
+    found = spoken_interval("now.", time, after_sentence=False, energy=energy, options=options)
     assert found == pytest.approx((0.2, 0.6), abs=0.011)
-    opening = spoken_part("Now", time, after_sentence=True, energy=energy, options=options)
+    opening = spoken_interval("Now", time, after_sentence=True, energy=energy, options=options)
     assert opening[0] >= 3.4 or opening[1] <= 0.61
-    blind = spoken_part("now.", time, after_sentence=False, energy=None, options=options)
+    blind = spoken_interval("now.", time, after_sentence=False, energy=None, options=options)
     assert blind[0] == 0.1
     assert blind[1] < 1.0
 
@@ -296,14 +298,13 @@ def test_cheapest_path_of_nothing_and_of_no_evidence() -> None:
     assert cheapest_path([None, [5, 0], None], [1, 1, 1]) == [1, 1, 1]
 
 
-def test_small_runs_join_their_longer_neighbour() -> None:
-    options = AssignOptions(sure_run=99)
-    costs = [[0, 1], [0, 1], [1, 0], [0, 1], [0, 1], [0, 1]]
-    runs = split_words([0, 0, 1, 0, 0, 0], [0.3] * 6, [False] * 6, costs, options)
-    assert [(run.start, run.stop, run.speaker) for run in runs] == [(0, 6, 0)]
-    natural = [False, True, True, False, False, True]
-    runs = split_words([0, 0, 1, 0, 0, 0], [0.3] * 6, natural, costs, options)
-    assert [(run.start, run.stop) for run in runs] == [(0, 2), (2, 3), (3, 6)]
+def test_runs_are_words_of_one_speaker_in_a_row() -> None:
+    assert runs_of([]) == []
+    assert [(run.start, run.stop, run.speaker) for run in runs_of([0, 0, 1, 0])] == [
+        (0, 2, 0),
+        (2, 3, 1),
+        (3, 4, 0),
+    ]
 
 
 def test_split_text_where_words_differ_from_the_text() -> None:
@@ -343,5 +344,5 @@ def test_hours_take_seconds_of_memory_and_not_of_quadratic_time() -> None:
     turns = [Turn(place * 2.0, place * 2.0 + 2.0, "AB"[place % 2]) for place in range(3000)]
     turns.append(Turn(0.0, 6000.0, "C"))  # one turn over everything defeats careless indexing
     index = TurnIndex(Diarization(turns, 6000.0), AssignOptions())
-    looked_at = len(index.weights(3000.0, 3000.4, 0.15))
+    looked_at = len(index.weights(3000.0, 3000.4))
     assert looked_at <= 3

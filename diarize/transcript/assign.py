@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from diarize.annotation import Diarization, union
 from diarize.errors import TranscriptError
-from diarize.transcript.emissions import TurnIndex, as_diarization, trust, whole_costs
+from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
+from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs
 from diarize.transcript.options import AssignOptions
 from diarize.transcript.schema import Transcript
-from diarize.transcript.segments import split_segment, split_words
+from diarize.transcript.segments import runs_of, split_segment
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.viterbi import cheapest_path
@@ -18,13 +20,16 @@ from diarize.transcript.word_times import (
     Energy,
     WordTime,
     energy_of,
-    seconds,
+    lay_out,
     segment_times,
-    spoken_part,
+    spoken_interval,
     word_times,
 )
 
 __all__ = ["AssignOptions", "Energy", "energy_of", "label_transcript"]
+
+
+_MOST_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class _Words:
     texts: list[str]
     times: list[WordTime]
     spoken: list[tuple[float, float]]
-    blurs: list[float]
+    stds: list[float]
     ranges: list[tuple[int, int]]
 
 
@@ -89,36 +94,53 @@ def label_transcript(
     """
     options = options or AssignOptions()
     labelled, segments = _copy(transcript)
+    count = len(segments)
     who = as_diarization(diarization)
-    options = options.scaled(trust(who.turns, *_told_times(segments), options))
-    index = TurnIndex(who, options)
-    words = _collect(segments, index, options, energy)
-    evidence = [
-        index.costs(index.weights(start, end, blur)) if index.names else None
-        for (start, end), blur in zip(words.spoken, words.blurs, strict=True)
-    ]
-    path = _path(words, evidence, options)
-    names: list[str | None] = [
-        index.names[speaker] if heard else None
-        for speaker, heard in zip(path, _heard(words, evidence, options), strict=True)
-    ]
-    natural = _natural_breaks(words, options)
-    pieces: list[dict[str, Any]] = []
-    for segment, (start, stop) in zip(segments, words.ranges, strict=True):
-        if start == stop:
-            segment["speaker"] = _speaker_of_span(segment, index, options)
-            pieces.append(segment)
-        else:
-            pieces += _label_segment(
-                segment, start, stop, words, path, names, natural, evidence, index.names, options
-            )
-    if len(pieces) > len(segments):
+    pieces = _label(segments, who, options, energy)
+    # a text without word times is looked at again once it is cut: its pieces' times tell more
+    for _ in range(_MOST_ROUNDS):
+        if len(pieces) == len(segments) or all(piece.get("words") for piece in pieces):
+            break
+        segments = pieces
+        pieces = _label(segments, who, options, energy)
+    if len(pieces) > count:
         _renumber(pieces)
     labelled["segments"] = pieces
     if any(not segment.get("words") and str(segment.get("text", "")).strip() for segment in pieces):
         labelled["word_times"] = "estimated"
     _label_flat_lists(labelled, pieces)
     return labelled
+
+
+def _label(
+    segments: list[dict[str, Any]],
+    diarization: Diarization,
+    options: AssignOptions,
+    energy: Energy | None,
+) -> list[dict[str, Any]]:
+    """Label segments, which are changed, and return them split where the speaker changes."""
+    words = _collect(segments, diarization, options, energy)
+    error = _boundary_error(words, diarization, options)
+    index = TurnIndex(diarization, options, error)
+    evidence = [
+        index.costs(index.weights(start, end, std), anchored) if index.names else None
+        for (start, end), std, anchored in zip(
+            words.spoken, words.stds, index.anchors(words.spoken), strict=True
+        )
+    ]
+    path = _path(words, evidence, options)
+    names: list[str | None] = [
+        index.names[speaker] if heard else None
+        for speaker, heard in zip(path, _heard(words, evidence, options), strict=True)
+    ]
+    pieces: list[dict[str, Any]] = []
+    for segment, (start, stop) in zip(segments, words.ranges, strict=True):
+        if start == stop:
+            segment["speaker"] = _speaker_of_span(segment, index)
+            pieces.append(segment)
+        else:
+            pieces += _label_segment(segment, start, stop, words, path, names)
+    return pieces
 
 
 def _copy(
@@ -132,7 +154,7 @@ def _copy(
     ):
         raise TranscriptError(
             f"a {type(transcript).__name__} is no transcript (a mapping with a list of segments): "
-            "read the file with diarize.transcript.read_transcript first"
+            "read the file with diarize.read_transcript first"
         )
     segments = []
     for segment in transcript.get("segments", []):
@@ -145,26 +167,15 @@ def _copy(
     return dict(transcript), segments
 
 
-def _told_times(segments: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
-    """Return when words start and end, as far as the transcript itself said so."""
-    words = [word for segment in segments for word in segment.get("words") or ()]
-    pairs = [
-        (seconds(word.get("start")), seconds(word.get("end")))
-        for word in words
-        if not word.get("estimated")
-    ]
-    both = [(start, end) for start, end in pairs if start is not None and end is not None]
-    return [start for start, _ in both], [end for _, end in both]
-
-
 def _collect(
     segments: Sequence[dict[str, Any]],
-    index: TurnIndex,
+    diarization: Diarization,
     options: AssignOptions,
     energy: Energy | None,
 ) -> _Words:
     """Lay all words in one row; words without a time are given one in place."""
     words = _Words([], [], [], [], [])
+    speech = union((turn.segment for turn in diarization.turns), gap=0.0)
     for segment, (start, end) in zip(segments, segment_times(segments, options), strict=True):
         segment.update(start=start, end=end)
         first = len(words.texts)
@@ -174,23 +185,42 @@ def _collect(
             for word, time in zip(segment["words"], times, strict=True):
                 if time.estimated:
                     word.update(start=time.start, end=time.end, estimated=True)
-            blur = options.blur
+            times = [
+                replace(time, estimated=bool(word.get("estimated")))
+                for word, time in zip(segment["words"], times, strict=True)
+            ]
+            rooms = [time.end - time.start for time in times]
         else:
             texts = tokens(str(segment.get("text", "")))
-            times = index.lay_out(texts, start, end)
-            blur = options.estimated_blur
-        for text, time in zip(texts, times, strict=True):
+            times = lay_out(texts, start, end, speech)
+            rooms = [end - start] * len(texts)
+        for text, time, room in zip(texts, times, rooms, strict=True):
             after_sentence = not words.texts or ends_sentence(words.texts[-1])
             words.spoken.append(
-                spoken_part(
+                spoken_interval(
                     text, time, after_sentence=after_sentence, energy=energy, options=options
                 )
             )
             words.texts.append(text)
             words.times.append(time)
-            words.blurs.append(blur)
+            std = min(options.estimated_std, options.estimated_share * room)
+            words.stds.append(std if time.estimated else 0.0)
         words.ranges.append((first, len(words.texts)))
     return words
+
+
+def _boundary_error(
+    words: _Words, diarization: Diarization, options: AssignOptions
+) -> BoundaryError:
+    """Estimate how exact the turns' edges are; without realignment they are taken as exact."""
+    if not options.realign:
+        return BoundaryError(0.0, 0.0)
+    # where segments end must not matter: labelling the result again has to find the same
+    costs = switch_costs(words.texts, words.spoken, frozenset(), options)
+    told = [index for index, time in enumerate(words.times) if not time.estimated]
+    starts = [(words.spoken[index][0], costs[index - 1] if index else 0.0) for index in told]
+    ends = [(words.spoken[index][1], costs[index]) for index in told]
+    return estimate_boundary_error(diarization.turns, starts, ends, options)
 
 
 def _path(
@@ -217,15 +247,6 @@ def _heard(
     return heard
 
 
-def _natural_breaks(words: _Words, options: AssignOptions) -> list[bool]:
-    """Say for each word whether a sentence ends or a pause follows after it."""
-    following = [*(start for start, _ in words.spoken[1:]), float("inf")]
-    return [
-        ends_sentence(text) or after - spoken[1] >= options.pause
-        for text, spoken, after in zip(words.texts, words.spoken, following, strict=False)
-    ]
-
-
 def _label_segment(
     segment: dict[str, Any],
     start: int,
@@ -233,33 +254,22 @@ def _label_segment(
     words: _Words,
     path: Sequence[int],
     names: Sequence[str | None],
-    natural: Sequence[bool],
-    evidence: Sequence[Sequence[int] | None],
-    speakers: Sequence[str],
-    options: AssignOptions,
 ) -> list[dict[str, Any]]:
     """Split one segment at its changes of speaker and label the pieces and their words."""
-    lengths = [end - begin for begin, end in words.spoken[start:stop]]
-    runs = split_words(
-        path[start:stop], lengths, natural[start:stop], evidence[start:stop], options
-    )
+    runs = runs_of(path[start:stop])
     bounds = [(time.start, time.end) for time in words.times[start:stop]]
     pieces = split_segment(segment, words.texts[start:stop], bounds, runs)
     for piece, run in zip(pieces, runs, strict=True):
         inside = names[start + run.start : start + run.stop]
-        heard = any(name is not None for name in inside)
-        piece["speaker"] = speakers[run.speaker] if heard else None
+        piece["speaker"] = next((name for name in inside if name is not None), None)
         for word, name in zip(piece.get("words") or (), inside, strict=False):
-            keep = name is None or not options.realign
-            word["speaker"] = name if keep else piece["speaker"]
+            word["speaker"] = name
     return pieces
 
 
-def _speaker_of_span(
-    segment: Mapping[str, Any], index: TurnIndex, options: AssignOptions
-) -> str | None:
+def _speaker_of_span(segment: Mapping[str, Any], index: TurnIndex) -> str | None:
     """Return who speaks most in a segment that holds no words."""
-    weights = index.weights(segment["start"], segment["end"], options.blur)
+    weights = index.weights(segment["start"], segment["end"])
     if not weights:
         return None
     return index.names[max(weights, key=lambda speaker: (weights[speaker], -speaker))]

@@ -6,20 +6,49 @@ import itertools
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from diarize.annotation import Diarization, Segment, Turn, union
+from diarize.annotation import Diarization, Turn
 from diarize.errors import TranscriptError
-from diarize.transcript.word_times import WordTime
+from diarize.transcript.boundaries import BoundaryError
 
 if TYPE_CHECKING:
     from diarize.transcript.options import AssignOptions
 
-_REACH = 3.0  # blurs beyond which a turn does not touch a word any more
+_REACH = 3.0  # standard deviations beyond which a turn does not touch a word any more
 _SHORTEST = 0.02  # seconds; a word without length is looked at as if it had this much
-_ENOUGH_EDGES = 10  # fewer say nothing about how well turns and words agree
-_CLOSE = 1e-6  # seconds; nearer than this is the same instant
+_CLOSE = 1e-6  # nearer than this is the same
+_WORD = 0.3  # seconds from one word to the next, about
+_SMALLEST_FIT_STD = 0.03  # seconds
+_SMALLEST_STD = 0.005  # seconds; no edge is known better
 _COST_STEPS = 1000  # costs are whole thousandths, so that sums are exact and ties stay ties
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch, in seconds, in which the same people speak, each with a weight."""
+
+    start: float
+    end: float
+    speakers: tuple[tuple[int, float], ...]
+    start_std: float = 0.0
+    end_std: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexedTurn:
+    """A turn with its speaker's index.
+
+    ``nested``: it lies within another speaker's turn; ``touches``: one ends or begins exactly where
+    it begins or ends.
+    """
+
+    start: float
+    end: float
+    speaker: int
+    nested: bool
+    touches: bool
 
 
 def as_diarization(source: Any) -> Diarization:
@@ -73,67 +102,110 @@ def _as_turn(item: Any) -> Turn:
 class TurnIndex:
     """Turns laid out so that those near an instant are found by bisection.
 
-    Overlapping turns become consecutive pieces in which the strongest turn counts in full and the
-    others by ``options.overlap_weight``; speakers are known by the name that will be shown.
+    Overlapping turns become consecutive pieces, in each of which the same people speak. A turn that
+    lies wholly within another one counts in full where it is, the outer one by
+    ``options.nested_weight``; other overlaps count alike. Speakers are known by the name that will
+    be shown.
+
+    Parameters
+    ----------
+    diarization : Diarization
+    options : AssignOptions
+    error : BoundaryError, optional
+        How exact the turns' edges are; as the options expect where not given.
     """
 
-    def __init__(self, diarization: Diarization, options: AssignOptions) -> None:
+    def __init__(
+        self,
+        diarization: Diarization,
+        options: AssignOptions,
+        error: BoundaryError | None = None,
+    ) -> None:
         self.options = options
         self.names = tuple(dict.fromkeys(map(diarization.display, diarization.labels)))
         index = {name: place for place, name in enumerate(self.names)}
         speakers = {label: index[diarization.display(label)] for label in diarization.labels}
-        self._pieces = _pieces(diarization.turns, speakers, options)
-        self._starts = [piece[0] for piece in self._pieces]
-        self._ends = [piece[1] for piece in self._pieces]
+        error = error or BoundaryError(options.pause_std, options.change_std)
+        self.error = error
+        self._turns = _indexed(diarization.turns, speakers)
+        self._pieces = _pieces(diarization.turns, speakers, options, error)
+        self._starts = [piece.start for piece in self._pieces]
+        self._ends = [piece.end for piece in self._pieces]
+        self._reach = _REACH * max(error.pause, error.change)
 
-    def weights(self, start: float, end: float, blur: float) -> dict[int, float]:
+    def weights(self, start: float, end: float, time_std: float = 0.0) -> dict[int, float]:
         """Return how much each speaker covers a word, 0 to 1; empty where nobody is near.
 
-        The turns' edges are blurred by a normal distribution of standard deviation ``blur``
-        seconds, so a word at an edge counts a little for both sides.
+        The turns' edges are uncertain, so a word at an edge counts a little for both sides.
+
+        Parameters
+        ----------
+        start, end : float
+            When the word is spoken, seconds.
+        time_std : float
+            Standard deviation of these times, where they are estimated, seconds.
         """
         if end - start < _SHORTEST:
             middle = 0.5 * (start + end)
             start, end = middle - 0.5 * _SHORTEST, middle + 0.5 * _SHORTEST
-        first = bisect_right(self._ends, start - _REACH * blur)
-        stop = bisect_left(self._starts, end + _REACH * blur)
+        reach = self._reach + _REACH * time_std
+        first = bisect_right(self._ends, start - reach)
+        stop = bisect_left(self._starts, end + reach)
         found: dict[int, float] = {}
         covered = 0.0
-        for left, right, speakers in self._pieces[first:stop]:
-            cover = _blurred_cover(left, right, start, end, blur)
+        for piece in self._pieces[first:stop]:
+            cover = _uncertain_cover(piece, start, end, time_std)
             covered += cover
-            for speaker, weight in speakers:
+            for speaker, weight in piece.speakers:
                 found[speaker] = found.get(speaker, 0.0) + weight * cover
-        if covered < self.options.doubt:
+        if covered < self.options.outlier_probability:
             return self._nearest(start, end)
         # what counts is who covers the word; a little silence in it takes nothing away
         full = 1.0 / max(covered, self.options.full_cover)
         return {speaker: weight * full for speaker, weight in found.items()}
 
-    def lay_out(self, texts: Sequence[str], start: float, end: float) -> list[WordTime]:
-        """Estimate when each word of a segment is spoken: by its length, while anybody speaks.
+    def anchors(self, spoken: Sequence[tuple[float, float]]) -> list[dict[int, float]]:
+        """Return for each word the speakers who have a turn that fits no other word as well.
+
+        Somebody said something in every turn: however uncertain a short turn's edges are, the word
+        that it fits best is its speaker's. That is not so for a turn within another one, since
+        recognisers often leave out a murmur under somebody's speech, nor for one that another
+        speaker's follows without a pause, where the diarizer is bad at such changes. With each
+        speaker comes the evidence of the fit: how much likelier the turn's edges are if this word
+        is the whole turn than if the turn has nothing to do with words, in nats.
 
         Parameters
         ----------
-        texts : sequence of str
-        start, end : float
-            The segment's time in seconds.
+        spoken : sequence of (start, end)
+            When each word is spoken, seconds.
         """
-        end = max(start, end)
-        first, stop = bisect_right(self._ends, start), bisect_left(self._starts, end)
-        speech = union(
-            Segment(max(left, start), min(right, end))
-            for left, right, _ in self._pieces[first:stop]
-        ) or [Segment(start, end)]
-        weights = [len(text.strip()) + 1 for text in texts]
-        total, whole = sum(weights), sum(part.duration for part in speech)
-        times, done = [], 0
-        for weight in weights:
-            begin = _instant(speech, whole * done / total, after=True)
-            done += weight
-            finish = _instant(speech, whole * done / total, after=False)
-            times.append(WordTime(begin, max(begin, finish), estimated=True))
-        return times
+        anchored: list[dict[int, float]] = [{} for _ in spoken]
+        doubtful_changes = self.error.change > 2.0 * self.error.pause
+        order = sorted(range(len(spoken)), key=lambda word: spoken[word][0])
+        starts = [spoken[word][0] for word in order]
+        longest = max((end - start for start, end in spoken), default=0.0)
+        for turn in self._turns:
+            best, place = 0.0, None
+            first = bisect_left(starts, turn.start - longest)
+            for word in order[first : bisect_left(starts, turn.end)]:
+                begin, finish = spoken[word]
+                shared = min(turn.end, finish) - max(turn.start, begin)
+                fit = shared / (max(turn.end, finish) - min(turn.start, begin) + _CLOSE)
+                if fit > best + _CLOSE:
+                    best, place = fit, word
+            if place is None:
+                continue
+            begin, finish = spoken[place]
+            sure = self._fit(turn.start - begin) + self._fit(turn.end - finish)
+            if sure > 0.0 or not (turn.nested or (turn.touches and doubtful_changes)):
+                known = anchored[place].get(turn.speaker, 0.0)
+                anchored[place][turn.speaker] = max(known, sure, 0.0)
+        return anchored
+
+    def _fit(self, distance: float) -> float:
+        """Return the evidence of a turn's edge so near a word's, in nats."""
+        std = max(_SMALLEST_FIT_STD, self.error.pause)
+        return math.log(_WORD / std / math.sqrt(math.tau)) - 0.5 * (distance / std) ** 2
 
     def _nearest(self, start: float, end: float) -> dict[int, float]:
         """Return the weights of the turns beside a word that none touches."""
@@ -143,67 +215,45 @@ class TurnIndex:
         for place in (after - 1, after):
             if not 0 <= place < len(self._pieces):
                 continue
-            left, right, speakers = self._pieces[place]
-            gap = max(0.0, left - end, start - right)
+            piece = self._pieces[place]
+            gap = max(0.0, piece.start - end, start - piece.end)
             if gap > options.max_gap:
                 continue
             near = options.gap_weight * math.exp(-gap / options.gap_scale)
-            for speaker, weight in speakers:
+            for speaker, weight in piece.speakers:
                 found[speaker] = max(found.get(speaker, 0.0), weight * near)
         return found
 
-    def costs(self, weights: Mapping[int, float]) -> list[int] | None:
+    def costs(
+        self, weights: Mapping[int, float], anchored: Mapping[int, float] | None = None
+    ) -> list[int] | None:
         """Return what giving the word to each speaker costs, in thousandths of a nat.
 
         None where there is no evidence. The evidence counts less where all weights are small.
         """
+        fit = 0.0
+        if anchored:
+            fit = max(anchored.values())
+            weights = {
+                speaker: weight * (1.0 if speaker in anchored else self.options.anchor_rest)
+                for speaker, weight in weights.items()
+            }
         total = sum(weights.values())
         if total <= 0.0:
             return None
-        strength, doubt = min(1.0, total) * _COST_STEPS, self.options.doubt
-        none = round(-strength * math.log(doubt))
+        outlier = self.options.outlier_probability
+        strength = (1.0 if anchored else min(1.0, total)) * _COST_STEPS
+        none = round(-strength * math.log(outlier))
         costs = [none] * len(self.names)
         for speaker, weight in weights.items():
-            costs[speaker] = round(-strength * math.log(doubt + (1 - doubt) * weight / total))
+            share = outlier + (1 - outlier) * weight / total
+            costs[speaker] = round(-strength * math.log(share))
+        if anchored:
+            costs = [
+                cost if speaker in anchored else cost + round(_COST_STEPS * fit)
+                for speaker, cost in enumerate(costs)
+            ]
         return costs
-
-
-def _instant(speech: Sequence[Segment], spoken: float, *, after: bool) -> float:
-    """Return when ``spoken`` seconds of speech have passed, before or after a silence there."""
-    for part in speech:
-        if spoken < part.duration - _CLOSE or (not after and spoken < part.duration + _CLOSE):
-            return round(part.start + min(spoken, part.duration), 3)
-        spoken -= part.duration
-    return round(speech[-1].end, 3)
-
-
-def trust(
-    turns: Sequence[Turn],
-    starts: Sequence[float],
-    ends: Sequence[float],
-    options: AssignOptions,
-) -> float:
-    """Measure how far turns and words disagree: 1 for as much as usual, less for less.
-
-    Parameters
-    ----------
-    turns : sequence of Turn
-    starts, ends : sequence of float
-        When words start and end, seconds; only times that the transcript really told.
-    """
-    distances = []
-    for edges, instants in (
-        ([turn.start for turn in turns], sorted(starts)),
-        ([turn.end for turn in turns], sorted(ends)),
-    ):
-        for edge in edges:
-            place = bisect_left(instants, edge)
-            near = [abs(edge - instant) for instant in instants[max(0, place - 1) : place + 1]]
-            distances += [min(near)] if near else []
-    if len(distances) < _ENOUGH_EDGES:
-        return 1.0
-    misfit = sorted(distances)[len(distances) // 2]
-    return min(1.0, max(options.least_trust, misfit / options.misfit))
 
 
 def whole_costs(costs: Iterable[float]) -> list[int]:
@@ -220,12 +270,15 @@ def _strength(turn: Turn, options: AssignOptions) -> float:
 
 
 def _pieces(
-    turns: Sequence[Turn], speakers: Mapping[str, int], options: AssignOptions
-) -> list[tuple[float, float, tuple[tuple[int, float], ...]]]:
-    """Cut turns at each other's edges: [(start, end, ((speaker, weight), …)), …], disjoint."""
+    turns: Sequence[Turn],
+    speakers: Mapping[str, int],
+    options: AssignOptions,
+    error: BoundaryError,
+) -> list[_Piece]:
+    """Cut turns at each other's edges; the pieces are disjoint and in order."""
     ordered = sorted(turn for turn in turns if turn.end > turn.start)
     edges = sorted({edge for turn in ordered for edge in (turn.start, turn.end)})
-    pieces: list[tuple[float, float, tuple[tuple[int, float], ...]]] = []
+    pieces: list[_Piece] = []
     active: list[Turn] = []
     upcoming = 0
     for start, end in itertools.pairwise(edges):
@@ -235,44 +288,77 @@ def _pieces(
         active = [turn for turn in active if turn.end > start]
         if not active:
             continue
-        # the same order of strength as Diarization.exclusive
-        strongest = max(
-            active,
-            key=lambda turn: (
-                -1.0 if turn.confidence is None else turn.confidence,
-                turn.duration,
-                -turn.start,
-            ),
-        )
         weights: dict[int, float] = {}
         for turn in active:
             weight = _strength(turn, options)
-            if speakers[turn.speaker] != speakers[strongest.speaker]:
-                weight *= options.overlap_weight
+            if any(_lies_within(other, turn, speakers) for other in active):
+                weight *= options.nested_weight
             speaker = speakers[turn.speaker]
             weights[speaker] = max(weights.get(speaker, 0.0), weight)
         present = tuple(sorted(item for item in weights.items() if item[1] > 0))
-        if pieces and pieces[-1][1] == start and pieces[-1][2] == present:
-            start = pieces.pop()[0]
-        pieces.append((start, end, present))
-    return pieces
+        if pieces and pieces[-1].end == start and pieces[-1].speakers == present:
+            start = pieces.pop().start
+        pieces.append(_Piece(start, end, present))
+    return _with_errors(pieces, options, error)
 
 
-def _blurred_cover(left: float, right: float, start: float, end: float, blur: float) -> float:
-    """Return the share of [start, end] inside a turn [left, right] whose edges are blurred."""
-    inside = (
-        _ramp(right - start, blur)
-        - _ramp(right - end, blur)
-        - _ramp(left - start, blur)
-        + _ramp(left - end, blur)
+def _indexed(turns: Sequence[Turn], speakers: Mapping[str, int]) -> list[_IndexedTurn]:
+    """Give turns their speakers' indices and find those within other speakers' turns."""
+    indexed = []
+    active: list[Turn] = []
+    ordered = sorted(turn for turn in turns if turn.end > turn.start)
+    starts = {turn.start for turn in ordered}
+    ends = {turn.end for turn in ordered}
+    for turn in ordered:
+        active = [other for other in active if other.end > turn.start]
+        nested = any(_lies_within(turn, other, speakers) for other in active)
+        touches = turn.start in ends or turn.end in starts
+        indexed.append(_IndexedTurn(turn.start, turn.end, speakers[turn.speaker], nested, touches))
+        active.append(turn)
+    return indexed
+
+
+def _lies_within(inner: Turn, outer: Turn, speakers: Mapping[str, int]) -> bool:
+    """Say whether a turn lies within another speaker's."""
+    return (
+        outer.start < inner.start
+        and inner.end < outer.end
+        and speakers[inner.speaker] != speakers[outer.speaker]
     )
-    return min(1.0, max(0.0, inside / (end - start)))
 
 
-def _ramp(distance: float, blur: float) -> float:
+def _with_errors(
+    pieces: Sequence[_Piece], options: AssignOptions, error: BoundaryError
+) -> list[_Piece]:
+    """Give each piece the errors of its edges: larger where it touches another one."""
+    if not pieces:
+        return []
+    touching = [
+        following.start - piece.end <= options.touch
+        for piece, following in itertools.pairwise(pieces)
+    ]
+    stds = [error.change if touch else error.pause for touch in touching]
+    return [
+        replace(piece, start_std=before, end_std=after)
+        for piece, before, after in zip(
+            pieces, [error.pause, *stds], [*stds, error.pause], strict=True
+        )
+    ]
+
+
+def _uncertain_cover(piece: _Piece, start: float, end: float, time_std: float) -> float:
+    """Return the share of [start, end] inside a piece whose edges have normal errors."""
+    after = max(_SMALLEST_STD, math.hypot(piece.start_std, time_std))
+    before = max(_SMALLEST_STD, math.hypot(piece.end_std, time_std))
+    begun = _ramp(end - piece.start, after) - _ramp(start - piece.start, after)
+    ended = _ramp(end - piece.end, before) - _ramp(start - piece.end, before)
+    return min(1.0, max(0.0, (begun - ended) / (end - start)))
+
+
+def _ramp(distance: float, std: float) -> float:
     """Return the integral of a normal distribution function up to ``distance``."""
-    if abs(distance) >= 6.0 * blur:
+    if abs(distance) >= 6.0 * std:
         return max(0.0, distance)
-    scaled = distance / blur
+    scaled = distance / std
     density = math.exp(-0.5 * scaled * scaled) / math.sqrt(2.0 * math.pi)
-    return distance * 0.5 * (1.0 + math.erf(scaled / math.sqrt(2.0))) + blur * density
+    return distance * 0.5 * (1.0 + math.erf(scaled / math.sqrt(2.0))) + std * density

@@ -7,13 +7,21 @@ from collections.abc import Sequence
 from math import exp
 from typing import TYPE_CHECKING
 
+from diarize.transcript.schema import is_unspaced
+
 if TYPE_CHECKING:
     from diarize.transcript.options import AssignOptions
     from diarize.transcript.word_times import WordTime
 
 _CLOSERS = "\"'”’»›)]}』」》）"
-_SENTENCE_ENDS = frozenset(".?!…。？！｡؟।")
+# With those of Hindi, Urdu, Armenian, Ethiopic, Khmer, Burmese and Tibetan.
+_SENTENCE_ENDS = frozenset(".?!…。？！｡؟।॥۔։።፧៕។။;‽⁇⁈⁉")
+_SENTENCE_OPENERS = frozenset("¿¡")
 _CLAUSE_ENDS = frozenset(",;:，、；：،—–-")
+_OPENERS = "\"'“‘«‹([{『「《（"
+_GREEK_QUESTION = re.compile(r"[\u0370-\u03ff][;\u037e]$")
+_PRONOUN = re.compile(r"I\b")  # English writes it with a capital everywhere
+_OVERLAP = 0.1  # seconds by which a segment has to begin before the last one ended
 _ABBREVIATION = re.compile(
     r"(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|e\.g|i\.e|approx|bzw|z\.b|[a-z])\.", re.I
 )
@@ -29,7 +37,7 @@ def ends_sentence(word: str) -> bool:
     """
     text = word.strip().rstrip(_CLOSERS)
     if not text or text[-1] not in _SENTENCE_ENDS:
-        return False
+        return _GREEK_QUESTION.search(text) is not None
     # "I." ends a sentence more often than it abbreviates one, so single letters other than I do not
     return text == "I." or _ABBREVIATION.fullmatch(text) is None
 
@@ -75,16 +83,83 @@ def switch_costs(
     segment_ends : frozenset of int
         Indices of the words that end a segment of the transcript.
     """
+    inside = _costs_inside(words, options)
+    capital = _capitals(words, options)
+    answers = _answers(words, capital)
     costs = []
-    following = [*(start for start, _ in spoken[1:]), float("inf")]
-    for index, word in enumerate(words):
-        cost = options.switch_inside
-        if ends_clause(word):
+    for index, cost in enumerate(inside):
+        following = index + 1
+        if following == len(words):
+            costs.append(0.0)
+            continue
+        if ends_clause(words[index]) or _starts_phrase(words[index], words[following]):
             cost = min(cost, options.switch_comma)
+        if capital[following]:
+            cost = min(cost, options.switch_capital)
+        if answers[following] or _opens_sentence(words[following]):
+            cost = min(cost, options.switch_answer)
         if index in segment_ends:
-            cost = min(cost, options.switch_segment)
-        if ends_sentence(word):
+            cost = min(cost, options.switch_segment, 0.5 * inside[index])
+        if ends_sentence(words[index]):
             cost = min(cost, options.switch_sentence)
-        silence = max(0.0, following[index] - spoken[index][1])
-        costs.append(cost * exp(-silence / options.pause_scale))
+        silence = spoken[following][0] - spoken[index][1]
+        if silence < -_OVERLAP and index in segment_ends:
+            cost = 0.0  # nobody says two things at once
+        costs.append(cost * exp(-max(0.0, silence) / options.pause_scale))
     return costs
+
+
+def _costs_inside(words: Sequence[str], options: AssignOptions) -> list[float]:
+    """Return the cost of a change after each word as if it were inside its sentence."""
+    costs: list[float] = []
+    length = 0
+    for index, word in enumerate(words):
+        length += 1
+        if ends_sentence(word) or index + 1 == len(words):
+            marked = ends_sentence(word) and length <= options.max_sentence_words
+            costs += [options.switch_inside if marked else options.switch_unpunctuated] * length
+            length = 0
+    return costs
+
+
+def _capitals(words: Sequence[str], options: AssignOptions) -> list[bool]:
+    """Say of each word whether its capital letter tells something; nowhere in German."""
+    capital = [_first_letter(word).isupper() and not _PRONOUN.match(word.strip()) for word in words]
+    inside = [
+        capital[index] for index in range(1, len(words)) if not ends_sentence(words[index - 1])
+    ]
+    if sum(inside) > options.capital_share * len(inside):
+        return [False] * len(words)
+    return capital
+
+
+def _answers(words: Sequence[str], capital: Sequence[bool]) -> list[bool]:
+    """Say of each word whether a sentence begins with it that stands inside another one.
+
+    It begins with a capital letter, and after its end the other one goes on with a small one:
+    "I went to the Yes. harbour".
+    """
+    answers = [False] * len(words)
+    start: int | None = None
+    for index, word in enumerate(words):
+        if capital[index] and index and not ends_sentence(words[index - 1]):
+            start = index
+        if ends_sentence(word):
+            if start is not None and index + 1 < len(words):
+                answers[start] = _first_letter(words[index + 1]).islower()
+            start = None
+    return answers
+
+
+def _first_letter(word: str) -> str:
+    return word.strip().lstrip(_OPENERS)[:1]
+
+
+def _opens_sentence(word: str) -> bool:
+    """Say whether a word carries a mark that opens a sentence, as Spanish writes it."""
+    return _first_letter(word) in _SENTENCE_OPENERS
+
+
+def _starts_phrase(before: str, word: str) -> bool:
+    """Say whether a space parts two words of a script that writes none between words."""
+    return word[:1].isspace() and is_unspaced(before.strip()[-1:] or " ")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from diarize.annotation import Segment
 from diarize.transcript.options import AssignOptions
 from diarize.transcript.sentences import ends_sentence
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from diarize.audio import Waveform
 
 _FAR_OUTSIDE = 2.0  # seconds outside its segment from which a word's time is taken as broken
+_CLOSE = 1e-6  # seconds; nearer than this is the same instant
 _BURST_JOIN = 0.08  # seconds; closures of plosives are shorter and stay inside a word
 _BURST_LEVEL = 0.03  # of the way from floor to peak power: about 15 dB under the loudest frame
 _SYLLABLE = 0.12  # seconds; a shorter sound at the edge of a word belongs to its neighbour
@@ -213,7 +216,46 @@ def _share(texts: Sequence[str], left: float, right: float) -> list[WordTime]:
     ]
 
 
-def spoken_part(
+def lay_out(
+    texts: Sequence[str], start: float, end: float, speech: Sequence[Segment]
+) -> list[WordTime]:
+    """Estimate when each word of a segment is spoken: by its length, while anybody speaks.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    start, end : float
+        The segment's time in seconds.
+    speech : sequence of Segment
+        Where anybody speaks: disjoint, in order.
+    """
+    end = max(start, end)
+    first = bisect_right(speech, start, key=lambda part: part.end)
+    stop = bisect_left(speech, end, key=lambda part: part.start)
+    parts = [
+        Segment(max(part.start, start), min(part.end, end)) for part in speech[first:stop]
+    ] or [Segment(start, end)]
+    weights = [len(text.strip()) + 1 for text in texts]
+    total, whole = sum(weights), sum(part.duration for part in parts)
+    times, done = [], 0
+    for weight in weights:
+        begin = _instant(parts, whole * done / total, after=True)
+        done += weight
+        finish = _instant(parts, whole * done / total, after=False)
+        times.append(WordTime(begin, max(begin, finish), estimated=True))
+    return times
+
+
+def _instant(speech: Sequence[Segment], spoken: float, *, after: bool) -> float:
+    """Return when ``spoken`` seconds of speech have passed, before or after a silence there."""
+    for part in speech:
+        if spoken < part.duration - _CLOSE or (not after and spoken < part.duration + _CLOSE):
+            return round(part.start + min(spoken, part.duration), 3)
+        spoken -= part.duration
+    return round(speech[-1].end, 3)
+
+
+def spoken_interval(
     word: str,
     time: WordTime,
     *,
@@ -232,15 +274,15 @@ def spoken_part(
         return time.start, time.end
     closes = ends_sentence(word)
     if energy is not None:
-        bursts = _bursts(energy, time.start, time.end)
+        bursts = _sound_intervals(energy, time.start, time.end)
         if bursts:
-            return _anchor(bursts, limit, after_sentence, closes)
+            return _pick_interval(bursts, limit, after_sentence, closes)
     if after_sentence and not closes:
         return time.end - limit, time.end
     return time.start, time.start + limit
 
 
-def _anchor(
+def _pick_interval(
     bursts: Sequence[tuple[float, float]], limit: float, opens: bool, closes: bool
 ) -> tuple[float, float]:
     """Choose the stretch of sound that a stretched word belongs to.
@@ -261,7 +303,7 @@ def _anchor(
     return start, min(end, start + limit)
 
 
-def _bursts(energy: Energy, start: float, end: float) -> list[tuple[float, float]]:
+def _sound_intervals(energy: Energy, start: float, end: float) -> list[tuple[float, float]]:
     """Return the stretches of sound between two instants, in seconds."""
     import numpy as np
 
