@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from diarize import display
@@ -29,6 +32,22 @@ class Utterance:
     words: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True)
+class Relabelling:
+    """What a person changed in a result.
+
+    Parameters
+    ----------
+    labels : mapping of str to str
+        The label of each voice as it was found, and the one that it has now.
+    names : mapping of str to str
+        The names given, by today's labels.
+    """
+
+    labels: Mapping[str, str]
+    names: Mapping[str, str]
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
     """A diarized recording, with its labelled transcript where there is one.
@@ -39,15 +58,23 @@ class Result:
     transcript : dict or None
         As :func:`diarize.transcript.assign.label_transcript` returns it.
     audio : str or None
-        The recording's path.
+        The recording's path; a JSON file holds it as seen from its own folder.
     source : Transcript or None
         What ``transcript`` was labelled from, for giving it back in its producer's own shape.
+    relabelling : Relabelling or None
+        What a person changed since the recording was diarized.
     """
 
     diarization: Diarization
     transcript: dict[str, Any] | None = None
     audio: str | None = None
     source: Transcript | None = None
+    relabelling: Relabelling | None = None
+
+    @property
+    def has_words(self) -> bool:
+        """Whether anything was said, as far as the transcript tells."""
+        return self.transcript is not None and any(part.text for part in self.utterances)
 
     def __repr__(self) -> str:
         return f"<Result {display.result_line(self)}>"
@@ -111,6 +138,7 @@ def to_block(result: Result) -> dict[str, Any]:
     from diarize.version import __version__
 
     diarization = result.diarization
+    relabelling = result.relabelling
     return {
         "generator": f"diarize {__version__}",
         "audio": result.audio,
@@ -144,6 +172,7 @@ def to_block(result: Result) -> dict[str, Any]:
         ],
         "speech": [[round(part.start, 3), round(part.end, 3)] for part in diarization.speech],
         "warnings": list(diarization.warnings),
+        **({"relabelling": asdict(relabelling)} if relabelling else {}),
     }
 
 
@@ -153,6 +182,51 @@ def _candidate(one: Candidate) -> dict[str, Any]:
 
 def _candidate_from(item: Mapping[str, Any]) -> Candidate:
     return Candidate(str(item["name"]), float(item["score"]))
+
+
+def read_result(path: str | Path) -> Result:
+    """Read a result back from the JSON file that holds it; its ``audio`` is found from there.
+
+    Raises
+    ------
+    TranscriptError
+        If the file is not there, or holds no result.
+    """
+    result = from_json(read_json(Path(path)), str(path))
+    if result.audio is None:
+        return result
+    return replace(result, audio=str(locate_audio(Path(path), result.audio)))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    TranscriptError
+        If it is not there or holds no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise TranscriptError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise TranscriptError(
+            f"{path} is not JSON ({error}): give the file that `diarize … --json` wrote"
+        ) from None
+
+
+def locate_audio(path: Path, audio: str) -> Path:
+    """Return where the recording of a result lies: as seen from the result, or beside it.
+
+    Where it is at neither place, the first is returned.
+    """
+    first = Path(os.path.normpath(path.parent / audio))
+    beside = path.parent / Path(audio).name
+    for place in (first, path.parent.resolve() / audio, Path(audio), beside):
+        if place.is_file():
+            return place
+    return first
 
 
 def from_json(data: Any, name: str = "the file") -> Result:
@@ -184,12 +258,21 @@ def from_json(data: Any, name: str = "the file") -> Result:
         return Result(_from_segments(segments), dict(data), None)
     try:
         diarization = _from_block(block)
+        changed = block.get("relabelling")
+        relabelling = (
+            Relabelling(dict(changed["labels"]), dict(changed["names"])) if changed else None
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TranscriptError(
             f"the diarization block of {name} is damaged ({error!r:.80}): run diarize again"
         ) from None
     transcript = {key: value for key, value in data.items() if key != "diarization"}
-    return Result(diarization, transcript if segments is not None else None, block.get("audio"))
+    return Result(
+        diarization,
+        transcript if segments is not None else None,
+        block.get("audio"),
+        relabelling=relabelling,
+    )
 
 
 def _from_block(block: Mapping[str, Any]) -> Diarization:

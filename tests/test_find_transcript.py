@@ -14,7 +14,7 @@ import pytest
 from diarize.annotation import Diarization, Segment, Turn
 from diarize.audio import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
-from diarize.transcript.find import Outcome, find_or_make_transcript, is_foreign
+from diarize.transcript.find import Outcome, find_or_make_transcript
 from diarize.transcript.hallucinations import doubts, drop_nonspeech
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
@@ -165,17 +165,6 @@ def test_the_words_of_an_earlier_result_are_used_again(waveform: Waveform, audio
     outcome = find(waveform, audio, make=False)
     assert outcome.transcript is None
     assert "another recording" in outcome.messages[0]
-
-
-def test_files_of_others_are_told_from_results(audio: Path) -> None:
-    path = audio.with_suffix(".json")
-    assert not is_foreign(path)
-    for words in (None, read_transcript(HEARD).data):
-        write_result(audio, words)
-        assert not is_foreign(path)
-    for text in (json.dumps(HEARD), "{", ""):
-        path.write_text(text)
-        assert is_foreign(path)
 
 
 def test_an_earlier_result_without_words_is_no_transcript(waveform: Waveform, audio: Path) -> None:

@@ -149,7 +149,7 @@ def test_relabel_writes_what_is_asked_for(
     out = tmp_path / "out"
     swap = ["--swap", f"{S0},Ann"]
     assert run("relabel", tmp_path / "talk.json", *swap, "-f", "all", "-o", out) == 0
-    assert len(list(out.iterdir())) == len(names())
+    assert len(list(out.glob("[!.]*"))) == len(names())
     assert (tmp_path / "talk.json").read_bytes() == before
     capfdbinary.readouterr()
     assert run("relabel", tmp_path / "talk.json", *swap, "--txt", "-o", "-") == 0

@@ -12,6 +12,7 @@ import pytest
 
 from diarize.annotation import Candidate, Diarization, Speaker, Turn
 from diarize.errors import OutputError, UsageError
+from diarize.files import RECORD_NAME
 from diarize.result import Result, from_json, one_line
 from diarize.transcript.assign import label_transcript
 from diarize.writers import WRITERS, WriterOptions, get_writer, names, write_files
@@ -268,7 +269,8 @@ def test_tiers_do_not_overlap(tmp_path: Path) -> None:
 
 def test_files_are_written_and_listed(result: Result, tmp_path: Path) -> None:
     written = write_files(result, names(), tmp_path / "new" / "folder", "talk")
-    assert sorted(written) == sorted((tmp_path / "new" / "folder").iterdir())
+    files = {path for path in (tmp_path / "new" / "folder").iterdir() if path.name != RECORD_NAME}
+    assert set(written) == files
     assert written[0].name == "talk.srt"
     assert b"\r" not in written[0].read_bytes()
 
@@ -280,8 +282,10 @@ def test_an_input_is_never_overwritten(result: Result, tmp_path: Path) -> None:
     assert [path.name for path in written] == ["talk.diarized.json", "talk.srt"]
     assert theirs.read_text() == "theirs"
     inputs = [theirs, tmp_path / "talk.diarized.json"]
-    with pytest.raises(OutputError, match="not overwritten"):
-        write_files(result, ["json"], tmp_path, "talk", inputs=inputs)
+    written = write_files(result, ["json"], tmp_path, "talk", inputs=inputs, overwrite=True)
+    assert [path.name for path in written] == ["talk.diarized.2.json"]
+    with pytest.raises(OutputError, match="is an input"):
+        write_files(result, ["json"], tmp_path, "talk", inputs=inputs, file=theirs)
 
 
 def test_a_link_to_an_input_is_seen_through(result: Result, tmp_path: Path) -> None:

@@ -58,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         parser,
+        "--audio",
+        metavar="PATH",
+        help="where the recording of --from-result is, if it was moved",
+    )
+    add(
+        parser,
         "--speaker",
         metavar="LABEL|N",
         help="which voice of a recording with several: its label, or the label's number",
@@ -105,6 +111,8 @@ def _check(args: argparse.Namespace) -> None:
             raise UsageError("--from-result takes neither recordings nor --from")
         if args.speaker is None:
             raise UsageError("--from-result needs --speaker LABEL: which of its voices")
+    elif args.audio:
+        raise UsageError("--audio goes with --from-result; recordings are given without an option")
     elif not args.files:
         raise UsageError("a recording is needed: diarize enroll NAME FILE")
     elif (args.regions or args.speaker is not None) and len(args.files) > 1:
@@ -115,7 +123,9 @@ def _enrollments(args: argparse.Namespace, diarizer: Diarizer, talk: Console) ->
     from diarize.speakers.enrollment import enroll, enroll_from_result
 
     if args.from_result:
-        return [enroll_from_result(Path(args.from_result), args.speaker, diarizer.embedder)]
+        audio = Path(args.audio) if args.audio else None
+        path = Path(args.from_result)
+        return [enroll_from_result(path, args.speaker, diarizer.embedder, audio=audio)]
     found = []
     for source in args.files:
         with talk.progress(display_name(source)) as on_progress:

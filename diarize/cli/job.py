@@ -6,9 +6,9 @@ import argparse
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from diarize.cli import console
 from diarize.cli.options import (
@@ -23,7 +23,9 @@ from diarize.cli.options import (
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.audio import Waveform
+    from diarize.outputs import Output
     from diarize.pipeline import Diarizer
+    from diarize.result import Result
     from diarize.transcript.find import Outcome
     from diarize.transcript.schema import Transcript
     from diarize.transcript.whisper import Transcriber
@@ -64,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--identify-segments",
         action="store_true",
         help="match each turn on its own with the enrolled people, without clustering",
+    )
+    group.add_argument(
+        "--keep-names",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep what `relabel` changed in an earlier result, where the same turns come out "
+        "(default: yes)",
     )
     add(
         group,
@@ -134,6 +143,7 @@ class _Analysis:
     """One recording, diarized but not yet written."""
 
     source: str
+    place: Output
     waveform: Waveform
     diarization: Diarization
     seconds: float
@@ -172,15 +182,16 @@ class _Failures:
 
 def run(args: argparse.Namespace) -> int:
     """Run the main job on every recording; one that fails does not stop the others."""
-    formats = _check(args)
+    _check(args)
+    formats, places = _places(args)
     talk = console.Console(quiet=args.quiet)
     words = _words(args, formats)
     diarizer = _diarizer(args)
     failures = _Failures(args, talk)
     analyses: list[_Analysis] = []
-    for source in args.audio:
+    for source, place in places.items():
         with failures.noted():
-            analysis = _analyse(source, diarizer, args, talk)
+            analysis = _analyse(source, place, diarizer, args, talk)
             if args.link:
                 analyses.append(analysis)
             else:
@@ -191,11 +202,10 @@ def run(args: argparse.Namespace) -> int:
     return failures.exit_code
 
 
-def _check(args: argparse.Namespace) -> list[str]:
-    """Refuse requests that contradict themselves; return the formats asked for (may be empty)."""
+def _check(args: argparse.Namespace) -> None:
+    """Refuse requests that contradict themselves."""
     from diarize.errors import UsageError
 
-    formats = formats_from(args, default=())
     low, high = args.min_speakers or 1, args.max_speakers
     if high is not None and low > high:
         raise UsageError(f"--min-speakers {low} is more than --max-speakers {high}")
@@ -205,13 +215,27 @@ def _check(args: argparse.Namespace) -> list[str]:
         raise UsageError("--transcript goes with one recording; give the recordings one at a time")
     if args.audio.count("-") > 1:
         raise UsageError("- (stdin) can be read only once")
-    if args.output_dir == "-" and len(args.audio) > 1 and formats not in ([], ["rttm"]):
-        raise UsageError("-o - takes one recording, or several with --rttm")
-    if args.output_dir == "-" and len(formats) > 1:
-        raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
     if args.identify_segments and not args.speakers:
         raise UsageError("--identify-segments needs the enrolled people: add --speakers BOOK")
-    return formats
+
+
+def _places(args: argparse.Namespace) -> tuple[list[str], dict[str, Output]]:
+    """Return the formats asked for (maybe none), and where each recording's results go."""
+    from diarize.errors import UsageError
+    from diarize.outputs import Output, check_outputs, named_file, plan_outputs
+
+    file, formats = named_file(args.output_dir, formats_from(args, default=()))
+    sources = list(dict.fromkeys(args.audio))
+    if args.output_dir == "-":
+        if len(sources) > 1 and formats not in ([], ["rttm"]):
+            raise UsageError("-o - takes one recording, or several with --rttm")
+        if len(formats) > 1:
+            raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
+        return formats, {source: Output(None, "") for source in sources}
+    folder = None if file or args.output_dir is None else Path(args.output_dir)
+    places = plan_outputs(sources, folder, file)
+    check_outputs(places, formats or ["srt", "json", "rttm"], args.overwrite)
+    return formats, dict(zip(sources, places, strict=True))
 
 
 def _diarizer(args: argparse.Namespace) -> Diarizer:
@@ -229,7 +253,7 @@ def _diarizer(args: argparse.Namespace) -> Diarizer:
 
 
 def _analyse(
-    source: str, diarizer: Diarizer, args: argparse.Namespace, talk: console.Console
+    source: str, place: Output, diarizer: Diarizer, args: argparse.Namespace, talk: console.Console
 ) -> _Analysis:
     from diarize.audio import load
 
@@ -245,15 +269,13 @@ def _analyse(
         )
     for warning in dict.fromkeys((*waveform.warnings, *diarization.warnings)):
         talk.warn(warning)
-    return _Analysis(source, waveform, diarization, time.perf_counter() - begin)
+    return _Analysis(source, place, waveform, diarization, time.perf_counter() - begin)
 
 
 def _linked(analyses: Sequence[_Analysis], diarizer: Diarizer) -> list[_Analysis]:
     """Give voices that several recordings share one label in all of them."""
     if not analyses:
         return []
-    from dataclasses import replace
-
     from diarize.speakers.linking import link
 
     linked = link([analysis.diarization for analysis in analyses], diarizer.embedder)
@@ -267,25 +289,48 @@ def _finish(
     analysis: _Analysis, words: _Words, args: argparse.Namespace, talk: console.Console
 ) -> None:
     """Find or make the transcript, label it, and write what was asked for."""
-    from diarize.result import Result
-
     found = _transcript(analysis, words, args, talk)
+    result = _with_names_kept(analysis, args, talk)
     labelled = None
     if found.transcript is not None:
         from diarize.transcript.assign import label_transcript
         from diarize.transcript.word_times import energy_of
 
         labelled = label_transcript(
-            found.transcript, analysis.diarization, energy=energy_of(analysis.waveform)
+            found.transcript, result.diarization, energy=energy_of(analysis.waveform)
         )
     audio = None if analysis.source == "-" else analysis.source
-    result = Result(analysis.diarization, labelled, audio, found.transcript)
+    result = replace(result, transcript=labelled, audio=audio, source=found.transcript)
     chosen = words.formats or (["srt", "json"] if labelled is not None else ["rttm", "json"])
     if args.output_dir == "-":
         chosen = words.formats or ["json"]
-    written = _write(result, chosen, analysis.source, args, found.inputs)
+    written = _write(result, chosen, analysis, args, found.inputs, talk)
     if not args.quiet:
-        talk.summary(analysis.diarization, analysis.seconds, written)
+        talk.summary(result.diarization, analysis.seconds, written)
+
+
+def _with_names_kept(
+    analysis: _Analysis, args: argparse.Namespace, talk: console.Console
+) -> Result:
+    """Carry over what `relabel` changed in an earlier result of the recording."""
+    from diarize.outputs import earlier_result
+    from diarize.result import Result
+    from diarize.transcript.relabel import keep_relabelling
+
+    earlier = earlier_result(analysis.place, analysis.source) if args.keep_names else None
+    if earlier is None:
+        return Result(analysis.diarization)
+    path, before = earlier
+    result, lost = keep_relabelling(analysis.diarization, before)
+    if result.relabelling is not None:
+        names = ", ".join(result.relabelling.names.values()) or "the speakers joined or swapped"
+        talk.warn(f"kept from {path}: {names} (--no-keep-names starts anew)")
+    if lost:
+        talk.warn(
+            f"not kept from {path}, since the turns are others now: {', '.join(lost)}; give the "
+            "names again with: diarize relabel"
+        )
+    return result
 
 
 def _words(args: argparse.Namespace, formats: list[str]) -> _Words:
@@ -324,7 +369,8 @@ def _transcript(
             analysis.waveform,
             audio=None if analysis.source == "-" else Path(analysis.source),
             transcript=words.given,
-            directory=_directory(args, analysis.source),
+            directory=analysis.place.folder,
+            stem=analysis.place.stem,
             speech=analysis.diarization.speech,
             transcriber=words.transcriber,
             make=words.formats != ["rttm"],
@@ -336,33 +382,33 @@ def _transcript(
     return outcome
 
 
-def _directory(args: argparse.Namespace, source: str) -> Path | None:
-    """Return the folder to write to; None for stdout."""
-    if args.output_dir == "-":
-        return None
-    if args.output_dir is not None:
-        return Path(args.output_dir)
-    return Path.cwd() if source == "-" else Path(source).parent
-
-
 def _write(
-    result: Any,
+    result: Result,
     formats: Sequence[str],
-    source: str,
+    analysis: _Analysis,
     args: argparse.Namespace,
     transcripts: Sequence[Path],
+    talk: console.Console,
 ) -> list[Path]:
-    from diarize.transcript.find import is_foreign
     from diarize.writers import get_writer, options_from, write_files
 
     options = options_from(args)
-    directory = _directory(args, source)
-    if directory is None:
+    place = analysis.place
+    if place.folder is None:
+        if result.audio is not None:  # nobody knows from where standard output will be read
+            result = replace(result, audio=Path(result.audio).absolute().as_posix())
         for name in formats:
             console.emit(get_writer(name).render(result, options))
         return []
-    stem = "stdin" if source == "-" else Path(source).stem
-    inputs = [*transcripts, *([Path(source)] if source != "-" else [])]
-    if is_foreign(directory / f"{stem}.json"):
-        inputs.append(directory / f"{stem}.json")
-    return write_files(result, formats, directory, stem, options, inputs=inputs)
+    recordings = [Path(source) for source in args.audio if source != "-"]
+    return write_files(
+        result,
+        formats,
+        place.folder,
+        place.stem,
+        options,
+        inputs=[*recordings, *(() if args.overwrite else transcripts)],
+        overwrite=args.overwrite,
+        file=place.file,
+        on_message=talk.warn,
+    )

@@ -50,12 +50,14 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.cli import console
     from diarize.errors import UsageError
+    from diarize.outputs import named_file
     from diarize.result import Result
     from diarize.transcript.assign import label_transcript
     from diarize.transcript.readers import read_transcript
     from diarize.writers import get_writer, options_from, write_files
 
-    formats = formats_from(args, default=["json"] if args.output_dir == "-" else ["srt", "json"])
+    file, formats = named_file(args.output_dir, formats_from(args, default=()))
+    formats = formats or (["json"] if args.output_dir == "-" else ["srt", "json"])
     if args.output_dir == "-" and len(formats) != 1:
         raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
     talk = console.Console(quiet=args.quiet)
@@ -77,9 +79,22 @@ def run(args: argparse.Namespace) -> int:
         console.emit(get_writer(formats[0]).render(result, options))
         return 0
     beside = Path() if args.transcript == "-" else Path(args.transcript).parent
-    inputs = [path for path in (args.transcript, args.rttm, args.audio) if path and path != "-"]
-    folder = beside if args.output_dir is None else Path(args.output_dir)
-    written = write_files(result, formats, folder, stem, options, inputs=inputs)
+    inputs: list[str] = [
+        path for path in (args.transcript, args.rttm, args.audio) if path and path != "-"
+    ]
+    if args.overwrite and args.transcript in inputs:
+        inputs.remove(args.transcript)
+    written = write_files(
+        result,
+        formats,
+        beside if args.output_dir is None else Path(args.output_dir),
+        stem,
+        options,
+        inputs=inputs,
+        overwrite=args.overwrite,
+        file=file,
+        on_message=talk.warn,
+    )
     if not args.quiet:
         for file in written:
             talk.warn(f"wrote {file}")

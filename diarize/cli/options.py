@@ -67,8 +67,15 @@ def add_output_options(
         parser,
         "-o",
         "--output-dir",
-        metavar="DIR",
-        help="folder to write to (default: beside the input), or - for stdout",
+        metavar="DIR|FILE",
+        help="folder to write to (default: beside the input), a file such as talk.srt, or - for "
+        "stdout",
+    )
+    add(
+        parser,
+        "--overwrite",
+        action="store_true",
+        help="replace also files that diarize did not write, or that were changed since",
     )
     add(
         parser,

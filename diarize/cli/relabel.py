@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from diarize.cli import console
 from diarize.cli.options import add, add_output_options, formats_from
 
 if TYPE_CHECKING:
+    from diarize.outputs import Written
     from diarize.result import Result
-    from diarize.writers import WriterOptions
 
 EPILOG = """\
 examples:
@@ -18,11 +19,10 @@ examples:
   diarize relabel talk.json --merge SPEAKER_02,SPEAKER_03 --swap Ann,SPEAKER_01
   diarize relabel talk.json -f vtt,md -o out/
 
-The JSON is written anew, and with it every output of the same name that is still as diarize wrote
-it; -f says otherwise.
+The JSON is brought up to date, and with it every output of the same name that is still as diarize
+wrote it; files that were changed since are left alone and named. With -o DIR everything is written
+there, and the files here stay as they are.
 """
-
-_OWN_SUFFIX = ".diarized"  # of a JSON file that stands beside Whisper's own
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,101 +59,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from diarize.cli import console
-    from diarize.result import from_json
+    from diarize.result import read_json, read_result
     from diarize.transcript.relabel import relabel
 
     path = Path(args.result)
     data = read_json(path)
-    before = from_json(data, str(path))
+    before = read_result(path)
     result = relabel(
         before,
         merge=[_names(text, "--merge") for text in args.merge],
         swap=[_pair(text) for text in args.swap],
         rename=_renames(args.rename),
     )
+    talk = console.Console(quiet=args.quiet)
     own = isinstance(data, dict) and isinstance(data.get("diarization"), dict)
-    written = write(result, path, args, before=before if own else None)
+    written = _write(result, path, args, before if own else None)
+    for message in written.messages:
+        talk.warn(message)
     if not args.quiet:
-        talk = console.Console()
-        for file in written:
+        for file in written.files:
             talk.warn(f"wrote {file}")
     return 0
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises
-    ------
-    TranscriptError
-        If it is not there or holds no JSON.
-    """
-    import json
-
-    from diarize.errors import TranscriptError
-
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise TranscriptError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise TranscriptError(
-            f"{path} is not JSON ({error}): give the file that `diarize … --json` wrote"
-        ) from None
-
-
-def write(
-    result: Result, path: Path, args: argparse.Namespace, *, before: Result | None
-) -> list[Path]:
-    """Write the outputs of a result that was read from ``path``; return their paths.
-
-    Parameters
-    ----------
-    before : Result or None
-        What ``path`` held, if it is a file of ours, which may be written anew.
-    """
-    from diarize.cli import console
-    from diarize.errors import OutputError, UsageError
-    from diarize.writers import get_writer, options_from, write_texts
+def _write(result: Result, path: Path, args: argparse.Namespace, before: Result | None) -> Written:
+    """Write a result that was read from ``path``; before is None for another tool's file."""
+    from diarize.errors import UsageError
+    from diarize.outputs import Written, named_file, rewrite
+    from diarize.writers import OWN_SUFFIX, WriterOptions, get_writer, options_from, write_files
 
     options = options_from(args)
-    stem = path.stem.removesuffix(_OWN_SUFFIX)
-    folder = Path(args.output_dir) if args.output_dir not in (None, "-") else path.parent
+    file, formats = named_file(args.output_dir, formats_from(args, default=()))
+    stale = f"left alone: {path} (it is not changed by -o {args.output_dir})"
     if args.output_dir == "-":
-        formats = formats_from(args, default=["json"])
-        if len(formats) != 1:
+        if len(formats) > 1:
             raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
-        console.emit(get_writer(formats[0]).render(result, options))
-        return []
-    texts = {}
-    for name in formats_from(args, default=["json", *_unchanged(before, folder, stem, options)]):
-        writer = get_writer(name)
-        file = folder / f"{stem}.{writer.extension}"
-        if name == "json":
-            file = folder / (path.name if before is not None else f"{stem}{_OWN_SUFFIX}.json")
-        elif file.resolve() == path.resolve():
-            raise OutputError(f"{file} is the input and is not overwritten: choose another -o DIR")
-        texts[file] = writer.render(result, options)
-    write_texts(texts)
-    return list(texts)
-
-
-def _unchanged(before: Result | None, folder: Path, stem: str, options: WriterOptions) -> list[str]:
-    """Return the formats whose files are exactly what the result before gives."""
-    from diarize.writers import get_writer, names
-
-    if before is None:
-        return []
-    found = []
-    for name in names():
-        writer = get_writer(name)
-        file = folder / f"{stem}.{writer.extension}"
-        if name != "json" and file.is_file():
-            ours = writer.render(before, options).encode("utf-8", errors="replace")
-            if file.read_bytes() == ours:
-                found.append(name)
-    return found
+        console.emit(get_writer(*formats or ["json"]).render(result, options))
+        return Written((), (stale,))
+    folder = path.parent if args.output_dir is None else Path(args.output_dir)
+    if before is not None and file is None and folder.resolve() == path.parent.resolve():
+        chosen = None if options == WriterOptions() else options
+        return rewrite(path, before, result, formats, chosen, overwrite=args.overwrite)
+    messages: list[str] = [stale] if args.output_dir is not None else []
+    written = write_files(
+        result,
+        formats if file else dict.fromkeys((*formats, "json")),
+        folder,
+        path.stem.removesuffix(OWN_SUFFIX),
+        options,
+        inputs=[path],
+        overwrite=args.overwrite,
+        file=file,
+        on_message=messages.append,
+    )
+    return Written(tuple(written), tuple(messages))
 
 
 def _names(text: str, option: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from diarize.annotation import Diarization, Segment, Turn, speaker_label, union
 from diarize.errors import EnrollmentError
+from diarize.result import read_result
 from diarize.speakers.quality import inconsistency, recording_warnings
 from diarize.speakers.records import Sample, Vectors, unit
 from diarize.speakers.sampling import voice_samples
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from diarize.details import Listening
     from diarize.embedding import Embedder
     from diarize.pipeline import Diarizer
-    from diarize.result import Result
 
 #: Seconds below which a turn of a result is not listened to.
 SHORTEST_TURN = 0.5
@@ -128,7 +127,11 @@ def enroll(
 
 
 def enroll_from_result(
-    path: Path, speaker: str, embedder: Embedder, options: EnrollmentOptions | None = None
+    path: Path,
+    speaker: str,
+    embedder: Embedder,
+    options: EnrollmentOptions | None = None,
+    audio: Path | None = None,
 ) -> Enrollment:
     """Return samples of a speaker of a finished result, from the recording that it names.
 
@@ -138,6 +141,8 @@ def enroll_from_result(
         JSON, as the main job writes it.
     speaker : str
         Label, or the name shown.
+    audio : Path, optional
+        The recording, where it is no longer where the result says.
 
     Raises
     ------
@@ -147,13 +152,13 @@ def enroll_from_result(
         ``path`` is no such JSON.
     """
     options = options or EnrollmentOptions()
-    result = _result(path)
+    result = read_result(path)
     talk = result.diarization
     labels = [one.label for one in talk.speakers if speaker in (one.label, one.display)]
     if not labels:
         known = ", ".join(one.display for one in talk.speakers) or "nobody"
         raise EnrollmentError(f"{path}: there is no {speaker}; it has {known}")
-    waveform = _loaded(_recording(path, result.audio))
+    waveform = _loaded(audio or _recording(path, result.audio))
     alone = [
         turn.segment
         for turn in talk.exclusive()
@@ -175,18 +180,6 @@ def _talked_over(turn: Turn, talk: Diarization) -> bool:
     return sum(turn.segment.overlap(other) for other in others) > 0.5 * turn.duration
 
 
-def _result(path: Path) -> Result:
-    from diarize.result import from_json
-
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise EnrollmentError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise EnrollmentError(f"{path}: not a JSON file ({error})") from error
-    return from_json(data, str(path))
-
-
 def _recording(path: Path, audio: str | None) -> Path:
     """Return where the recording of a result is: where it says, else beside the result."""
     if not audio:
@@ -194,10 +187,11 @@ def _recording(path: Path, audio: str | None) -> Path:
             f"{path}: does not say which recording it is of; enroll from the recording itself: "
             "diarize enroll NAME FILE --from START-END"
         )
-    for place in (Path(audio), path.parent / audio, path.parent / Path(audio).name):
-        if place.is_file():
-            return place
-    raise EnrollmentError(f"{path}: its recording {audio} is gone; put it back beside the result")
+    if not Path(audio).is_file():
+        raise EnrollmentError(
+            f"{path}: its recording is not at {audio} any more: say where it is with --audio PATH"
+        )
+    return Path(audio)
 
 
 def _enrollment(

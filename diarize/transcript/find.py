@@ -1,21 +1,25 @@
-"""Where a recording's transcript comes from: given, found beside it, kept from before, or made.
-
-A transcript that Whisper has made is kept as ``STEM.whisper.json`` beside the output, with a note
-of the recording and the options that it belongs to, so that nothing is ever transcribed twice.
-"""
+"""Where a recording's transcript comes from: given, found beside it, kept from before, or made."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diarize.annotation import Segment
-from diarize.errors import MissingExtraError, ModelError, OutputError, TranscriptError
+from diarize.errors import MissingExtraError, ModelError, TranscriptError
+from diarize.files import Record, describe_recording, is_same_recording
+from diarize.transcript.cache import (
+    SAME_LENGTH,
+    describe,
+    is_as_asked,
+    keep,
+    options_of,
+    read_cached,
+)
 from diarize.transcript.hallucinations import doubts, drop_nonspeech
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.readers.whisper import is_own
@@ -26,18 +30,15 @@ from diarize.transcript.whisper import (
     WhisperOptions,
     WhisperTranscriber,
     is_whisper_installed,
-    model_name,
 )
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
 
-CACHE_SUFFIX = ".whisper.json"
-
-# The beginning and the end of a file tell recordings apart; all of a film would take seconds.
-_DIGEST_BYTES = 1 << 20
-# Two decoders may disagree about a recording's length by a codec frame or two (seconds).
-_SAME_LENGTH = 0.5
+# Subtitles and tables that may hold a recording's words; the first that can be read is taken.
+_TEXT_EXTENSIONS = ("srt", "vtt", "tsv", "txt")
+# What a list of bare turns shows in the place of words.
+_LABEL_ONLY = re.compile(r"(SPEAKER_\d+|Unknown)?:?")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def find_or_make_transcript(
     audio: Path | None = None,
     transcript: str | Path | Transcript | None = None,
     directory: Path | None = None,
+    stem: str | None = None,
     speech: Sequence[Segment] | None = None,
     options: WhisperOptions | None = None,
     transcriber: Transcriber | None = None,
@@ -85,9 +87,10 @@ def find_or_make_transcript(
 ) -> Outcome:
     """Return the transcript of a recording: the one given, else one found, else one made.
 
-    Looked for are, in this order: ``STEM.json`` and ``AUDIO.json`` of any producer beside the
-    recording or in ``directory``, a transcript kept from an earlier run, and the words in a result
-    of an earlier run. Only what was transcribed with the same options is used again, if a model,
+    Looked for are, beside the recording and in ``directory``: ``STEM.json`` and ``AUDIO.json``
+    of any producer, subtitles and tables of the same names (SRT, VTT, TSV, and TXT if it has
+    times), a transcript kept from an earlier run, the words in a result of an earlier run, and
+    last its subtitles. Only what was transcribed with the same options is used again, if a model,
     a language or a task was asked for.
 
     Parameters
@@ -100,6 +103,8 @@ def find_or_make_transcript(
         A transcript that the user names; it must be readable.
     directory : Path or None
         Where results go, and a transcript is kept.
+    stem : str, optional
+        What a transcript is kept under; the recording's name where not given.
     speech : sequence of Segment or None
         Where anybody speaks, if that is known. Where nobody does, Whisper is not run.
     options : WhisperOptions, optional
@@ -122,9 +127,13 @@ def find_or_make_transcript(
     if transcript is not None:
         return _checked(_given(transcript), waveform, speech)
     messages: list[str] = []
-    found = _look(waveform, audio, directory, runner, messages)
+    found = None
+    if audio is not None:
+        found = _look(waveform, audio, directory, stem or audio.stem, runner, messages)
     if found is None and make:
-        found = _make(waveform, audio, directory, speech, runner, on_progress)
+        found = _make(waveform, audio, speech, runner, on_progress)
+        if found is not None and found.origin == "made" and audio and directory:
+            found = _kept(found, audio, directory, stem or audio.stem)
     if found is None:
         return Outcome(None, messages=(*messages, *([_hint(audio)] if make else [])))
     found = replace(found, messages=(*messages, *found.messages))
@@ -136,11 +145,6 @@ def find_or_make_transcript(
 def _given(source: str | Path | Transcript) -> Outcome:
     found = read_transcript(source)
     return Outcome(found, "given", Path(found.path) if found.path else None, found.warnings)
-
-
-def _options(runner: Transcriber) -> WhisperOptions | None:
-    """Return what Whisper is told; None where another recogniser runs."""
-    return runner.options if isinstance(runner, WhisperTranscriber) else None
 
 
 def _checked(outcome: Outcome, waveform: Waveform, speech: Sequence[Segment] | None) -> Outcome:
@@ -180,64 +184,129 @@ def _without_nonspeech(outcome: Outcome, speech: Sequence[Segment]) -> Outcome:
 
 def _look(
     waveform: Waveform,
-    audio: Path | None,
+    audio: Path,
     directory: Path | None,
+    stem: str,
     runner: Transcriber,
     messages: list[str],
 ) -> Outcome | None:
     """Return the best transcript that lies about; say what was passed over, and why."""
-    if audio is None:
+    folders = [Path(folder) for folder in dict.fromkeys((audio.parent, directory)) if folder]
+    stems = list(dict.fromkeys((audio.stem, audio.name, stem)))
+    options = options_of(runner)
+    files = _Candidates(folders, audio, waveform, messages)
+    by_users: Iterator[Outcome | None] = iter(())
+    if options is not None and options.model is None:
+        by_users = files.by_users(stems)
+    found = next((outcome for outcome in by_users if outcome), None)
+    if found is not None:
+        return found
+    cached = read_cached(folders, stems, waveform, audio, runner, messages)
+    if cached is not None:
+        path, transcript = cached
+        origin = "kept" if "transcriber" in transcript.data else "found"
+        return Outcome(transcript, origin, path, transcript.warnings)
+    if options is None or options.model is not None:
         return None
-    folders = list(dict.fromkeys(Path(folder) for folder in (audio.parent, directory) if folder))
-    options = _options(runner)
-    asked = options is None or options.model is not None
-    own: Outcome | None = None
-    if not asked:
-        for path in _existing(folders, f"{audio.stem}.json", f"{audio.name}.json"):
-            candidate = _read_candidate(path, waveform, messages)
-            if candidate is not None and candidate.origin == "found":
-                return candidate
-            own = own or candidate
-    for path in _existing(folders, f"{audio.stem}{CACHE_SUFFIX}"):
-        kept = _read_kept(path, waveform, audio, runner, messages)
-        if kept is not None:
-            return kept
-    note = own.transcript.data.get("transcriber") if own and own.transcript else None
-    if isinstance(note, dict) and not _is_as_asked(note, runner):
-        return None
-    return own
+    for outcome in (*files.results, *files.by_us(stems)):
+        note = outcome.transcript.data.get("transcriber") if outcome.transcript else None
+        if not isinstance(note, dict) or is_as_asked(note, runner):
+            return outcome
+    return None
 
 
-def _existing(folders: Sequence[Path], *names: str) -> Iterator[Path]:
-    for folder in folders:
-        for name in names:
-            if (folder / name).is_file():
-                yield folder / name
+class _Candidates:
+    """The files that may hold the words of one recording, by their names."""
 
+    def __init__(
+        self, folders: Sequence[Path], audio: Path, waveform: Waveform, messages: list[str]
+    ) -> None:
+        self.results: list[Outcome] = []
+        self._records = {folder: Record(folder) for folder in folders}
+        self._audio = audio
+        self._waveform = waveform
+        self._messages = messages
 
-def _read_candidate(path: Path, waveform: Waveform, messages: list[str]) -> Outcome | None:
-    """Read a file that may be a transcript by its name; an own result is told from others'."""
-    try:
-        transcript = read_transcript(path)
-    except TranscriptError as error:
-        if not _is_result(path):
-            messages.append(f"{error}. It is passed over")
-        return None
-    if transcript.producer != "autospeech-diarize":
+    def by_users(self, stems: Sequence[str]) -> Iterator[Outcome | None]:
+        """Yield what users and other tools wrote; results of our own are put into ``results``."""
+        for extension in ("json", *_TEXT_EXTENSIONS):
+            for path in self._existing(stems, extension):
+                outcome = self._read(path)
+                if outcome is not None and outcome.origin == "kept":
+                    self.results.append(outcome)
+                elif outcome is not None and not self._wrote(path):
+                    yield outcome
+
+    def by_us(self, stems: Sequence[str]) -> Iterator[Outcome]:
+        """Yield subtitles that we wrote with words; those corrected by hand come first."""
+        ours = [
+            path
+            for extension in _TEXT_EXTENSIONS
+            for path in self._existing(stems, extension)
+            if self._wrote(path)
+        ]
+        for path in sorted(ours, key=lambda path: self._record(path).note_of(path) is not None):
+            note = self._record(path).note_of(path)
+            if note is None or note.words:
+                outcome = self._read(path)
+                if outcome is not None:
+                    yield replace(outcome, origin="found" if note is None else "kept")
+
+    def _record(self, path: Path) -> Record:
+        return self._records[path.parent]
+
+    def _wrote(self, path: Path) -> bool:
+        return path.suffix.lower() != ".json" and self._record(path).knows(path.name)
+
+    def _existing(self, stems: Sequence[str], extension: str) -> Iterator[Path]:
+        """Yield files that are there, but for results of other recordings."""
+        for folder, record in self._records.items():
+            for name in dict.fromkeys(f"{stem}.{extension}" for stem in stems):
+                path = next(
+                    (p for p in (folder / name, folder / name.upper()) if p.is_file()), None
+                )
+                if path is None:
+                    continue
+                note = record.note_of(path)
+                if (
+                    note is None
+                    or not note.recording
+                    or is_same_recording(note.recording, describe_recording(self._audio, folder))
+                ):
+                    yield path
+
+    def _read(self, path: Path) -> Outcome | None:
+        """Read a file that may be a transcript by its name; an own result is told from others'."""
+        try:
+            transcript = read_transcript(path)
+        except TranscriptError as error:
+            if path.suffix.lower() != ".txt" and not _is_result(path):
+                self._messages.append(f"{error}. It is passed over")
+            return None
+        if transcript.producer == "autospeech-diarize":
+            return self._read_result(path, transcript)
+        if path.suffix.lower() != ".json" and _holds_labels_only(transcript):
+            return None
         return Outcome(transcript, "found", path, transcript.warnings)
-    length = transcript.source["diarization"].get("duration")  # type: ignore[index]
-    if not isinstance(length, (int, float)) or abs(length - waveform.duration) > _SAME_LENGTH:
-        messages.append(f"{path} is the result of another recording. It is passed over")
-        return None
-    return Outcome(transcript, "kept", path, transcript.warnings)
+
+    def _read_result(self, path: Path, transcript: Transcript) -> Outcome | None:
+        """Return the words of an earlier result; one that was changed by hand is the user's."""
+        length = transcript.source["diarization"].get("duration")  # type: ignore[index]
+        if not isinstance(length, (int, float)) or abs(length - self._waveform.duration) > (
+            SAME_LENGTH
+        ):
+            self._messages.append(f"{path} is the result of another recording. It is passed over")
+            return None
+        record = self._record(path)
+        changed = record.knows(path.name) and record.note_of(path) is None
+        origin = "found" if changed else "kept"
+        return Outcome(transcript, origin, path, transcript.warnings)
 
 
-def is_foreign(path: Path) -> bool:
-    """Return whether there is a file that no earlier run of this package wrote as its JSON result.
-
-    Such a file, a transcript most likely, must not be overwritten by one.
-    """
-    return path.is_file() and not _is_result(path)
+def _holds_labels_only(transcript: Transcript) -> bool:
+    """Return whether subtitles are a list of bare turns, as we write without a transcript."""
+    texts = [str(segment.get("text") or "").strip() for segment in transcript.segments]
+    return bool(texts) and all(_LABEL_ONLY.fullmatch(text) for text in texts)
 
 
 def _is_result(path: Path) -> bool:
@@ -248,85 +317,18 @@ def _is_result(path: Path) -> bool:
         return False
 
 
-def _read_kept(
-    path: Path,
-    waveform: Waveform,
-    audio: Path,
-    runner: Transcriber,
-    messages: list[str],
-) -> Outcome | None:
-    """Return a kept transcript if it is of this recording and made as is asked for now."""
-    try:
-        transcript = read_transcript(path)
-    except TranscriptError as error:
-        messages.append(f"{error}. It is passed over")
-        return None
-    note = transcript.data.get("transcriber")
-    if not isinstance(note, dict) or not isinstance(note.get("audio"), dict):
-        return Outcome(transcript, "found", path, transcript.warnings)
-    if not _is_same_recording(note["audio"], waveform, audio):
-        messages.append(f"{path} is the transcript of another recording. It is passed over")
-        return None
-    if not _is_as_asked(note, runner):
-        messages.append(f"{path} was made with other options. It is passed over")
-        return None
-    return Outcome(transcript, "kept", path, transcript.warnings)
-
-
-def _is_as_asked(note: dict[str, Any], runner: Transcriber) -> bool:
-    options = _options(runner)
-    if options is None:
-        return note.get("name") == runner.name
-    wanted = {
-        "name": options.model and f"openai-whisper {model_name(options.model)}",
-        "language": options.language,
-        "task": options.task if options.task != "transcribe" else None,
-        "initial_prompt": options.initial_prompt,
-    }
-    if options.model is None and options.task == "transcribe" and note.get("task") == "translate":
-        return False
-    return all(note.get(key) == value for key, value in wanted.items() if value is not None)
-
-
-def _is_same_recording(note: dict[str, Any], waveform: Waveform, audio: Path) -> bool:
-    """Compare bytes where both are known, else lengths; names and dates may change freely."""
-    now = _describe(waveform, audio)
-    if "digest" in note and "digest" in now:
-        return (note["digest"], note.get("bytes")) == (now["digest"], now["bytes"])
-    length = note.get("duration")
-    return isinstance(length, (int, float)) and abs(length - waveform.duration) <= _SAME_LENGTH
-
-
-def _describe(waveform: Waveform, audio: Path | None) -> dict[str, Any]:
-    """Return what tells a recording from others."""
-    known: dict[str, Any] = {"duration": round(waveform.duration, 3)}
-    if audio is not None:
-        try:
-            with audio.open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(0)
-                digest = hashlib.sha256(file.read(_DIGEST_BYTES))
-                file.seek(max(0, size - _DIGEST_BYTES))
-                digest.update(file.read(_DIGEST_BYTES))
-        except OSError:
-            return known
-        known |= {"bytes": size, "digest": digest.hexdigest()}
-    return known
-
-
 # --- making ---------------------------------------------------------------------------------------
 
 
 def _make(
     waveform: Waveform,
     audio: Path | None,
-    directory: Path | None,
     speech: Sequence[Segment] | None,
     runner: Transcriber,
     on_progress: OnProgress | None,
 ) -> Outcome | None:
     """Transcribe, and keep the transcript; None where no recogniser is installed nor asked for."""
-    options = _options(runner)
+    options = options_of(runner)
     asked = options is None or options.model is not None
     if options is not None and not is_whisper_installed():
         if asked:
@@ -346,31 +348,27 @@ def _make(
         "language": told.language,
         "task": told.task,
         "initial_prompt": told.initial_prompt,
-        "audio": _describe(waveform, audio),
+        "audio": describe(waveform, audio),
     }
     transcript = replace(transcript, data={**transcript.data, "transcriber": note})
-    if directory is None or audio is None:
-        return Outcome(transcript, "made", None, transcript.warnings)
-    return _keep(transcript, directory / f"{audio.stem}{CACHE_SUFFIX}")
+    return Outcome(transcript, "made", None, transcript.warnings)
 
 
-def _keep(transcript: Transcript, path: Path) -> Outcome:
-    """Write a transcript beside the output, whole or not at all."""
-    from diarize.writers import write_texts
-
-    # Only what JSON knows: a third party's transcriber may hand over anything.
-    text = json.dumps(transcript.data, ensure_ascii=False, indent=1, default=str) + "\n"
-    try:
-        write_texts({path: text})
-    except OutputError as error:
-        told = f"the transcript could not be kept for the next run: {error}"
-        return Outcome(transcript, "made", None, (*transcript.warnings, told))
-    return Outcome(transcript, "made", path, transcript.warnings)
+def _kept(outcome: Outcome, audio: Path, directory: Path, stem: str) -> Outcome:
+    """Keep a transcript that was made, so that it need not be made again."""
+    if outcome.transcript is None or "transcriber" not in outcome.transcript.data:
+        return outcome
+    path, message = keep(outcome.transcript, audio, directory, stem)
+    return replace(outcome, path=path, messages=(*outcome.messages, *([message] * bool(message))))
 
 
 def _hint(audio: Path | None) -> str:
     """Say how to get words."""
-    beside = f" (nothing readable at {audio.with_suffix('.json')})" if audio is not None else ""
+    beside = ""
+    if audio is not None:
+        text = audio.with_suffix(".txt")
+        beside = f" (nothing readable at {audio.with_suffix('.json')} or .srt, .vtt, .tsv"
+        beside += f"; {text.name} has no times)" if text.is_file() else ")"
     return (
         f"there is no transcript{beside}, so only the speakers are told. Give one with "
         '--transcript FILE, or have it made: pip install "autospeech-diarize[whisper]"'

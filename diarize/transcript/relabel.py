@@ -8,7 +8,7 @@ from typing import Any
 
 from diarize.annotation import Diarization, Speaker
 from diarize.errors import UsageError
-from diarize.result import Result
+from diarize.result import Relabelling, Result
 
 
 def relabel(
@@ -56,6 +56,56 @@ def relabel(
     return result
 
 
+def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[str]]:
+    """Carry what a person changed in an earlier result over to a new diarization.
+
+    Where the same turns come out, speakers are joined, swapped and named as before; else a name is
+    kept where its speaker has the same turns.
+
+    Parameters
+    ----------
+    found : Diarization
+    earlier : Result
+        What the recording's result held before, relabelled or not.
+
+    Returns
+    -------
+    Result
+        The diarization with those changes, and the note of them.
+    list of str
+        Names that could not be kept.
+    """
+    changed = earlier.relabelling
+    if changed is None:
+        return Result(found), []
+    before = _spans(earlier.diarization)
+    moved = found.rename(changed.labels)
+    if _spans(moved) == before:
+        names, labels, talk = dict(changed.names), dict(changed.labels), moved
+    else:
+        now = _spans(found)
+        same = {old: new for new in now for old in before if before[old] == now[new]}
+        names = {same[old]: name for old, name in changed.names.items() if old in same}
+        labels, talk = {label: label for label in found.labels}, found
+    speakers = [
+        Speaker(one.label, names[one.label], candidates=one.candidates)
+        if one.label in names
+        else one
+        for one in talk.speakers
+    ]
+    lost = [name for name in changed.names.values() if name not in names.values()]
+    kept = Relabelling(labels, names) if names or talk is moved else None
+    return Result(replace(talk, speakers=speakers), relabelling=kept), lost
+
+
+def _spans(diarization: Diarization) -> dict[str, list[tuple[float, float]]]:
+    """Return each speaker's turns, to the millisecond, as a result's file holds them."""
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for turn in diarization.turns:
+        spans.setdefault(turn.speaker, []).append((round(turn.start, 3), round(turn.end, 3)))
+    return {label: sorted(turns) for label, turns in spans.items()}
+
+
 def _label(diarization: Diarization, key: str) -> str:
     """Return the label of the speaker who is called ``key``."""
     for speaker in diarization.speakers:
@@ -81,7 +131,20 @@ def _move(result: Result, moves: Mapping[str, str]) -> Result:
     vectors = {moves.get(label, label): vector for label, vector in before.embeddings.items()}
     after = replace(before, turns=turns, speakers=speakers, embeddings=vectors)
     shown = {before.display(old): before.display(new) for old, new in moves.items()}
-    return _with_speakers(replace(result, diarization=after), lambda name: shown.get(name, name))
+    known = _relabelling(result)
+    relabelling = Relabelling(
+        {found: moves.get(now, now) for found, now in known.labels.items()},
+        {label: name for label, name in known.names.items() if label in kept},
+    )
+    moved = replace(result, diarization=after, relabelling=relabelling)
+    return _with_speakers(moved, lambda name: shown.get(name, name))
+
+
+def _relabelling(result: Result) -> Relabelling:
+    """Return what was changed so far: at first every voice has the label that it was found by."""
+    return result.relabelling or Relabelling(
+        {label: label for label in result.diarization.labels}, {}
+    )
 
 
 def _rename(result: Result, key: str, name: str) -> Result:
@@ -103,7 +166,12 @@ def _rename(result: Result, key: str, name: str) -> Result:
         Speaker(label, name, candidates=speaker.candidates) if speaker.label == label else speaker
         for speaker in result.diarization.speakers
     ]
-    renamed = replace(result, diarization=replace(result.diarization, speakers=speakers))
+    known = _relabelling(result)
+    renamed = replace(
+        result,
+        diarization=replace(result.diarization, speakers=speakers),
+        relabelling=Relabelling(known.labels, {**known.names, label: name}),
+    )
     return _with_speakers(renamed, lambda shown: name if shown == old else shown)
 
 

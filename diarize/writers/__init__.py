@@ -6,16 +6,25 @@ class (or function without arguments) that gives a :class:`Writer`.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from diarize import plugins
 from diarize.errors import OutputError, UsageError
+from diarize.files import (
+    Note,
+    Record,
+    describe_recording,
+    identity,
+    objection,
+    relative_path,
+    write_whole,
+)
 from diarize.writers.base import Writer, WriterOptions
 
 if TYPE_CHECKING:
@@ -23,7 +32,6 @@ if TYPE_CHECKING:
 
     from diarize.result import Result
 
-log = logging.getLogger(__name__)
 
 __all__ = [
     "WRITERS",
@@ -34,6 +42,8 @@ __all__ = [
     "options_from",
     "write_files",
 ]
+
+OWN_SUFFIX = ".diarized"  # of a result beside a file that is not to be replaced
 
 # In the order in which `-f all` writes them.
 WRITERS = {
@@ -95,8 +105,15 @@ def write_files(
     options: WriterOptions | None = None,
     *,
     inputs: Sequence[str | os.PathLike[str]] = (),
+    overwrite: bool = False,
+    file: str | os.PathLike[str] | None = None,
+    on_message: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write a result in several formats: all files whole, or none of them.
+
+    Replaced are files that an earlier call wrote for the same recording and nobody changed since.
+    Beside any other, ``STEM.diarized.EXTENSION`` is written: a recording's ``talk.json`` from
+    Whisper, and a ``talk.srt`` corrected by hand, stay as they are.
 
     Parameters
     ----------
@@ -108,9 +125,13 @@ def write_files(
         The files' name without extension.
     options : WriterOptions, optional
     inputs : sequence of path
-        Files that must not be overwritten. Where a file would get the name of one,
-        ``STEM.diarized.EXTENSION`` is written instead: a recording's ``talk.json`` from Whisper
-        stays as it is beside our ``talk.diarized.json``.
+        Files that must not be overwritten, whoever wrote them.
+    overwrite : bool
+        Replace files that were changed or written by others too; never words by none.
+    file : path, optional
+        Exactly this file is written, in the one format given.
+    on_message : callable, optional
+        Called with a sentence for every file that is left alone.
 
     Returns
     -------
@@ -120,56 +141,78 @@ def write_files(
     Raises
     ------
     OutputError
-        If a file cannot be written, or would overwrite an input under either name.
+        If a file cannot be written, or ``file`` must not be.
     """
     options = options or WriterOptions()
-    folder = Path(directory)
-    kept = {_identity(Path(path)) for path in inputs}
+    folder = Path(directory) if file is None else Path(file).parent
+    record = Record(folder)
+    kept = {identity(Path(path)) for path in inputs}
+    recording = {} if result.audio is None else describe_recording(result.audio, folder)
+    result = seen_from(result, folder)
     texts: dict[Path, str] = {}
+    notes: dict[Path, Note] = {}
     for name in dict.fromkeys(formats):
         writer = get_writer(name)
-        path = folder / f"{stem}.{writer.extension}"
-        if _identity(path) in kept:
-            path = folder / f"{stem}.diarized.{writer.extension}"
-        if _identity(path) in kept:
-            raise OutputError(f"{path} is an input and is not overwritten: choose another -o DIR")
+        words = name != "rttm" and result.has_words
+
+        def refused(path: Path, words: bool = words) -> str | None:
+            if identity(path) in kept:
+                return "is an input"
+            return objection(path, record, recording=recording, words=words, overwrite=overwrite)
+
+        path, message = free_place(folder, stem, writer.extension, file, refused)
+        if message and on_message:
+            on_message(message)
         texts[path] = writer.render(result, options)
-    write_texts(texts)
+        notes[path] = Note(path.name, "", name, words, recording, changed_options(options))
+    write_whole(texts, notes)
     return list(texts)
 
 
-def write_texts(texts: dict[Path, str]) -> None:
-    """Write files as a whole: each beside its place first, then all moved to it.
+def free_place(
+    folder: Path,
+    stem: str,
+    extension: str,
+    file: str | os.PathLike[str] | None,
+    refused: Callable[[Path], str | None],
+) -> tuple[Path, str | None]:
+    """Return where to write a file, and a sentence if that is not where it was to go.
+
+    Parameters
+    ----------
+    refused : callable
+        Says why a file must not be replaced, or None.
 
     Raises
     ------
     OutputError
-        If one cannot be written. No half-written file is left then.
+        If exactly ``file`` was asked for and must not be replaced.
     """
-    waiting: dict[Path, Path] = {}
-    current: Path | None = None
-    try:
-        for current, text in texts.items():
-            current.parent.mkdir(parents=True, exist_ok=True)
-            if current.is_dir():
-                raise IsADirectoryError(None, "there is a folder of that name")
-            beside = current.with_name(f".{current.name[:200]}.{os.getpid()}.part")
-            waiting[beside] = current
-            beside.write_bytes(text.encode("utf-8", errors="replace"))
-        for beside, current in waiting.items():
-            beside.replace(current)
-            log.info("wrote %s", current)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    first = Path(file) if file is not None else folder / f"{stem}.{extension}"
+    reason = refused(first)
+    if reason is None:
+        return first, None
+    if file is not None:
         raise OutputError(
-            f"cannot write {current}: {reason}. Choose another folder with -o DIR"
-        ) from None
-    finally:
-        for beside in waiting:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+            f"{first} {reason} and is not replaced: choose another name"
+            + ("" if reason.startswith(("is an input", "holds")) else ", or add --overwrite")
+        )
+    for number in count(1):
+        suffix = OWN_SUFFIX if number == 1 else f"{OWN_SUFFIX}.{number}"
+        path = folder / f"{stem}{suffix}.{extension}"
+        if refused(path) is None:
+            return path, f"{first} {reason} and is left alone: {path.name} is written instead"
+    raise AssertionError("unreachable")
 
 
-def _identity(path: Path) -> str:
-    """Return what makes two spellings of one file equal."""
-    return os.path.normcase(os.path.realpath(path))
+def seen_from(result: Result, folder: Path) -> Result:
+    """Return a result whose recording is named as seen from a folder, to be found from there."""
+    if result.audio is None:
+        return result
+    return replace(result, audio=relative_path(result.audio, folder))
+
+
+def changed_options(options: WriterOptions) -> dict[str, Any]:
+    """Return the options that are not at their defaults."""
+    plain = asdict(WriterOptions())
+    return {key: value for key, value in asdict(options).items() if value != plain[key]}

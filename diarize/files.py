@@ -1,0 +1,259 @@
+"""Files that are written: whole or not at all, and never over anybody's work.
+
+What this package writes into a folder it notes in ``.diarize.jsonl`` there, one line a file with
+its checksum: subtitles and tables have no room for a mark of their own. A file that fits its line
+is as it was written and may be replaced; any other belongs to the user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from diarize.errors import OutputError
+
+log = logging.getLogger(__name__)
+
+RECORD_NAME = ".diarize.jsonl"
+# The beginning and the end of a file tell recordings apart; all of a film would take seconds.
+_DIGEST_BYTES = 1 << 20
+_LONGEST_NAME = 255  # bytes, where the file system does not say
+
+
+@dataclass(frozen=True)
+class Note:
+    """One file that was written, as its folder's record holds it.
+
+    Parameters
+    ----------
+    name : str
+        The file's name without its folder.
+    sha256 : str
+        Checksum of its bytes.
+    format : str
+        Which writer made it; empty for what is no result.
+    words : bool
+        Whether it holds anything that was said.
+    recording : mapping
+        What it was made from, as :func:`describe_recording` says; empty where that is not known.
+    options : mapping
+        The writer's options that were not at their defaults.
+    """
+
+    name: str
+    sha256: str = ""
+    format: str = ""
+    words: bool = False
+    recording: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """Return the note as a line of the record, without what says nothing."""
+        known = {key: value for key, value in asdict(self).items() if value}
+        return json.dumps(known, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+class Record:
+    """What this package has written into one folder.
+
+    Lines are only ever added, so that several processes may write to one folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lines: list[str] = []
+        self._notes: dict[str, list[Note]] = {}
+        with contextlib.suppress(OSError):
+            text = (folder / RECORD_NAME).read_text(encoding="utf-8", errors="replace")
+            self._lines = text.splitlines(keepends=True)
+        for line in self._lines:
+            with contextlib.suppress(ValueError, TypeError):
+                note = Note(**json.loads(line))
+                self._notes.setdefault(note.name, []).append(note)
+
+    def knows(self, name: str) -> bool:
+        """Return whether a file of this name was written at some time."""
+        return name in self._notes
+
+    def note_of(self, path: Path) -> Note | None:
+        """Return the note of a file that is still as it was written; else None."""
+        notes = self._notes.get(path.name)
+        if not notes:
+            return None
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            return None
+        return next((note for note in reversed(notes) if note.sha256 == found), None)
+
+    def add(self, notes: Iterable[Note]) -> None:
+        """Note files that have just been written; without a record they count as the user's."""
+        lines = [note.line() for note in notes]
+        new = [line for line in lines if line not in self._lines]
+        if not new:
+            return
+        end = "" if not self._lines or self._lines[-1].endswith("\n") else "\n"
+        with contextlib.suppress(OSError), (self.folder / RECORD_NAME).open("ab") as file:
+            file.write((end + "".join(new)).encode("utf-8", errors="replace"))
+
+
+def objection(
+    path: Path,
+    record: Record,
+    *,
+    recording: Mapping[str, Any] | None = None,
+    words: bool = True,
+    overwrite: bool = False,
+) -> str | None:
+    """Say why a file must not be replaced; None where it may be, or is not there.
+
+    Parameters
+    ----------
+    path : Path
+        In the folder of ``record``.
+    record : Record
+    recording : mapping, optional
+        What the new file is made from; a file made from something else is not replaced.
+    words : bool
+        Whether the new file holds words; one that holds some is never replaced by one without.
+    overwrite : bool
+        Replace also what was written by somebody else, or changed.
+    """
+    if not path.is_file() or path.stat().st_size == 0:
+        return None
+    note = record.note_of(path)
+    if not words and (note.words if note else path.suffix != ".rttm"):
+        return "holds words, and this result has none"
+    if overwrite:
+        return None
+    if note is None:
+        if record.knows(path.name):
+            return "was changed since diarize wrote it"
+        return "was not written by diarize"
+    if recording and note.recording and not is_same_recording(note.recording, recording):
+        return f"is of another recording ({note.recording.get('path', 'unknown')})"
+    return None
+
+
+def describe_recording(path: str | Path, folder: Path) -> dict[str, Any]:
+    """Return what tells a recording from others: its path seen from ``folder``, and its bytes."""
+    return {"path": relative_path(path, folder), **digest_of(Path(path))}
+
+
+def is_same_recording(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two descriptions are of one recording: its bytes, or its place, are the same.
+
+    A recording may be moved, and it may be cut or cleaned where it lies.
+    """
+    if "digest" in one and (one["digest"], one.get("bytes")) == (
+        other.get("digest"),
+        other.get("bytes"),
+    ):
+        return True
+    return "path" in one and one["path"] == other.get("path")
+
+
+def digest_of(path: Path) -> dict[str, Any]:
+    """Return the length of a file and a checksum of both its ends; nothing if it is unreadable."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            digest = hashlib.sha256(file.read(_DIGEST_BYTES))
+            file.seek(max(0, size - _DIGEST_BYTES))
+            digest.update(file.read(_DIGEST_BYTES))
+    except OSError:
+        return {}
+    return {"bytes": size, "digest": digest.hexdigest()}
+
+
+def relative_path(path: str | Path, folder: Path) -> str:
+    """Return a path as seen from a folder, with slashes; absolute where there is no way there."""
+    absolute = Path(path).parent.resolve() / Path(path).name
+    try:
+        return Path(os.path.relpath(absolute, folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return absolute.as_posix()
+
+
+def identity(path: Path) -> str:
+    """Return what makes two spellings of one file equal."""
+    return os.path.normcase(os.path.realpath(path))
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that the file system cannot hold.
+
+    Raises
+    ------
+    OutputError
+    """
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):
+        longest = _LONGEST_NAME
+    length = len(os.fsencode(path.name))
+    if length > longest:
+        raise OutputError(
+            f"{path}: the name is too long ({length} bytes, the folder takes {longest}): give the "
+            "recording a shorter name, or name the file with -o FILE"
+        )
+
+
+def write_whole(texts: Mapping[Path, str], notes: Mapping[Path, Note] | None = None) -> None:
+    """Write files as a whole: each beside its place first, then all moved to it.
+
+    Parameters
+    ----------
+    texts : mapping of Path to str
+        Written as UTF-8.
+    notes : mapping of Path to Note, optional
+        What to note of them in their folders' records; the checksum is added here.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written. No half-written file is left then.
+    """
+    waiting: dict[Path, Path] = {}
+    current: Path | None = None
+    data = {path: text.encode("utf-8", errors="replace") for path, text in texts.items()}
+    try:
+        for current, content in data.items():
+            current.parent.mkdir(parents=True, exist_ok=True)
+            if current.is_dir():
+                raise IsADirectoryError(None, "there is a folder of that name")
+            beside = current.with_name(
+                f".diarize-{os.getpid()}-{threading.get_ident()}-{len(waiting)}.part"
+            )
+            waiting[beside] = current
+            beside.write_bytes(content)
+        for beside, current in waiting.items():
+            beside.replace(current)
+            log.info("wrote %s", current)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"cannot write {current}: {reason}. Choose another folder with -o DIR"
+        ) from None
+    finally:
+        for beside in waiting:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+    for folder in dict.fromkeys(path.parent for path in notes or ()):
+        Record(folder).add(
+            replace(note, name=path.name, sha256=hashlib.sha256(data[path]).hexdigest())
+            for path, note in (notes or {}).items()
+            if path.parent == folder
+        )
