@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize import decode
+from diarize.arrays import SAMPLE_RATE, Progress
 from diarize.decode import Samples
 from diarize.display import clock
 from diarize.errors import AudioError, UsageError
 
-SAMPLE_RATE = 16_000
 FULL_SCALE = np.float32(32768.0)
 # Ninefold below what unrelated channels give: only opposite polarity cancels as much as that.
 CANCELLED = 0.1
@@ -26,8 +26,6 @@ CANCELLED = 0.1
 UNSCALED_PEAK = 4.0
 # Beyond this a "sample" is garbage, not sound in any scale.
 GARBAGE = np.float32(1e10)
-
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from diarize.arrays import Float32, Float64, Int64, unit
 from diarize.errors import UsageError
 from diarize.settings import ClusteringSettings, Settings
 from diarize.spectral import partition
@@ -16,10 +17,6 @@ from diarize.variational import reassign
 
 if TYPE_CHECKING:
     from diarize.timeline import Segment
-
-Float = npt.NDArray[np.float32]
-Double = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,8 @@ class ClusterResult:
         Unit vectors.
     """
 
-    labels: Labels
-    centroids: Float
+    labels: Int64
+    centroids: Float32
 
     @property
     def count(self) -> int:
@@ -55,10 +52,10 @@ class Tree:
         Seconds of speech of each leaf.
     """
 
-    merges: Double
-    weights: Double
+    merges: Float64
+    weights: Float64
 
-    def labels(self, merges: int) -> Labels:
+    def labels(self, merges: int) -> Int64:
         """Return each leaf's group after so many merges."""
         leaves = len(self.weights)
         parent = np.arange(leaves + merges)
@@ -75,7 +72,7 @@ class Tree:
 
 
 def cluster(
-    embeddings: Float,
+    embeddings: Float32,
     weights: npt.ArrayLike | None = None,
     *,
     threshold: float,
@@ -186,7 +183,7 @@ def speaker_bounds(
 
 
 def neighbour_scatter(
-    vectors: Float,
+    vectors: Float32,
     windows: Sequence[Segment],
     changes: Sequence[float] = (),
     settings: ClusteringSettings | None = None,
@@ -228,28 +225,28 @@ def neighbour_scatter(
     return float(np.median(1.0 - np.einsum("nd,nd->n", vectors[this], vectors[after])))
 
 
-def less_mean(vectors: Float, weights: Double, share: float) -> Float:
+def less_mean(vectors: Float32, weights: Float64, share: float) -> Float32:
     """Return unit vectors less a share of the recording's mean: what all of them have in common."""
     mean = np.average(vectors, axis=0, weights=np.maximum(weights, 1e-3))
-    return _unit(vectors - np.float32(share) * mean.astype(np.float32))
+    return unit(vectors - np.float32(share) * mean.astype(np.float32))
 
 
-def least_speech(weights: Double, settings: ClusteringSettings) -> float:
+def least_speech(weights: Float64, settings: ClusteringSettings) -> float:
     """Return the seconds of speech that make a speaker."""
     return max(settings.least_seconds, settings.least_share * float(weights.sum()))
 
 
-def centroids(vectors: Float, weights: Double, labels: Labels) -> Float:
+def centroids(vectors: Float32, weights: Float64, labels: Int64) -> Float32:
     """Return the unit vector of each label's weighted mean, labels being 0, 1, …"""
     count = int(labels.max(initial=-1)) + 1
     sums = np.zeros((count, vectors.shape[1]))
     known = labels >= 0
     # Below a hundredth of a second a window still has a direction to give.
     np.add.at(sums, labels[known], vectors[known] * np.maximum(weights[known], 0.01)[:, None])
-    return _unit(sums)
+    return unit(sums)
 
 
-def absorb(vectors: Float, weights: Double, labels: Labels) -> Labels:
+def absorb(vectors: Float32, weights: Float64, labels: Int64) -> Int64:
     """Give every window without a label (−1) that of the nearest centroid."""
     orphans = labels < 0
     if not orphans.any():
@@ -260,7 +257,7 @@ def absorb(vectors: Float, weights: Double, labels: Labels) -> Labels:
     return labels
 
 
-def by_first_appearance(labels: Labels) -> Labels:
+def by_first_appearance(labels: Int64) -> Int64:
     """Number labels 0, 1, … in the order in which they appear.
 
     Examples
@@ -274,13 +271,7 @@ def by_first_appearance(labels: Labels) -> Labels:
     return rank[inverse]
 
 
-def _unit(vectors: npt.NDArray[np.floating[Any]]) -> Float:
-    from diarize.embedding import unit
-
-    return unit(vectors)
-
-
-def _seeds(vectors: Float, seconds: Double, settings: ClusteringSettings) -> Labels:
+def _seeds(vectors: Float32, seconds: Float64, settings: ClusteringSettings) -> Int64:
     """Return the windows that may start a speaker: long enough, and with an answer at all."""
     alive = np.abs(vectors).sum(axis=1) > 0
     long = (seconds >= settings.seed - 1e-6) & alive
@@ -289,7 +280,7 @@ def _seeds(vectors: Float, seconds: Double, settings: ClusteringSettings) -> Lab
     return np.flatnonzero(alive) if alive.any() else np.arange(len(vectors))
 
 
-def _keep_large(groups: Labels, seconds: Double, settings: ClusteringSettings) -> Labels:
+def _keep_large(groups: Int64, seconds: Float64, settings: ClusteringSettings) -> Int64:
     """Set groups with too little speech to −1, but the largest one."""
     size = np.bincount(groups, weights=seconds)
     large = size >= least_speech(seconds, settings)
@@ -299,13 +290,13 @@ def _keep_large(groups: Labels, seconds: Double, settings: ClusteringSettings) -
 
 
 def _tree(
-    vectors: Float, seconds: Double, threshold: float, settings: ClusteringSettings
-) -> tuple[Tree, Labels]:
+    vectors: Float32, seconds: Float64, threshold: float, settings: ClusteringSettings
+) -> tuple[Tree, Int64]:
     """Return a dendrogram, and which of its leaves each window belongs to."""
     count = len(vectors)
     if count <= settings.max_windows:
         return Tree(linkage(vectors), seconds), np.arange(count)
-    member: Labels = np.empty(count, dtype=np.int64)
+    member: Int64 = np.empty(count, dtype=np.int64)
     leaves = 0
     blocks = -(-count // settings.block_windows)
     # However unlike the windows are, what the blocks leave over has to fit the second tree.
@@ -326,7 +317,7 @@ def _tree(
     return Tree(linkage(means.astype(np.float32)), weight), member
 
 
-def linkage(vectors: Float) -> Double:
+def linkage(vectors: Float32) -> Float64:
     """Return scipy's average linkage on ``1 − cosine``."""
     from scipy.cluster.hierarchy import linkage as scipy_linkage
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from diarize import overlap, resegmentation
 from diarize.annotation import Turn, speaker_label
-from diarize.clustering import Labels, cluster, neighbour_scatter
+from diarize.arrays import Float32, Float64, Int64
+from diarize.clustering import cluster, neighbour_scatter
 from diarize.details import Listening
 from diarize.settings import Settings, VariationalSettings
-
-Float = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Decision:
     """
 
     turns: tuple[Turn, ...]
-    embeddings: dict[str, Float]
+    embeddings: dict[str, Float32]
     labels: tuple[str, ...]
 
 
@@ -104,7 +102,7 @@ def _plain(settings: VariationalSettings) -> VariationalSettings:
 
 
 def _by_first_appearance(
-    turns: list[Turn], centres: Float, labels: Labels, scores: npt.NDArray[np.float64]
+    turns: list[Turn], centres: Float32, labels: Int64, scores: Float64
 ) -> Decision:
     """Number speakers in the order of their first turns; who got no turn is left out."""
     present = {turn.speaker for turn in turns}

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from diarize.arrays import Float32, Float64
 from diarize.timeline import coverage, difference
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.segmentation import SpeechActivity
     from diarize.timeline import Segment
-
-Float = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,13 +30,13 @@ class Listening:
 
     activity: SpeechActivity
     windows: tuple[Segment, ...]
-    vectors: Float
+    vectors: Float32
 
     def __repr__(self) -> str:
         return f"<Listening: {len(self.windows)} windows in {self.activity!r}>"
 
     @property
-    def seconds(self) -> npt.NDArray[np.float64]:
+    def seconds(self) -> Float64:
         """(N,) seconds of each window in which one voice is alone, pauses left out."""
         return coverage(self.windows, difference(self.activity.speech, self.activity.overlaps))
 
@@ -68,16 +66,16 @@ class DiarizationDetails:
 
     diarization: Diarization
     windows: tuple[Segment, ...]
-    vectors: Float
+    vectors: Float32
     labels: tuple[str, ...]
 
     def __repr__(self) -> str:
         return f"<DiarizationDetails: {len(self.windows)} windows behind {self.diarization!r}>"
 
-    def vectors_of(self, label: str) -> Float:
+    def vectors_of(self, label: str) -> Float32:
         """Return the vectors of one speaker's windows, those nearest to the centroid first."""
         chosen = [index for index, mine in enumerate(self.labels) if mine == label]
         vectors = self.vectors[chosen]
         nearness = vectors @ self.diarization.embeddings[label]
-        ordered: Float = vectors[np.argsort(-nearness, kind="stable")]
+        ordered: Float32 = vectors[np.argsort(-nearness, kind="stable")]
         return ordered

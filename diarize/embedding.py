@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize import spectrogram
+from diarize.arrays import Float32, Float64, unit
 from diarize.errors import ModelError
 from diarize.models import resolve, sha256_of
 from diarize.networks import Thresholds, recognise
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
     from diarize.audio import Waveform
     from diarize.timeline import Segment
 
-Float = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 # Frames by which the lengths of pieces that share a batch differ.
 LENGTH_STEP = 16
 
-__all__ = ["Embedder", "OnnxEmbedder", "Thresholds", "unit"]
+__all__ = ["Embedder", "OnnxEmbedder", "Thresholds"]
 
 
 class Embedder(Protocol):
@@ -69,7 +69,7 @@ class Embedder(Protocol):
         waveform: Waveform,
         segments: Sequence[Segment],
         on_progress: Progress | None = None,
-    ) -> Float:
+    ) -> Float32:
         """Return ``(len(segments), dimension)`` unit vectors, one a segment of any length."""
         ...
 
@@ -169,7 +169,7 @@ class OnnxEmbedder:
         waveform: Waveform,
         segments: Sequence[Segment],
         on_progress: Progress | None = None,
-    ) -> Float:
+    ) -> Float32:
         """Return one unit vector a segment.
 
         A segment longer than the model's window goes through the network in one piece, or in the
@@ -231,9 +231,9 @@ class OnnxEmbedder:
 
     def _vectors(
         self, waveform: Waveform, partials: Sequence[_Partial]
-    ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]]:
+    ) -> Iterator[tuple[npt.NDArray[np.intp], Float64]]:
         """Run partial utterances in batches of equal length; yield (owners, vectors)."""
-        waiting: dict[int, list[tuple[int, Float]]] = {}
+        waiting: dict[int, list[tuple[int, Float32]]] = {}
         for partial, frames in self._frames(waveform, partials):
             for piece in self._pieces(frames):
                 same = waiting.setdefault(len(piece), [])
@@ -243,9 +243,7 @@ class OnnxEmbedder:
         for same in waiting.values():
             yield self._answers(same)
 
-    def _answers(
-        self, same: Sequence[tuple[int, Float]]
-    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    def _answers(self, same: Sequence[tuple[int, Float32]]) -> tuple[npt.NDArray[np.intp], Float64]:
         """Run one batch of equally long pieces."""
         owners, pieces = zip(*same, strict=True)
         # Windows come in batches of one size, so that the runtime plans its memory once.
@@ -253,7 +251,7 @@ class OnnxEmbedder:
         batch = np.stack([*pieces, *[pieces[0]] * (full - len(pieces))])
         return np.asarray(owners), self._run(batch, len(owners))
 
-    def _pieces(self, frames: Float) -> Iterator[Float]:
+    def _pieces(self, frames: Float32) -> Iterator[Float32]:
         """Lengthen what is too short, and cut what has become too long by it."""
         form = self.format
         if len(frames) < form.frames:
@@ -270,7 +268,7 @@ class OnnxEmbedder:
 
     def _frames(
         self, waveform: Waveform, partials: Sequence[_Partial]
-    ) -> Iterator[tuple[_Partial, Float]]:
+    ) -> Iterator[tuple[_Partial, Float32]]:
         """Compute the spectrogram of what is asked for, once and block by block."""
         longest = round(self.settings.block * spectrogram.FRAME_RATE)
         first = 0
@@ -290,7 +288,7 @@ class OnnxEmbedder:
                 yield partial, frames if partial.gain == 1.0 else frames * np.float32(partial.gain)
             first = after
 
-    def _samples(self, waveform: Waveform, begin: int, end: int) -> Float:
+    def _samples(self, waveform: Waveform, begin: int, end: int) -> Float32:
         """Return the samples that frames ``begin`` to ``end`` look at."""
         start = begin * spectrogram.HOP
         stop = (end - 1) * spectrogram.HOP + self.format.frontend.reach
@@ -298,7 +296,7 @@ class OnnxEmbedder:
         # Only a recording shorter than one frame has to be filled up.
         return np.pad(samples, (0, stop - start - len(samples)))
 
-    def _run(self, batch: Float, count: int) -> npt.NDArray[np.float64]:
+    def _run(self, batch: Float32, count: int) -> Float64:
         """Return the first ``count`` vectors of a batch, ready to be averaged."""
         try:
             output = self._session.run({self._input: batch})[0]
@@ -329,18 +327,6 @@ def bundled_model() -> Path:
     from diarize.models import bundled
 
     return bundled("autospeech")
-
-
-def unit(vectors: npt.NDArray[np.floating[Any]]) -> Float:
-    """Return vectors scaled to length one; zero vectors stay zero.
-
-    Examples
-    --------
-    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
-    """
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1.0), dtype=np.float32)
 
 
 def _level(waveform: Waveform, start: int, stop: int) -> float:

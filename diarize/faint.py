@@ -32,7 +32,7 @@ def without_faint(
     """
     import numpy as np
 
-    from .audio import SAMPLE_RATE
+    from diarize.arrays import SAMPLE_RATE
 
     settings = settings or FaintSpeechSettings()
     if len(activity.speech) < 2:

@@ -11,9 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from diarize.arrays import SAMPLE_RATE, Float32
 
-SAMPLE_RATE = 16_000
 FRAME = 400  # 25 ms
 HOP = 160  # 10 ms
 N_FFT = 512
@@ -24,7 +23,7 @@ FLOOR = np.float32(np.finfo(np.float32).eps)
 BLOCK = 12_000
 
 
-def fbank(samples: Floats, num_mel_bins: int = 80) -> Floats:
+def fbank(samples: Float32, num_mel_bins: int = 80) -> Float32:
     """Return log-mel energies, one frame every 10 ms, without mean subtraction.
 
     Parameters
@@ -58,7 +57,7 @@ def fbank(samples: Floats, num_mel_bins: int = 80) -> Floats:
     return features
 
 
-def _power(frames: Floats) -> Floats:
+def _power(frames: Float32) -> Float32:
     """Return each frame's power spectrum, (T, 257)."""
     centred = frames - frames.mean(axis=1, dtype=np.float32, keepdims=True)
     emphasised = np.empty_like(centred)
@@ -67,20 +66,20 @@ def _power(frames: Floats) -> Floats:
     emphasised[:, 0] = centred[:, 0] * (1 - PREEMPHASIS)  # Kaldi repeats the first sample
     emphasised *= povey_window()
     spectrum = np.fft.rfft(emphasised, N_FFT, axis=1)
-    power: Floats = np.square(spectrum.real) + np.square(spectrum.imag)
+    power: Float32 = np.square(spectrum.real) + np.square(spectrum.imag)
     return power.astype(np.float32, copy=False)
 
 
 @cache
-def povey_window() -> Floats:
+def povey_window() -> Float32:
     """Return Kaldi's own window, a symmetric Hann window to the power of 0.85, (400,)."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / (FRAME - 1))
-    window: Floats = (hann**0.85).astype(np.float32)
+    window: Float32 = (hann**0.85).astype(np.float32)
     return window
 
 
 @cache
-def mel_filters(num_mel_bins: int) -> Floats:
+def mel_filters(num_mel_bins: int) -> Float32:
     """Return triangular filters, evenly spaced and straight on the mel scale, (257, bins)."""
 
     def mel(frequency: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -92,6 +91,6 @@ def mel_filters(num_mel_bins: int) -> Floats:
     left, middle, right = corners[:-2], corners[1:-1], corners[2:]
     bins = mel(np.arange(N_FFT // 2 + 1) * (SAMPLE_RATE / N_FFT))[:, None]
     rising, falling = (bins - left) / (middle - left), (right - bins) / (right - middle)
-    filters: Floats = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+    filters: Float32 = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
     filters[-1] = 0.0  # Kaldi leaves the Nyquist bin out
     return filters

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from diarize import spectrogram
+from diarize.arrays import Float32
 from diarize.errors import ModelError
-
-Float = npt.NDArray[np.float32]
 
 PORT_FRAMES = 300
 PORT_SHIFT = 150
@@ -42,15 +40,15 @@ class Frontend(Protocol):
         """Level in dBFS that quieter utterances are raised to; None leaves the level alone."""
         ...
 
-    def frames(self, samples: Float) -> Float:
+    def frames(self, samples: Float32) -> Float32:
         """Return ``(T, bins)`` frames, one every 160 samples, of 16 kHz audio in ±1."""
         ...
 
-    def prepare(self, partial: Float) -> Float:
+    def prepare(self, partial: Float32) -> Float32:
         """Return one partial utterance's frames as the network wants them."""
         ...
 
-    def lengthen(self, frames: Float, count: int) -> Float:
+    def lengthen(self, frames: Float32, count: int) -> Float32:
         """Return at least ``count`` frames, made by repeating too few."""
         ...
 
@@ -62,15 +60,15 @@ class Magnitude:
     reach = spectrogram.N_FFT
     level: float | None = None
 
-    def frames(self, samples: Float) -> Float:
+    def frames(self, samples: Float32) -> Float32:
         """Return |STFT|."""
         return spectrogram.magnitude(samples)
 
-    def prepare(self, partial: Float) -> Float:
+    def prepare(self, partial: Float32) -> Float32:
         """Return the magnitudes as they are."""
         return partial
 
-    def lengthen(self, frames: Float, count: int) -> Float:
+    def lengthen(self, frames: Float32, count: int) -> Float32:
         """Say it again from the beginning, as often as it takes."""
         return tile(frames, count)
 
@@ -83,8 +81,8 @@ class PortMagnitude:
     as the authors' reference implementation (arXiv 2005.03215) and its ONNX port do.
     """
 
-    mean: Float
-    std: Float
+    mean: Float32
+    std: Float32
     bins: int = spectrogram.BINS
     reach: int = spectrogram.N_FFT
     level: float | None = PORT_LEVEL
@@ -101,16 +99,16 @@ class PortMagnitude:
         mean, std = (_read_bins(model.parent / name, model) for name in ("mean.npy", "std.npy"))
         return cls(mean, np.where(std > 0, std, np.float32(1)))
 
-    def frames(self, samples: Float) -> Float:
+    def frames(self, samples: Float32) -> Float32:
         """Return |STFT|."""
         return spectrogram.magnitude(samples)
 
-    def prepare(self, partial: Float) -> Float:
+    def prepare(self, partial: Float32) -> Float32:
         """Return ``(x − mean) / std`` by bin."""
-        scaled: Float = (partial - self.mean) / self.std
+        scaled: Float32 = (partial - self.mean) / self.std
         return scaled
 
-    def lengthen(self, frames: Float, count: int) -> Float:
+    def lengthen(self, frames: Float32, count: int) -> Float32:
         """Double each frame until there are more than ``count``."""
         while len(frames) <= count:
             frames = np.repeat(frames, 2, axis=0)
@@ -128,23 +126,23 @@ class KaldiFbank:
     reach: int = 400
     level: float | None = None
 
-    def frames(self, samples: Float) -> Float:
+    def frames(self, samples: Float32) -> Float32:
         """Return log-mel energies of samples in 16-bit scale."""
         from diarize.fbank import fbank
 
         return fbank(samples * np.float32(32768.0), num_mel_bins=self.bins)
 
-    def prepare(self, partial: Float) -> Float:
+    def prepare(self, partial: Float32) -> Float32:
         """Subtract each bin's mean."""
-        centred: Float = partial - partial.mean(axis=0, keepdims=True)
+        centred: Float32 = partial - partial.mean(axis=0, keepdims=True)
         return centred
 
-    def lengthen(self, frames: Float, count: int) -> Float:
+    def lengthen(self, frames: Float32, count: int) -> Float32:
         """Say it again from the beginning, as often as it takes."""
         return tile(frames, count)
 
 
-def tile(frames: Float, count: int) -> Float:
+def tile(frames: Float32, count: int) -> Float32:
     """Return at least ``count`` frames by repeating the whole.
 
     Examples
@@ -155,7 +153,7 @@ def tile(frames: Float, count: int) -> Float:
     return np.tile(frames, (-(-count // len(frames)), 1)) if len(frames) < count else frames
 
 
-def _read_bins(path: Path, model: Path) -> Float:
+def _read_bins(path: Path, model: Path) -> Float32:
     """Read one number a frequency bin."""
     try:
         values = np.asarray(np.load(path), dtype=np.float32).ravel()

@@ -10,7 +10,6 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from diarize.registry import folder as folder
 from diarize.version import __version__
 
 if TYPE_CHECKING:
+    from diarize.arrays import Progress
     from diarize.networks import Thresholds
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 BUNDLED = ("autospeech", "segmentation")
 TIMEOUT = 30.0
 _PACKAGE = Path(__file__).resolve().parent
-Progress = Callable[[str, int, "int | None"], None]
 
 
 def bundled(name: str) -> Path:

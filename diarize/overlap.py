@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from diarize.annotation import Turn, speaker_label
+from diarize.arrays import Float64
 from diarize.settings import OverlapSettings
 from diarize.timeline import Segment
 
 if TYPE_CHECKING:
     from diarize.segmentation import LocalSpeakers
 
-Double = npt.NDArray[np.float64]
 
-
-def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -> Double:
+def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -> Float64:
     """Return how long each local speaker of one local window is alone in each window.
 
     Parameters
@@ -39,7 +37,7 @@ def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -
     so_far = np.vstack([np.zeros(alone.shape[1]), np.cumsum(alone, axis=0)])
     edges = np.array([[window.start, window.end] for window in windows]).reshape(-1, 2)
     frames = np.clip(np.rint((edges - start) / local.step), 0, len(activity)).astype(np.int64)
-    seconds: Double = (so_far[frames[:, 1]] - so_far[frames[:, 0]]) * local.step
+    seconds: Float64 = (so_far[frames[:, 1]] - so_far[frames[:, 0]]) * local.step
     return seconds
 
 
@@ -47,7 +45,7 @@ def second_turns(
     turns: Sequence[Turn],
     overlaps: Sequence[Segment],
     windows: Sequence[Segment],
-    scores: Double,
+    scores: Float64,
     local: LocalSpeakers | None,
     settings: OverlapSettings | None = None,
 ) -> list[Turn]:
@@ -96,7 +94,7 @@ def second_turns(
     return added
 
 
-def _inside(starts: Double, local: LocalSpeakers, index: int) -> tuple[int, int]:
+def _inside(starts: Float64, local: LocalSpeakers, index: int) -> tuple[int, int]:
     """Return the range of windows that begin within a local window."""
     begin = float(local.starts[index])
     end = begin + local.activity.shape[1] * local.step
@@ -107,8 +105,8 @@ def _inside(starts: Double, local: LocalSpeakers, index: int) -> tuple[int, int]
 def _pair(
     part: Segment,
     windows: Sequence[Segment],
-    starts: Double,
-    scores: Double,
+    starts: Float64,
+    scores: Float64,
     local: LocalSpeakers,
 ) -> list[str]:
     """Return the labels of those who talk in an overlap, as far as known, the surest first."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from diarize import plugins, windows
 from diarize.annotation import Diarization
+from diarize.arrays import SAMPLE_RATE, Progress
 from diarize.clustering import speaker_bounds
 from diarize.decision import decide as decision_of
 from diarize.details import DiarizationDetails, Listening
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from diarize.audio import Waveform
     from diarize.speakers import SpeakerBook
 
-OnProgress = Callable[[str, int, int | None], None]
 Source = Union[str, Path, "BinaryIO", "npt.NDArray[Any]", "Waveform"]
 Detector = Callable[["Waveform"], SpeechActivity | Sequence[Segment]]
 
@@ -100,7 +100,7 @@ class Diarizer:
         threads: int | None = None,
         speakers: SpeakerBook | str | Path | None = None,
         identify_segments: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: Progress | None = None,
         settings: Settings | None = None,
     ) -> None:
         speaker_bounds(num_speakers, min_speakers, max_speakers)
@@ -134,7 +134,7 @@ class Diarizer:
         channels: str | int = "mix",
         sample_rate: int | None = None,
         uri: str | None = None,
-        on_progress: OnProgress | None = None,
+        on_progress: Progress | None = None,
     ) -> Diarization:
         """Return who spoke when in a recording; parameters and errors as for :meth:`analyse`."""
         return self.analyse(
@@ -158,7 +158,7 @@ class Diarizer:
         channels: str | int = "mix",
         sample_rate: int | None = None,
         uri: str | None = None,
-        on_progress: OnProgress | None = None,
+        on_progress: Progress | None = None,
     ) -> DiarizationDetails:
         """Return who spoke when, together with the windows and vectors behind it.
 
@@ -203,7 +203,7 @@ class Diarizer:
         log.info("%r in %.2f s", named.diarization, perf_counter() - begin)
         return named
 
-    def listen(self, waveform: Waveform, on_progress: OnProgress | None = None) -> Listening:
+    def listen(self, waveform: Waveform, on_progress: Progress | None = None) -> Listening:
         """Find speech, cut windows, and embed them: the part that costs time."""
         tell = on_progress or self.on_progress or _silent
         tell("speech", 0, None)
@@ -352,7 +352,7 @@ def diarize(
     channels: str | int = "mix",
     sample_rate: int | None = None,
     uri: str | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: Progress | None = None,
 ) -> Diarization:
     """Return who spoke when in a recording.
 
@@ -397,9 +397,7 @@ def _silent(stage: str, done: int, total: int | None) -> None:
     """Take no notice."""
 
 
-def _load(
-    source: Source, channels: str | int, sample_rate: int | None, tell: OnProgress
-) -> Waveform:
+def _load(source: Source, channels: str | int, sample_rate: int | None, tell: Progress) -> Waveform:
     """Decode the recording, unless it is decoded already."""
     from diarize import audio
 
@@ -465,7 +463,7 @@ def _uri(path: str) -> str:
 
 def _quietest(waveform: Waveform) -> Quietest:
     """Return a function that finds the quietest 50 ms of a stretch."""
-    rate, frame = 16000, 160
+    rate, frame = SAMPLE_RATE, SAMPLE_RATE // 100
 
     def find(start: float, end: float) -> float:
         samples = waveform.block(int(start * rate), int(end * rate))

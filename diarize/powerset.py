@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize import spectrogram
-from diarize.audio import SAMPLE_RATE, Progress, Waveform
+from diarize.arrays import SAMPLE_RATE, Bool, Float32, Progress
+from diarize.audio import Waveform
 from diarize.errors import ModelError
 from diarize.segmentation import (
     LOCAL_SPEAKERS,
@@ -34,8 +35,6 @@ from diarize.segmentation import (
     SileroSegmenter,
 )
 from diarize.session import Session
-
-Float = npt.NDArray[np.float32]
 
 # Which local speakers talk in each of the seven classes.
 MEMBERS = np.array(
@@ -62,7 +61,7 @@ class PowersetNetwork(Protocol):
         """Return how many samples a window of a recording of so many samples has."""
         ...
 
-    def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float:
+    def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float32:
         """Return the probabilities (len(starts), F, 7) of windows; beyond the end is silence."""
         ...
 
@@ -85,9 +84,9 @@ class FrameTrack:
 
     step: float
     offset: float
-    speech: Float
-    pair: Float
-    speakers: Float
+    speech: Float32
+    pair: Float32
+    speakers: Float32
     local: LocalSpeakers
 
 
@@ -147,12 +146,12 @@ class _Blender:
     def __init__(self, starts: Sequence[int], shift: int, offset: int) -> None:
         self.firsts = [start // shift for start in starts]
         self.shift, self.offset = shift, offset
-        self.activity: list[npt.NDArray[np.bool_]] = []
+        self.activity: list[Bool] = []
         self.done = 0
-        self.total: Float = np.zeros((0, 2 + LOCAL_SPEAKERS), dtype=np.float32)
-        self.weight: Float = np.zeros(0, dtype=np.float32)
+        self.total: Float32 = np.zeros((0, 2 + LOCAL_SPEAKERS), dtype=np.float32)
+        self.weight: Float32 = np.zeros(0, dtype=np.float32)
 
-    def add(self, probabilities: Float) -> None:
+    def add(self, probabilities: Float32) -> None:
         """Take the next windows, (W, F, 7)."""
         frames = probabilities.shape[1]
         if not self.done:
@@ -164,7 +163,7 @@ class _Blender:
         for window in probabilities:
             self._add_one(window, ramp.astype(np.float32))
 
-    def _add_one(self, window: Float, ramp: Float) -> None:
+    def _add_one(self, window: Float32, ramp: Float32) -> None:
         first = self.firsts[self.done]
         where = slice(first, first + len(window))
         speakers = window @ MEMBERS
@@ -189,7 +188,7 @@ class _Blender:
         return FrameTrack(step, offset, mean[:, 0], mean[:, 1], mean[:, 2:], local)
 
 
-def best_order(before: Float, now: Float) -> list[int]:
+def best_order(before: Float32, now: Float32) -> list[int]:
     """Return the order of ``now``'s speakers (frames, 3) in which they agree most with ``before``.
 
     Examples
@@ -202,7 +201,7 @@ def best_order(before: Float, now: Float) -> list[int]:
     return list(max(ORDERS, key=lambda order: sum(agreement[i, k] for i, k in enumerate(order))))
 
 
-def _active(window: Float, speakers: Float) -> npt.NDArray[np.bool_]:
+def _active(window: Float32, speakers: Float32) -> Bool:
     """Say who talks in each frame: as many as the likeliest count, the likeliest ones first."""
     alone, pairs = window[:, 1:4].sum(axis=1), window[:, 4:].sum(axis=1)
     count = np.stack([window[:, 0], alone, pairs]).argmax(axis=0)
@@ -233,7 +232,7 @@ class MagnitudeNetwork:
         whole = -(-samples // self._unit) * self._unit
         return min(self.longest, max(whole, SAMPLE_RATE // self._unit * self._unit))
 
-    def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float:
+    def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float32:
         """Return the probabilities of windows, whose spectrogram is computed once."""
         first, last = starts[0], starts[-1] + window
         samples = _block(waveform, first - self._margin, last + self._margin)
@@ -267,9 +266,9 @@ class SampleNetwork:
         """Return the window that the network was trained on, whatever the recording's length."""
         return self.size
 
-    def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float:
+    def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float32:
         """Return the probabilities of windows."""
-        out: list[Float] = []
+        out: list[Float32] = []
         for index in range(0, len(starts), self.at_once):
             chosen = starts[index : index + self.at_once]
             batch = np.stack([_block(waveform, s, s + window) for s in chosen])[:, None]
@@ -290,7 +289,7 @@ class SileroNetwork:
         self.session = session
         self.fifth = any(item.name == "state" for item in session.inputs)
 
-    def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> Float:
+    def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> Float32:
         """Return the probability of speech in each chunk, (ceil(n / 512),) float32."""
         count = -(-len(waveform) // self.chunk)
         out = np.zeros(count, dtype=np.float32)
@@ -308,13 +307,13 @@ class SileroNetwork:
                 on_progress("segmentation", index + 1, count)
         return out
 
-    def _begin(self) -> dict[str, Float]:
+    def _begin(self) -> dict[str, Float32]:
         if self.fifth:
             return {"state": np.zeros((2, 1, 128), dtype=np.float32)}
         return {name: np.zeros((2, 1, 64), dtype=np.float32) for name in ("h", "c")}
 
 
-def _block(waveform: Waveform, start: int, stop: int) -> Float:
+def _block(waveform: Waveform, start: int, stop: int) -> Float32:
     """Samples ``start`` to ``stop``, zeros outside the recording."""
     inside = waveform.block(start, min(stop, len(waveform)))
     front = max(0, -start)
@@ -322,7 +321,7 @@ def _block(waveform: Waveform, start: int, stop: int) -> Float:
     return np.pad(np.asarray(inside, dtype=np.float32), (front, back))
 
 
-def _softmax(scores: npt.NDArray[Any]) -> Float:
+def _softmax(scores: npt.NDArray[Any]) -> Float32:
     """Probabilities of the last axis; log probabilities just lose their logarithm."""
     raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float32)

@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from diarize.annotation import Turn, speaker_label
+from diarize.arrays import Float64, Int64
 from diarize.settings import ResegmentationSettings
 from diarize.timeline import Segment, meetings, union
 
-Double = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 Quietest = Callable[[float, float], float]
 """Given the beginning and the end of a stretch in seconds, returns its quietest instant."""
 
@@ -34,8 +32,8 @@ class _Run:
 
 
 def frame_scores(
-    region: Segment, windows: Sequence[Segment], scores: Double, step: float
-) -> Double:
+    region: Segment, windows: Sequence[Segment], scores: Float64, step: float
+) -> Float64:
     """Return each speaker's score in every frame of a region by overlap-add.
 
     A window counts most for the frames at its middle (a triangle over its length).
@@ -75,7 +73,7 @@ def frame_scores(
     return total / weight[:, None]
 
 
-def best_path(scores: Double, switch: float) -> Labels:
+def best_path(scores: Float64, switch: float) -> Int64:
     """Return the speaker of each frame on the path that scores best.
 
     The Viterbi algorithm over frames, in which going from one speaker to another costs ``switch``.
@@ -107,7 +105,7 @@ def best_path(scores: Double, switch: float) -> Labels:
 def to_turns(
     regions: Sequence[Segment],
     windows: Sequence[Segment],
-    scores: Double,
+    scores: Float64,
     *,
     changes: Sequence[float] = (),
     quietest: Quietest | None = None,
@@ -156,7 +154,7 @@ def to_turns(
 
 
 def _runs(
-    region: Segment, frames: Double, typical: float, settings: ResegmentationSettings
+    region: Segment, frames: Float64, typical: float, settings: ResegmentationSettings
 ) -> list[_Run]:
     """Cut a region into runs of one speaker, with unsure short islands absorbed."""
     path = best_path(frames, settings.switch * typical)
@@ -182,17 +180,17 @@ def _runs(
     ]
 
 
-def lead(scores: Double) -> Double:
+def lead(scores: Float64) -> Float64:
     """Return by how much each speaker leads the best other one; with one speaker, its score."""
     if scores.shape[1] == 1:
         return scores
     top = np.sort(scores, axis=1)
     others = np.where(scores >= top[:, -1:], top[:, -2:-1], top[:, -1:])
-    margin: Double = scores - others
+    margin: Float64 = scores - others
     return margin
 
 
-def typical_lead(scores: Double) -> float:
+def typical_lead(scores: Float64) -> float:
     """Return the median lead of the best speaker: the scale of costs, whatever the model's is."""
     if scores.shape[1] < 2:
         return 1.0

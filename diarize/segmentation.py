@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from .audio import Progress, Waveform
+    from diarize.arrays import Progress
+
+    from .audio import Waveform
     from .powerset import FrameTrack, PowersetNetwork, SileroNetwork
 
 LOCAL_SPEAKERS = 3

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from diarize.arrays import Float32, Float64, Int64, unit
 from diarize.settings import ClusteringSettings
-
-Float = npt.NDArray[np.float32]
-Double = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 _ROUNDS = 30
 
 
 def partition(
-    vectors: Float,
+    vectors: Float32,
     count: int,
     settings: ClusteringSettings | None = None,
-) -> Labels:
+) -> Int64:
     """Part windows into ``count`` groups by normalised spectral clustering.
 
     After Ng, Jordan and Weiss, "On spectral clustering" (NIPS 2001), on a graph that joins each
@@ -46,24 +42,24 @@ def partition(
     chosen = np.unique(np.linspace(0, total - 1, settings.sample).round().astype(np.int64))
     groups = _partition(vectors[chosen], count, settings)
     means = np.stack([vectors[chosen][groups == group].mean(axis=0) for group in range(count)])
-    nearest = (vectors @ _rows(means).T.astype(np.float32)).argmax(axis=1)
-    labels: Labels = nearest.astype(np.int64)
+    nearest = (vectors @ unit(means, np.float64).T.astype(np.float32)).argmax(axis=1)
+    labels: Int64 = nearest.astype(np.int64)
     labels[chosen] = groups
     return labels
 
 
-def affinity(vectors: Float, neighbours: int) -> Double:
+def affinity(vectors: Float32, neighbours: int) -> Float64:
     """Return the graph of nearest neighbours: 1 where two choose each other, ½ where one does."""
     similar = np.asarray(vectors @ vectors.T, dtype=np.float64)
     np.fill_diagonal(similar, -np.inf)
     last = len(vectors) - min(neighbours, len(vectors) - 1)
     nearest = np.partition(similar, last, axis=1)[:, last][:, None]
     chosen = (similar >= nearest) & np.isfinite(similar)
-    graph: Double = (chosen.astype(np.float64) + chosen.T) / 2
+    graph: Float64 = (chosen.astype(np.float64) + chosen.T) / 2
     return graph
 
 
-def _partition(vectors: Float, count: int, settings: ClusteringSettings) -> Labels:
+def _partition(vectors: Float32, count: int, settings: ClusteringSettings) -> Int64:
     from scipy.linalg import eigh
 
     total = len(vectors)
@@ -74,10 +70,10 @@ def _partition(vectors: Float, count: int, settings: ClusteringSettings) -> Labe
     scale = 1.0 / np.sqrt(np.maximum(graph.sum(axis=1), 1e-9))
     graph *= scale[:, None] * scale[None, :]
     _, found = eigh(graph, subset_by_index=[total - count, total - 1], overwrite_a=True)
-    return _spherical_means(_rows(found), count)
+    return _spherical_means(unit(found, np.float64), count)
 
 
-def _spherical_means(points: Double, count: int) -> Labels:
+def _spherical_means(points: Float64, count: int) -> Int64:
     """Part unit vectors around ``count`` means, starting from the farthest ones, a few times."""
     best = -np.inf
     labels = np.zeros(len(points), dtype=np.int64)
@@ -88,7 +84,7 @@ def _spherical_means(points: Double, count: int) -> Labels:
             sums = np.zeros_like(centres)
             np.add.at(sums, nearest, points)
             gone = np.bincount(nearest, minlength=count) == 0
-            moved = np.where(gone[:, None], centres, _rows(sums))
+            moved = np.where(gone[:, None], centres, unit(sums, np.float64))
             if np.allclose(moved, centres):
                 break
             centres = moved
@@ -99,7 +95,7 @@ def _spherical_means(points: Double, count: int) -> Labels:
     return labels if np.isfinite(best) else _fill(points, centres, count)
 
 
-def _farthest(points: Double, first: int, count: int) -> Double:
+def _farthest(points: Float64, first: int, count: int) -> Float64:
     """Choose points one after the other, each as far as can be from those chosen before."""
     chosen = [first]
     nearest = points @ points[first]
@@ -110,17 +106,11 @@ def _farthest(points: Double, first: int, count: int) -> Double:
     return points[chosen]
 
 
-def _fill(points: Double, centres: Double, count: int) -> Labels:
+def _fill(points: Float64, centres: Float64, count: int) -> Int64:
     """Give every group at least one point, where several points are the same."""
-    labels: Labels = (points @ centres.T).argmax(axis=1).astype(np.int64)
+    labels: Int64 = (points @ centres.T).argmax(axis=1).astype(np.int64)
     for group in range(count):
         if not (labels == group).any():
             sizes = np.bincount(labels, minlength=count)
             labels[np.flatnonzero(labels == sizes.argmax())[-1]] = group
     return labels
-
-
-def _rows(vectors: npt.NDArray[np.floating]) -> Double:
-    """Return rows of length one."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float64)

@@ -10,9 +10,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
-Float = npt.NDArray[np.float32]
+from diarize.arrays import Float32
 
 N_FFT = 512
 WINDOW = 400
@@ -39,12 +38,12 @@ def frame_count(samples: int) -> int:
 
 
 @cache
-def _hann() -> Float:
+def _hann() -> Float32:
     angle = 2 * np.pi * np.arange(WINDOW) / WINDOW
     return np.asarray(0.5 - 0.5 * np.cos(angle), dtype=np.float32)
 
 
-def magnitude(samples: Float) -> Float:
+def magnitude(samples: Float32) -> Float32:
     """Return the short-time Fourier magnitudes |STFT|.
 
     512-point transforms of 25 ms periodic Hann windows every 10 ms, nothing padded at the edges;
@@ -77,7 +76,7 @@ def magnitude(samples: Float) -> Float:
     return out
 
 
-def level(samples: Float) -> float:
+def level(samples: Float32) -> float:
     """Return the level in dB below full scale (dBFS) by mean power; −inf for silence.
 
     Examples

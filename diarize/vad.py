@@ -12,17 +12,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from diarize.audio import SAMPLE_RATE
+from diarize.arrays import SAMPLE_RATE, Bool, Float32
 from diarize.errors import DiarizeError, UsageError
 from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
 
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 # Edges in Hz of the bands whose level is watched: speech, above hum, below hiss.
 BAND_EDGES = (100, 250, 400, 600, 850, 1150, 1500, 1950, 2500, 3200, 4000)
@@ -148,7 +145,7 @@ class WebRtcVad:
         score[votes < options.votes] = 0.0
         return to_segments(_hysteresis(score, options), options, waveform.duration)
 
-    def _votes(self, waveform: Waveform, gain: float) -> Floats:
+    def _votes(self, waveform: Waveform, gain: float) -> Float32:
         """Return WebRTC's vote, 0 or 1, on each frame."""
         options, size = self.options, _frame_size(self.options.frame)
         classifier = _load_classifier()
@@ -168,7 +165,7 @@ class WebRtcVad:
         return np.array(votes, dtype=np.float32)
 
 
-def band_levels(waveform: Waveform, frame: float) -> Floats:
+def band_levels(waveform: Waveform, frame: float) -> Float32:
     """Return the level of each band in each frame, dB of full scale, as (frames, bands)."""
     size = _frame_size(frame)
     window = np.hanning(size + 1)[:-1].astype(np.float32)
@@ -185,7 +182,7 @@ def band_levels(waveform: Waveform, frame: float) -> Floats:
     return np.concatenate(levels)
 
 
-def prominence(power: Floats, options: VadOptions) -> Floats:
+def prominence(power: Float32, options: VadOptions) -> Float32:
     """Return how far each frame rises from the noise floor (0) towards the loud level (1).
 
     Taken in each band and averaged with the bands' own dynamic range as weight, so that a band
@@ -210,14 +207,14 @@ def prominence(power: Floats, options: VadOptions) -> Floats:
     return total / weights
 
 
-def _loud_level(sounding: Floats, options: VadOptions) -> float:
+def _loud_level(sounding: Float32, options: VadOptions) -> float:
     """Return the loud level of a band from what rises over its floor; nothing does in noise."""
     if sounding.size < options.frames(0.2):
         return SILENCE
     return float(np.percentile(sounding, LOUD_PERCENTILE))
 
 
-def _noise_floor(levels: Floats, options: VadOptions) -> Floats:
+def _noise_floor(levels: Float32, options: VadOptions) -> Float32:
     """Return a band's floor in each frame: a low percentile of the low percentiles around."""
     from scipy.ndimage import percentile_filter
 
@@ -230,26 +227,26 @@ def _noise_floor(levels: Floats, options: VadOptions) -> Floats:
     return np.repeat(floor.astype(np.float32), second)[: len(levels)]
 
 
-def _gain(power: Floats, options: VadOptions) -> float:
+def _gain(power: Float32, options: VadOptions) -> float:
     loud = 10 * np.log10(float(np.percentile(power.sum(axis=1), 95)))
     return float(10 ** (np.clip(options.target_level - loud, 0.0, options.max_gain) / 20))
 
 
-def _smooth(values: Floats, width: int) -> Floats:
+def _smooth(values: Float32, width: int) -> Float32:
     from scipy.ndimage import uniform_filter1d
 
-    smoothed: Floats = uniform_filter1d(values, width, mode="nearest")
+    smoothed: Float32 = uniform_filter1d(values, width, mode="nearest")
     return smoothed
 
 
-def _hysteresis(score: Floats, options: VadOptions) -> Mask:
+def _hysteresis(score: Float32, options: VadOptions) -> Bool:
     decided = (score >= options.onset) | (score < options.offset)
     last = np.maximum.accumulate(np.where(decided, np.arange(score.size), 0))
-    speaking: Mask = score[last] >= options.onset
+    speaking: Bool = score[last] >= options.onset
     return speaking
 
 
-def to_segments(mask: Mask, options: VadOptions, duration: float) -> list[Segment]:
+def to_segments(mask: Bool, options: VadOptions, duration: float) -> list[Segment]:
     """Return the true stretches of a frame mask as segments, by the options' durations."""
     steps = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     edges = np.stack([np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)], axis=1)

@@ -13,13 +13,9 @@ from functools import cached_property
 from math import isqrt
 
 import numpy as np
-import numpy.typing as npt
 
+from diarize.arrays import Float32, Float64, Int64
 from diarize.settings import VariationalSettings
-
-Float = npt.NDArray[np.float32]
-Double = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 # A speaker with less of the prior than this has no window left.
 _GONE = 1e-7
@@ -29,15 +25,15 @@ _FIRST = 5.0
 
 
 def reassign(
-    vectors: Float,
-    seconds: Double,
-    labels: Labels,
+    vectors: Float32,
+    seconds: Float64,
+    labels: Int64,
     *,
     within: float,
     least: int = 1,
     most: int | None = None,
     settings: VariationalSettings | None = None,
-) -> Labels:
+) -> Int64:
     """Return whose each window is, after the speakers that are not needed have gone.
 
     With ``m`` a speaker's mean, windows ``x`` of ``s`` seconds have the log-likelihood
@@ -91,7 +87,7 @@ def reassign(
 class _Fit:
     """Whose each window is, (N, K), and the lower bound of the log-likelihood with that."""
 
-    share: Double
+    share: Float64
     bound: float
 
 
@@ -110,18 +106,18 @@ class _Model:
     settings : VariationalSettings
     """
 
-    points: Float
-    seconds: Double
+    points: Float32
+    seconds: Float64
     within: float
     weight: float
     settings: VariationalSettings
 
     @cached_property
-    def lengths(self) -> Double:
+    def lengths(self) -> Float64:
         """(N,) squared lengths of the points; every fit needs them."""
         return np.asarray(np.square(self.points, dtype=np.float64).sum(axis=1))
 
-    def fit(self, share: Double) -> _Fit:
+    def fit(self, share: Float64) -> _Fit:
         """Return what shares become after some rounds; who has nothing left is gone."""
         prior = np.full(share.shape[1], 1.0 / share.shape[1])
         strength = self.seconds * self.settings.evidence / (2.0 * self.within)
@@ -146,7 +142,7 @@ class _Model:
                 break
         return _Fit(share, bound)
 
-    def sums(self, share: Double) -> tuple[Double, Double]:
+    def sums(self, share: Float64) -> tuple[Float64, Float64]:
         """Return each speaker's sum of points, (K, D), and seconds, (K,)."""
         heard = share * self.seconds[:, None]
         return (heard.T.astype(np.float32) @ self.points).astype(np.float64), heard.sum(axis=0)
@@ -156,12 +152,12 @@ class _Model:
         """Half of the dimensions in which a mean is free, as far as the prior knows."""
         return self.settings.evidence * self.weight / 2.0
 
-    def _surprise(self, known: Double, size: Double) -> Double:
+    def _surprise(self, known: Float64, size: Float64) -> Float64:
         """Return how far each mean's distribution is from the prior's, in nats."""
         spread = np.log(known / self.weight) - 1.0 + self.weight / known
         return self._freedom * (spread + size / self.within)
 
-    def worth(self, sums: Double, heard: Double) -> Double:
+    def worth(self, sums: Float64, heard: Float64) -> Float64:
         """Return what speakers with such sums of points (…, D) and seconds (…) explain, in nats.
 
         The log-likelihood of the windows with the mean integrated out, less what does not depend on
@@ -191,7 +187,7 @@ def _joined(model: _Model, fit: _Fit, least: int) -> _Fit:
     return max(tried, key=lambda one: one.bound)
 
 
-def _gains(model: _Model, share: Double) -> tuple[Double, list[tuple[int, int]]]:
+def _gains(model: _Model, share: Float64) -> tuple[Float64, list[tuple[int, int]]]:
     """Return what joining each pair of speakers gains in nats, and the pairs; the best first."""
     sums, heard = model.sums(share)
     alone = model.worth(sums, heard)
@@ -202,14 +198,16 @@ def _gains(model: _Model, share: Double) -> tuple[Double, list[tuple[int, int]]]
     return gain[order], [(int(first[k]), int(second[k])) for k in order]
 
 
-def _with_joined(share: Double, pair: tuple[int, int]) -> Double:
+def _with_joined(share: Float64, pair: tuple[int, int]) -> Float64:
     first, second = pair
     joined = np.delete(share, second, axis=1)
     joined[:, first] += share[:, second]
     return joined
 
 
-def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double, Double, float]:
+def forward_backward(
+    scores: Float64, prior: Float64, stay: float
+) -> tuple[Float64, Float64, float]:
     """Return each speaker's share of each window, and how likely speakers are to take over.
 
     From window to window a voice stays with probability ``stay``; else the next is drawn from
@@ -253,7 +251,7 @@ def forward_backward(scores: Double, prior: Double, stay: float) -> tuple[Double
     np.exp(scores - most, out=likely[:count])
     likely = np.ascontiguousarray(likely.reshape(rows, steps, speakers).swapaxes(0, 1))
     forward = np.empty_like(likely)
-    now: Double = np.zeros((rows, speakers))
+    now: Float64 = np.zeros((rows, speakers))
     for step in range(steps):
         now = (stays[step] * now + (1.0 - stays[step]) * prior) * likely[step]
         total = np.maximum(now.sum(axis=1, keepdims=True), 1e-300)

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diarize.audio import SAMPLE_RATE, Waveform, clock, load, load_channels
+from diarize.arrays import SAMPLE_RATE
+from diarize.audio import Waveform, clock, load, load_channels
 from diarize.errors import AudioError, UsageError
 
 SECONDS = 3.0

@@ -11,6 +11,7 @@ from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import pdist
 
 from diarize.annotation import Segment
+from diarize.arrays import unit
 from diarize.clustering import (
     Tree,
     by_first_appearance,
@@ -20,7 +21,6 @@ from diarize.clustering import (
     neighbour_scatter,
     speaker_bounds,
 )
-from diarize.embedding import unit
 from diarize.errors import UsageError
 from diarize.settings import ClusteringSettings, Settings
 

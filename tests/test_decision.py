@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Segment
+from diarize.arrays import unit
 from diarize.decision import decide
 from diarize.details import Listening
-from diarize.embedding import unit
 from diarize.segmentation import SpeechActivity
 
 

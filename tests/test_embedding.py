@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Segment
+from diarize.arrays import unit
 from diarize.audio import Waveform
-from diarize.embedding import OnnxEmbedder, unit
+from diarize.embedding import OnnxEmbedder
 from diarize.errors import ModelError
 from diarize.spectrogram import level, magnitude
 from tests.networks import OURS, write_mean_network

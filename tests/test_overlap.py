@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Turn
+from diarize.arrays import unit
 from diarize.decision import decide
 from diarize.details import Listening
-from diarize.embedding import unit
 from diarize.overlap import second_turns, solo_seconds
 from diarize.segmentation import LocalSpeakers, SpeechActivity
 from diarize.timeline import Segment

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.embedding import unit
+from diarize.arrays import unit
 from diarize.settings import ClusteringSettings
 from diarize.spectral import affinity, partition
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.annotation import Segment
-from diarize.audio import SAMPLE_RATE, Waveform, load
+from diarize.arrays import SAMPLE_RATE
+from diarize.audio import Waveform, load
 from diarize.errors import DiarizeError, UsageError
 from diarize.vad import (
     BAND_EDGES,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.embedding import unit
+from diarize.arrays import unit
 from diarize.settings import VariationalSettings
 from diarize.variational import _Model, forward_backward, reassign
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,7 @@ from diarize import display
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-
-Progress = Callable[[str, int, "int | None"], None]
+    from diarize.arrays import Progress
 
 
 def emit(text: str) -> None:

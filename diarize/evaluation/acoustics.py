@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, signal
 
+from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.errors import DiarizeError
 from diarize.evaluation.codecs import CODEC_BITRATES as CODEC_BITRATES
 from diarize.evaluation.codecs import CODECS as CODECS
-from diarize.evaluation.codecs import SAMPLE_RATE as SAMPLE_RATE
-from diarize.evaluation.codecs import Samples as Samples
 from diarize.evaluation.codecs import codec as codec
 from diarize.evaluation.codecs import decode as decode
 
@@ -35,7 +34,7 @@ MAX_IMAGE_ORDER = 10
 # --- level ------------------------------------------------------------------------------------
 
 
-def level(samples: Samples) -> float:
+def level(samples: Float32) -> float:
     """Mean power in dB relative to full scale; −120 for silence and for no samples.
 
     >>> round(level(np.full(100, 0.1, dtype=np.float32)), 1)
@@ -47,7 +46,7 @@ def level(samples: Samples) -> float:
     return 10.0 * float(np.log10(max(power, 1e-12)))
 
 
-def set_level(samples: Samples, dbfs: float) -> Samples:
+def set_level(samples: Float32, dbfs: float) -> Float32:
     """Scale to a mean power of `dbfs`; silence stays silence."""
     now = level(samples)
     if now <= -119.0:
@@ -55,7 +54,7 @@ def set_level(samples: Samples, dbfs: float) -> Samples:
     return np.asarray(samples * 10.0 ** ((dbfs - now) / 20.0), dtype=np.float32)
 
 
-def clip(samples: Samples, fraction: float) -> Samples:
+def clip(samples: Float32, fraction: float) -> Float32:
     """Clip so that about `fraction` (0..1) of the samples touch the limit.
 
     >>> loud = clip(np.array([0.1, -0.2, 0.9, 0.3], dtype=np.float32), 0.25)
@@ -76,7 +75,7 @@ def room(
     *,
     distance: tuple[float, float] = (0.3, 4.0),
     rt60: tuple[float, float] = (0.1, 0.8),
-) -> Samples:
+) -> Float32:
     """Impulse response of one talker to one microphone in a random shoe-box room.
 
     Parameters
@@ -112,7 +111,7 @@ def shared_room(
     *,
     distance: tuple[float, float] = (0.5, 4.0),
     rt60: tuple[float, float] = (0.1, 0.8),
-) -> list[Samples]:
+) -> list[Float32]:
     """Impulse responses of several people in one room to one microphone.
 
     Every talker has an own place and so an own distance: near and far voices on one table
@@ -186,7 +185,7 @@ def _place(
 
 def _finish(
     rng: np.random.Generator, response: NDArray[Any], complete: float, rt60: float
-) -> Samples:
+) -> Float32:
     """Append the tail that the bounded image order left out."""
     early = np.asarray(response, dtype=np.float64)
     start = int(complete * SAMPLE_RATE)
@@ -202,7 +201,7 @@ def _finish(
     return out.astype(np.float32)
 
 
-def direct_path(rir: Samples) -> int:
+def direct_path(rir: Float32) -> int:
     """Index of the direct sound: the first sample within 6 dB of the largest.
 
     >>> direct_path(np.array([0, 0.01, 1.0, 0.2], dtype=np.float32))
@@ -212,7 +211,7 @@ def direct_path(rir: Samples) -> int:
     return int(np.argmax(size >= 0.5 * size.max()))
 
 
-def apply_rir(samples: Samples, rir: Samples, *, keep_level: bool = True) -> Samples:
+def apply_rir(samples: Float32, rir: Float32, *, keep_level: bool = True) -> Float32:
     """Convolve with a room's response; as long as the input and aligned with it.
 
     Parameters
@@ -238,7 +237,7 @@ def apply_rir(samples: Samples, rir: Samples, *, keep_level: bool = True) -> Sam
 # --- noise ------------------------------------------------------------------------------------
 
 
-def load_noises(folder: str | Path) -> dict[str, Samples]:
+def load_noises(folder: str | Path) -> dict[str, Float32]:
     """Decode every sound file of a folder to mono float32 at 16 kHz, by name in order.
 
     Raises
@@ -258,7 +257,7 @@ def load_noises(folder: str | Path) -> dict[str, Samples]:
     return {path.stem: decode(path.read_bytes()) for path in paths}
 
 
-def noise_like(rng: np.random.Generator, noises: Mapping[str, Samples], n: int) -> Samples:
+def noise_like(rng: np.random.Generator, noises: Mapping[str, Float32], n: int) -> Float32:
     """`n` samples of a recording drawn at random, repeated where it is shorter."""
     names = sorted(noises)
     noise = noises[names[int(rng.integers(len(names)))]]
@@ -268,7 +267,7 @@ def noise_like(rng: np.random.Generator, noises: Mapping[str, Samples], n: int) 
     return noise[start : start + n]
 
 
-def coloured_noise(rng: np.random.Generator, n: int, exponent: float = 1.0) -> Samples:
+def coloured_noise(rng: np.random.Generator, n: int, exponent: float = 1.0) -> Float32:
     """Noise whose power falls as 1/f**exponent (0 white, 1 pink, 2 brown), at −20 dBFS."""
     if n == 0:
         return np.zeros(0, dtype=np.float32)
@@ -279,14 +278,14 @@ def coloured_noise(rng: np.random.Generator, n: int, exponent: float = 1.0) -> S
     return set_level(np.asarray(shaped, dtype=np.float32), -20.0)
 
 
-def add_noise(samples: Samples, noise: Samples, snr_db: float) -> Samples:
+def add_noise(samples: Float32, noise: Float32, snr_db: float) -> Float32:
     """Add `noise` (same length) at a ratio in dB; silence on either side adds nothing."""
     if level(noise) <= -119.0 or level(samples) <= -119.0:
         return samples.astype(np.float32)
     return (samples + set_level(noise, level(samples) - snr_db)).astype(np.float32)
 
 
-def babble(voices: Sequence[Samples], n: int) -> Samples:
+def babble(voices: Sequence[Float32], n: int) -> Float32:
     """Sum of several voices of equal level, cut or repeated to `n` samples."""
     total = np.zeros(n, dtype=np.float32)
     for voice in voices:
@@ -298,7 +297,7 @@ def babble(voices: Sequence[Samples], n: int) -> Samples:
 # --- channels ---------------------------------------------------------------------------------
 
 
-def telephone(samples: Samples, low: float = 300.0, high: float = 3400.0) -> Samples:
+def telephone(samples: Float32, low: float = 300.0, high: float = 3400.0) -> Float32:
     """Band-pass of a telephone line (4th-order Butterworth), zero-phase so that nothing moves."""
     if samples.size < 32:
         return samples.astype(np.float32)
@@ -308,7 +307,7 @@ def telephone(samples: Samples, low: float = 300.0, high: float = 3400.0) -> Sam
     )
 
 
-def mu_law(samples: Samples, mu: float = 255.0) -> Samples:
+def mu_law(samples: Float32, mu: float = 255.0) -> Float32:
     """Through 8-bit mu-law and back (ITU-T G.711's companding curve).
 
     >>> [round(float(x), 2) for x in mu_law(np.array([0.0, 0.5, -1.0], dtype=np.float32))]
@@ -321,7 +320,7 @@ def mu_law(samples: Samples, mu: float = 255.0) -> Samples:
     return np.asarray(expanded, dtype=np.float32)
 
 
-def equalise(rng: np.random.Generator, samples: Samples, depth_db: float = 12.0) -> Samples:
+def equalise(rng: np.random.Generator, samples: Float32, depth_db: float = 12.0) -> Float32:
     """Random smooth equaliser: up to ±`depth_db` at eight points of a log frequency axis."""
     if samples.size == 0:
         return samples.astype(np.float32)

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.errors import DiarizeError
 
-Samples = NDArray[np.float32]
-
-SAMPLE_RATE = 16_000
 CODECS = {
     "opus": ("ogg", "libopus"),
     "mp3": ("mp3", "libmp3lame"),
@@ -28,7 +26,7 @@ CODEC_BITRATES = {
 }
 
 
-def codec(samples: Samples, name: str = "opus", bitrate: int | None = None) -> Samples:
+def codec(samples: Float32, name: str = "opus", bitrate: int | None = None) -> Float32:
     """Encode and decode with a lossy codec by PyAV; as long as the input and aligned with it.
 
     Parameters
@@ -52,7 +50,7 @@ def codec(samples: Samples, name: str = "opus", bitrate: int | None = None) -> S
     return _align(coded, samples)
 
 
-def _encode(samples: Samples, name: str, bitrate: int) -> bytes:
+def _encode(samples: Float32, name: str, bitrate: int) -> bytes:
     """One in-memory file."""
     import av
 
@@ -71,7 +69,7 @@ def _encode(samples: Samples, name: str, bitrate: int) -> bytes:
     return buffer.getvalue()
 
 
-def decode(data: bytes) -> Samples:
+def decode(data: bytes) -> Float32:
     """Decode a sound file held in memory to mono float32 at 16 kHz."""
     import av
 
@@ -84,7 +82,7 @@ def decode(data: bytes) -> Samples:
     return np.concatenate(pieces).astype(np.float32) if pieces else np.zeros(0, dtype=np.float32)
 
 
-def _align(coded: Samples, original: Samples) -> Samples:
+def _align(coded: Float32, original: Float32) -> Float32:
     """Undo an encoder's delay (up to 0.15 s), found as the peak of the cross-correlation."""
     head = min(original.size, 2 * SAMPLE_RATE)
     correlation = signal.fftconvolve(coded[: head + 2400], original[:head][::-1])

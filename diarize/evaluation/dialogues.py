@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.annotation import Turn
-from diarize.audio import SAMPLE_RATE
+from diarize.arrays import SAMPLE_RATE
 from diarize.evaluation.wordtimes import SpokenClip
 from diarize.timeline import Segment, union
 

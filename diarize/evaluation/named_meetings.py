@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Diarization, Turn
+from diarize.arrays import SAMPLE_RATE
 from diarize.errors import EnrollmentError
-from diarize.evaluation.acoustics import SAMPLE_RATE, add_noise
+from diarize.evaluation.acoustics import add_noise
 from diarize.evaluation.scenes import (
     SCENES,
     SimulationOptions,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from diarize.arrays import Bool, Float64
 from diarize.evaluation.trials import ENROLMENTS, TESTS, Material
 from diarize.speakers.calibration import threshold_at
 from diarize.speakers.records import Vectors, unit
@@ -24,7 +24,6 @@ DRAWS = 20
 #: Nearest members of the cohort that a score is normalised by.
 NEAREST = 50
 
-Scores = npt.NDArray[np.float64]
 Condition = tuple[float, float]
 
 
@@ -79,12 +78,12 @@ class Trials:
     corpora : mapping of name to corpus
     """
 
-    scores: Scores
+    scores: Float64
     speakers: tuple[str, ...]
     people: tuple[str, ...]
     corpora: dict[str, str]
 
-    def pairs(self, *, within: bool = True) -> tuple[Scores, Scores]:
+    def pairs(self, *, within: bool = True) -> tuple[Float64, Float64]:
         """Return genuine and impostor scores; impostors of the same corpus only, or all."""
         truth = np.array(self.speakers)[:, None] == np.array(self.people)[None, :]
         mine = np.array([self.corpora[name] for name in self.speakers])
@@ -152,10 +151,10 @@ class Decisions:
         The best score, and by how much it leads the second best.
     """
 
-    enrolled: npt.NDArray[np.bool_]
-    correct: npt.NDArray[np.bool_]
-    top: Scores
-    lead: Scores
+    enrolled: Bool
+    correct: Bool
+    top: Float64
+    lead: Float64
 
     def outcome(self, threshold: float, margin: float) -> Outcome:
         """Return what comes of these lines."""
@@ -190,7 +189,7 @@ def decisions(trials: Trials, size: int, extra: int = 0, draws: int = DRAWS) -> 
         return None
     rng = np.random.default_rng(0)
     speakers, people = np.array(trials.speakers), np.array(trials.people)
-    parts: list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], Scores, Scores]] = []
+    parts: list[tuple[Bool, Bool, Float64, Float64]] = []
     for _ in range(draws):
         chosen = np.sort(rng.choice(len(people), size, replace=False))
         names = np.array([*people[chosen], *[""] * extra])
@@ -251,7 +250,7 @@ def choose(tables: dict[Condition, Trials], rate: float, gallery: int) -> Line:
     return Line(verification, best[1], best[2])
 
 
-def equal_error_rate(genuine: Scores, impostor: Scores) -> float:
+def equal_error_rate(genuine: Float64, impostor: Float64) -> float:
     """Return the rate at which as many genuine scores are rejected as impostors accepted."""
     lines = np.unique(np.concatenate([genuine, impostor]))
     rejected = np.searchsorted(np.sort(genuine), lines, side="left") / len(genuine)

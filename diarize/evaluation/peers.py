@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.annotation import Diarization, Turn, speaker_label
+from diarize.arrays import SAMPLE_RATE
 from diarize.timeline import Segment
-
-RATE = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +136,10 @@ class ResemblyzerEmbedder:
         import torch
         from resemblyzer.audio import normalize_volume, wav_to_mel_spectrogram
 
-        from diarize.embedding import unit
+        from diarize.arrays import unit
         from diarize.windows import cut
 
-        size = round(self.window * RATE)
+        size = round(self.window * SAMPLE_RATE)
         parts = [
             (owner, part)
             for owner, segment in enumerate(segments)
@@ -153,7 +152,7 @@ class ResemblyzerEmbedder:
             batch = parts[first : first + 32]
             mels = []
             for _, part in batch:
-                piece = whole[round(part.start * RATE) : round(part.end * RATE)]
+                piece = whole[round(part.start * SAMPLE_RATE) : round(part.end * SAMPLE_RATE)]
                 mels.append(wav_to_mel_spectrogram(np.resize(piece, size))[:160])
             with torch.no_grad():
                 out = self._encoder(torch.from_numpy(np.stack(mels))).numpy()
@@ -185,7 +184,7 @@ def resemblyzer(
     wav = normalize_volume(waveform.block(0, len(waveform.samples)), -30, increase_only=True)
     trimmed = trim_long_silences(wav)
     kept = _kept(wav, trimmed)
-    if trimmed.size < RATE // 2:
+    if trimmed.size < SAMPLE_RATE // 2:
         return []
     encoder = VoiceEncoder("cpu", verbose=False)
     _, vectors, slices = encoder.embed_utterance(trimmed, return_partials=True, **(options or {}))
@@ -200,7 +199,9 @@ def resemblyzer(
     middles = np.array([(part.start + part.stop) / 2 for part in slices])
     nearest = np.abs(np.arange(0, trimmed.size, 480)[:, None] - middles[None, :]).argmin(axis=1)
     frames = np.asarray(labels)[nearest]
-    return _frames_to_turns(kept[: frames.size] * 480 / RATE, frames[: kept.size], 480 / RATE)
+    return _frames_to_turns(
+        kept[: frames.size] * 480 / SAMPLE_RATE, frames[: kept.size], 480 / SAMPLE_RATE
+    )
 
 
 def resemblyzer_demo(audio: Path, speakers: int | None) -> list[Turn]:
@@ -235,7 +236,7 @@ def pyaudioanalysis(audio: Path, speakers: int | None) -> list[Turn]:
         with wave.open(str(plain), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
-            file.setframerate(RATE)
+            file.setframerate(SAMPLE_RATE)
             file.writeframes(waveform.samples.astype("<i2").tobytes())
         labels = np.asarray(audioSegmentation.speaker_diarization(str(plain), speakers or 0)[0])
     step = 0.1

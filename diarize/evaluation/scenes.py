@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.errors import DiarizeError
 from diarize.evaluation import acoustics
-from diarize.evaluation.acoustics import SAMPLE_RATE, Samples
 from diarize.evaluation.turntaking import TurnTaking
 
 Range: TypeAlias = tuple[float, float]
@@ -132,13 +132,13 @@ class SimulationOptions:
 class Channel:
     """What lies between a mouth and the mix: room, telephone line, level."""
 
-    def __init__(self, rir: Samples | None, keep_level: bool, line: bool, gain: float) -> None:
+    def __init__(self, rir: Float32 | None, keep_level: bool, line: bool, gain: float) -> None:
         self.rir = rir
         self.keep_level = keep_level
         self.line = line
         self.gain = gain
 
-    def __call__(self, samples: Samples, extra: float) -> Samples:
+    def __call__(self, samples: Float32, extra: float) -> Float32:
         """Return what arrives, with its reverberation (longer than what went in)."""
         dry = acoustics.set_level(samples, -26.0 + self.gain + extra)
         if self.rir is not None:
@@ -155,7 +155,7 @@ class Channel:
 
 def channels(rng: np.random.Generator, scene: Scene, count: int) -> list[Channel]:
     """Draw everybody's way to the microphone."""
-    rirs: list[Samples | None] = [None] * count
+    rirs: list[Float32 | None] = [None] * count
     if scene.distance is not None and scene.shared:
         made = acoustics.shared_room(rng, count, distance=scene.distance, rt60=scene.rt60)
         # Distances give levels up to 15 dB apart; the mix as a whole is levelled at the end.
@@ -175,18 +175,18 @@ def channels(rng: np.random.Generator, scene: Scene, count: int) -> list[Channel
 
 
 def background(
-    rng: np.random.Generator, scene: Scene, n: int, noises: Mapping[str, Samples]
-) -> Samples:
+    rng: np.random.Generator, scene: Scene, n: int, noises: Mapping[str, Float32]
+) -> Float32:
     """Draw the background noise of a scene."""
     if noises and rng.random() < scene.noise_recorded:
         return acoustics.noise_like(rng, noises, n)
     return acoustics.coloured_noise(rng, n, float(rng.uniform(0.0, 2.0)))
 
 
-_NOISES: dict[Path, dict[str, Samples]] = {}
+_NOISES: dict[Path, dict[str, Float32]] = {}
 
 
-def recorded_noises(speech_dir: str | Path) -> dict[str, Samples]:
+def recorded_noises(speech_dir: str | Path) -> dict[str, Float32]:
     """Return the noise recordings beside the speech, decoded once a process."""
     folder = Path(speech_dir) / "noise"
     if folder not in _NOISES:
@@ -194,7 +194,7 @@ def recorded_noises(speech_dir: str | Path) -> dict[str, Samples]:
     return _NOISES[folder]
 
 
-def recorded(rng: np.random.Generator, samples: Samples, scene: Scene) -> NDArray[np.int16]:
+def recorded(rng: np.random.Generator, samples: Float32, scene: Scene) -> NDArray[np.int16]:
     """Set the level of the finished recording and put it through a codec."""
     levelled = acoustics.set_level(samples, even(rng, scene.level))
     name = scene.codecs[int(rng.integers(len(scene.codecs)))]

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.annotation import Diarization, Turn
+from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.errors import DiarizeError
-from diarize.evaluation.acoustics import SAMPLE_RATE, Samples, add_noise
+from diarize.evaluation.acoustics import add_noise
 from diarize.evaluation.scenes import (
     SCENES,
     Scene,
@@ -213,7 +214,7 @@ class _Said:
 
     def __init__(self, talkers: Sequence[Talker]) -> None:
         self.talkers = talkers
-        self.drawn: list[tuple[Samples, list[tuple[int, int, str | None]]]] = []
+        self.drawn: list[tuple[Float32, list[tuple[int, int, str | None]]]] = []
 
     def length(self, speaker: int, seconds: float, short: bool) -> float:
         """Draw what a speaker says for about ``seconds``; return how long it is."""
@@ -224,7 +225,7 @@ class _Said:
 
 def _mix(
     rng: np.random.Generator, scene: Scene, plan: Sequence[PlannedTurn], said: _Said, n: int
-) -> tuple[Samples, list[Turn], tuple[dict[str, Any], ...] | None]:
+) -> tuple[Float32, list[Turn], tuple[dict[str, Any], ...] | None]:
     """Lay everybody's speech into one track; return it with the true turns and the words."""
     ways = channels(rng, scene, len(said.talkers))
     mixed = np.zeros(n, dtype=np.float32)

@@ -17,8 +17,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from diarize.arrays import SAMPLE_RATE
 from diarize.errors import DiarizeError
-from diarize.evaluation.acoustics import SAMPLE_RATE, decode, set_level
+from diarize.evaluation.acoustics import decode, set_level
 
 Samples: TypeAlias = NDArray[np.float32]
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.audio import SAMPLE_RATE, load
+from diarize.arrays import SAMPLE_RATE
+from diarize.audio import load
 from diarize.errors import DiarizeError, MissingExtraError
 
 # Corpora whose clips are one word each: the clip's sound is the word.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diarize.arrays import SAMPLE_RATE
 from diarize.errors import UsageError
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
+    from diarize.arrays import Progress
     from diarize.audio import Waveform
-    from diarize.pipeline import Diarizer, OnProgress
-
-SAMPLE_RATE = 16_000
+    from diarize.pipeline import Diarizer
 
 
 def load_audio(audio: Any) -> Waveform:
@@ -44,7 +44,7 @@ def run_diarizer(
     num_speakers: int | None,
     min_speakers: int | None,
     max_speakers: int | None,
-    on_progress: OnProgress | None = None,
+    on_progress: Progress | None = None,
 ) -> Diarization:
     """Run the diarizer that was given, or one with default settings."""
     if diarizer is None:

@@ -270,7 +270,7 @@ def listen(waveform: Waveform, diarizer: Diarizer, regions: Sequence[Segment] = 
 
 def masked(waveform: Waveform, regions: Sequence[Segment]) -> Waveform:
     """Return the recording with silence outside the regions."""
-    from diarize.audio import SAMPLE_RATE
+    from diarize.arrays import SAMPLE_RATE
 
     samples = np.zeros_like(waveform.samples)
     for region in regions:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diarize.annotation import Segment
+from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
 from diarize.files import Record, describe_recording, is_same_recording
 from diarize.transcript.cache import (
@@ -25,7 +26,6 @@ from diarize.transcript.readers import read_transcript
 from diarize.transcript.readers.whisper import is_own
 from diarize.transcript.schema import Transcript
 from diarize.transcript.whisper import (
-    OnProgress,
     Transcriber,
     WhisperOptions,
     WhisperTranscriber,
@@ -83,7 +83,7 @@ def find_or_make_transcript(
     transcriber: Transcriber | None = None,
     make: bool = True,
     keep_nonspeech: bool = False,
-    on_progress: OnProgress | None = None,
+    on_progress: Progress | None = None,
 ) -> Outcome:
     """Return the transcript of a recording: the one given, else one found, else one made.
 
@@ -325,7 +325,7 @@ def _make(
     audio: Path | None,
     speech: Sequence[Segment] | None,
     runner: Transcriber,
-    on_progress: OnProgress | None,
+    on_progress: Progress | None,
 ) -> Outcome | None:
     """Transcribe, and keep the transcript; None where no recogniser is installed nor asked for."""
     options = options_of(runner)

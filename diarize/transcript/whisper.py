@@ -11,12 +11,13 @@ import socket
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError, UsageError
 from diarize.models import offline, sha256_of
 from diarize.transcript.readers import read_transcript
@@ -25,7 +26,6 @@ from diarize.transcript.schema import Transcript
 if TYPE_CHECKING:
     from diarize.audio import Waveform
 
-OnProgress = Callable[[str, int, "int | None"], None]
 
 _ELSEWHERE = (
     "or give a transcript that you already have with --transcript, which needs no Whisper at all"
@@ -47,7 +47,7 @@ class Transcriber(Protocol):
         """
         ...
 
-    def __call__(self, waveform: Waveform, on_progress: OnProgress | None = None) -> object:
+    def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> object:
         """Return a transcript of ``waveform`` in any shape that ``read_transcript`` takes."""
 
 
@@ -132,7 +132,7 @@ class WhisperTranscriber:
             return "openai-whisper"
         return f"openai-whisper {model_name(self.options.model or default_model())}"
 
-    def __call__(self, waveform: Waveform, on_progress: OnProgress | None = None) -> Any:
+    def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> Any:
         """Return Whisper's result, with ``words`` in every segment.
 
         Raises
@@ -193,7 +193,7 @@ class FasterWhisperTranscriber:
         self.options = {"word_timestamps": True, **whisper_options}
         self.name = f"faster-whisper {getattr(model, 'name', '')}".strip()
 
-    def __call__(self, waveform: Waveform, on_progress: OnProgress | None = None) -> Transcript:
+    def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> Transcript:
         """Return the transcript, with the segment objects as its source."""
         samples = waveform.block(0, len(waveform))
         segments, info = self.model.transcribe(samples, **self.options)
@@ -227,7 +227,7 @@ def model_name(model: str) -> str:
 
 
 def load_model(
-    model: str | None = None, device: str | None = None, on_progress: OnProgress | None = None
+    model: str | None = None, device: str | None = None, on_progress: Progress | None = None
 ) -> Any:
     """Load an openai-whisper model: from a file, from Whisper's cache, or from the internet.
 
@@ -332,7 +332,7 @@ def _check_language(whisper: Any, language: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _reporting(module: str, stage: str, on_progress: OnProgress | None) -> Iterator[None]:
+def _reporting(module: str, stage: str, on_progress: Progress | None) -> Iterator[None]:
     """Send the progress that one of Whisper's modules shows with tqdm to ``on_progress``."""
 
     class Bar:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from diarize.annotation import Segment
+from diarize.arrays import SAMPLE_RATE
+from diarize.timeline import Segment
 from diarize.transcript.options import AssignOptions
 from diarize.transcript.sentences import ends_sentence
 
@@ -60,7 +61,7 @@ def energy_of(waveform: Waveform, step: float = 0.01) -> Energy:
     import numpy as np
 
     samples = waveform.samples
-    size = round(step * 16000)
+    size = round(step * SAMPLE_RATE)
     parts = []
     for start in range(0, len(samples) - size + 1, size * 6000):
         block = samples[start : start + size * 6000].astype(np.float32) / 32768.0

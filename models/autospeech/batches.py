@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from diarize.embedding import unit
+from diarize.arrays import unit
 from models.autospeech import data, hints, pool, synthesis
 from models.autospeech.augmentation import Augmenter, blend, hide
 from models.autospeech.schedule import TrainConfig, window_frames

@@ -24,7 +24,8 @@ import torch
 
 from diarize import audio
 from diarize.annotation import Turn, union
-from diarize.embedding import Thresholds, unit
+from diarize.arrays import unit
+from diarize.embedding import Thresholds
 from diarize.evaluation import tuning
 from diarize.evaluation.benchmark import Recording, simulated
 from diarize.evaluation.metrics import FULL, DiarizationError, diarization_error

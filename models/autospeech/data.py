@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diarize.evaluation.acoustics import SAMPLE_RATE, decode
+from diarize.arrays import SAMPLE_RATE
+from diarize.evaluation.acoustics import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from diarize.embedding import unit
+from diarize.arrays import unit
 from diarize.fbank import HOP
 from models.autospeech.bank import centred_fbank
 from models.autospeech.teacher import Resemblyzer, as_onnx, campplus, on_onnxruntime

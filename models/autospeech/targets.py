@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.embedding import unit
+from diarize.arrays import unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

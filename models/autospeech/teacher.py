@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from diarize.embedding import unit
+from diarize.arrays import unit
 from models.autospeech import data
 
 if TYPE_CHECKING:

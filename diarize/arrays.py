@@ -1,0 +1,40 @@
+"""What every stage shares: types of arrays and callbacks, the sample rate, unit vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+#: Samples per second of all sound after decoding.
+SAMPLE_RATE = 16_000
+
+#: Called with (stage, done, total); the total is None where nobody knows it.
+Progress = Callable[[str, int, "int | None"], None]
+
+
+@overload
+def unit(vectors: npt.NDArray[np.floating[Any]]) -> Float32: ...
+@overload
+def unit(vectors: npt.NDArray[np.floating[Any]], dtype: type[np.float64]) -> Float64: ...
+def unit(
+    vectors: npt.NDArray[np.floating[Any]],
+    dtype: type[np.float32] | type[np.float64] = np.float32,
+) -> Float32 | Float64:
+    """Return vectors scaled to length one along the last axis; zero vectors stay zero.
+
+    Examples
+    --------
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]), np.float64).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    norms: npt.NDArray[np.floating[Any]] = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: npt.NDArray[Any] = vectors / np.where(norms > 0, norms, 1.0)
+    return np.asarray(scaled, np.float64 if dtype is np.float64 else np.float32)
