@@ -6,18 +6,19 @@ The samples stay 16-bit integers (115 MB an hour); floats are made block by bloc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diarize import decode
 from diarize.arrays import SAMPLE_RATE, Progress
-from diarize.decode import Samples
+from diarize.channels import LevelMeter
 from diarize.display import clock
 from diarize.errors import AudioError, UsageError
+from diarize.sources import Samples, Source, opened_source
 
 FULL_SCALE = np.float32(32768.0)
 # Ninefold below what unrelated channels give: only opposite polarity cancels as much as that.
@@ -40,6 +41,8 @@ class Waveform:
         Where it came from: a path, ``"-"`` for standard input, ``"array"``.
     warnings : tuple of str
         What the user should know, such as a truncated file.
+    channels : tuple of Waveform
+        Each channel by itself, where that was asked for.
 
     Examples
     --------
@@ -53,6 +56,7 @@ class Waveform:
     samples: NDArray[np.int16]
     path: str = "array"
     warnings: tuple[str, ...] = ()
+    channels: tuple[Waveform, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Waveform {self.path!r}: {self.duration:.1f} s>"
@@ -94,23 +98,28 @@ class Waveform:
 
 
 def load(
-    source: str | Path | IO[bytes] | NDArray[Any],
+    source: Source,
     *,
     channels: str | int = "mix",
     sample_rate: int | None = None,
+    audio_track: int | None = None,
     on_progress: Progress | None = None,
 ) -> Waveform:
     """Decode a recording to mono 16 kHz.
 
     Parameters
     ----------
-    source : path, ``"-"`` (standard input), binary file object, or array
-        Arrays are (n,), (n, channels) or (channels, n), float with full scale at ±1 or integer.
-    channels : "mix" or int
-        The mean of all channels, or one channel by its number from 0. :func:`load_channels` gives
-        each on its own.
+    source : path, ``"-"`` (standard input), binary file, bytes, array, tensor, pair or mapping
+        Arrays and tensors are (n,), (n, channels) or (channels, n), float with full scale at ±1 or
+        integer of any width. A pair is ``(array, rate)``, a mapping has the samples under
+        ``waveform`` or ``array`` and their rate under ``sample_rate`` or ``sampling_rate``.
+    channels : "mix", "split" or int
+        The mean of all channels; the same, with each channel in :attr:`Waveform.channels` besides;
+        or one channel by its number from 0.
     sample_rate : int
-        Of an array, in Hz; needed with arrays only.
+        Of an array, in Hz; needed with bare arrays only.
+    audio_track : int, optional
+        Which audio track of a file that has several, from 0; None takes the one that FFmpeg takes.
     on_progress : callable, optional
         Called as ``(stage, done, total)``: stage ``"audio"``, seconds; ``total`` may be None.
 
@@ -122,103 +131,133 @@ def load(
     Raises
     ------
     AudioError
-        The file is missing, a folder, unreadable, empty, no media file, without sound, protected.
+        The file is missing, a folder, unreadable, empty, no media file, without sound, protected;
+        or it has one channel, and ``channels`` is ``"split"``.
     UsageError
-        ``channels`` or ``sample_rate`` make no sense.
+        ``source``, ``channels``, ``sample_rate`` or ``audio_track`` make no sense.
     """
-    if isinstance(channels, str) and channels != "mix":
-        raise UsageError(
-            f"channels={channels!r}: use 'mix' or a channel number, or load_channels()."
-        )
-    pick = channels if isinstance(channels, int) else None
-    if isinstance(source, np.ndarray):
-        whole = _planes(source, sample_rate)
-        return _load_mono(lambda: _slices(whole, int(sample_rate or 0)), "array", pick, None)
-    if sample_rate is not None:
-        raise UsageError("sample_rate is for arrays only: files say their own.")
-    with decode.opened(source) as ready:
-        report = ready.report
-        tick = _ticker(report, on_progress)
-        path = str(source) if isinstance(source, str | Path) else ready.name
-        wave = _load_mono(lambda: tick(decode.blocks(ready)), ready.name, pick, report)
-    return Waveform(wave.samples, path, wave.warnings)
+    if isinstance(channels, str) and channels not in ("mix", "split"):
+        raise UsageError(f"channels={channels!r}: use 'mix', 'split' or a channel number.")
+    found, rate = opened_source(source, sample_rate)
+    if isinstance(found, np.ndarray):
+        planes = found
+        return _load(lambda: _slices(planes, rate), "array", channels, None)
+    with decode.opened(found, audio_track) as ready:
+        tick = _ticker(ready.report, on_progress)
+        wave = _load(lambda: tick(decode.blocks(ready)), ready.name, channels, ready.report)
+    return replace(wave, path=str(found)) if isinstance(found, str | Path) else wave
 
 
-def load_channels(
-    source: str | Path | IO[bytes], *, on_progress: Progress | None = None
-) -> list[Waveform]:
-    """Decode each channel to a :class:`Waveform` of its own (call recordings: one a speaker).
-
-    Raises
-    ------
-    AudioError
-        As :func:`load`.
-    """
-    with decode.opened(source) as ready:
-        tracks: list[_Track] = []
-        for rate, planes in _ticker(ready.report, on_progress)(decode.blocks(ready)):
-            while len(tracks) < len(planes):  # channels that join late are silent until then
-                tracks.append(_Track(pad=tracks[0].received if tracks else 0.0))
-            for track, plane in zip(tracks, planes, strict=False):
-                track.add(plane, rate)
-        waves = [track.finish() for track in tracks]
-        if not waves or not waves[0].size:
-            raise _nothing_decoded(ready.name, ready.report)
-        warnings = tuple(_damage(ready.name, ready.report))
-        path = str(source) if isinstance(source, str | Path) else ready.name
-        return [Waveform(samples, path, warnings) for samples in waves]
-
-
-def _load_mono(
+def _load(
     blocks: Callable[[], Iterable[tuple[int, Samples]]],
     name: str,
-    pick: int | None,
+    channels: str | int,
     report: decode.Report | None,
 ) -> Waveform:
     """Mix and resample; decode once more where the first pass shows that its plan was wrong."""
-    mixer = _Mixer(pick)
-    samples = mixer.run(blocks(), name)
-    warnings = list(_damage(name, report)) if report else []
+    pick = channels if isinstance(channels, int) else None
+    mixers = _mixed(blocks(), name, pick, channels == "split")
+    mixer = mixers[0]
+    warnings = list(_remarks(name, report)) if report else []
     loudest = mixer.cancelled()
-    if loudest is not None:
+    if loudest is not None and channels != "split":
+        pick = loudest
         warnings.append(
             f"{name}: its channels cancel each other out (opposite polarity); "
             f"channel {loudest} alone is used."
         )
     gain = 1.0
-    if mixer.peak > UNSCALED_PEAK:
-        gain = 1.0 / mixer.peak
-        warnings.append(
-            f"{name}: its samples reach {mixer.peak:.0f} times full scale; scaled down."
-        )
-    if loudest is not None or gain != 1.0:
-        mixer = _Mixer(pick if loudest is None else loudest, gain)
-        samples = mixer.run(blocks(), name)
+    peak = max(one.peak for one in mixers)
+    if peak > UNSCALED_PEAK:
+        gain = 1.0 / peak
+        warnings.append(f"{name}: its samples reach {peak:.0f} times full scale; scaled down.")
+    if pick is not mixer.pick or gain != 1.0:
+        mixers = _mixed(blocks(), name, pick, channels == "split", gain)
+    samples = [one.samples for one in mixers]
     if mixer.invalid:
         warnings.append(f"{name}: {mixer.invalid} samples were not numbers and became silence.")
-    if not samples.size:
+    if not samples[0].size:
         raise _nothing_decoded(name, report)
-    return Waveform(samples, name, tuple(warnings))
+    if channels == "mix":
+        warnings += _advice(name, mixer.meter.decibels)
+    if channels == "split" and len(samples) < 3:
+        raise AudioError(
+            f"{name}: has one channel, so there is nothing to split. Leave out "
+            "channels='split' (--channels split)."
+        )
+    # Opposite polarity: the mix would be silent, a channel is not.
+    mono = samples[0] if loudest is None or channels != "split" else samples[1 + loudest]
+    each = tuple(Waveform(one, name) for one in samples[1:])
+    return Waveform(mono, name, tuple(warnings), each)
+
+
+def _mixed(
+    blocks: Iterable[tuple[int, Samples]],
+    name: str,
+    pick: int | None,
+    split: bool,
+    gain: float = 1.0,
+) -> list[_Mixer]:
+    """Decode once: what to make of all channels and, where they are split, each of them."""
+    mixers = [_Mixer(name, pick, gain)]
+    for rate, planes in blocks:
+        while split and len(mixers) <= len(planes):  # those that join late are silent until then
+            mixers.append(_Mixer(name, len(mixers) - 1, gain, pad=mixers[0].received))
+        mixers[0].add(planes, rate)
+        for number, mixer in enumerate(mixers[1:]):
+            gone = number >= len(planes)
+            mixer.add(np.zeros((number + 1, planes.shape[1]), np.float32) if gone else planes, rate)
+    for mixer in mixers:
+        mixer.finish()
+    return mixers
+
+
+def _advice(name: str, decibels: NDArray[np.float32]) -> Iterator[str]:
+    """Yield a line where channels by themselves would tell more than their mix."""
+    from diarize import channels
+
+    if channels.hold_different_voices(decibels):
+        yield (
+            f"{name}: its channels hold different voices: channels='split' (--channels split) "
+            "gives each channel a speaker of its own."
+        )
+    for channel, below in channels.faint_channels(decibels):
+        yield (
+            f"{name}: channel {channel} is {below} dB fainter than the loudest, and who speaks "
+            f"there may be missed: channels='split' (--channels split), or channels={channel}."
+        )
 
 
 class _Mixer:
     """Channels to one, with an eye on what the mix loses."""
 
-    def __init__(self, pick: int | None, gain: float = 1.0) -> None:
+    def __init__(self, name: str, pick: int | None, gain: float = 1.0, pad: float = 0.0) -> None:
         self.pick = pick
         self.gain = np.float32(gain)
         self.invalid = 0
-        self.peak = 0.0
+        self.meter = LevelMeter()
+        self._name = name
+        self._track = _Track(pad)
         self._energies: NDArray[np.float64] = np.zeros(0)
         self._mixed = 0.0
 
-    def run(self, blocks: Iterable[tuple[int, Samples]], name: str) -> NDArray[np.int16]:
-        track = _Track()
-        for rate, planes in blocks:
-            track.add(self._mix(planes, name), rate)
-        samples = track.finish()
-        self.peak = track.peak
-        return samples
+    def add(self, planes: Samples, rate: int) -> None:
+        """Take in the next samples of all channels."""
+        self._track.add(self._mix(planes, rate), rate)
+
+    def finish(self) -> None:
+        """Make :attr:`samples` of what was added."""
+        self.samples: NDArray[np.int16] = self._track.finish()
+
+    @property
+    def peak(self) -> float:
+        """The largest sample, full scale 1."""
+        return self._track.peak
+
+    @property
+    def received(self) -> float:
+        """Seconds that were added."""
+        return self._track.received
 
     def cancelled(self) -> int | None:
         """Return the loudest channel where the mix has lost nearly everything, else None."""
@@ -231,7 +270,7 @@ class _Mixer:
             return None
         return int(self._energies.argmax())
 
-    def _mix(self, planes: Samples, name: str) -> Samples:
+    def _mix(self, planes: Samples, rate: int) -> Samples:
         energies = _energies(planes)
         if not np.isfinite(energies.sum()):
             planes = self._repair(planes)
@@ -239,7 +278,8 @@ class _Mixer:
         if self.pick is not None:
             if not 0 <= self.pick < len(planes):
                 raise UsageError(
-                    f"{name}: has {len(planes)} channels, numbered from 0; there is no {self.pick}."
+                    f"{self._name}: has {len(planes)} channels, numbered from 0; "
+                    f"there is no {self.pick}."
                 )
             mixed = planes[self.pick]
         elif len(planes) == 1:
@@ -249,6 +289,7 @@ class _Mixer:
             mixed = planes[0] + planes[1] if len(planes) == 2 else planes.sum(axis=0)
             mixed *= np.float32(1 / len(planes))
             self._weigh(energies, mixed)
+            self.meter.add(planes, rate)
         louder: Samples = mixed * self.gain if self.gain != 1 else mixed
         return louder
 
@@ -329,19 +370,6 @@ class _Track:
         self._size = end
 
 
-def _planes(array: NDArray[Any], sample_rate: int | None) -> Samples:
-    """Return an array of the user's as (channels, n) float32."""
-    if sample_rate is None or sample_rate <= 0:
-        raise UsageError("an array needs its sample_rate in Hz, such as sample_rate=16000.")
-    if array.dtype.kind not in "fi" and array.dtype != np.uint8:
-        raise UsageError(f"audio arrays are float or integer, not {array.dtype}.")
-    if array.ndim == 1:
-        return decode.scaled(array[None])
-    if array.ndim != 2:
-        raise UsageError(f"audio arrays have one or two axes, not {array.ndim}.")
-    return decode.scaled(array if array.shape[0] < array.shape[1] else array.T)
-
-
 def _slices(planes: Samples, rate: int) -> Iterator[tuple[int, Samples]]:
     for start in range(0, planes.shape[1], decode.BLOCK):
         yield rate, planes[:, start : start + decode.BLOCK]
@@ -362,11 +390,14 @@ def _ticker(
     return tick
 
 
-def _damage(name: str, report: decode.Report) -> Iterator[str]:
-    """Yield a warning for what a file should have held and did not."""
+def _remarks(name: str, report: decode.Report) -> Iterator[str]:
+    """Yield a line for several tracks, and for what a file should have held and did not."""
+    if report.tracks:
+        yield f"{name}: has {report.tracks}"
     expected, decoded = report.expected, report.decoded
     # Encoder padding and rounding make headers differ by a fraction of a second.
-    short = expected is not None and decoded < expected - max(1.0, 0.002 * expected)
+    there = max(decoded, report.reached)
+    short = expected is not None and there < expected - max(1.0, 0.002 * expected)
     if expected is not None and short:
         yield (
             f"{name}: truncated or damaged: {clock(decoded)} of {clock(expected)} could be decoded."

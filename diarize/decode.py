@@ -11,21 +11,17 @@ import stat
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from diarize.errors import AudioError
+from diarize.errors import AudioError, UsageError
+from diarize.sources import Samples, scaled
 
 if TYPE_CHECKING:
     import av
-
-Samples = NDArray[np.float32]
 
 # Frames (1 152 samples in MP3) are gathered to this many samples, so that Python costs nothing.
 BLOCK = 1 << 17
@@ -48,20 +44,31 @@ class Report:
         Damaged packets that could not be decoded.
     cut : bool
         True where reading broke off in the middle of the file.
+    reached : float
+        Seconds up to which the file held anything, picture or sound; 0 where the sound's own
+        length is known.
+    tracks : str
+        The audio tracks, where there are several and none was asked for; else empty.
     """
 
     expected: float | None = None
     decoded: float = 0.0
     skipped: int = 0
     cut: bool = False
+    reached: float = 0.0
+    tracks: str = ""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A readable recording: a path for FFmpeg or an open binary file, and the name to show."""
+    """A readable recording: a path for FFmpeg or an open binary file, and the name to show.
+
+    ``track`` is the number of an audio track, from 0; None takes the one that FFmpeg takes.
+    """
 
     file: str | IO[bytes]
     name: str
+    track: int | None = None
     report: Report = field(default_factory=Report, compare=False)
 
     def head(self, offset: int, size: int) -> bytes:
@@ -90,7 +97,7 @@ class Source:
 
 
 @contextmanager
-def opened(source: str | Path | IO[bytes]) -> Iterator[Source]:
+def opened(source: str | Path | IO[bytes], track: int | None = None) -> Iterator[Source]:
     """Yield a :class:`Source` for a path, ``"-"`` (standard input), or a binary file object.
 
     What cannot seek is first copied to a temporary file: MP4 may hold its index at the end.
@@ -101,21 +108,36 @@ def opened(source: str | Path | IO[bytes]) -> Iterator[Source]:
         When there is nothing to read, with the reason.
     """
     if isinstance(source, str | Path) and str(source) != "-":
-        check_path(Path(source))
-        yield Source(str(source), str(source))
+        path = Path(source)
+        check_path(path)
+        if path.is_file():
+            yield Source(str(path), str(path), track)
+            return
+        with path.open("rb") as pipe, _seekable(pipe, str(path), track) as ready:
+            yield ready
         return
-    stream: IO[bytes] = sys.stdin.buffer if isinstance(source, str | Path) else source
-    name = (
-        "standard input" if stream is sys.stdin.buffer else str(getattr(stream, "name", "stream"))
-    )
-    if stream.isatty():
-        raise AudioError(f"{name}: nothing is piped in. Try: cat meeting.mp3 | diarize -")
+    if isinstance(source, str | Path):
+        stream, name = sys.stdin.buffer, "standard input"
+        if stream.isatty():
+            raise AudioError(f"{name}: nothing is piped in. Try: cat meeting.mp3 | diarize -")
+    else:
+        stream, name = cast("Any", source), str(getattr(source, "name", "stream"))
+    with _seekable(stream, name, track) as ready:
+        yield ready
+
+
+@contextmanager
+def _seekable(stream: IO[bytes], name: str, track: int | None) -> Iterator[Source]:
+    """Yield a stream's :class:`Source`: itself where it can seek, else a copy of all its bytes."""
     with tempfile.TemporaryFile() as copy:
         file: IO[bytes] = stream
-        if stream is sys.stdin.buffer or not stream.seekable():
-            shutil.copyfileobj(stream, copy, 1 << 20)
-            file = copy
-        ready = Source(file, name)
+        try:
+            if stream is sys.stdin.buffer or not getattr(stream, "seekable", lambda: False)():
+                shutil.copyfileobj(stream, copy, 1 << 20)
+                file = copy
+        except (OSError, ValueError) as error:
+            raise AudioError(f"{name}: cannot be read ({error}). Open it again.") from None
+        ready = Source(file, name, track)
         if ready.size() == 0:
             raise AudioError(f"{name}: no bytes arrived. Check the command before the pipe.")
         yield ready
@@ -128,12 +150,16 @@ def check_path(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except PermissionError:
-        raise AudioError(f"{path}: may not be read. Check the folder's permissions.") from None
+        raise AudioError(
+            f"{path}: its folder may not be entered. Check the folder's permissions."
+        ) from None
     except (OSError, ValueError):
         raise AudioError(f"{path}: no such file. Check the path.") from None
     if stat.S_ISDIR(mode):
         raise AudioError(f"{path}: is a folder. Name the recordings in it, such as {path}/*.mp3")
-    if stat.S_ISREG(mode) and path.stat().st_size == 0:
+    if not stat.S_ISREG(mode):  # a pipe gives its bytes once: it is opened where they are read
+        return
+    if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes). Copy or record it again.")
     try:
         with path.open("rb"):
@@ -158,9 +184,9 @@ def blocks(source: Source) -> Iterator[tuple[int, Samples]]:
     import av
 
     report = source.report
-    report.decoded, report.skipped, report.cut = 0.0, 0, False
+    report.decoded, report.skipped, report.cut, report.reached = 0.0, 0, False, 0.0
     with _open(source) as container:
-        stream = _audio_stream(container, source.name)
+        stream = _audio_stream(container, source)
         report.expected = _exact_length(source, container, stream)
         fifo = av.AudioFifo()
         for frame in _frames(container, stream, report):
@@ -197,12 +223,23 @@ def _open(source: Source) -> Any:  # an av InputContainer, which PyAV's own type
         ) from None
 
 
-def _audio_stream(container: av.container.InputContainer, name: str) -> Any:
-    streams = container.streams
-    best: Any = streams.best("audio") or (streams.audio[0] if streams.audio else None)
-    if best is None:
-        kinds = ", ".join(sorted({stream.type for stream in streams})) or "nothing"
+def _audio_stream(container: av.container.InputContainer, source: Source) -> Any:
+    name, streams = source.name, container.streams.audio
+    if not streams:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         raise AudioError(f"{name}: has no audio stream (only {kinds}). Pass a file with sound.")
+    if source.track is not None and not 0 <= source.track < len(streams):
+        raise UsageError(
+            f"{name}: there is no audio track {source.track}. It has {_listed(streams)}."
+        )
+    # FFmpeg's own choice, and so Whisper's: default tracks first, then the most channels.
+    chosen = max(streams, key=lambda one: (bool(one.disposition & 1), one.channels))
+    best: Any = chosen if source.track is None else streams[source.track]
+    if len(streams) > 1 and source.track is None:
+        source.report.tracks = (
+            f"{_listed(streams)}. Track {streams.index(best)} is used, as FFmpeg and Whisper do; "
+            "--audio-track N (audio_track=N) takes another."
+        )
     context: Any = best.codec_context
     tag = str(getattr(context, "codec_tag", "")).strip("\0 ")
     if tag in PROTECTED_TAGS:
@@ -215,12 +252,26 @@ def _audio_stream(container: av.container.InputContainer, name: str) -> Any:
     return best
 
 
+def _listed(streams: Sequence[Any]) -> str:
+    """Return the audio tracks as people read them."""
+    tracks = []
+    for number, stream in enumerate(streams):
+        layout = stream.layout.name if stream.channels < 3 else f"{stream.channels} channels"
+        tags = [stream.metadata.get(key, "") for key in ("language", "title")]
+        told = [layout, stream.codec_context.name, *(tag for tag in tags if tag not in ("", "und"))]
+        tracks.append(f"{number} ({', '.join(told)})")
+    return f"{len(tracks)} audio track{'s' * (len(tracks) > 1)}: {', '.join(tracks)}"
+
+
 def _frames(
     container: av.container.InputContainer, stream: Any, report: Report
 ) -> Iterator[av.AudioFrame]:
     import av
 
-    packets = container.demux(stream)
+    wanted: list[Any] = [stream]
+    if _own_length(stream) is None:  # then the picture tells how far the file reaches
+        wanted = [one for one in container.streams if one.type in ("audio", "video")]
+    packets: Iterator[Any] = container.demux(wanted)
     while True:
         try:
             packet = next(packets)
@@ -229,6 +280,11 @@ def _frames(
         except (av.error.FFmpegError, OSError):
             report.cut = True
             return
+        if len(wanted) > 1 and packet.pts is not None and packet.time_base is not None:
+            end = (packet.pts + (packet.duration or 0)) * packet.time_base
+            report.reached = max(report.reached, float(end) - (container.start_time or 0) / 1e6)
+        if packet.stream.index != stream.index:
+            continue
         try:
             for frame in packet.decode():
                 frame.pts = None
@@ -252,28 +308,7 @@ def _to_float(frame: av.AudioFrame) -> Samples:
     raw = frame.to_ndarray()
     if not frame.format.is_planar:
         raw = raw.reshape(-1, len(frame.layout.channels)).T
-    return scaled(raw)
-
-
-def scaled(raw: NDArray[Any]) -> Samples:
-    """Return integer or float samples as float32 with full scale at ±1.
-
-    Examples
-    --------
-    >>> scaled(np.array([-32768, 16384], dtype=np.int16)).tolist()
-    [-1.0, 0.5]
-    >>> scaled(np.array([0, 192], dtype=np.uint8)).tolist()
-    [-1.0, 0.5]
-    """
-    if raw.dtype == np.uint8:
-        raw = raw.astype(np.int16) - 128
-        full = 128.0
-    elif raw.dtype.kind == "i":
-        full = 2.0 ** (8 * raw.dtype.itemsize - 1)
-    else:
-        return raw.astype(np.float32, copy=False)
-    floats: Samples = np.multiply(raw, np.float32(1 / full), dtype=np.float32)
-    return floats
+    return scaled(raw, 1.0 if raw.dtype.kind == "f" else 2.0 ** (8 * raw.dtype.itemsize - 1))
 
 
 def _exact_length(
@@ -281,16 +316,24 @@ def _exact_length(
 ) -> float | None:
     """Return the seconds that the file's header promises, None where it does not say exactly."""
     name = container.format.name
-    if stream.duration and stream.time_base:
-        stated = float(stream.duration * stream.time_base)
-    elif container.duration:
-        stated = container.duration / 1e6
-    else:
+    stated = _own_length(stream) or (container.duration or 0) / 1e6
+    if not stated:
         return None
     if name == "wav":
         return stated + _missing_wav_seconds(source, stream)
     exact = name.startswith(EXACT_LENGTH) or (name == "mp3" and _has_xing_header(source))
     return stated if exact else None
+
+
+def _own_length(stream: Any) -> float | None:
+    """Return the seconds that a stream says of itself; a container's may be those of a picture."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    hours, minutes, seconds = f"::{stream.metadata.get('DURATION', '')}".split(":")[-3:]
+    try:  # Matroska's muxers write it so: 00:00:20.008000000
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    except ValueError:
+        return None
 
 
 def _missing_wav_seconds(source: Source, stream: Any) -> float:

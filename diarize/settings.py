@@ -243,6 +243,40 @@ class LinkingSettings:
 
 
 @dataclass(frozen=True)
+class ChannelSettings:
+    """When channels hold a voice each, and what of one is heard in another. Levels in dB."""
+
+    step: float = 0.1
+    """Seconds of a level."""
+    floor: float = -100.0
+    """Below full scale; silence counts as this."""
+    silent: float = -80.0
+    """A channel whose speech would not reach this is silent."""
+    active: float = 25.0
+    """A channel is active down to this much below its loudest twentieth."""
+    least: float = 4.0
+    """Seconds of activity that it takes to judge."""
+    contrast: float = 20.0
+    """Between who talks and who listens, where two channels take turns."""
+    share: float = 0.05
+    """Of the activity, that each of two channels has at least where they take turns."""
+    own: float = 10.0
+    """By which a voice stands out from what else is on its channel."""
+    faint: float = 30.0
+    """Below the loudest channel: who speaks there is lost in the mix."""
+    leak_contrast: float = 12.0
+    """Between a voice on its own channel and on another, for the one to be told from the other."""
+    same: float = 6.0
+    """Up to which two channels with one sound differ."""
+    both: float = 0.8
+    """Share of the speech that two channels with one sound have in common."""
+    smooth: int = 5
+    """Steps over which a leak is smoothed."""
+    shortest: float = 0.2
+    """Seconds of speech that may be left over beside a leak."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of them."""
 
@@ -252,3 +286,4 @@ class Settings:
     resegmentation: ResegmentationSettings = ResegmentationSettings()
     overlap: OverlapSettings = OverlapSettings()
     identification: IdentificationSettings = IdentificationSettings()
+    channels: ChannelSettings = ChannelSettings()

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.arrays import SAMPLE_RATE
-from diarize.audio import Waveform, clock, load, load_channels
+from diarize.audio import Waveform, clock, load
 from diarize.errors import AudioError, UsageError
 
 SECONDS = 3.0
@@ -205,13 +205,16 @@ def test_one_channel_by_number(tmp_path: Path) -> None:
     assert pitch(load(path, channels=1).samples) == pytest.approx(800, abs=1)
     with pytest.raises(UsageError, match="has 2 channels"):
         load(path, channels=2)
-    with pytest.raises(UsageError, match="load_channels"):
-        load(path, channels="split")
+    with pytest.raises(UsageError, match="'split'"):
+        load(path, channels="left")
 
 
-def test_load_channels(tmp_path: Path) -> None:
+def test_each_channel_by_itself(tmp_path: Path) -> None:
     both = np.stack([tone(44100, 300), tone(44100, 800)])
-    left, right = load_channels(encode(tmp_path / "a.flac", both, 44100, "flac"))
+    path = encode(tmp_path / "a.flac", both, 44100, "flac")
+    whole = load(path, channels="split")
+    assert np.array_equal(whole.samples, load(path).samples)
+    left, right = whole.channels
     assert pitch(left.samples) == pytest.approx(300, abs=1)
     assert pitch(right.samples) == pytest.approx(800, abs=1)
     assert len(left) == len(right)
