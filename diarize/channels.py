@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Segment
-from diarize.overlap import without
+from diarize.arrays import SAMPLE_RATE
 from diarize.settings import ChannelSettings
+from diarize.timeline import Segment, difference
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
 
 Levels = NDArray[np.float32]
-_RATE = 16_000
 
 
 class LevelMeter:
@@ -160,39 +159,48 @@ def speech_of_each(
         None where the channels hold the same sound.
     """
     settings = settings or ChannelSettings()
-    length = max(len(wave) for wave in waves) // round(_RATE * settings.step)
+    length = max(len(wave) for wave in waves) // round(SAMPLE_RATE * settings.step)
     tables = [_levels_of(wave, length, settings) for wave in waves]
     masks = [_mask(segments, length, settings) for segments in speech]
     leaks = [np.zeros(length, dtype=bool) for _ in waves]
     same = []
     for one, other in combinations(range(len(waves)), 2):
-        difference = tables[one] - tables[other]
-        either, both = masks[one] | masks[other], masks[one] & masks[other]
-        if not both.any():
-            same.append(False)
-            continue
-        low, high = two_sides(difference[either])
-        middle = float(np.median(difference[both]))
-        quarter = (high - low) / 4
-        if high - low < settings.leak_contrast:  # one and the same sound, at one or at two levels
-            low, high, quarter = -settings.same, settings.same, 0.0
-        agree = high - low <= 2 * settings.same and both.sum() >= settings.both * either.sum()
-        same.append(bool(agree and abs(middle) < settings.same))
-        leaks[other] |= both & _smooth(difference >= high - quarter, settings)
-        leaks[one] |= both & _smooth(difference <= low + quarter, settings)
+        both, either = masks[one] & masks[other], masks[one] | masks[other]
+        lead = tables[one] - tables[other]
+        low, high = _own_leads(lead[either], settings) if both.any() else (-np.inf, np.inf)
+        same.append(
+            high <= settings.same
+            and both.sum() >= settings.both * either.sum()
+            and abs(float(np.median(lead[both]))) <= settings.same
+        )
+        leaks[other] |= both & _smooth(lead >= high, settings)
+        leaks[one] |= both & _smooth(lead <= low, settings)
     if same and all(same):
         return None
     own = []
     for segments, leak in zip(speech, leaks, strict=True):
-        left = without(segments, _regions(leak, settings)) if leak.any() else list(segments)
+        left = difference(segments, _regions(leak, settings)) if leak.any() else list(segments)
         own.append(
             [part for part in left if part.duration >= settings.shortest or part in segments]
         )
     return own
 
 
+def _own_leads(lead: Levels, settings: ChannelSettings) -> tuple[float, float]:
+    """Return the leads (dB) down to and from which one channel alone talks: the second, the first.
+
+    In between both may talk. Where the lead does not fall into two groups, nobody has a channel
+    alone, and all is either the same sound or a leak of the louder channel.
+    """
+    low, high = two_sides(lead)
+    if high - low < settings.leak_contrast:
+        return -settings.same, settings.same
+    quarter = (high - low) / 4
+    return low + quarter, high - quarter
+
+
 def _levels_of(wave: Waveform, length: int, settings: ChannelSettings) -> Levels:
-    parts = [levels(block[None], _RATE, settings)[0] for block in wave.blocks(60.0)]
+    parts = [levels(block[None], SAMPLE_RATE, settings)[0] for block in wave.blocks(60.0)]
     whole = np.concatenate(parts)[:length] if parts else np.zeros(0, np.float32)
     return np.pad(whole, (0, length - whole.size), constant_values=settings.floor)
 

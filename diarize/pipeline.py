@@ -11,11 +11,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from diarize import plugins, windows
 from diarize.annotation import Diarization
 from diarize.arrays import SAMPLE_RATE, Progress
+from diarize.channel_speakers import by_channel, check_bounds, check_names
+from diarize.channels import speech_of_each
 from diarize.clustering import speaker_bounds
 from diarize.decision import decide as decision_of
 from diarize.details import DiarizationDetails, Listening
@@ -28,12 +29,11 @@ from diarize.timeline import Segment, difference, union
 from diarize.version import __version__
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
+    from diarize import sources
     from diarize.audio import Waveform
     from diarize.speakers import SpeakerBook
 
-Source = Union[str, Path, "BinaryIO", "npt.NDArray[Any]", "Waveform"]
+Source = Union["sources.Source", "Waveform"]
 Detector = Callable[["Waveform"], SpeechActivity | Sequence[Segment]]
 
 log = logging.getLogger(__name__)
@@ -132,6 +132,8 @@ class Diarizer:
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         channels: str | int = "mix",
+        channel_names: Sequence[str] | None = None,
+        audio_track: int | None = None,
         sample_rate: int | None = None,
         uri: str | None = None,
         on_progress: Progress | None = None,
@@ -143,6 +145,8 @@ class Diarizer:
             min_speakers=min_speakers,
             max_speakers=max_speakers,
             channels=channels,
+            channel_names=channel_names,
+            audio_track=audio_track,
             sample_rate=sample_rate,
             uri=uri,
             on_progress=on_progress,
@@ -156,6 +160,8 @@ class Diarizer:
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         channels: str | int = "mix",
+        channel_names: Sequence[str] | None = None,
+        audio_track: int | None = None,
         sample_rate: int | None = None,
         uri: str | None = None,
         on_progress: Progress | None = None,
@@ -164,13 +170,20 @@ class Diarizer:
 
         Parameters
         ----------
-        source : str, Path, file object, array or Waveform
-            A recording in any container; ``"-"`` is standard input; an array needs
-            ``sample_rate``.
+        source : path, ``"-"``, binary file, bytes, array, tensor, pair, mapping or Waveform
+            A recording in any container, or samples: see :func:`diarize.audio.load`.
         num_speakers, min_speakers, max_speakers : int, optional
             Override the diarizer's own.
-        channels : str or int
-            ``"mix"``, or the number of one channel.
+        channels : "mix", "split" or int
+            The mean of all channels; each channel for one speaker (a call with one person a
+            channel); or one channel by its number from 0.
+        channel_names : sequence of str, optional
+            Who speaks on each channel, which are split then; ``SPEAKER_00`` is channel 0 where not
+            given.
+        audio_track : int, optional
+            Which audio track of a file that has several, from 0.
+        sample_rate : int, optional
+            Of an array, in Hz.
         uri : str, optional
             Name of the recording in RTTM; the file's name where not given.
         on_progress : callable, optional
@@ -179,25 +192,34 @@ class Diarizer:
         Raises
         ------
         AudioError
-            Where the recording cannot be read.
+            Where the recording cannot be read, or has one channel that was to be split.
         UsageError
-            Where the numbers of speakers contradict each other.
+            Where the numbers of speakers or the names of channels do not fit.
         """
         tell = on_progress or self.on_progress or _silent
         bounds = self._bounds(num_speakers, min_speakers, max_speakers)
         speaker_bounds(**bounds)
         begin = perf_counter()
-        waveform = _load(source, channels, sample_rate, tell)
-        heard = self.listen(waveform, tell)
-        tell("cluster", 0, None)
-        found = self.decide(heard, waveform=waveform, **bounds)
+        if channel_names is not None and channels == "mix":
+            channels = "split"
+        waveform = _load(source, channels, sample_rate, audio_track, tell)
+        if channel_names is not None:
+            check_names(waveform, channel_names)
+        found = self._by_channel(waveform, channel_names, bounds, tell)
+        if found is None:
+            if waveform.channels:
+                waveform = _unsplit(waveform, channel_names)
+            heard = self.listen(waveform, tell)
+            tell("cluster", 0, None)
+            found = self.decide(heard, waveform=waveform, **bounds)
         diarization = replace(
             found.diarization,
             duration=waveform.duration,
             uri=uri or _uri(waveform.path),
-            warnings=waveform.warnings,
+            warnings=(*waveform.warnings, *found.diarization.warnings),
         )
-        named = self._identified(replace(found, diarization=diarization), waveform)
+        found = replace(found, diarization=diarization)
+        named = found if channel_names else self._identified(found, waveform)
         for warning in named.diarization.warnings:
             log.warning("%s", warning)
         log.info("%r in %.2f s", named.diarization, perf_counter() - begin)
@@ -206,12 +228,20 @@ class Diarizer:
     def listen(self, waveform: Waveform, on_progress: Progress | None = None) -> Listening:
         """Find speech, cut windows, and embed them: the part that costs time."""
         tell = on_progress or self.on_progress or _silent
+        return self._embed(self._speech(waveform, tell), waveform, tell)
+
+    def _speech(self, waveform: Waveform, tell: Progress) -> SpeechActivity:
+        """Find speech."""
         tell("speech", 0, None)
         with _timed("finding speech", waveform):
             found = self.detector(waveform)
         activity = found if isinstance(found, SpeechActivity) else _activity(found)
         if sum(part.duration for part in activity.speech) < self.settings.embedding.least:
-            activity = _activity(())
+            return _activity(())
+        return activity
+
+    def _embed(self, activity: SpeechActivity, waveform: Waveform, tell: Progress) -> Listening:
+        """Cut speech into windows and embed them."""
         cuts = self._windows(activity)
         log.debug("%r, %d windows", activity, len(cuts))
         tell("embed", 0, len(cuts))
@@ -277,6 +307,29 @@ class Diarizer:
         )
         return DiarizationDetails(diarization, heard.windows, heard.vectors, decision.labels)
 
+    def _by_channel(
+        self,
+        waveform: Waveform,
+        names: Sequence[str] | None,
+        bounds: Mapping[str, int | None],
+        tell: Progress,
+    ) -> DiarizationDetails | None:
+        """Give each channel a speaker of its own; None where the channels are not split."""
+        if not waveform.channels:
+            return None
+        check_bounds(len(waveform.channels), bounds)
+        speech = [self._speech(one, tell).speech for one in waveform.channels]
+        own = speech_of_each(waveform.channels, speech, self.settings.channels)
+        if own is None:
+            return None
+        heard = [
+            self._embed(_activity(part), one, tell)
+            for part, one in zip(own, waveform.channels, strict=True)
+        ]
+        return by_channel(
+            heard, names, self.embedder.name, {**self._parameters(None, {}), "channels": "split"}
+        )
+
     def _identified(self, details: DiarizationDetails, waveform: Waveform) -> DiarizationDetails:
         """Name the speakers of a finished diarization; who speaks when stays as it is."""
         if self.speakers is None or not details.diarization:
@@ -318,7 +371,9 @@ class Diarizer:
             "max_speakers": max_speakers,
         }
 
-    def _parameters(self, threshold: float, bounds: Mapping[str, int | None]) -> dict[str, Any]:
+    def _parameters(
+        self, threshold: float | None, bounds: Mapping[str, int | None]
+    ) -> dict[str, Any]:
         """Return what made a result, for its record."""
         known = {name: value for name, value in bounds.items() if value is not None}
         return {
@@ -350,6 +405,8 @@ def diarize(
     identify_segments: bool = False,
     settings: Settings | None = None,
     channels: str | int = "mix",
+    channel_names: Sequence[str] | None = None,
+    audio_track: int | None = None,
     sample_rate: int | None = None,
     uri: str | None = None,
     on_progress: Progress | None = None,
@@ -358,12 +415,12 @@ def diarize(
 
     Parameters
     ----------
-    source : str, Path, file object, array or Waveform
-        A recording in any container; ``"-"`` is standard input; an array needs ``sample_rate``.
+    source : path, ``"-"``, binary file, bytes, array, tensor, pair, mapping or Waveform
+        A recording in any container, or samples: see :func:`diarize.audio.load`.
     vad, embedder, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
 identify_segments, settings
         As for :class:`Diarizer`.
-    channels, sample_rate, uri, on_progress
+    channels, channel_names, audio_track, sample_rate, uri, on_progress
         As for :meth:`Diarizer.analyse`.
 
     Raises
@@ -389,7 +446,13 @@ identify_segments, settings
         settings=settings,
     )
     return diarizer(
-        source, channels=channels, sample_rate=sample_rate, uri=uri, on_progress=on_progress
+        source,
+        channels=channels,
+        channel_names=channel_names,
+        audio_track=audio_track,
+        sample_rate=sample_rate,
+        uri=uri,
+        on_progress=on_progress,
     )
 
 
@@ -397,16 +460,38 @@ def _silent(stage: str, done: int, total: int | None) -> None:
     """Take no notice."""
 
 
-def _load(source: Source, channels: str | int, sample_rate: int | None, tell: Progress) -> Waveform:
+def _load(
+    source: Source,
+    channels: str | int,
+    sample_rate: int | None,
+    audio_track: int | None,
+    tell: Progress,
+) -> Waveform:
     """Decode the recording, unless it is decoded already."""
     from diarize import audio
 
     if isinstance(source, audio.Waveform):
         return source
     begin = perf_counter()
-    waveform = audio.load(source, channels=channels, sample_rate=sample_rate, on_progress=tell)
+    waveform = audio.load(
+        source,
+        channels=channels,
+        sample_rate=sample_rate,
+        audio_track=audio_track,
+        on_progress=tell,
+    )
     log.debug("decoding of %s: %.2f s", waveform.path, perf_counter() - begin)
     return waveform
+
+
+def _unsplit(waveform: Waveform, names: Sequence[str] | None) -> Waveform:
+    """Return a recording whose channels turned out to hold the same, with a line that says so."""
+    told = f"{waveform.path}: its channels hold the same sound, so nobody has a channel alone"
+    if names is not None:
+        raise UsageError(f"{told}: leave out the names of channels")
+    return replace(
+        waveform, channels=(), warnings=(*waveform.warnings, f"{told}: they are not split.")
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from diarize.cli import console
 from diarize.cli.options import (
     add,
+    add_input_options,
     add_output_options,
     add_speaker_count_options,
     formats_from,
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("audio", nargs="+", metavar="AUDIO", help="recordings, or - for stdin")
     parser.add_argument("-V", "--version", action="version", version=f"diarize {__version__}")
+    add_input_options(parser.add_argument_group("input"))
     _add_transcript_options(parser.add_argument_group("transcript"))
     add_output_options(parser.add_argument_group("output"))
     group = parser.add_argument_group("speakers")
@@ -259,12 +261,19 @@ def _analyse(
 
     begin = time.perf_counter()
     with talk.progress(console.display_name(source)) as on_progress:
-        waveform = load(source, on_progress=on_progress)
+        split = args.channel_names is not None and args.channels == "mix"
+        waveform = load(
+            source,
+            channels="split" if split else args.channels,
+            audio_track=args.audio_track,
+            on_progress=on_progress,
+        )
         diarization = diarizer(
             waveform,
             num_speakers=args.num_speakers,
             min_speakers=args.min_speakers,
             max_speakers=args.max_speakers,
+            channel_names=args.channel_names,
             on_progress=on_progress,
         )
     for warning in dict.fromkeys((*waveform.warnings, *diarization.warnings)):

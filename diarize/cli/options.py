@@ -147,6 +147,53 @@ def add_speaker_count_options(parser: argparse.ArgumentParser | argparse._Argume
     add(parser, "--max-speakers", type=positive_int, metavar="N", help="at most this many")
 
 
+def add_input_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add the options that choose what of a recording is taken."""
+    add(
+        parser,
+        "--channels",
+        type=channel_choice,
+        default="mix",
+        metavar="mix|split|N",
+        help="all channels as one; each channel one speaker (calls); or channel N, from 0",
+    )
+    add(
+        parser,
+        "--channel-names",
+        type=name_list,
+        metavar="A,B",
+        help="split the channels, and say who speaks on each: Agent,Customer",
+    )
+    add(
+        parser,
+        "--audio-track",
+        type=whole_number,
+        metavar="N",
+        help="which audio track of a video, from 0 (default: the one that FFmpeg takes)",
+    )
+
+
+def channel_choice(text: str) -> str | int:
+    """Read ``mix``, ``split`` or a channel's number from the command line."""
+    if text in ("mix", "split"):
+        return text
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not mix, split, or a number from 0")
+    return int(text)
+
+
+def name_list(text: str) -> list[str]:
+    """Read names with commas between them from the command line."""
+    return [name.strip() for name in text.split(",")]
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number from 0 from the command line."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
 def positive_int(text: str) -> int:
     """Read a whole number of at least 1 from the command line."""
     number = int(text) if text.lstrip("+-").isdigit() else 0
