@@ -216,14 +216,21 @@ class IdentificationSettings:
     Chosen by ``python -m diarize.evaluation.named_meetings``; its tables are in the README.
     """
 
-    offset: float = -0.04
-    """Least cosine of a voice and a person, from the model's verification threshold."""
-    margin: float = 0.0
-    """Least lead over the next best person."""
-    proposal: float = -0.14
-    """Cosine from which a name is proposed, from the same threshold."""
-    turn_offset: float = -0.2
-    """Cosine below which a single turn is unsure, from the same threshold."""
+    offset: float = 0.0
+    """Least cosine of a voice and a person for a name, from the model's verification threshold."""
+    relief: float = 0.17
+    """How much less is enough where no more people are enrolled than voices heard: those people are
+    likely there. From twice as many people as voices on, nothing is taken off."""
+    margin: float = 0.05
+    """Least lead of that cosine over the one with the next best person."""
+    proposal: float = 0.1
+    """How far below the bar a name still is proposed."""
+    clear: float = 0.1
+    """How far above the verification threshold two voices have to be to be one person."""
+    turn_offset: float = -0.29
+    """Least cosine of a turn and the person whom it is named after, from the verification
+    threshold; below it the turn is unsure. In 48 simulated meetings 5 % of the turns with the right
+    name are unsure and 46 % of those with a wrong one, turns too short to compare included."""
     min_segment: float = 0.5
     """Seconds below which a stretch of speech is not embedded to enroll or identify somebody."""
 

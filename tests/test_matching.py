@@ -14,7 +14,7 @@ from diarize.speakers.matching import Gallery, MatchOptions, decide, match
 from diarize.speakers.records import BookModel, BookThresholds, Sample, unit
 from diarize.speakers.store import SpeakerBook
 
-OPTIONS = MatchOptions(threshold=0.5, margin=0.1, clear=0.7, proposal=0.4)
+OPTIONS = MatchOptions(threshold=0.5, margin=0.1, clear=0.7, proposal=0.1)
 
 
 def apart(count: int) -> np.ndarray:
@@ -31,35 +31,35 @@ def directions(count: int, dimension: int, seed: int = 0) -> np.ndarray:
 
 def test_decide_threshold_margin_and_mutual_choice():
     clear = np.float32([[0.9, 0.1], [0.2, 0.8], [0.3, 0.1]])
-    assert decide(clear, apart(3), OPTIONS) == [0, 1, None]
-    assert decide(np.float32([[0.49, 0.0]]), apart(1), OPTIONS) == [None]
-    assert decide(np.float32([[0.8, 0.71]]), apart(1), OPTIONS) == [None]
-    assert decide(np.float32([[0.8, 0.69]]), apart(1), OPTIONS) == [0]
+    assert decide(clear, apart(3), OPTIONS, 0.5) == [0, 1, None]
+    assert decide(np.float32([[0.49, 0.0]]), apart(1), OPTIONS, 0.5) == [None]
+    assert decide(np.float32([[0.8, 0.71]]), apart(1), OPTIONS, 0.5) == [None]
+    assert decide(np.float32([[0.8, 0.69]]), apart(1), OPTIONS, 0.5) == [0]
 
 
 def test_decide_a_likeness_below_the_threshold_cannot_outbid_a_match():
     # Summed blindly, giving both to each other's person would score higher.
     scores = np.float32([[0.9, 0.5], [0.45, -0.2]])
-    assert decide(scores, apart(2), OPTIONS) == [0, None]
+    assert decide(scores, apart(2), OPTIONS, 0.5) == [0, None]
 
 
 def test_decide_one_person_enrolled_needs_no_margin():
-    assert decide(np.float32([[0.6]]), apart(1), OPTIONS) == [0]
+    assert decide(np.float32([[0.6]]), apart(1), OPTIONS, 0.5) == [0]
 
 
 def test_decide_two_voices_of_one_person_only_if_both_are_clear_and_never_at_once():
     scores = np.float32([[0.9, 0.1], [0.75, 0.1]])
     together = np.zeros((2, 2), bool)
-    assert decide(scores, together, OPTIONS) == [0, 0]
-    assert decide(scores, apart(2), OPTIONS) == [0, None]
-    assert decide(np.float32([[0.9, 0.1], [0.69, 0.1]]), together, OPTIONS) == [0, None]
-    assert decide(np.float32([[0.69, 0.1], [0.66, 0.1]]), together, OPTIONS) == [0, None]
+    assert decide(scores, together, OPTIONS, 0.5) == [0, 0]
+    assert decide(scores, apart(2), OPTIONS, 0.5) == [0, None]
+    assert decide(np.float32([[0.9, 0.1], [0.69, 0.1]]), together, OPTIONS, 0.5) == [0, None]
+    assert decide(np.float32([[0.69, 0.1], [0.66, 0.1]]), together, OPTIONS, 0.5) == [0, None]
 
 
 def test_decide_who_is_outbid_gets_nobody_else():
     # Both are closest to the first person; the weaker one must not be given the second.
     scores = np.float32([[0.9, 0.6], [0.8, 0.6]])
-    assert decide(scores, apart(2), OPTIONS) == [0, None]
+    assert decide(scores, apart(2), OPTIONS, 0.5) == [0, None]
 
 
 scores_of = arrays.arrays(
@@ -71,16 +71,17 @@ scores_of = arrays.arrays(
 
 @given(scores_of, st.floats(-0.5, 0.9), st.floats(0.0, 0.5))
 def test_decide_never_forces_a_name(scores, threshold, margin):
-    options = MatchOptions(threshold, margin, clear=threshold)
-    chosen = decide(scores, ~apart(len(scores)), options)
+    options = MatchOptions(threshold, margin=margin, clear=threshold)
+    chosen = decide(scores, ~apart(len(scores)), options, threshold)
     assert len(chosen) == len(scores)
     for row, person in zip(scores, chosen, strict=True):
         if person is None:
             continue
-        assert row[person] >= options.threshold
+        assert row[person] >= threshold
         others = np.delete(row, person)
         assert not len(others) or row[person] - others.max() >= np.float32(margin) - 1e-6
-    named = [person for person in decide(scores, apart(len(scores)), options) if person is not None]
+    alone = decide(scores, apart(len(scores)), options, threshold)
+    named = [person for person in alone if person is not None]
     assert len(named) == len(set(named))
 
 
@@ -89,9 +90,9 @@ def test_decide_does_not_depend_on_the_order_of_people(scores, random):
     distinct = scores + np.arange(scores.size, dtype=np.float32).reshape(scores.shape) * 1e-3
     order = list(range(scores.shape[1]))
     random.shuffle(order)
-    options = MatchOptions(0.2, 0.05)
-    plain = decide(distinct, apart(len(scores)), options)
-    shuffled = decide(distinct[:, order], apart(len(scores)), options)
+    options = MatchOptions(0.2, margin=0.05)
+    plain = decide(distinct, apart(len(scores)), options, 0.2)
+    shuffled = decide(distinct[:, order], apart(len(scores)), options, 0.2)
     assert plain == [None if person is None else order[person] for person in shuffled]
 
 
@@ -190,15 +191,18 @@ def test_a_gallery_holds_everybodys_mean(tmp_path):
 
 def test_each_setting_moves_its_own_bar(tmp_path):
     model = Thresholds(clustering=0.3, verification=0.6, margin=0.1)
-    own = IdentificationSettings(offset=-0.1, margin=0.03, proposal=-0.2, turn_offset=-0.3)
+    own = IdentificationSettings(
+        -0.05, 0.2, margin=0.03, proposal=0.07, clear=0.15, turn_offset=-0.3
+    )
     found = MatchOptions.of(model, settings=own)
-    assert found.threshold == pytest.approx(0.5)
-    assert found.margin == 0.03
-    assert found.clear == 0.6
-    assert found.proposal == pytest.approx(0.4)
+    assert found.bar(100, 2) == pytest.approx(0.55)
+    assert found.bar(2, 2) == pytest.approx(0.35)
+    assert (found.margin, found.proposal) == (0.03, 0.07)
+    assert found.clear == pytest.approx(0.75)
     assert found.turn == pytest.approx(0.3)
     with SpeakerBook(tmp_path / "book.db", create=True) as book:
         filled(book)
         book.set_thresholds(BookThresholds(0.7, 0.2, "by hand"))
         calibrated = MatchOptions.of(model, book, own)
-    assert (calibrated.threshold, calibrated.margin, calibrated.clear) == (0.7, 0.2, 0.7)
+    assert calibrated.bar(1, 9) == calibrated.bar(9, 1) == 0.7
+    assert (calibrated.margin, calibrated.clear) == (0.2, pytest.approx(0.85))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from diarize.cli.console import Console, clock, display_name, emit
@@ -58,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
                 max_speakers=args.max_speakers,
             )
         options = MatchOptions.of(diarizer.embedder.thresholds, book)
+        bar = options.bar(len(book.names()), len(details.diarization.speakers))
+        options = replace(options, threshold=bar, relief=0.0)
         heard = identify_speakers(
             details, diarizer.embedder, book, options=options, candidates=args.candidates
         )

@@ -138,8 +138,8 @@ def _marked(
 ) -> list[Turn]:
     """Return the turns, those marked that do not sound like the person they are named after.
 
-    A turn is compared by the mean of the windows that lie mostly in it; a turn with none is too
-    short to tell.
+    A turn is compared by the mean of the windows that lie mostly in it. One with none is too short,
+    or talked over too much, to tell, and marked as well.
     """
     people = {
         speaker.label: gallery.centroids[gallery.names.index(speaker.name)]
@@ -152,9 +152,10 @@ def _marked(
     for turn in named.turns:
         shared = np.minimum(ends, turn.end) - np.maximum(starts, turn.start)
         rows = shared > 0.5 * (ends - starts)
-        if turn.speaker in people and rows.any():
-            mean = unit(details.vectors[rows].mean(axis=0))
-            turn = replace(turn, unsure=bool(mean @ people[turn.speaker] < least))
+        if turn.speaker in people:
+            mean = unit(details.vectors[rows].sum(axis=0))
+            heard = rows.any() and mean @ people[turn.speaker] >= least
+            turn = replace(turn, unsure=not heard)
         turns.append(turn)
     return turns
 

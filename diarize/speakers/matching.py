@@ -67,21 +67,24 @@ class MatchOptions:
     Parameters
     ----------
     threshold : float
-        Least cosine of a voice and a person for a name.
+        Least cosine of a voice and a person for a name, with many people enrolled.
+    relief : float
+        How much less is enough with few people enrolled; see :meth:`bar`.
     margin : float
         Least lead over the next best person.
     clear : float
         Least cosine of both voices with a person of whom the diarization made two.
     proposal : float
-        Cosine from which a name is proposed.
+        How far below the bar a name is proposed.
     turn : float
         Cosine below which a turn of a named voice is unsure.
     """
 
     threshold: float
+    relief: float = 0.0
     margin: float = 0.0
     clear: float = 1.0
-    proposal: float = 1.0
+    proposal: float = 0.0
     turn: float = -1.0
 
     @classmethod
@@ -95,13 +98,32 @@ class MatchOptions:
         settings = settings or IdentificationSettings()
         calibrated = book.thresholds if book else None
         line = thresholds.verification
+        threshold, relief, margin = line + settings.offset, settings.relief, settings.margin
         if calibrated:
-            threshold, margin = calibrated.verification, calibrated.margin
-        else:
-            threshold, margin = line + settings.offset, settings.margin
-        proposal = min(threshold, line + settings.proposal)
-        clear = max(threshold, line)
-        return cls(threshold, margin, clear, proposal, line + settings.turn_offset)
+            threshold, relief, margin = calibrated.verification, 0.0, calibrated.margin
+        return cls(
+            threshold,
+            relief,
+            margin,
+            clear=max(threshold, line) + settings.clear,
+            proposal=settings.proposal,
+            turn=line + settings.turn_offset,
+        )
+
+    def bar(self, people: int, voices: int) -> float:
+        """Return the least cosine for a name with so many people enrolled and voices heard.
+
+        The more people are enrolled, the less likely any one of them is there, and the more of
+        them a stranger may sound like.
+
+        Examples
+        --------
+        >>> options = MatchOptions(threshold=0.6, relief=0.2)
+        >>> [round(options.bar(people, voices=4), 3) for people in (1, 4, 6, 8, 100)]
+        [0.4, 0.4, 0.517, 0.6, 0.6]
+        """
+        few = 1.0 - np.log2(max(people, 1) / max(voices, 1))
+        return float(self.threshold - self.relief * np.clip(few, 0.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -156,10 +178,11 @@ def match(
     scores = (voices @ gallery.centroids.T).astype(np.float32)
     if apart is None:
         apart = np.ones((len(voices), len(voices)), bool)
-    chosen = decide(scores, apart, options)
+    bar = options.bar(len(gallery), len(voices))
+    chosen = decide(scores, apart, options, bar)
     taken = {person for person in chosen if person is not None}
     return [
-        _match(row, person, taken, gallery.names, options, candidates)
+        _match(row, person, taken, gallery.names, bar - options.proposal, candidates)
         for row, person in zip(scores, chosen, strict=True)
     ]
 
@@ -169,7 +192,7 @@ def _match(
     person: int | None,
     taken: set[int],
     names: Sequence[str],
-    options: MatchOptions,
+    proposal_from: float,
     candidates: int,
 ) -> Match:
     """Return what was decided about a voice, with its (P,) scores."""
@@ -177,13 +200,15 @@ def _match(
     best = tuple(Candidate(names[who], float(scores[who])) for who in order[:candidates])
     lead = float(scores[order[0]] - scores[order[1]]) if len(order) > 1 else None
     proposal = None
-    if person is None and scores[order[0]] >= options.proposal and order[0] not in taken:
+    if person is None and scores[order[0]] >= proposal_from and order[0] not in taken:
         proposal = Candidate(names[order[0]], float(scores[order[0]]))
     name = None if person is None else names[person]
     return Match(name, float(scores[order[0]]), lead, best, proposal)
 
 
-def decide(scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions) -> list[int | None]:
+def decide(
+    scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions, bar: float
+) -> list[int | None]:
     """Return which person each voice is, from all scores at once.
 
     Parameters
@@ -192,6 +217,8 @@ def decide(scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions) 
         Cosines of voices and people.
     apart : (C, C) bool array
         Which voices cannot be one person.
+    bar : float
+        Least score.
 
     Returns
     -------
@@ -202,7 +229,7 @@ def decide(scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions) 
     The second voice passes the threshold, but both people sound alike to it.
 
     >>> scores = np.float32([[0.9, 0.2], [0.6, 0.58]])
-    >>> decide(scores, np.ones((2, 2), bool), MatchOptions(threshold=0.5, margin=0.1))
+    >>> decide(scores, np.ones((2, 2), bool), MatchOptions(0.5, margin=0.1), bar=0.5)
     [0, None]
     """
     from scipy.optimize import linear_sum_assignment
@@ -210,9 +237,9 @@ def decide(scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions) 
     best = scores.argmax(axis=1)
     top = scores.max(axis=1)
     lead = top - np.sort(scores, axis=1)[:, -2] if scores.shape[1] > 1 else np.inf
-    passed = (top >= options.threshold) & (lead >= options.margin)
-    # Scores below the threshold are worth nothing: no stranger's loose likeness may outbid.
-    worth = np.maximum(scores - options.threshold, 0.0)
+    passed = (top >= bar) & (lead >= options.margin)
+    # Scores below the bar are worth nothing: no stranger's loose likeness may outbid.
+    worth = np.maximum(scores - bar, 0.0)
     holder = {
         int(person): int(voice)
         for voice, person in zip(*linear_sum_assignment(worth, maximize=True), strict=True)
