@@ -225,7 +225,7 @@ class IdentificationSettings:
     """Least lead of that cosine over the one with the next best person."""
     proposal: float = 0.1
     """How far below the bar a name still is proposed."""
-    clear: float = 0.1
+    clear: float = 0.15
     """How far above the verification threshold two voices have to be to be one person."""
     turn_offset: float = -0.29
     """Least cosine of a turn and the person whom it is named after, from the verification

@@ -8,16 +8,15 @@ import pytest
 from diarize.annotation import Diarization, Segment, Speaker, Turn
 from diarize.details import DiarizationDetails
 from diarize.evaluation.named_meetings import (
-    GROUPS,
     OFFSETS,
     Meeting,
-    choose,
+    Table,
     halves,
     hold,
     judge,
-    options_at,
     outcomes,
     report,
+    speech_shares,
     total,
 )
 from diarize.evaluation.voices import VoiceBank
@@ -45,7 +44,7 @@ def meeting(mixed: float) -> Meeting:
     windows = tuple(Segment(turn.start, turn.end) for turn in turns)
     details = DiarizationDetails(talk, windows, heard, labels)
     samples = {who: centres[at : at + 1] for at, who in enumerate(PEOPLE)}
-    return Meeting("m", "clean", details, truth, PEOPLE, samples, 0)
+    return Meeting("m", "clean", details, truth, PEOPLE, samples, 0, Table())
 
 
 def test_names_are_counted_by_who_mainly_speaks():
@@ -72,22 +71,44 @@ def test_names_are_counted_by_who_mainly_speaks():
 
 def test_each_group_of_four_is_enrolled_in_turn():
     found = outcomes(meeting(0.0), MatchOptions(0.9, margin=0.05))
-    assert [one.right for one in found] == [32.0] * len(GROUPS)
-    assert [one.strangers for one in found] == [16.0] * len(GROUPS)
+    assert [one.right for one in found] == [32.0] * 3
+    assert [one.strangers for one in found] == [16.0] * 3
     assert total(found).strangers_named == total(found).wrong == 0.0
 
 
-def test_lines_are_chosen_so_that_strangers_stay_unnamed():
-    risky = [meeting(0.6)]
-    offset, margin = choose(risky, THRESHOLDS)
-    strict = outcomes(risky[0], options_at(THRESHOLDS, offset, margin))
-    assert total(strict).strangers_named == 0.0
-    loose = outcomes(risky[0], options_at(THRESHOLDS, OFFSETS[0], 0.0))
-    assert total(loose).strangers_named > 0
-    text = report([risky, [meeting(0.0)]], THRESHOLDS)
-    # The other half would have named strangers, and does where its line is used.
-    assert "| all | 6 |" in text
-    assert text.count("| clean |") == 2
+def test_castings_leave_others_out_in_turn():
+    assert Table(6, 2).castings() == [[0, 1, 2, 3], [2, 3, 4, 5], [0, 1, 4, 5]]
+    assert Table(2, 1).castings() == [[0], [1]]
+    assert Table(5, 1).castings() == [[0, 1, 2, 3], [1, 2, 3, 4], [0, 2, 3, 4]]
+
+
+def test_outcomes_depend_on_the_bar_and_on_who_else_is_enrolled():
+    risky = meeting(0.6)
+    strict, loose = (total(outcomes(risky, MatchOptions(bar))) for bar in (0.7, 0.5))
+    assert strict.strangers_named == 0.0
+    assert loose.strangers_named > 0
+    # Somebody absent who sounds more like the stranger than the first person does.
+    absent = [("g", risky.details.vectors[5:6])]
+    assert total(outcomes(risky, MatchOptions(0.7), absent)).strangers_named > 0
+
+
+def test_speech_shares_counts_instants():
+    truth = [Turn(0, 4, "ann"), Turn(3, 6, "eve"), Turn(6, 8, "bob")]
+    heard = Diarization(
+        [Turn(0, 4, "S0"), Turn(4, 5, "S1"), Turn(6, 7, "S0")],
+        8,
+        speakers=[Speaker("S0", "ann"), Speaker("S1")],
+    )
+    found = speech_shares(heard, truth, ["ann", "bob"])
+    assert (found.right, found.wrong, found.unnamed, found.missed) == (4.0, 1.0, 0.0, 1.0)
+    assert (found.strangers, found.strangers_named) == (3.0, 0.0)
+
+
+def test_report_has_a_row_for_every_bar():
+    text = report([[meeting(0.6)], [meeting(0.0)]], THRESHOLDS)
+    assert text.count("| all | 6 |") == 2
+    assert sum(f"| {offset:+.2f} |" in text for offset in OFFSETS) == len(OFFSETS)
+    assert "| with names | 0.0 / 0.0 | 100% | 0.00 |" in text
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +127,7 @@ def test_four_enrolled_people_and_two_strangers(bank, scene, named):
     from diarize.pipeline import Diarizer
 
     diarizer = Diarizer(threads=1)
-    held = hold(bank, halves(bank)[1], 1, diarizer, scene=scene, minutes=2.0)
+    held = hold(bank, halves(bank)[1], 1, diarizer, scene=scene, table=Table(minutes=2.0))
     found = outcomes(held, MatchOptions.of(diarizer.embedder.thresholds))[0]
     assert found.strangers > 10
     assert found.people_named >= named

@@ -2,8 +2,8 @@
 
 ``python -m diarize.evaluation.named_meetings --speech DIR`` lets six people meet in every kind of
 scene. Four of them, in turn, are enrolled by clips that the meeting does not use (of other sessions
-where there are any), recorded in a place of their own; two are strangers. The lines of the decision
-for one half of the people are chosen on meetings of the other half.
+where there are any), recorded in a place of their own; two are strangers. Then others are enrolled
+as well who are not there.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 import copy
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ from diarize.evaluation.scenes import (
     recorded,
     recorded_noises,
 )
+from diarize.evaluation.scoring import score
+from diarize.evaluation.scoring import total as scored
 from diarize.evaluation.simulation import SimulatedConversation, simulate
 from diarize.evaluation.trials import divide, joined
 from diarize.evaluation.voices import VoiceBank
@@ -46,19 +48,39 @@ if TYPE_CHECKING:
     from diarize.networks import Thresholds
     from diarize.pipeline import Diarizer
 
-#: People at the table, and which four of them are enrolled, in turn.
-PEOPLE = 6
-GROUPS = ((0, 1, 2, 3), (2, 3, 4, 5), (4, 5, 0, 1))
 #: Who speaks less than this in all clips, in seconds, cannot both enrol and talk.
 LEAST_SECONDS = 40.0
 #: Where people enrol, and by how many seconds at most.
 ENROLMENT_SCENES = ("clean", "podcast", "web")
 ENROLMENT_SECONDS = 30.0
-#: Tried: what is added to the model's verification threshold, and margins.
-OFFSETS = (-0.23, -0.2, -0.17, -0.14, -0.11, -0.08, -0.05, 0.0, 0.05, 0.1)
-MARGINS = (0.0, 0.05, 0.1)
-#: Share of the enrolled people's speech that may bear a wrong name, of the strangers' any name.
-WRONG_RATE, STRANGERS_RATE = 0.025, 0.03
+#: Offsets of the bar tried, from the model's verification threshold.
+OFFSETS = (-0.23, -0.2, -0.17, -0.14, -0.11, -0.08, -0.04, 0.0, 0.04, 0.08)
+#: People enrolled who are not there, in the second half of each table.
+ABSENT = 6
+
+
+@dataclass(frozen=True)
+class Table:
+    """Who meets: ``people`` at the table, of whom ``strangers`` are not enrolled, in turn."""
+
+    people: int = 6
+    strangers: int = 2
+    minutes: float = 3.0
+
+    def castings(self) -> list[list[int]]:
+        """Return who is enrolled, up to three times, with other strangers each time.
+
+        Examples
+        --------
+        >>> Table().castings()
+        [[0, 1, 2, 3], [2, 3, 4, 5], [0, 1, 4, 5]]
+        """
+        strangers = [
+            {(self.people - self.strangers + turn * self.strangers + at) % self.people
+             for at in range(self.strangers)}
+            for turn in range(min(3, self.people // max(self.strangers, 1)))
+        ]  # fmt: skip
+        return [[at for at in range(self.people) if at not in some] for some in strangers]
 
 
 @dataclass(frozen=True)
@@ -83,6 +105,7 @@ class Meeting:
     people: tuple[str, ...]
     samples: dict[str, Vectors]
     refused: int
+    table: Table
     shares: dict[tuple[float, float], dict[str, float]] = field(default_factory=dict)
 
 
@@ -109,6 +132,27 @@ class MeetingOutcome:
     people_named: int = 0
 
 
+@dataclass(frozen=True)
+class SpeechShares:
+    """What became of the names in one meeting, in seconds of what people say.
+
+    Parameters
+    ----------
+    right, wrong, unnamed, missed : float
+        What enrolled people say, while a turn bears their name; while none does, but one bears
+        the name of somebody who is silent; while turns have no such name; and while there is none.
+    strangers, strangers_named : float
+        What strangers say, and that of it at which a turn bears the name of somebody silent.
+    """
+
+    right: float = 0.0
+    wrong: float = 0.0
+    unnamed: float = 0.0
+    missed: float = 0.0
+    strangers: float = 0.0
+    strangers_named: float = 0.0
+
+
 def hold(
     bank: VoiceBank,
     able: Sequence[str],
@@ -116,14 +160,16 @@ def hold(
     diarizer: Diarizer,
     *,
     scene: str = "meeting",
-    minutes: float = 3.0,
+    table: Table | None = None,
 ) -> Meeting:
-    """Draw six of the people, enrol them, simulate their meeting, and hear it."""
+    """Draw some of the people, enroll them, simulate their meeting, and diarize it."""
     from diarize.audio import Waveform
 
+    table = table or Table()
     rng = np.random.default_rng([seed, sorted(SCENES).index(scene), 0xB00C])
-    chosen = [bank.voices[able[int(at)]] for at in rng.choice(len(able), PEOPLE, replace=False)]
-    talk = _conversation(bank, chosen, seed, minutes, scene)
+    rows = rng.choice(len(able), table.people, replace=False)
+    chosen = [bank.voices[able[int(at)]] for at in rows]
+    talk = _conversation(bank, chosen, seed, table.minutes, scene)
     samples: dict[str, Vectors] = {}
     refused = 0
     for voice in chosen:
@@ -138,7 +184,7 @@ def hold(
             break
     names = tuple(voice.name for voice in chosen)
     details = diarizer.analyse(Waveform(talk.samples))
-    return Meeting(talk.uri, scene, details, talk.turns, names, samples, refused)
+    return Meeting(talk.uri, scene, details, talk.turns, names, samples, refused, table)
 
 
 def _conversation(
@@ -148,7 +194,7 @@ def _conversation(
     guests = copy.copy(bank)
     guests.voices = {voice.name: replace(voice, clips=tuple(divide(voice)[1])) for voice in chosen}
     options = SimulationOptions(
-        speakers=(PEOPLE, PEOPLE),
+        speakers=(len(chosen), len(chosen)),
         minutes=(minutes, minutes),
         scenes=(scene,),
         within_corpus=0.0,
@@ -168,16 +214,98 @@ def recorded_alone(
     return recorded(rng, add_noise(arriving, noise, even(rng, scene.snr)), scene)
 
 
-def outcomes(meeting: Meeting, options: MatchOptions) -> list[MeetingOutcome]:
-    """Return what becomes of the names with each group of four enrolled."""
-    found = []
-    for group in GROUPS:
+def castings(
+    meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Vectors]] = ()
+) -> list[tuple[Diarization, list[str]]]:
+    """Return the meeting with names for each choice of who is enrolled, and who that is.
+
+    Parameters
+    ----------
+    absent : sequence of (str, (n, D) float32 array)
+        People enrolled beside them who are not there, and their samples.
+    """
+    made = []
+    for group in meeting.table.castings():
         names = [meeting.people[at] for at in group if meeting.people[at] in meeting.samples]
-        centroids = [unit(meeting.samples[name].mean(axis=0)) for name in names]
-        gallery = Gallery(tuple(names), np.array(centroids, np.float32))
-        named = identify_in(meeting.details, gallery, options)
-        found.append(judge(named, meeting.reference, names, meeting.shares))
-    return found
+        everybody = [*((name, meeting.samples[name]) for name in names), *absent]
+        gallery = Gallery(
+            tuple(name for name, _ in everybody),
+            np.array([unit(samples.mean(axis=0)) for _, samples in everybody], np.float32),
+        )
+        made.append((identify_in(meeting.details, gallery, options), names))
+    return made
+
+
+def outcomes(
+    meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Vectors]] = ()
+) -> list[MeetingOutcome]:
+    """Return what becomes of the names with each choice of who is enrolled."""
+    return [
+        judge(named, meeting.reference, names, meeting.shares)
+        for named, names in castings(meeting, options, absent)
+    ]
+
+
+def absent_from(meeting: Meeting, meetings: Iterable[Meeting]) -> list[tuple[str, Vectors]]:
+    """Return the first people of other meetings who are not at this one, with their samples."""
+    others = {
+        name: samples
+        for one in meetings
+        for name, samples in one.samples.items()
+        if name not in meeting.people
+    }
+    return list(others.items())[:ABSENT]
+
+
+def speech_shares(
+    found: Diarization, reference: Sequence[Turn], enrolled: Sequence[str]
+) -> SpeechShares:
+    """Compare names and speech instant by instant, every 10 ms.
+
+    Examples
+    --------
+    >>> from diarize.annotation import Speaker
+    >>> truth = [Turn(0, 4, "ann"), Turn(4, 9, "eve"), Turn(9, 10, "ann")]
+    >>> heard = Diarization(
+    ...     [Turn(0, 3, "S0"), Turn(5, 7, "S0"), Turn(7, 9, "S1")],
+    ...     10,
+    ...     speakers=[Speaker("S0", "ann")],
+    ... )
+    >>> one = speech_shares(heard, truth, ["ann"])
+    >>> one.right, one.wrong, one.unnamed, one.missed, one.strangers, one.strangers_named
+    (3.0, 0.0, 0.0, 2.0, 5.0, 2.0)
+    """
+    size = round(100 * max([found.duration, *(turn.end for turn in reference)])) + 1
+
+    def frames(turns: Iterable[Turn]) -> npt.NDArray[np.bool_]:
+        mask = np.zeros(size, bool)
+        for turn in turns:
+            mask[round(100 * turn.start) : round(100 * turn.end)] = True
+        return mask
+
+    speaks = {one: frames(t for t in reference if t.speaker == one) for one in enrolled}
+    named = {
+        speaker.name: frames(turn for turn in found if turn.speaker == speaker.label)
+        for speaker in found.speakers
+        if speaker.name is not None
+    }
+    nobody = np.zeros(size, bool)
+    false = nobody.copy()
+    for name, mask in named.items():
+        false |= mask & ~speaks.get(name, nobody)
+    turns, sums = frames(found), dict.fromkeys(vars(SpeechShares()), 0.0)
+    for one, mask in speaks.items():
+        right = mask & named.get(one, nobody)
+        wrong = mask & ~right & false
+        unnamed = mask & ~right & ~false & turns
+        for key, part in (("right", right), ("wrong", wrong), ("unnamed", unnamed)):
+            sums[key] += part.sum() / 100
+        sums["missed"] += (mask & ~right & ~wrong & ~unnamed).sum() / 100
+    for stranger in {turn.speaker for turn in reference} - set(enrolled):
+        mask = frames(turn for turn in reference if turn.speaker == stranger)
+        sums["strangers"] += mask.sum() / 100
+        sums["strangers_named"] += (mask & false).sum() / 100
+    return SpeechShares(**{key: float(value) for key, value in sums.items()})
 
 
 def judge(
@@ -243,34 +371,18 @@ def _shares(turn: Turn, reference: Sequence[Turn]) -> dict[str, float]:
     return shares
 
 
-def total(parts: Iterable[MeetingOutcome]) -> MeetingOutcome:
+Sums = TypeVar("Sums", MeetingOutcome, SpeechShares)
+
+
+def total(parts: Iterable[Sums]) -> Sums:
     """Return the sum of outcomes."""
-    rows = [tuple(vars(part).values()) for part in parts]
-    return MeetingOutcome(*(sum(column) for column in zip(*rows, strict=True)))
-
-
-def options_at(thresholds: Thresholds, offset: float, margin: float) -> MatchOptions:
-    """Return the decision with a threshold so far from the model's verification threshold."""
-    settings = IdentificationSettings(offset=offset, relief=0.0, margin=margin)
-    return MatchOptions.of(thresholds, settings=settings)
-
-
-def choose(meetings: Sequence[Meeting], thresholds: Thresholds) -> tuple[float, float]:
-    """Return the offset and the margin that name most while few are named wrongly."""
-    best, found = -1.0, (OFFSETS[-1], MARGINS[-1])
-    for margin in MARGINS:
-        for offset in OFFSETS:
-            options = options_at(thresholds, offset, margin)
-            one = total(part for meeting in meetings for part in outcomes(meeting, options))
-            speech = one.right + one.wrong + one.unnamed
-            fair = one.wrong <= WRONG_RATE * speech
-            if fair and one.strangers_named <= STRANGERS_RATE * one.strangers and one.right > best:
-                best, found = one.right, (offset, margin)
-    return found
+    first, *rest = parts
+    rows = [tuple(vars(part).values()) for part in (first, *rest)]
+    return type(first)(*(sum(column) for column in zip(*rows, strict=True)))
 
 
 HEADINGS = (
-    "| scene | meetings | right | wrong name | no name | strangers named | people named of 4 "
+    "| scene | meetings | right | wrong name | no name | strangers named | people named "
     "| without any error |\n|---|---:|---:|---:|---:|---:|---:|---:|"
 )
 
@@ -285,7 +397,7 @@ def row(scene: str, found: Sequence[MeetingOutcome]) -> str:
         f"| {scene} | {len(found)} | "
         + " | ".join(f"{share:.1%}" for share in shares)
         + f" | {one.strangers_named / max(one.strangers, 1e-9):.1%} "
-        f"| {4 * one.people_named / max(one.enrolled, 1):.1f} | {clean / len(found):.0%} |"
+        f"| {one.people_named / max(one.enrolled, 1):.0%} | {clean / len(found):.0%} |"
     )
 
 
@@ -305,6 +417,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", default="dev", help="people never trained on (default: dev)")
     parser.add_argument("--meetings", type=int, default=4, metavar="N", help="a scene and half")
     parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--people", type=int, nargs="+", default=[6], help="who meets, in turn")
+    parser.add_argument("--strangers", type=int, default=2, help="how many are not enrolled")
     parser.add_argument("--scenes", nargs="+", default=list(SCENES), choices=list(SCENES))
     parser.add_argument("--embedding-model", metavar="PATH")
     parser.add_argument("--vad", default="auto")
@@ -319,7 +433,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         held.append([])
         for seed in range(args.meetings):
             for scene in args.scenes:
-                one = hold(bank, able, 2 * seed + half, diarizer, scene=scene, minutes=args.minutes)
+                people = args.people[(seed + len(held[-1])) % len(args.people)]
+                table = Table(people, args.strangers, args.minutes)
+                one = hold(bank, able, 2 * seed + half, diarizer, scene=scene, table=table)
                 held[-1].append(one)
                 print(f"{one.uri}: heard", file=sys.stderr)
     print(report(held, diarizer.embedder.thresholds))
@@ -327,31 +443,72 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def report(held: Sequence[Sequence[Meeting]], thresholds: Thresholds) -> str:
-    """Return the tables: lines of the other half, and the lines that the package has."""
-    lines = [choose(half, thresholds) for half in held]
+    """Return the tables: names scene by scene, other bars, and what names do to the turns."""
     every = [meeting for half in held for meeting in half]
-    overall = choose(every, thresholds)
-    given = [
-        (meeting, outcomes(meeting, options_at(thresholds, *lines[1 - half])))
-        for half, meetings in enumerate(held)
-        for meeting in meetings
-    ]
-    shipped = MatchOptions.of(thresholds)
-    own = [(meeting, outcomes(meeting, shipped)) for meeting in every]
-    chosen = "; ".join(
-        f"half {half + 1}: {offset:+.2f}, {margin:.2f}"
-        for half, (offset, margin) in enumerate(lines)
-    )
-    refused = sum(meeting.refused for meeting in every)
+    absent = {id(one): absent_from(one, half) for half in held for one in half}
+    options = MatchOptions.of(thresholds)
+    own = [(meeting, outcomes(meeting, options)) for meeting in every]
+    crowded = [(one, outcomes(one, options, absent[id(one)])) for one in every]
+    asked = sum(meeting.refused for meeting in every)
     return "\n\n".join(
         (
-            f"Offset from verification ({thresholds.verification:.3f}) and margin chosen on "
-            f"{chosen}; on both: {overall[0]:+.2f}, {overall[1]:.2f}. "
-            f"{refused} of {PEOPLE * len(every)} enrolments needed --speaker.",
-            "Lines chosen on the other half:\n\n" + _table(given),
-            f"The package's lines (threshold {shipped.threshold:.3f}, margin "
-            f"{shipped.margin:.3f}):\n\n" + _table(own),
+            f"{asked} of {sum(len(one.people) for one in every)} people needed --speaker to be "
+            "enrolled. Shares of the turns in which mainly enrolled people, or strangers, speak:",
+            _table(own),
+            f"{ABSENT} more people enrolled who are not there:",
+            _table(crowded),
+            "One bar for books of any size, from the model's verification threshold "
+            f"({thresholds.verification:.3f}); right, wrong and strangers named without and with "
+            "the absent:",
+            _bars(every, thresholds, absent),
+            _whole(every, options),
         )
+    )
+
+
+def _bars(
+    meetings: Sequence[Meeting],
+    thresholds: Thresholds,
+    absent: Mapping[int, Sequence[tuple[str, Vectors]]],
+) -> str:
+    """Return what other bars would do."""
+    rows = [
+        "| offset | right | wrong | strangers | right | wrong | strangers |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for offset in OFFSETS:
+        settings = IdentificationSettings(offset=offset, relief=0.0)
+        options = MatchOptions.of(thresholds, settings=settings)
+        cells = []
+        for others in ({}, absent):
+            one = total(
+                part for m in meetings for part in outcomes(m, options, others.get(id(m), ()))
+            )
+            speech = max(one.right + one.wrong + one.unnamed, 1e-9)
+            cells += [one.right / speech, one.wrong / speech]
+            cells += [one.strangers_named / max(one.strangers, 1e-9)]
+        rows.append(f"| {offset:+.2f} | " + " | ".join(f"{cell:.1%}" for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+def _whole(meetings: Sequence[Meeting], options: MatchOptions) -> str:
+    """Return who spoke when with and without names, and what became of all that was said."""
+    named = [(one, found, names) for one in meetings for found, names in castings(one, options)]
+    plain = scored(score(one.reference, one.details.diarization.turns) for one in meetings)
+    after = scored(score(one.reference, found.turns) for one, found, _ in named)
+    said = total(speech_shares(found, one.reference, names) for one, found, names in named)
+    speech = max(said.right + said.wrong + said.unnamed + said.missed, 1e-9)
+    shares = [part / speech for part in (said.right, said.wrong, said.unnamed, said.missed)]
+    lines = ["| | DER Full / Forgiving | count right | off by |", "|---|---:|---:|---:|"]
+    for name, one in (("without names", plain), ("with names", after)):
+        rates = " / ".join(f"{100 * one.errors[key].rate:.1f}" for key in ("Full", "Forgiving"))
+        lines.append(f"| {name} | {rates} | {one.count_exact:.0%} | {one.count_error:.2f} |")
+    return (
+        "\n".join(lines)
+        + "\n\nOf what enrolled people say, right / wrong / no name / missed: "
+        + " / ".join(f"{100 * share:.1f}" for share in shares)
+        + " %; of what strangers say, named: "
+        + f"{said.strangers_named / max(said.strangers, 1e-9):.1%}"
     )
 
 
