@@ -143,6 +143,8 @@ def _planes(array: NDArray[Any]) -> Samples:
         array = array[None]
     if array.ndim != 2:
         raise UsageError(f"audio arrays have one or two axes, not {array.ndim}.")
+    if not array.size:
+        return np.zeros((1, 0), np.float32)
     channels_first = array if array.shape[0] < array.shape[1] else array.T
     if len(channels_first) > _MOST_CHANNELS:
         raise UsageError(
