@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -50,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.description = "Say who speaks when, and put the speakers onto a transcript."
     parser.epilog = EPILOG
-    parser.add_argument("audio", nargs="+", metavar="AUDIO", help="recordings, or - for stdin")
+    parser.add_argument(
+        "audio", nargs="+", metavar="AUDIO", help="recordings, folders, or - for stdin"
+    )
     parser.add_argument("-V", "--version", action="version", version=f"diarize {__version__}")
     add_input_options(parser.add_argument_group("input"))
     _add_transcript_options(parser.add_argument_group("transcript"))
@@ -184,9 +187,10 @@ class _Failures:
 
 def run(args: argparse.Namespace) -> int:
     """Run the main job on every recording; one that fails does not stop the others."""
+    talk = console.Console(quiet=args.quiet)
+    args.audio = _recordings(args.audio, talk)
     _check(args)
     formats, places = _places(args)
-    talk = console.Console(quiet=args.quiet)
     words = _words(args, formats)
     diarizer = _diarizer(args)
     failures = _Failures(args, talk)
@@ -202,6 +206,21 @@ def run(args: argparse.Namespace) -> int:
         with failures.noted():
             _finish(analysis, words, args, talk)
     return failures.exit_code
+
+
+def _recordings(sources: Sequence[str], talk: console.Console) -> list[str]:
+    """Put the recordings of a folder in its place."""
+    from diarize.folders import recordings_in
+
+    found: list[str] = []
+    for source in sources:
+        if source != "-" and os.path.isdir(source):  # noqa: PTH112 - False where it may not look
+            folder = recordings_in(source)
+            talk.warn(str(folder))
+            found += map(str, folder.recordings)
+        else:
+            found.append(source)
+    return found
 
 
 def _check(args: argparse.Namespace) -> None:
