@@ -8,6 +8,7 @@ from typing import Any
 
 from diarize.annotation import Diarization, union
 from diarize.errors import TranscriptError
+from diarize.transcript.anchors import anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs
 from diarize.transcript.options import AssignOptions
@@ -120,12 +121,15 @@ def _label(
 ) -> list[dict[str, Any]]:
     """Label segments, which are changed, and return them split where the speaker changes."""
     words = _collect(segments, diarization, options, energy)
-    error = _boundary_error(words, diarization, options)
+    # where segments end must not matter here: labelling the result again has to find the same
+    costs = switch_costs(words.texts, words.spoken, frozenset(), options)
+    error = _boundary_error(words, costs, diarization, options)
     index = TurnIndex(diarization, options, error)
+    anchored_words = anchors(index.turns, words.spoken, words.stds, costs, error, options)
     evidence = [
         index.costs(index.weights(start, end, std), anchored) if index.names else None
         for (start, end), std, anchored in zip(
-            words.spoken, words.stds, index.anchors(words.spoken), strict=True
+            words.spoken, words.stds, anchored_words, strict=True
         )
     ]
     path = _path(words, evidence, options)
@@ -210,13 +214,11 @@ def _collect(
 
 
 def _boundary_error(
-    words: _Words, diarization: Diarization, options: AssignOptions
+    words: _Words, costs: Sequence[float], diarization: Diarization, options: AssignOptions
 ) -> BoundaryError:
     """Estimate how exact the turns' edges are; without realignment they are taken as exact."""
     if not options.realign:
         return BoundaryError(0.0, 0.0)
-    # where segments end must not matter: labelling the result again has to find the same
-    costs = switch_costs(words.texts, words.spoken, frozenset(), options)
     told = [index for index, time in enumerate(words.times) if not time.estimated]
     starts = [(words.spoken[index][0], costs[index - 1] if index else 0.0) for index in told]
     ends = [(words.spoken[index][1], costs[index]) for index in told]

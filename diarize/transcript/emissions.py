@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from diarize.annotation import Diarization, Turn
 from diarize.errors import TranscriptError
+from diarize.transcript.anchors import IndexedTurn
 from diarize.transcript.boundaries import BoundaryError
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 _REACH = 3.0  # standard deviations beyond which a turn does not touch a word any more
 _SHORTEST = 0.02  # seconds; a word without length is looked at as if it had this much
-_CLOSE = 1e-6  # nearer than this is the same
-_WORD = 0.3  # seconds from one word to the next, about
-_SMALLEST_FIT_STD = 0.03  # seconds
 _SMALLEST_STD = 0.005  # seconds; no edge is known better
 _COST_STEPS = 1000  # costs are whole thousandths, so that sums are exact and ties stay ties
 
@@ -34,21 +32,6 @@ class _Piece:
     speakers: tuple[tuple[int, float], ...]
     start_std: float = 0.0
     end_std: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _IndexedTurn:
-    """A turn with its speaker's index.
-
-    ``nested``: it lies within another speaker's turn; ``touches``: one ends or begins exactly where
-    it begins or ends.
-    """
-
-    start: float
-    end: float
-    speaker: int
-    nested: bool
-    touches: bool
 
 
 def as_diarization(source: Any) -> Diarization:
@@ -126,8 +109,7 @@ class TurnIndex:
         index = {name: place for place, name in enumerate(self.names)}
         speakers = {label: index[diarization.display(label)] for label in diarization.labels}
         error = error or BoundaryError(options.pause_std, options.change_std)
-        self.error = error
-        self._turns = _indexed(diarization.turns, speakers)
+        self.turns = _indexed(diarization.turns, speakers)
         self._pieces = _pieces(diarization.turns, speakers, options, error)
         self._starts = [piece.start for piece in self._pieces]
         self._ends = [piece.end for piece in self._pieces]
@@ -164,49 +146,6 @@ class TurnIndex:
         full = 1.0 / max(covered, self.options.full_cover)
         return {speaker: weight * full for speaker, weight in found.items()}
 
-    def anchors(self, spoken: Sequence[tuple[float, float]]) -> list[dict[int, float]]:
-        """Return for each word the speakers who have a turn that fits no other word as well.
-
-        Somebody said something in every turn: however uncertain a short turn's edges are, the word
-        that it fits best is its speaker's. That is not so for a turn within another one, since
-        recognisers often leave out a murmur under somebody's speech, nor for one that another
-        speaker's follows without a pause, where the diarizer is bad at such changes. With each
-        speaker comes the evidence of the fit: how much likelier the turn's edges are if this word
-        is the whole turn than if the turn has nothing to do with words, in nats.
-
-        Parameters
-        ----------
-        spoken : sequence of (start, end)
-            When each word is spoken, seconds.
-        """
-        anchored: list[dict[int, float]] = [{} for _ in spoken]
-        doubtful_changes = self.error.change > 2.0 * self.error.pause
-        order = sorted(range(len(spoken)), key=lambda word: spoken[word][0])
-        starts = [spoken[word][0] for word in order]
-        longest = max((end - start for start, end in spoken), default=0.0)
-        for turn in self._turns:
-            best, place = 0.0, None
-            first = bisect_left(starts, turn.start - longest)
-            for word in order[first : bisect_left(starts, turn.end)]:
-                begin, finish = spoken[word]
-                shared = min(turn.end, finish) - max(turn.start, begin)
-                fit = shared / (max(turn.end, finish) - min(turn.start, begin) + _CLOSE)
-                if fit > best + _CLOSE:
-                    best, place = fit, word
-            if place is None:
-                continue
-            begin, finish = spoken[place]
-            sure = self._fit(turn.start - begin) + self._fit(turn.end - finish)
-            if sure > 0.0 or not (turn.nested or (turn.touches and doubtful_changes)):
-                known = anchored[place].get(turn.speaker, 0.0)
-                anchored[place][turn.speaker] = max(known, sure, 0.0)
-        return anchored
-
-    def _fit(self, distance: float) -> float:
-        """Return the evidence of a turn's edge so near a word's, in nats."""
-        std = max(_SMALLEST_FIT_STD, self.error.pause)
-        return math.log(_WORD / std / math.sqrt(math.tau)) - 0.5 * (distance / std) ** 2
-
     def _nearest(self, start: float, end: float) -> dict[int, float]:
         """Return the weights of the turns beside a word that none touches."""
         options = self.options
@@ -230,30 +169,30 @@ class TurnIndex:
         """Return what giving the word to each speaker costs, in thousandths of a nat.
 
         None where there is no evidence. The evidence counts less where all weights are small.
+
+        Parameters
+        ----------
+        weights : mapping of speaker to float
+            How much each covers the word.
+        anchored : mapping of speaker to float, optional
+            Speakers with a short turn that the word belongs to, and what it costs at least to give
+            the word to somebody else, nats.
         """
-        fit = 0.0
-        if anchored:
-            fit = max(anchored.values())
-            weights = {
-                speaker: weight * (1.0 if speaker in anchored else self.options.anchor_rest)
-                for speaker, weight in weights.items()
-            }
         total = sum(weights.values())
         if total <= 0.0:
             return None
         outlier = self.options.outlier_probability
-        strength = (1.0 if anchored else min(1.0, total)) * _COST_STEPS
-        none = round(-strength * math.log(outlier))
-        costs = [none] * len(self.names)
+        strength = min(1.0, total) * _COST_STEPS
+        costs = [round(-strength * math.log(outlier))] * len(self.names)
         for speaker, weight in weights.items():
             share = outlier + (1 - outlier) * weight / total
             costs[speaker] = round(-strength * math.log(share))
-        if anchored:
-            costs = [
-                cost if speaker in anchored else cost + round(_COST_STEPS * fit)
-                for speaker, cost in enumerate(costs)
-            ]
-        return costs
+        if not anchored:
+            return costs
+        least = round(_COST_STEPS * max(anchored.values()))
+        return [
+            0 if speaker in anchored else max(cost, least) for speaker, cost in enumerate(costs)
+        ]
 
 
 def whole_costs(costs: Iterable[float]) -> list[int]:
@@ -302,7 +241,7 @@ def _pieces(
     return _with_errors(pieces, options, error)
 
 
-def _indexed(turns: Sequence[Turn], speakers: Mapping[str, int]) -> list[_IndexedTurn]:
+def _indexed(turns: Sequence[Turn], speakers: Mapping[str, int]) -> list[IndexedTurn]:
     """Give turns their speakers' indices and find those within other speakers' turns."""
     indexed = []
     active: list[Turn] = []
@@ -313,7 +252,7 @@ def _indexed(turns: Sequence[Turn], speakers: Mapping[str, int]) -> list[_Indexe
         active = [other for other in active if other.end > turn.start]
         nested = any(_lies_within(turn, other, speakers) for other in active)
         touches = turn.start in ends or turn.end in starts
-        indexed.append(_IndexedTurn(turn.start, turn.end, speakers[turn.speaker], nested, touches))
+        indexed.append(IndexedTurn(turn.start, turn.end, speakers[turn.speaker], nested, touches))
         active.append(turn)
     return indexed
 

@@ -45,8 +45,8 @@ class AssignOptions:
     nested_weight : float
         Weight of a turn where another one lies wholly within it: a remark under somebody's speech
         has words of its own.
-    anchor_rest : float
-        What is left of the others' weight for the word that a turn fits best.
+    word_step : float
+        Seconds from one word to the next, about: the room that an edge has by chance.
     confident, confidence_floor : float
         Turns with this confidence or more count in full; with none at all, they count this much.
     switch_inside, switch_comma, switch_capital, switch_segment, switch_answer, switch_sentence
@@ -55,8 +55,9 @@ class AssignOptions:
         and after a sentence. The cheapest that applies counts.
     switch_unpunctuated : float
         The same between any two words of a text without punctuation.
-    pause_scale : float
-        Silence between two words, in seconds, that makes a change a third as costly.
+    pause_scale, unpunctuated_pause_scale : float
+        Silence between two words, in seconds, that makes a change a third as costly; without
+        punctuation, pauses are all there is to go by.
     long_pause : float
         Silence in seconds that ends a sentence.
     max_sentence_words : int
@@ -81,7 +82,7 @@ class AssignOptions:
     gap_weight: float = 0.3
     gap_scale: float = 0.5
     nested_weight: float = 0.4
-    anchor_rest: float = 0.05
+    word_step: float = 0.3
     confident: float = 0.1
     confidence_floor: float = 0.5
     switch_inside: float = 4.0
@@ -90,8 +91,9 @@ class AssignOptions:
     switch_segment: float = 2.0
     switch_answer: float = 0.5
     switch_sentence: float = 0.2
-    switch_unpunctuated: float = 1.4
+    switch_unpunctuated: float = 2.0
     pause_scale: float = 0.5
+    unpunctuated_pause_scale: float = 0.15
     long_pause: float = 1.0
     max_sentence_words: int = 50
     capital_share: float = 0.15

@@ -21,7 +21,7 @@ _CLAUSE_ENDS = frozenset(",;:，、；：،—–-")
 _OPENERS = "\"'“‘«‹([{『「《（"
 _GREEK_QUESTION = re.compile(r"[\u0370-\u03ff][;\u037e]$")
 _PRONOUN = re.compile(r"I\b")  # English writes it with a capital everywhere
-_OVERLAP = 0.1  # seconds by which a segment has to begin before the last one ended
+_OVERLAP = 0.1  # seconds by which a word has to begin before the one that precedes it
 _ABBREVIATION = re.compile(
     r"(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|e\.g|i\.e|approx|bzw|z\.b|[a-z])\.", re.I
 )
@@ -83,43 +83,44 @@ def switch_costs(
     segment_ends : frozenset of int
         Indices of the words that end a segment of the transcript.
     """
-    inside = _costs_inside(words, options)
+    marked = _marked(words, options)
     capital = _capitals(words, options)
     answers = _answers(words, capital)
     costs = []
-    for index, cost in enumerate(inside):
+    for index, word in enumerate(words):
+        cost = inside = options.switch_inside if marked[index] else options.switch_unpunctuated
+        scale = options.pause_scale if marked[index] else options.unpunctuated_pause_scale
         following = index + 1
         if following == len(words):
             costs.append(0.0)
             continue
-        if ends_clause(words[index]) or _starts_phrase(words[index], words[following]):
+        if ends_clause(word) or _starts_phrase(word, words[following]):
             cost = min(cost, options.switch_comma)
         if capital[following]:
             cost = min(cost, options.switch_capital)
         if answers[following] or _opens_sentence(words[following]):
             cost = min(cost, options.switch_answer)
         if index in segment_ends:
-            cost = min(cost, options.switch_segment, 0.5 * inside[index])
-        if ends_sentence(words[index]):
+            cost = min(cost, options.switch_segment, 0.5 * inside)
+        if ends_sentence(word):
             cost = min(cost, options.switch_sentence)
         silence = spoken[following][0] - spoken[index][1]
-        if silence < -_OVERLAP and index in segment_ends:
-            cost = 0.0  # nobody says two things at once
-        costs.append(cost * exp(-max(0.0, silence) / options.pause_scale))
+        if spoken[following][0] < spoken[index][0] - _OVERLAP:
+            cost = 0.0  # a segment begins within the one before: nobody says two things at once
+        costs.append(cost * exp(-max(0.0, silence) / scale))
     return costs
 
 
-def _costs_inside(words: Sequence[str], options: AssignOptions) -> list[float]:
-    """Return the cost of a change after each word as if it were inside its sentence."""
-    costs: list[float] = []
+def _marked(words: Sequence[str], options: AssignOptions) -> list[bool]:
+    """Say of each word whether its sentence has a mark at its end, not too far away."""
+    marked: list[bool] = []
     length = 0
     for index, word in enumerate(words):
         length += 1
         if ends_sentence(word) or index + 1 == len(words):
-            marked = ends_sentence(word) and length <= options.max_sentence_words
-            costs += [options.switch_inside if marked else options.switch_unpunctuated] * length
+            marked += [ends_sentence(word) and length <= options.max_sentence_words] * length
             length = 0
-    return costs
+    return marked
 
 
 def _capitals(words: Sequence[str], options: AssignOptions) -> list[bool]:

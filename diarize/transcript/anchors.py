@@ -1,0 +1,97 @@
+"""Which words a short turn stands for: those that its edges and the sentences fit best."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diarize.transcript.boundaries import BoundaryError
+    from diarize.transcript.options import AssignOptions
+
+_REACH = 3.0  # standard deviations within which an edge is looked for
+_SMALLEST_STD = 0.03  # seconds; no edge is told more exactly, when it speaks for a word
+_MOST_WORDS = 8  # a longer turn needs no anchor: most of its words are beyond doubt
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedTurn:
+    """A turn, in seconds, with its speaker's index.
+
+    ``nested``: it lies within another speaker's turn; ``touches``: another one ends or begins
+    exactly where it begins or ends.
+    """
+
+    start: float
+    end: float
+    speaker: int
+    nested: bool = False
+    touches: bool = False
+
+
+def anchors(
+    turns: Sequence[IndexedTurn],
+    spoken: Sequence[tuple[float, float]],
+    stds: Sequence[float],
+    switch_costs: Sequence[float],
+    error: BoundaryError,
+    options: AssignOptions,
+) -> list[dict[int, float]]:
+    """Return for each word the speakers with a short turn that it belongs to.
+
+    Somebody said something in every turn: however uncertain a short turn's edges are, the words
+    that it fits best are its speaker's. That is not so for a turn within another one, since
+    recognisers often leave out a murmur under somebody's speech, nor for one that another speaker's
+    follows without a pause, where the diarizer is bad at such changes.
+
+    Parameters
+    ----------
+    turns : sequence of IndexedTurn
+    spoken : sequence of (start, end)
+        When each word is spoken, seconds.
+    stds : sequence of float
+        Standard deviations of these times where they are estimated, seconds; else 0.
+    switch_costs : sequence of float
+        What a change of speaker after each word costs, nats.
+    error : BoundaryError
+    options : AssignOptions
+
+    Returns
+    -------
+    list of dict
+        With each speaker comes what the turn speaks for, in nats, shared by its words: that turns
+        are rarely invented, and how much likelier its edges are if these words are the whole turn
+        than if it has nothing to do with words.
+    """
+    anchored: list[dict[int, float]] = [{} for _ in spoken]
+    order = sorted(range(len(spoken)), key=lambda word: spoken[word][0])
+    starts = [spoken[word][0] for word in order]
+    least_std = max(_SMALLEST_STD, error.pause)
+    longest = _REACH * math.hypot(least_std, max(stds, default=0.0))
+    doubtful_changes = error.change > 2.0 * error.pause
+    for turn in turns:
+        if turn.nested or (turn.touches and doubtful_changes):
+            continue
+        best, run, fit = math.inf, (0, 0), 0.0
+        left, right = turn.start - longest, turn.start + longest
+        for first in order[bisect_left(starts, left) : bisect_right(starts, right)]:
+            opening = switch_costs[first - 1] if first else 0.0
+            std = math.hypot(least_std, stds[first])
+            chance = 2.0 * math.log(options.word_step / std / math.sqrt(math.tau))
+            for last in range(first, min(first + _MOST_WORDS, len(spoken))):
+                begin, finish = spoken[first][0], spoken[last][1]
+                apart = ((turn.start - begin) / std) ** 2 + ((turn.end - finish) / std) ** 2
+                cost = 0.5 * apart + opening + switch_costs[last]
+                overlaps = begin < turn.end and finish > turn.start
+                if overlaps and abs(turn.end - finish) <= _REACH * std and cost < best:
+                    best, run, fit = cost, (first, last + 1), chance - 0.5 * apart
+        if run[1] == 0:
+            continue
+        phantom = -math.log(options.outlier_probability)
+        share = (phantom + max(0.0, fit)) / (run[1] - run[0])
+        for word in range(*run):
+            anchored[word][turn.speaker] = max(share, anchored[word].get(turn.speaker, 0.0))
+    return anchored
