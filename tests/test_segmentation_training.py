@@ -240,7 +240,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pieces.append((tone * wobble * 4000 + rng.normal(size=n)).astype(np.int16))
         clips = [(0, 2 * RATE, f"s{index}"), (2 * RATE + 1600, n, f"s{index}")]
         voices.append(
-            {"speaker": f"v{index}", "corpus": "ocean", "speed": 1.0, "start": position,
+            {"speaker": f"v{index}", "corpus": "ocean", "start": position,
              "length": n, "clips": clips}
         )  # fmt: skip
         position += n

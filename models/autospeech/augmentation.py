@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from diarize.evaluation import acoustics
 
@@ -26,10 +25,6 @@ LONGEST_ROOM = int(0.5 * acoustics.SAMPLE_RATE)
 ROOM, SECOND_ROOM = 0.5, 0.1
 NOISE, BABBLE, EQUALISER = 0.5, 0.2, 0.4
 TELEPHONE, CODEC, CLIPPING = 0.2, 0.04, 0.06
-# Widest hidden band and longest hidden moment, as parts of the bands and of the window.
-WIDEST_BAND, LONGEST_MOMENT = 0.2, 0.15
-# Samples of the spectra that are blended: 32 ms.
-BLENDED = 512
 
 
 def room_bank(path: Path, count: int = 1500, seed: int = 0) -> list[NDArray[np.float32]]:
@@ -110,47 +105,6 @@ class Augmenter:
         if self.noises and rng.random() < 0.7:
             return acoustics.noise_like(rng, self.noises, n)
         return acoustics.coloured_noise(rng, n, float(rng.uniform(0, 2)))
-
-
-def blend(
-    first: NDArray[np.float32], second: NDArray[np.float32], share: float
-) -> NDArray[np.float32]:
-    """Speech (n,) between two pieces of speech: the geometric mean of their short-time spectra.
-
-    The spectra keep the phase of `first` and its level; `share` is the part of `second`. What
-    comes out is nobody's voice, somewhere between both: mixup (Zhang et al., 2018) on a logarithmic
-    scale, where one voice does not lie on top of the other.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> a, b = rng.normal(size=(2, 4096)).astype(np.float32)
-    >>> bool(np.allclose(blend(a, b, 0.0), a, atol=1e-4))
-    True
-    """
-    level = acoustics.level(first)
-    other = acoustics.set_level(second, level)
-    pieces = torch.from_numpy(np.stack([first, other]))
-    window = torch.hann_window(BLENDED)
-    own, its = torch.stft(pieces, BLENDED, BLENDED // 4, window=window, return_complex=True)
-    floor = 10.0 ** (level / 20.0 - 3.0)
-    spectrum = own * ((its.abs() + floor) / (own.abs() + floor)).pow(share)
-    out: NDArray[np.float32] = torch.istft(
-        spectrum, BLENDED, BLENDED // 4, window=window, length=first.size
-    ).numpy()
-    return out
-
-
-def hide(rng: np.random.Generator, features: NDArray[np.float32]) -> None:
-    """Set two bands and two moments of (t, bands) to 0 (Park et al., SpecAugment, 2019)."""
-    frames, bands = features.shape
-    for _ in range(2):
-        wide = int(rng.integers(int(WIDEST_BAND * bands) + 1))
-        low = int(rng.integers(bands - wide + 1))
-        features[:, low : low + wide] = 0.0
-        long = int(rng.integers(int(LONGEST_MOMENT * frames) + 1))
-        first = int(rng.integers(frames - long + 1))
-        features[first : first + long] = 0.0
 
 
 def _line(

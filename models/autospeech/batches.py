@@ -1,8 +1,7 @@
-"""Batches of training windows: cut, degraded, and what the teacher says of each.
+"""Batches of training windows: cut, degraded, and what the teachers say of each.
 
 A batch is a function of the seed and its number alone, so a run can be stopped at any minute and
-resumed with the same outcome up to floating point. Batches that are to come again are kept under
-both: a run that goes on with other options wants another seed.
+resumed with the same outcome up to floating point.
 """
 
 from __future__ import annotations
@@ -10,36 +9,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import soxr
 import torch
 from torch.utils.data import Dataset
 
-from diarize.arrays import unit
-from models.autospeech import data, hints, pool, synthesis
-from models.autospeech.augmentation import Augmenter, blend, hide
-from models.autospeech.schedule import TrainConfig, window_frames
-from models.autospeech.synthesis import SYNTHETIC
-from models.autospeech.targets import CORPUS_WEIGHT, Targets, family
+from diarize.arrays import SAMPLE_RATE
+from models.autospeech.recipe import BatchSettings
+from models.autospeech.targets import Targets, group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from models.autospeech.listening import Listener
+    from models.autospeech.augmentation import Augmenter
+    from models.autospeech.data import Speech
+    from models.autospeech.teachers import Listener
 
 HOP, FRAME, FFT = 160, 400, 512
-# A window, its target and its label; for a changed one also the teacher's features.
-Row = tuple["NDArray[np.float32]", "NDArray[np.float32]", int, "NDArray[np.float32] | None"]
-# What a batch holds: features, targets, labels, and the teacher's features of the last windows.
+# What a batch holds: features, targets, labels, and the number of each window's corpus.
 Batch = tuple["Tensor", "Tensor", "Tensor", "Tensor"]
-# Draws of a recording as it is, relative to each of its copies at another speed.
-ORIGINAL_WEIGHT = 2.0
-# Farthest way to another voice.
-MOST_BLENDED = 0.6
-# Share of the synthetic windows whose voices are changed, too.
-SYNTHETIC_CHANGED = 0.4
+# Label of a window that is nobody's.
+NOBODY = -1
 
 
 def magnitude(samples: Tensor) -> Tensor:
@@ -51,175 +43,107 @@ def magnitude(samples: Tensor) -> Tensor:
     return torch.fft.rfft(frames * window).abs()
 
 
-def label_corpora(targets: Targets, voices: Sequence[data.Voice]) -> list[str]:
-    """The corpus of each label: of the voices, then of what is nobody's, one for each corpus."""
-    return [*(family(voice.corpus) for voice in voices), *_corpora(targets)]
-
-
-def _corpora(targets: Targets) -> list[str]:
-    """The corpora, the synthetic one last, so that the labels of the others stay what they are."""
-    return [*sorted(targets.centres.keys() - {SYNTHETIC}), SYNTHETIC]
-
-
-def read_batch(path: Path) -> Batch:
-    """A batch that was kept."""
-    features, targets, labels, told = torch.load(path, weights_only=True)
-    return features.float(), targets.float(), labels, told.float()
-
-
-class KeptBatches(Dataset[Batch]):
-    """Batches that other runs kept, every one of them in random order before any comes again."""
-
-    def __init__(self, files: Sequence[Path], seed: int, families: list[str]) -> None:
-        self.files, self.seed, self.families = files, seed, families
-
-    def __getitem__(self, step: int) -> Batch:
-        round_, at = divmod(step, len(self.files))
-        rng = np.random.default_rng(self.seed)
-        order = [rng.permutation(len(self.files)) for _ in range(round_ + 1)][-1]
-        return read_batch(self.files[order[-1 - at]])
-
-
 class Batches(Dataset[Batch]):
-    """Batch number `i`: features (n, 1, t, bands), targets (n, d), labels (n,), hints (k, t/32, e).
+    """Batch number `i`: features (n, 1, t, bands), targets (n, d), labels (n,), corpora (n,).
 
-    A label is the number of a voice; for a window from the pool, which is nobody's, it is the
-    number of voices plus that of its corpus. Hints are there for the windows from the pool, which
-    are the last k of a batch, if the configuration has a weight for them.
+    Every person is drawn as often as any other. A share of the batches is of one corpus, so that
+    the line tells nothing, with two windows a person, so that both who is one and who is two can
+    be learnt there. A label is the number of a voice, or :data:`NOBODY` for a window whose speed
+    was changed.
+
+    Parameters
+    ----------
+    speech : Speech
+    targets : Targets
+    augmenter : Augmenter
+    front : nn.Module
+        The network's front end.
+    settings : BatchSettings
+    listener : Listener
+        The teachers.
+    steps : int
+        How many there are.
     """
 
     def __init__(
         self,
-        speech: data.Speech,
+        speech: Speech,
         targets: Targets,
         augmenter: Augmenter,
         front: torch.nn.Module,
-        config: TrainConfig,
-        shards: Sequence[Path] = (),
-        listener: Listener | None = None,
-        store: Path | None = None,
-        spoken: Sequence[NDArray[np.int16]] = (),
+        settings: BatchSettings,
+        listener: Listener,
+        steps: int,
     ) -> None:
         self.speech, self.targets, self.augmenter = speech, targets, augmenter
-        self.listener, self.store, self.spoken = listener, store, spoken
-        self.front, self.config, self.shards = front, config, shards
-        self.corpora = _corpora(targets)
-        self.families = label_corpora(targets, speech.voices)
-        weight = np.array([CORPUS_WEIGHT.get(v.corpus, 1.0) for v in speech.voices])
-        weight[[v.speed == 1.0 for v in speech.voices]] *= ORIGINAL_WEIGHT
-        self.weight = weight / weight.sum()
+        self.front, self.settings, self.listener = front, settings, listener
+        self.steps = steps
+        self.groups = [group(voice) for voice in speech.voices]
+        corpora = [name.split("/")[0] for name in self.groups]
+        numbers = {name: i for i, name in enumerate(sorted(set(corpora)))}
+        self.corpus = np.array([numbers[name] for name in corpora])
 
     def __len__(self) -> int:
-        return self.config.steps
+        return self.steps
 
     def __getitem__(self, step: int) -> Batch:
-        again = 1 + self.config.again
-        if step % again:
-            # One of those so far, the newest included.
-            rng = np.random.default_rng((self.config.seed, step, 2))
-            step = again * int(rng.integers(step // again + 1))
-        path = None if self.store is None else self.store / f"{self.config.seed}-{step:06d}.pt"
-        if path is not None and path.exists():
-            return read_batch(path)
-        batch = self._fresh(step)
-        if path is not None:
-            small = [part.half() if part.is_floating_point() else part for part in batch]
-            torch.save(small, path.with_suffix(".part"))
-            path.with_suffix(".part").replace(path)
-        return batch
-
-    def _fresh(self, step: int) -> Batch:
-        config = self.config
-        rng = np.random.default_rng((config.seed, step))
-        strength = min(1.0, 0.2 + 0.8 * step / max(1.0, config.ramp * config.steps))
-        frames = window_frames(config, step)
+        settings = self.settings
+        rng = np.random.default_rng((settings.seed, step))
+        strength = min(1.0, 0.2 + 0.8 * step / max(1, settings.ramp))
+        frames = self.frames(step)
         length = (frames - 1) * HOP + FRAME
-        count = config.batch // 2 if frames > config.frames[-1][1] else config.batch
-        changed = round(config.pool * count) if self.shards else 0
-        spoken = round(config.synthetic * count) if self.spoken else 0
-        rows = self._recorded(rng, count - changed - spoken, length)
-        rows += self._synthetic(rng, spoken, length)
-        rows += self._changed(rng, changed, length)
-        if config.blended:
-            rows = self._blended(rng, rows)
-        clean, targets, labels, known = zip(*rows, strict=True)
-        heard = [
-            self.augmenter(rng, piece, strength, _others(rng, clean, i))
-            for i, piece in enumerate(clean)
-        ]
-        with torch.inference_mode():
-            features = self.front(magnitude(torch.from_numpy(np.stack(heard))))
-        for one in features[:, 0].numpy():
-            if rng.random() < config.hidden * strength:
-                hide(rng, one)
-        if self.listener is not None:
-            names = [self.families[label] for label in labels]
-            targets = self.targets.answers(self.listener(np.stack(heard)), names)
-        told = [torch.from_numpy(moments) for moments in known if moments is not None]
-        answers = torch.from_numpy(np.asarray(targets)), torch.tensor(labels)
-        return features, *answers, torch.stack(told) if told else torch.zeros(0)
+        people = self.draw(rng, settings.size * settings.frames // frames)
+        pieces, labels = [], []
+        for voice in people:
+            speed = 1.0
+            if rng.random() < settings.respeeded:
+                speed = float(np.exp(rng.uniform(-settings.speed, settings.speed)))
+            pieces.append(self.window(rng, int(voice), length, speed))
+            labels.append(NOBODY if speed != 1.0 else int(voice))
+        degraded = np.stack(
+            [
+                self.augmenter(rng, piece, strength, _others(rng, pieces, i))
+                for i, piece in enumerate(pieces)
+            ]
+        )
+        with torch.no_grad():
+            features = self.front(magnitude(torch.from_numpy(degraded)))
+        vectors = self.listener(degraded)
+        targets = self.targets.answers(vectors, [self.groups[voice] for voice in people])
+        return (
+            features,
+            torch.from_numpy(targets),
+            torch.tensor(labels),
+            torch.from_numpy(self.corpus[people]),
+        )
 
-    def _blended(self, rng: np.random.Generator, rows: Sequence[Row]) -> list[Row]:
-        """Some of the windows on their way to another one of their corpus; nobody's, then."""
-        voices = len(self.speech.voices)
-        homes = np.array([self.families[label] for _, _, label, _ in rows])
-        out = []
-        for i, (piece, target, label, _) in enumerate(rows):
-            others = np.flatnonzero(homes == homes[i])
-            if rng.random() >= self.config.blended or others.size < 2:
-                out.append(rows[i])
-                continue
-            other = rows[int(rng.choice(others[others != i]))][0]
-            mixed = blend(piece, other, float(rng.uniform(0.0, MOST_BLENDED)))
-            label = voices + self.corpora.index(homes[i])
-            out.append((mixed, target, label, None))
-        return out
+    def frames(self, step: int) -> int:
+        """Frames of the windows of a batch: some batches have longer ones."""
+        chance = np.random.default_rng([self.settings.seed, step, 1]).random()
+        return self.settings.frames * (2 if chance < self.settings.long else 1)
 
-    def _recorded(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
-        """Windows of the training recordings."""
-        rows = []
-        for index in rng.choice(len(self.weight), count, p=self.weight):
-            voice = self.speech.voices[int(index)]
-            start = int(rng.integers(max(1, voice.length - length)))
-            piece = self.speech.cut(voice, start, length)
-            target = self.targets(int(index), start + length // 2 - 12_800)
-            rows.append((piece, target, int(index), None))
-        return rows
+    def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """The voices (count,) of a batch."""
+        everybody = np.arange(len(self.corpus))
+        if rng.random() >= self.settings.inside:
+            return rng.choice(everybody, count, replace=count > everybody.size)
+        around = everybody[self.corpus == self.corpus[int(rng.choice(everybody))]]
+        pairs = -(-count // 2)
+        people = rng.choice(around, pairs, replace=pairs > around.size)
+        return np.repeat(people, 2)[:count]
 
-    def _synthetic(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
-        """Windows of synthetic voices; what they should be, only the listener knows."""
-        label = len(self.speech.voices) + self.corpora.index(SYNTHETIC)
-        unknown = np.zeros(self.targets.means.shape[1], np.float32)
-        rows: list[Row] = []
-        for index in rng.choice(len(self.spoken), count) if count else ():
-            samples = synthesis.cut(rng, self.spoken[int(index)], pool.needed(length))
-            piece = samples[:length].astype(np.float32) / 32768.0
-            if rng.random() < SYNTHETIC_CHANGED:
-                piece = pool.unclipped(pool.change_voice(rng, samples)[:length])
-            rows.append((piece, unknown, label, None))
-        return rows
-
-    def _changed(self, rng: np.random.Generator, count: int, length: int) -> list[Row]:
-        """Windows of a shard of the pool, and the teacher's vectors of all that is around them."""
-        if not count:
-            return []
-        path = self.shards[int(rng.integers(len(self.shards)))]
-        shard, moments = pool.read(path), None
-        if self.config.hint:
-            moments = np.load(hints.beside(path), mmap_mode="r")
-        rows: list[Row] = []
-        for at in rng.choice(len(shard.samples), count, replace=False):
-            step = int(rng.integers(max(0, pool.LENGTH - length) // hints.STEP + 1))
-            start = step * hints.STEP
-            piece = np.resize(shard.samples[at, start : start + length], length)
-            known = None
-            if moments is not None:
-                known = hints.merge(moments[at][None, step : step + hints.covered(length)])[0]
-            name = str(shard.corpus[at])
-            target = unit(shard.vectors[at] - self.targets.centres[name])
-            label = len(self.speech.voices) + self.corpora.index(name)
-            rows.append((piece.astype(np.float32) / 32768.0, target, label, known))
-        return rows
+    def window(
+        self, rng: np.random.Generator, number: int, length: int, speed: float
+    ) -> NDArray[np.float32]:
+        """`length` samples of a voice from a random place, played at `speed`."""
+        voice = self.speech.voices[number]
+        needed = int(np.ceil(length * speed)) + 64 if speed != 1.0 else length
+        start = int(rng.integers(max(1, voice.length - needed)))
+        piece = self.speech.cut(voice, start, needed)
+        if speed != 1.0:
+            piece = np.asarray(soxr.resample(piece, SAMPLE_RATE * speed, SAMPLE_RATE))
+            piece = np.resize(piece, length)
+        return piece
 
 
 def _others(

@@ -1,21 +1,15 @@
-"""Thresholds of a model from the ``dev`` speakers, written into its metadata.
+"""Thresholds of a model from people that it was not trained on.
 
-``python -m models.autospeech.calibrate --speech DIR --write`` prints and stores
-
-- the verification threshold: 1 % false accepts between people of one corpus;
-- the identification margin: the lead over the second best person that keeps an enrolled person
-  from getting another one's name in 99 % of the trials (strangers are the threshold's business);
-- the clustering distance: the middle of the least diarization errors of the default pipeline on
+- The verification threshold: so many false accepts between people of one corpus.
+- The identification margin: the lead over the second best person that keeps an enrolled person from
+  getting another one's name (strangers are the threshold's business).
+- The clustering distance: the middle of the least diarization errors of the default pipeline on
   simulated conversations (:mod:`diarize.evaluation.tuning`), none of which the benchmark has.
-
-The conversations are kept in the folder ``--work``, so that calibrating again is quick.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.evaluation import tuning
-from models.autospeech import data, export
+from models.autospeech import data
 from models.autospeech.evaluate import (
     RATE,
     Segments,
@@ -33,24 +27,19 @@ from models.autospeech.evaluate import (
     onnx_embedder,
     trials,
 )
+from models.autospeech.recipe import CalibrationSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-FALSE_ACCEPTS = 0.01
-WRONG_NAMES = 0.005
-# A piece that is compared: what a person says in a few turns.
-SECONDS = 4.8
 ENROLLED = 8
 MARGINS = np.arange(0.0, 0.201, 0.01)
 DISTANCES = tuple(round(0.2 + 0.02 * step, 2) for step in range(31))
 
 
-def threshold_at(
-    scores: NDArray[np.float32], same: NDArray[np.bool_], rate: float = FALSE_ACCEPTS
-) -> float:
+def threshold_at(scores: NDArray[np.float32], same: NDArray[np.bool_], rate: float) -> float:
     """The least score that accepts at most `rate` of the pairs of different people.
 
     >>> threshold_at(np.array([.9, .6, .4, .2]), np.array([True, False, True, False]), 0.5)
@@ -147,20 +136,21 @@ def _one_round(
     return out
 
 
-def choose_margin(rows: Sequence[Naming]) -> float:
-    """The least margin that keeps wrong names at :data:`WRONG_NAMES`; else the most careful one."""
-    good = [row.margin for row in rows if row.wrong <= WRONG_NAMES]
+def choose_margin(rows: Sequence[Naming], wrong_names: float) -> float:
+    """The least margin that keeps wrong names at a share; else the most careful one."""
+    good = [row.margin for row in rows if row.wrong <= wrong_names]
     return min(good) if good else rows[-1].margin
 
 
-def clustering_points(model: Path, speech: Path, work: Path) -> list[tuning.Point]:
+def clustering_points(
+    model: Path, speech: Path, work: Path, count: int, notify: Callable[[str], None]
+) -> list[tuning.Point]:
     """Diarization error by distance, of the whole default pipeline, speakers not told."""
     from diarize.pipeline import Diarizer
 
     diarizer = Diarizer(embedder=str(model), threads=1)
-    items = tuning.conversations(speech, work)
-    heard = tuning.listen(diarizer, items, lambda uri: print(uri, file=sys.stderr, flush=True))
-    return tuning.curve(diarizer, heard, DISTANCES)
+    items = tuning.conversations(speech, work, count)
+    return tuning.curve(diarizer, tuning.listen(diarizer, items, notify), DISTANCES)
 
 
 def report_verification(
@@ -176,57 +166,58 @@ def report_verification(
     return "\n".join(lines)
 
 
-def verification_and_margin(model: Path, speech: data.Speech) -> dict[str, str]:
-    """Print both curves; return what they decide as metadata."""
-    segments = cut_segments(speech, SECONDS)
+def calibrate(
+    model: Path,
+    people: data.Speech,
+    speech: Path,
+    work: Path,
+    settings: CalibrationSettings,
+    notify: Callable[[str], None],
+) -> dict[str, str]:
+    """Choose all three thresholds.
+
+    Parameters
+    ----------
+    model : Path
+        The exported file.
+    people : Speech
+        Of the part ``dev``, decoded.
+    speech, work : Path
+        The corpus, for simulated conversations, and where these are kept.
+    settings : CalibrationSettings
+    notify : callable
+        Gets the curves as Markdown.
+
+    Returns
+    -------
+    dict of str to str
+        Metadata for the file.
+    """
+    segments = cut_segments(people, settings.seconds)
     vectors = in_batches(onnx_embedder(model), segments.samples)
     scores, same = trials(vectors, segments)["pooled"]
-    threshold = threshold_at(scores, same)
-    print(f"Verification, {SECONDS} s against {SECONDS} s inside a corpus ({same.size} pairs):\n")
-    print(report_verification(scores, same, threshold))
+    threshold = threshold_at(scores, same, settings.false_accepts)
+    notify(f"Verification, pieces of {settings.seconds} s inside a corpus ({same.size} pairs):\n")
+    notify(report_verification(scores, same, threshold))
     rows = naming(vectors, segments, threshold)
-    margin = choose_margin(rows)
-    print("\n| margin | wrong name % | right name % | strangers named % |\n|---|---|---|---|")
+    margin = choose_margin(rows, settings.wrong_names)
+    notify("\n| margin | wrong name % | right name % | strangers named % |\n|---|---|---|---|")
     for row in rows[::2]:
         shares = (100 * share for share in (row.wrong, row.right, row.strangers))
-        print(f"| {row.margin:.2f} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
+        notify(f"| {row.margin:.2f} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
+    distance = settings.clustering
+    if settings.conversations:
+        points = clustering_points(model, speech, work, settings.conversations, notify)
+        distance = tuning.best(points)
+        notify("\n" + tuning.as_markdown(points))
     return {
         "diarize.threshold.verification": f"{threshold:.3f}",
         "diarize.threshold.margin": f"{margin:.2f}",
+        "diarize.threshold.clustering": f"{distance:.2f}",
+        "diarize.threshold.note": (
+            f"dev speakers: verification at {settings.false_accepts:.0%} false accepts inside a "
+            f"corpus ({RATE // 1000} kHz, {settings.seconds} s pieces); margin at "
+            f"{100 * settings.wrong_names:g}% confusions of {ENROLLED} enrolled; clustering: "
+            f"{settings.conversations} simulated conversations"
+        ),
     }
-
-
-def main() -> None:
-    """Calibrate one model."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=Path(__file__).parent / "autospeech.onnx")
-    parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
-    parser.add_argument("--cache", type=Path, default=data.CACHE)
-    parser.add_argument(
-        "--work", type=Path, default=data.CACHE / "tuning", help="keeps the conversations"
-    )
-    parser.add_argument("--no-clustering", action="store_true", help="leave the distance as it is")
-    parser.add_argument("--write", action="store_true", help="store in the model's metadata")
-    args = parser.parse_args()
-    if args.speech is None:
-        parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
-    if not (args.cache / "dev.json").exists():
-        data.prepare(Path(args.speech), "dev", args.cache, (1.0,))
-    found = verification_and_margin(args.model, data.load(args.cache, "dev"))
-    if not args.no_clustering:
-        points = clustering_points(args.model, Path(args.speech), args.work)
-        found["diarize.threshold.clustering"] = f"{tuning.best(points):.2f}"
-        print("\n" + tuning.as_markdown(points))
-    found["diarize.threshold.note"] = (
-        f"dev speakers: verification at {FALSE_ACCEPTS:.0%} false accepts inside a corpus "
-        f"({RATE // 1000} kHz, {SECONDS} s pieces); margin at {100 * WRONG_NAMES:g}% confusions of "
-        f"{ENROLLED} enrolled; clustering: middle of the least DER on {tuning.CONVERSATIONS} "
-        f"simulated conversations, seeds {tuning.FIRST_SEED} and up"
-    )
-    print("\n" + "\n".join(f"{key} = {value}" for key, value in found.items()))
-    if args.write:
-        export.stamp(args.model, found)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,6 @@
 """Speech on disk for training: every recording decoded once to one int16 file.
 
-``python -m models.autospeech.data --speech DIR`` decodes the ``train`` part with its
-speed-perturbed copies. Such a copy counts as another speaker (Yamamoto et al., Interspeech 2019).
+``python -m models.autospeech.data --speech DIR --cache DIR`` decodes one part of the corpus.
 """
 
 from __future__ import annotations
@@ -10,49 +9,62 @@ import argparse
 import csv
 import json
 import os
+import re
 from collections import defaultdict
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diarize.arrays import SAMPLE_RATE
 from diarize.evaluation.acoustics import decode
+from models.training.checkpoints import write_whole
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-SPEEDS = (1.0, 0.9, 1.1)
 CACHE = Path(__file__).parent / "runs" / "cache"
+# Folder of further people to train on, beside the parts.
+MORE = "more"
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One speaker at one speed: a stretch of the int16 file.
+    """One speaker: a stretch of the int16 file.
 
     Attributes
     ----------
     speaker, corpus : str
-        Name in ``clips.csv`` and its prefix without digits of the speaker's number.
-    speed : float
-        1.0 for the recording itself.
+        Name in ``clips.csv`` and its prefix without the speaker's number.
     start, length : int
         Samples in the int16 file.
     clips : tuple of (int, int, str)
         First and last sample (relative to `start`) and the session of each clip.
+    language : str
+        As ``people.csv`` has it; empty where it is not said.
     """
 
     speaker: str
     corpus: str
-    speed: float
     start: int
     length: int
     clips: tuple[tuple[int, int, str], ...]
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One speaker of the corpus: file, and clips (start, end, session) in seconds."""
+
+    name: str
+    file: Path
+    language: str
+    clips: tuple[tuple[float, float, str], ...]
+
+    @property
+    def corpus(self) -> str:
+        """The prefix of the name."""
+        return re.split("[-_]", self.name)[0]
 
 
 @dataclass(frozen=True)
@@ -73,59 +85,71 @@ class Speech:
         return piece.astype(np.float32) / 32768.0
 
 
-def read_clips(speech_dir: Path, part: str) -> dict[str, list[tuple[float, float, str]]]:
-    """Clips (start, end, session) of every speaker of `part`, from ``clips.csv``."""
-    clips: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
-    with (speech_dir / "clips.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["part"] == part:
-                clips[row["speaker"]].append(
-                    (float(row["start"]), float(row["end"]), row["session"])
-                )
-    if not clips:
+def read_people(speech_dir: Path, part: str) -> list[Person]:
+    """The people of a part in order of name; to ``train`` belongs the folder ``more``, if any.
+
+    Raises
+    ------
+    SystemExit
+        Nobody is in that part.
+    """
+    people = _listed(speech_dir / "clips.csv", speech_dir / part, part)
+    more = speech_dir / MORE
+    if part == "train" and (more / "clips.csv").exists():
+        people += _listed(more / "clips.csv", more)
+    if not people:
         raise SystemExit(f"{speech_dir / 'clips.csv'}: no clips of part {part!r}")
-    return dict(clips)
+    return sorted(people, key=lambda person: person.name)
 
 
-def change_speed(samples: NDArray[np.int16], speed: float) -> NDArray[np.int16]:
-    """Play faster (`speed` > 1) or slower: pitch and formants move along."""
-    if speed == 1.0:
-        return samples
-    import soxr  # here, because training from a decoded part does without it
-
-    return np.asarray(soxr.resample(samples, SAMPLE_RATE * speed, SAMPLE_RATE))
-
-
-def _decode_speaker(name: str, folder: Path, speeds: Sequence[float]) -> list[NDArray[np.int16]]:
-    floats = decode((folder / f"{name}.opus").read_bytes())
-    whole = np.clip(np.round(floats * 32767.0), -32768, 32767).astype(np.int16)
-    return [change_speed(whole, speed) for speed in speeds]
+def _listed(table: Path, folder: Path, part: str | None = None) -> list[Person]:
+    """The people of a table of clips, with their languages where ``people.csv`` is beside it."""
+    languages = {row["speaker"]: row["language"] for row in _rows(table.with_name("people.csv"))}
+    clips: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
+    for row in _rows(table):
+        if part is None or row["part"] == part:
+            clips[row["speaker"]].append((float(row["start"]), float(row["end"]), row["session"]))
+    return [
+        Person(name, folder / f"{name}.opus", languages.get(name, ""), tuple(spans))
+        for name, spans in clips.items()
+    ]
 
 
-def prepare(
-    speech_dir: Path, part: str, cache: Path, speeds: Sequence[float] = SPEEDS, workers: int = 2
-) -> None:
+def _rows(table: Path) -> list[dict[str, str]]:
+    if not table.exists():
+        return []
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _decoded(person: Person) -> NDArray[np.int16]:
+    floats = decode(person.file.read_bytes())
+    return np.clip(np.round(floats * 32767.0), -32768, 32767).astype(np.int16)
+
+
+def prepare(speech_dir: Path, part: str, cache: Path, workers: int = 2) -> None:
     """Decode `part` into ``cache/part.i16`` and ``cache/part.json``; speakers in order of name."""
-    clips = read_clips(speech_dir, part)
+    people = read_people(speech_dir, part)
     cache.mkdir(parents=True, exist_ok=True)
-    job = partial(_decode_speaker, folder=speech_dir / part, speeds=tuple(speeds))
-    voices, position = [], 0
-    names = sorted(clips)
-    partial_file = cache / f"{part}.i16.part"
-    with partial_file.open("wb") as out, ProcessPoolExecutor(workers) as pool:
-        for name, copies in zip(names, pool.map(job, names, chunksize=8), strict=True):
-            for speed, samples in zip(speeds, copies, strict=True):
-                scale = SAMPLE_RATE / speed
-                spans = tuple(
-                    (int(a * scale), min(int(b * scale), samples.size), s)
-                    for a, b, s in clips[name]
+    voices: list[Voice] = []
+
+    def write(path: Path) -> None:
+        position = 0
+        with path.open("wb") as out, ProcessPoolExecutor(workers) as pool:
+            pieces: Iterable[NDArray[np.int16]] = pool.map(_decoded, people, chunksize=8)
+            for person, samples in zip(people, pieces, strict=True):
+                clips = tuple(
+                    (int(a * SAMPLE_RATE), min(int(b * SAMPLE_RATE), samples.size), session)
+                    for a, b, session in person.clips
                 )
-                corpus = name.split("_")[0]
-                voices.append(Voice(name, corpus, speed, position, samples.size, spans))
+                place = (position, samples.size, clips)
+                voices.append(Voice(person.name, person.corpus, *place, person.language))
                 out.write(samples.tobytes())
                 position += samples.size
-    partial_file.rename(cache / f"{part}.i16")
-    (cache / f"{part}.json").write_text(json.dumps([asdict(v) for v in voices]))
+
+    write_whole(cache / f"{part}.i16", write)
+    listing = json.dumps([asdict(voice) for voice in voices])
+    write_whole(cache / f"{part}.json", lambda path: path.write_text(listing, encoding="utf-8"))
 
 
 def load(cache: Path, part: str) -> Speech:
@@ -135,28 +159,9 @@ def load(cache: Path, part: str) -> Speech:
         raise SystemExit(f"{listing}: missing; run python -m models.autospeech.data first")
     voices = tuple(
         Voice(**{**entry, "clips": tuple((a, b, s) for a, b, s in entry["clips"])})
-        for entry in json.loads(listing.read_text())
+        for entry in json.loads(listing.read_text(encoding="utf-8"))
     )
     return Speech(np.memmap(cache / f"{part}.i16", dtype=np.int16, mode="r"), voices)
-
-
-def missing_shards(
-    folder: Path, count: int, size: int, seed: int
-) -> Iterator[tuple[Path, np.random.Generator]]:
-    """The shards of `size` that this seed lacks for `count`, and what each is to be drawn with."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(-(-count // size)):
-        path = folder / f"{seed:03d}-{number:05d}.npz"
-        if not path.exists():
-            yield path, np.random.default_rng([seed, number])
-
-
-def write_shard(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write whole or not at all."""
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as out:
-        np.savez(out, **arrays)
-    temporary.replace(path)
 
 
 def main() -> None:
@@ -165,11 +170,10 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
     parser.add_argument("--part", default="train")
     parser.add_argument("--cache", type=Path, default=CACHE)
-    parser.add_argument("--speeds", type=float, nargs="+", default=list(SPEEDS))
     args = parser.parse_args()
     if args.speech is None:
         parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
-    prepare(args.speech, args.part, args.cache, args.speeds)
+    prepare(Path(args.speech), args.part, args.cache)
     speech = load(args.cache, args.part)
     hours = speech.samples.size / SAMPLE_RATE / 3600
     print(f"{len(speech.voices)} voices, {hours:.2f} h in {args.cache / args.part}.i16")

@@ -11,11 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +21,8 @@ import numpy as np
 import torch
 
 from diarize import spectrogram
-from models.autospeech import data, export, teacher
-from models.autospeech.network import AutoSpeech, NetworkConfig
+from models.autospeech import data
+from models.autospeech.teachers import Resemblyzer, Teachers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,8 +31,6 @@ Embed = Callable[["NDArray[np.float32]"], "NDArray[np.float32]"]
 RATE = 16_000
 DURATIONS = (1.6, 3.0)
 PER_SPEAKER = 24
-# People in a corpus up to which the error rate between every two of them is told.
-FEW = 4
 
 
 @dataclass(frozen=True)
@@ -52,8 +48,6 @@ def cut_segments(speech: data.Speech, seconds: float, seed: int = 0) -> Segments
     length = int(seconds * RATE)
     pieces, speakers, corpora = [], [], []
     for number, voice in enumerate(speech.voices):
-        if voice.speed != 1.0:
-            continue
         starts = [s for a, b in _sessions(voice) for s in range(a, b - length + 1, length)]
         for start in sorted(rng.permutation(starts)[:PER_SPEAKER].astype(int)):
             pieces.append(speech.cut(voice, int(start), length))
@@ -116,19 +110,6 @@ def trials(
     return out
 
 
-def between(vectors: NDArray[np.float32], segments: Segments) -> dict[str, float]:
-    """Equal-error rate between every two people of the corpora that have few."""
-    out = {}
-    for corpus in sorted(set(segments.corpus.tolist())):
-        people = sorted(set(segments.speaker[segments.corpus == corpus].tolist()))
-        for one, other in combinations(people, 2) if len(people) <= FEW else ():
-            both = np.isin(segments.speaker, (one, other))
-            part = Segments(segments.samples[both], segments.speaker[both], segments.corpus[both])
-            rate = equal_error_rate(*trials(vectors[both], part)[corpus])
-            out[f"{corpus} {people.index(one) + 1} and {people.index(other) + 1}"] = rate
-    return out
-
-
 def onnx_embedder(path: Path, window: float = 4.8, hop: float = 2.4, threads: int = 1) -> Embed:
     """A model of ours as the package runs it: up to `window` seconds in one piece.
 
@@ -154,14 +135,6 @@ def onnx_embedder(path: Path, window: float = 4.8, hop: float = 2.4, threads: in
     return embed
 
 
-def untrained(folder: Path, channels: int) -> Path:
-    """A network of our shape with random weights, as a floor."""
-    torch.manual_seed(0)
-    path = folder / "untrained.onnx"
-    export.write_onnx(AutoSpeech(NetworkConfig(channels=channels)), path, {})
-    return path
-
-
 def in_batches(embed: Embed, samples: NDArray[np.float32], size: int = 32) -> NDArray[np.float32]:
     """Embed all rows, `size` at a time."""
     return np.concatenate([embed(samples[i : i + size]) for i in range(0, len(samples), size)])
@@ -180,16 +153,15 @@ def cost(embed: Embed, samples: NDArray[np.float32], repeats: int = 5) -> float:
 
 def evaluate(models: dict[str, Embed], speech: data.Speech, seed: int = 0) -> dict[str, Any]:
     """EER in percent by duration, model and corpus, and the cost of each model."""
-    report: dict[str, Any] = {"eer": {}, "between": {}, "trials": {}, "cost_ms_per_second": {}}
+    report: dict[str, Any] = {"eer": {}, "trials": {}, "cost_ms_per_second": {}}
     for seconds in DURATIONS:
         segments = cut_segments(speech, seconds, seed)
-        rows, apart = {}, {}
+        rows = {}
         for name, embed in models.items():
             vectors = in_batches(embed, segments.samples)
             pairs = trials(vectors, segments)
             rows[name] = {c: 100.0 * equal_error_rate(*pair) for c, pair in pairs.items()}
-            apart[name] = {two: 100.0 * rate for two, rate in between(vectors, segments).items()}
-        report["eer"][str(seconds)], report["between"][str(seconds)] = rows, apart
+        report["eer"][str(seconds)] = rows
         report["trials"][str(seconds)] = {
             c: {
                 "speakers": len(set(segments.speaker[(segments.corpus == c) | (c == "pooled")])),
@@ -215,59 +187,39 @@ def markdown(report: dict[str, Any]) -> str:
         counts = [report["trials"][seconds][c] for c in corpora]
         cells = [f"{c['speakers']} / {c['same']} / {c['different']}" for c in counts]
         lines += ["| speakers / same / different | " + " | ".join(cells) + " |", ""]
-    for seconds, rows in report["between"].items():
-        pairs = list(next(iter(rows.values())))
-        if pairs:
-            lines += [f"EER % between two people, {seconds} s", ""]
-            lines += ["| model | " + " | ".join(pairs) + " |", "|---" * (len(pairs) + 1) + "|"]
-            cells = {name: [f"{row[two]:.1f}" for two in pairs] for name, row in rows.items()}
-            lines += [f"| {name} | " + " | ".join(row) + " |" for name, row in cells.items()]
-            lines.append("")
     lines += ["| model | CPU ms per second of audio |", "|---|---|"]
     lines += [f"| {name} | {ms:.2f} |" for name, ms in report["cost_ms_per_second"].items()]
     return "\n".join(lines)
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say which models to compare."""
+def main() -> None:
+    """Compare models."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
     parser.add_argument(
         "--model", action="append", default=[], metavar="NAME=FILE", help="an ONNX file to compare"
     )
-    parser.add_argument("--teacher-weights", type=Path, help="also the CAM++ teacher")
-    parser.add_argument("--no-resemblyzer", action="store_true")
-    parser.add_argument("--json", action="store_true")
-
-
-def open_models(args: argparse.Namespace, folder: Path) -> dict[str, Embed]:
-    """The models asked for between an untrained one and Resemblyzer; `folder` is for the former."""
-    given = dict(entry.split("=", 1) for entry in args.model)
-    given = given or {"autospeech": str(Path(__file__).parent / "autospeech.onnx")}
-    models = {"untrained": onnx_embedder(untrained(folder, 32))}
-    models |= {name: onnx_embedder(Path(path)) for name, path in given.items()}
-    if not args.no_resemblyzer:
-        models["Resemblyzer"] = teacher.load("resemblyzer")
-    if args.teacher_weights:
-        models["CAM++ (teacher)"] = teacher.load("campplus", args.teacher_weights)
-    return models
-
-
-def main() -> None:
-    """Compare models."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_model_arguments(parser)
+    parser.add_argument("--teacher", type=Path, help="the file of CAM++: both teachers as well")
+    parser.add_argument("--resemblyzer", action="store_true", help="Resemblyzer as well")
     parser.add_argument("--part", default="dev")
     parser.add_argument("--cache", type=Path, default=data.CACHE)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if not (args.cache / f"{args.part}.json").exists():
         if args.speech is None:
             parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
-        data.prepare(args.speech, args.part, args.cache, (1.0,))
-    with tempfile.TemporaryDirectory() as folder:
-        models = open_models(args, Path(folder))
-        report = evaluate(models, data.load(args.cache, args.part), args.seed)
+        data.prepare(Path(args.speech), args.part, args.cache)
+    given = dict(entry.split("=", 1) for entry in args.model)
+    given = given or {"autospeech": str(Path(__file__).parent / "autospeech.onnx")}
+    models: dict[str, Embed] = {name: onnx_embedder(Path(path)) for name, path in given.items()}
+    if args.resemblyzer:
+        models["Resemblyzer"] = Resemblyzer()
+    if args.teacher:
+        teachers = Teachers(args.teacher)
+        models["CAM++"] = lambda batch: teachers(batch)[0]
+    report = evaluate(models, data.load(args.cache, args.part), args.seed)
     print(json.dumps(report, indent=1) if args.json else markdown(report))
 
 

@@ -1,21 +1,16 @@
-"""Checkpoint to ONNX: ``python -m models.autospeech.export --run NAME --out autospeech.onnx``.
-
-``--weights autospeech.npz`` writes the graph of weights that were exported before once more; the
-metadata of the file that it replaces stay.
+"""A trained network as ONNX.
 
 The graph takes plain magnitudes ``(n, t, 257)`` of audio at any level, n and t free, and gives unit
-vectors ``(n, dimension)``. Batch normalisation is folded into the convolutions, which cannot be
-undone exactly; the weights as trained go beside the model (``autospeech.npz``), so that training
-continues from exactly there with ``--init autospeech.onnx``.
+vectors ``(n, dimension)``. Batch normalization is folded into the convolutions, which cannot be
+undone exactly; so the weights as trained go beside the model (.npz), for training to go on from.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import warnings
-from pathlib import Path
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from models.autospeech.network import AutoSpeech, NetworkConfig, PaperNetwork
+from models.training import checkpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
 OPSET = 17
 LICENCE = "CC BY-SA 4.0"
@@ -129,36 +126,36 @@ def halve(path: Path, smallest: int = 64) -> None:
     onnx.save(model, str(path))
 
 
-def describe(network: AutoSpeech, version: str, training: str) -> dict[str, str]:
-    """Metadata that does not depend on calibration."""
+def describe(network: AutoSpeech, version: str) -> dict[str, str]:
+    """Metadata of a file that is not calibrated yet."""
     return {
         "diarize.kind": "autospeech",
         "diarize.frontend": "log",
         "diarize.window": str(WINDOW),
         "diarize.hop": str(HOP),
         "diarize.dimension": str(network.config.dimension),
-        "diarize.shape": json.dumps(network.config.to_dict()),
+        "diarize.shape": json.dumps(asdict(network.config)),
         "diarize.threshold.clustering": "0.5",
         "diarize.threshold.verification": "0.5",
         "diarize.threshold.margin": "0.05",
         "diarize.threshold.note": "not calibrated",
         "diarize.licence": LICENCE,
         "diarize.version": version,
-        "diarize.training": training,
     }
 
 
-def mean_network(networks: Sequence[AutoSpeech]) -> AutoSpeech:
-    """A network whose weights are the means of several ones that go on from the same weights.
+def mean_network(first: AutoSpeech, second: AutoSpeech, share: float) -> AutoSpeech:
+    """A network whose weights lie `share` of the way from the first to the second.
 
-    Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
+    Where one goes on from the other, the middle is often better than either: Izmailov et al.,
+    "Averaging weights leads to wider optima and better generalization", UAI 2018.
     """
-    out = copy.deepcopy(networks[0])
-    states = [network.state_dict() for network in networks]
+    out = copy.deepcopy(first)
+    other = second.state_dict()
     with torch.no_grad():
         for name, value in out.state_dict().items():
             if value.is_floating_point():
-                value.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
+                value.lerp_(other[name], share)
     return out
 
 
@@ -166,23 +163,34 @@ def write_weights(network: AutoSpeech, path: Path) -> None:
     """The weights as trained, and the shape they belong to (.npz)."""
     arrays = {name: value.numpy() for name, value in network.state_dict().items()}
     arrays = {name: a for name, a in arrays.items() if not name.endswith("num_batches_tracked")}
-    np.savez_compressed(path, shape=json.dumps(network.config.to_dict()), **arrays)
+    shape = np.array(json.dumps(asdict(network.config)))
+    checkpoints.write_whole(path, lambda part: _save_arrays(part, shape=shape, **arrays))
+
+
+def _save_arrays(path: Path, **arrays: Any) -> None:
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def read_weights(path: Path) -> AutoSpeech:
-    """A network from what :func:`write_weights` wrote, the ``.onnx`` beside it, or a checkpoint."""
-    path = Path(path)
+    """A network from what :func:`write_weights` wrote, or the average of a run's checkpoint (.pt).
+
+    Raises
+    ------
+    SystemExit
+        There is no such file.
+    """
+    if not path.exists():
+        raise SystemExit(f"{path}: no such file of weights")
     if path.suffix == ".pt":
-        stored = torch.load(path, weights_only=True, map_location="cpu")
-        network = AutoSpeech(NetworkConfig(**stored["shape"]))
-        network.load_state_dict(stored["average"])
-        return network.eval()
-    source = path.with_suffix(".npz")
-    if not source.exists():
-        raise SystemExit(f"{source}: missing; training goes on from the weights beside the model")
-    with np.load(source) as arrays:
-        network = AutoSpeech(NetworkConfig(**json.loads(str(arrays["shape"]))))
-        state = {k: torch.from_numpy(arrays[k]) for k in arrays.files if k != "shape"}
+        stored = checkpoints.load(path)
+        shape, state = stored["shape"], stored["average"]
+    else:
+        with np.load(path) as arrays:
+            shape = json.loads(str(arrays["shape"]))
+            state = {k: torch.from_numpy(arrays[k]) for k in arrays.files if k != "shape"}
+    known = {field.name for field in fields(NetworkConfig)}
+    network = AutoSpeech(NetworkConfig(**{k: v for k, v in shape.items() if k in known}))
     network.load_state_dict(state, strict=False)
     return network.eval()
 
@@ -201,42 +209,3 @@ def check(network: AutoSpeech, path: Path) -> float:
         got = session.run(None, {"magnitude": x.numpy()})[0]
         worst = max(worst, float(np.abs(got - want).max()))
     return worst
-
-
-def main() -> None:
-    """Export a run's checkpoint, or weights that were exported before."""
-    here = Path(__file__).parent
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", default="main", help="name of the run's folder")
-    parser.add_argument(
-        "--checkpoint", type=Path, nargs="+", help="elsewhere; of several, the mean"
-    )
-    parser.add_argument("--weights", type=Path, help="an .npz of an earlier export instead")
-    parser.add_argument("--out", type=Path, default=here / "autospeech.onnx")
-    parser.add_argument("--version", default="1")
-    parser.add_argument("--training", default="", help="one line on how it was trained")
-    parser.add_argument(
-        "--half", action="store_true", help="store in half precision (not done for the bundled one)"
-    )
-    args = parser.parse_args()
-    if args.weights:
-        network, kept = read_weights(args.weights), {}
-        if args.out.is_file():
-            kept = read_metadata(args.out)
-        write_onnx(network, args.out, kept or describe(network, args.version, args.training))
-    else:
-        checkpoints = args.checkpoint or [here / "runs" / args.run / "checkpoint.pt"]
-        network = mean_network([read_weights(path) for path in checkpoints])
-        stored = torch.load(checkpoints[0], weights_only=True)
-        windows = stored["step"] * stored["training"]["batch"]
-        training = args.training or f"{stored['step']} steps, {windows} windows"
-        write_onnx(network, args.out, describe(network, args.version, training))
-        write_weights(network, args.out.with_suffix(".npz"))
-    if args.half:
-        halve(args.out)
-    size = args.out.stat().st_size / 1e6
-    print(f"{args.out}: {size:.1f} MB, differs from PyTorch by {check(network, args.out):.1e}")
-
-
-if __name__ == "__main__":
-    main()

@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from models.autospeech.network import NODES, AutoSpeech, Cell, Join, Separable
 
-# Larger maps would make the matrices costlier than a convolution; matrix units move that far out.
-MOST_POSITIONS = {"cpu": 64, "cuda": 512}
+# Larger maps would make the matrices costlier than a convolution.
+MOST_POSITIONS = 64
 
 
 @lru_cache(maxsize=256)
@@ -44,7 +44,7 @@ def depthwise(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """Depthwise convolution of (c, n, h, w)."""
     c, _, h, w = x.shape
     kernel, stride, dilation = conv.kernel_size[0], conv.stride[0], conv.dilation[0]
-    large = h * w > MOST_POSITIONS.get(x.device.type, 64)
+    large = h * w > MOST_POSITIONS
     if dilation == 2 and stride == 1 and large and h % 2 == 0 and w % 2 == 0:
         return _by_phase(x, conv)
     if large:
@@ -131,32 +131,26 @@ def cell(before_last: Tensor, last: Tensor, layer: Cell) -> Tensor:
     return torch.cat(states[2:], dim=0)
 
 
-def raw(network: AutoSpeech, magnitude: Tensor) -> Tensor:
-    """As :meth:`AutoSpeech.raw`, in bfloat16 inside the trunk."""
-    return from_features(network, network.front(magnitude))
+def raw(network: AutoSpeech, magnitude: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """As :meth:`AutoSpeech.raw`, with `dtype` inside the trunk."""
+    return from_features(network, network.front(magnitude), dtype)
 
 
-def from_features(network: AutoSpeech, features: Tensor) -> Tensor:
+def from_features(
+    network: AutoSpeech, features: Tensor, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """The rest of :func:`raw` for (n, 1, t, bands) that have been through the front end."""
-    return from_map(network, last_map(network, features))
+    return network.from_map(last_map(network, features, dtype))
 
 
-def last_map(network: AutoSpeech, features: Tensor) -> Tensor:
+def last_map(network: AutoSpeech, features: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """The trunk's output (n, features, about t/32, about bands/32) for the same, in float32."""
-    with torch.autocast(features.device.type, torch.bfloat16):
+    with torch.autocast(features.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
         x = features.contiguous(memory_format=torch.channels_last)
-        before_last = network.trunk.placed(0, network.trunk.stem0(x))
-        last = network.trunk.placed(1, network.trunk.stem1(before_last))
-    before_last = before_last.to(torch.bfloat16).permute(1, 0, 2, 3).contiguous()
-    last = last.to(torch.bfloat16).permute(1, 0, 2, 3).contiguous()
-    for i, layer in enumerate(network.trunk.cells):
+        before_last = network.trunk.stem0(x)
+        last = network.trunk.stem1(before_last)
+    before_last = before_last.to(dtype).permute(1, 0, 2, 3).contiguous()
+    last = last.to(dtype).permute(1, 0, 2, 3).contiguous()
+    for layer in network.trunk.cells:
         before_last, last = last, cell(before_last, last, layer)
-        if len(network.trunk.offsets):
-            last = last + network.trunk.offsets[i + 2].to(last.dtype)[:, None, None]
     return last.permute(1, 0, 2, 3).float()
-
-
-def from_map(network: AutoSpeech, last: Tensor) -> Tensor:
-    """Pooling and head."""
-    out: Tensor = network.head(network.norm(network.pooled(last)))
-    return out

@@ -1,4 +1,4 @@
-"""What training minimises: distance to the teacher, moments included, and a margin of speakers."""
+"""What training minimises: distance to the teachers, cosines of pairs, a margin of speakers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from models.autospeech import fast
+from models.autospeech.batches import NOBODY, Batch
+from models.autospeech.network import AutoSpeech
+from models.autospeech.recipe import LossSettings
 
 
 def distillation(embedding: Tensor, target: Tensor) -> Tensor:
@@ -42,8 +47,8 @@ def similarity(embedding: Tensor, target: Tensor, group: Tensor) -> Tensor:
 class MarginSoftmax(nn.Module):
     """Additive angular margin softmax (Deng et al., ArcFace, 2019).
 
-    The class directions can start at known places, here the teacher's mean of each speaker:
-    starting at random, thousands of classes with few windows each learn next to nothing.
+    The class directions start at known places, the teachers' mean of each speaker: starting at
+    random, thousands of classes with few windows each learn next to nothing.
     """
 
     def __init__(self, directions: Tensor, scale: float = 30.0) -> None:
@@ -67,33 +72,31 @@ class MarginSoftmax(nn.Module):
         return functional.cross_entropy(logits, label)
 
 
-class HintLoss(nn.Module):
-    """How badly the last map foretells the teacher's features: 1 is no better than their means.
-
-    One linear layer, for training only, on the map's mean over frequency (Romero et al., FitNets,
-    2015).
+class Distillation:
+    """The objective: all three losses of a batch, weighted.
 
     Parameters
     ----------
-    features : int
-        Channels of the map.
-    mean, deviation : Tensor (d,)
-        Of the teacher's features.
+    network : AutoSpeech
+    margin : MarginSoftmax
+    settings : LossSettings
     """
 
-    mean: Tensor
-    deviation: Tensor
+    names = ("distillation", "margin", "similarity")
 
-    def __init__(self, features: int, mean: Tensor, deviation: Tensor) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(features)
-        self.foretell = nn.Linear(features, mean.numel())
-        self.register_buffer("mean", mean)
-        self.register_buffer("deviation", deviation)
+    def __init__(self, network: AutoSpeech, margin: MarginSoftmax, settings: LossSettings) -> None:
+        self.network, self.margin, self.settings = network, margin, settings
+        self.dtype: torch.dtype = getattr(torch, settings.precision)
 
-    def forward(self, last: Tensor, hints: Tensor) -> Tensor:
-        """Maps (n, features, t, f) and teacher's features (n, t, d) to the mean squared error."""
-        moments = last.mean(dim=3).transpose(1, 2)
-        known = self.foretell(self.norm(moments.reshape(-1, moments.shape[2])))
-        wanted = (hints.reshape(known.shape) - self.mean) / self.deviation
-        return functional.mse_loss(known, wanted)
+    def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
+        """The loss, and its three parts."""
+        features, target, label, corpus = batch
+        embedding = fast.from_features(self.network, features, self.dtype)
+        near = distillation(embedding, target)
+        alike = similarity(embedding, target, corpus)
+        known = label != NOBODY
+        apart = embedding.sum() * 0.0
+        if bool(known.any()):
+            apart = self.margin(embedding[known], label[known], self.settings.margin)
+        weighted = self.settings.margin_weight * apart + self.settings.similarity * alike
+        return near + weighted, torch.stack([near, apart, alike])

@@ -7,8 +7,7 @@ magnitude spectrogram; :class:`FrontEnd` turns it into what the convolutions see
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -46,25 +45,12 @@ class NetworkConfig:
         Mel bands that the front end folds the 257 bins into; 0 keeps the linear bins.
     dimension : int
         Length of the embedding.
-    pooling : {"mean", "attentive"}
-        Global average, or attentive mean and deviation over time.
-    positions : bool
-        Whether frequencies are told apart: every map has a learnt offset for each frequency
-        (Thienpondt et al., "Integrating frequency translational invariance in TDNNs and frequency
-        positional information in 2D ResNets", Interspeech 2021), and the head sees the mean over
-        time of each frequency of the last map instead of the mean over all.
     """
 
     channels: int = 32
     cells: int = 8
     bands: int = 80
     dimension: int = 256
-    pooling: str = "mean"
-    positions: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for metadata and checkpoints."""
-        return asdict(self)
 
 
 class Separable(nn.Module):
@@ -139,22 +125,12 @@ class Cell(nn.Module):
         return torch.cat(states[2:], dim=1)
 
 
-def halved(size: int, times: int = 1) -> int:
-    """What is left of an axis after so many strides of 2."""
-    for _ in range(times):
-        size = (size + 1) // 2
-    return size
-
-
 class Trunk(nn.Module):
-    """Stem and cells: (n, 1, t, f) to (n, features, about t/32, about f/32).
+    """Stem and cells: (n, 1, t, f) to (n, features, about t/32, about f/32)."""
 
-    With `bands`, the f of the input, the maps of the stem and of all cells have offsets.
-    """
-
-    def __init__(self, channels: int, cells: int, bands: int = 0) -> None:
+    def __init__(self, channels: int, cells: int) -> None:
         super().__init__()
-        c, shapes = channels, [(channels, halved(bands, 2)), (channels, halved(bands, 3))]
+        c = channels
         self.stem0 = nn.Sequential(
             nn.Conv2d(1, c // 2, 3, 2, 1, bias=False),
             nn.BatchNorm2d(c // 2),
@@ -172,41 +148,15 @@ class Trunk(nn.Module):
             c = 2 * c if reduction else c
             self.cells.append(Cell(before_last, last, c, reduction=reduction, halve=halve))
             before_last, last, halve = last, NODES * c, reduction
-            shapes.append((last, halved(shapes[-1][1], int(reduction))))
-        self.features, self.width = last, shapes[-1][1]
-        self.offsets = nn.ParameterList(
-            nn.Parameter(torch.zeros(*shape)) for shape in shapes if bands
-        )
+        self.features = last
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 1, t, f) to (n, features, t', f')."""
-        before_last = self.placed(0, self.stem0(x))
-        last = self.placed(1, self.stem1(before_last))
-        for i, cell in enumerate(self.cells):
-            before_last, last = last, self.placed(i + 2, cell(before_last, last))
+        before_last: Tensor = self.stem0(x)
+        last: Tensor = self.stem1(before_last)
+        for cell in self.cells:
+            before_last, last = last, cell(before_last, last)
         return last
-
-    def placed(self, at: int, x: Tensor) -> Tensor:
-        """Map number `at` (n, c, t, f) with its offsets, if it has any."""
-        return x + self.offsets[at][:, None] if len(self.offsets) else x
-
-
-class AttentivePool(nn.Module):
-    """Attention-weighted mean and deviation over time, per channel (Okabe et al., 2018)."""
-
-    def __init__(self, features: int, hidden: int = 64) -> None:
-        super().__init__()
-        self.score = nn.Sequential(
-            nn.Conv1d(features, hidden, 1), nn.Tanh(), nn.Conv1d(hidden, features, 1)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, features, t, f) to (n, 2 * features)."""
-        x = x.mean(dim=3)
-        weight = torch.softmax(self.score(x), dim=2)
-        mean = (weight * x).sum(dim=2)
-        spread = (weight * x * x).sum(dim=2) - mean * mean
-        return torch.cat([mean, spread.clamp_min(1e-5).sqrt()], dim=1)
 
 
 def mel_matrix(bands: int, low: float = 50.0, high: float = 7900.0) -> np.ndarray:
@@ -266,46 +216,22 @@ class AutoSpeech(nn.Module):
         super().__init__()
         self.config = config
         self.front = FrontEnd(config.bands)
-        bands = (config.bands or BINS) if config.positions else 0
-        self.trunk = Trunk(config.channels, config.cells, bands)
-        features = self.trunk.features
-        self.pool = AttentivePool(features) if config.pooling == "attentive" else None
-        pooled = features * (2 if self.pool is not None else max(1, self.trunk.width))
-        self.norm = nn.BatchNorm1d(pooled)
-        self.head = nn.Linear(pooled, config.dimension)
-
-    def features(self, magnitude: Tensor) -> Tensor:
-        """(n, t, 257) magnitudes to the pooled vector before the head."""
-        return self.pooled(self.trunk(self.front(magnitude)))
-
-    def pooled(self, last: Tensor) -> Tensor:
-        """The trunk's map (n, features, t, f) over time, and over frequency where that is meant."""
-        if self.pool is not None:
-            out: Tensor = self.pool(last)
-            return out
-        return last.mean(dim=2).flatten(1) if self.config.positions else last.mean(dim=(2, 3))
+        self.trunk = Trunk(config.channels, config.cells)
+        self.norm = nn.BatchNorm1d(self.trunk.features)
+        self.head = nn.Linear(self.trunk.features, config.dimension)
 
     def raw(self, magnitude: Tensor) -> Tensor:
         """The embedding before it is brought to unit length, for the losses."""
-        out: Tensor = self.head(self.norm(self.features(magnitude)))
+        return self.from_map(self.trunk(self.front(magnitude)))
+
+    def from_map(self, last: Tensor) -> Tensor:
+        """Mean over time and frequency of the trunk's map, normalization and head."""
+        out: Tensor = self.head(self.norm(last.mean(dim=(2, 3))))
         return out
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """(n, t, 257) float32 to (n, dimension) unit vectors."""
         return functional.normalize(self.raw(magnitude), dim=1)
-
-
-def told_apart(network: AutoSpeech) -> AutoSpeech:
-    """The same function as a network without `positions` whose frequencies can be told apart."""
-    wide = AutoSpeech(replace(network.config, positions=True))
-    state = network.state_dict()
-    width = wide.trunk.width if wide.pool is None else 1
-    for name in ("norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"):
-        state[name] = state[name].repeat_interleave(width)
-    state["head.weight"] = state["head.weight"].repeat_interleave(width, dim=1) / width
-    offsets = {k: v for k, v in wide.state_dict().items() if k.startswith("trunk.offsets")}
-    wide.load_state_dict(state | offsets)
-    return wide.train(network.training)
 
 
 class PaperNetwork(nn.Module):

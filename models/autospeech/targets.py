@@ -1,4 +1,8 @@
-"""What the network shall answer: the teachers' vectors, less what a corpus has in common."""
+"""What the network shall answer: two teachers' vectors, less what a corpus has in common.
+
+Both teachers hear clean windows of every training voice once (:func:`hear`). Their vectors give
+the centres that are taken away, the matrix that joins both spaces, and where each speaker is.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.arrays import unit
+from models.autospeech import data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,117 +19,115 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.autospeech.data import Voice
+    from models.autospeech.data import Speech, Voice
+    from models.autospeech.teachers import Listener
 
 # How much the cosines of a second teacher count beside those of the first. On ``dev`` segments of
 # 1.6 s, both centred, pooled equal-error rate: CAM++ alone 8.3 %, with 0.3, 0.5, 0.7 and 1.0 of
 # Resemblyzer 7.8, 7.9, 8.1 and 8.4 %. Centred as here, on the people of ``train``, and joined: 7.8,
 # 7.2, 7.2, 7.3 and 7.5 %, LibriSpeech 5.4, 3.8, 2.8, 2.8 and 2.8 %.
 SECOND = 0.5
-# Draws per speaker relative to the others: few speakers with much speech, and phone calls, count
-# more than ten seconds of single words.
-CORPUS_WEIGHT = {
-    "sc1": 0.4, "sc2": 0.4, "wuw": 2.0, "arsc": 1.5, "dsp": 1.5, "ocean": 1.2, "libri": 1.3,
-    "libris": 2.0,
-}  # fmt: skip
 # Corpora that are parts of one.
-FAMILY = {"libris": "libri", "sc2": "sc1"}
+FAMILY = {"libris": "libri", "sc2": "sc1", "cvs": "cv"}
+# People whose mean counts as much as that of everything around their corpus or language.
+FEW = 10.0
+WINDOW = int(3.2 * data.SAMPLE_RATE)
 
 
 class Targets:
-    """The teachers' vectors by voice: centred on the voice's corpus, of unit length.
+    """Centres and joined spaces of the teachers, from their vectors of clean windows.
 
     What all voices of a corpus share (language, channel) is the easiest thing to learn and tells
-    nobody apart inside one recording, so it is taken out; see :func:`corpus_centres`. Of several
+    nobody apart inside one recording, so it is taken out; see :func:`centres`. Of several
     teachers the first gives the space and the others change the angles in it; see :func:`joined`.
 
     Parameters
     ----------
-    paths : sequence of Path
-        Written by :mod:`models.autospeech.teacher`, the first teacher's first.
+    rows : ndarray (n,) int
+        The voice of each window, in rising order; every voice has one.
+    heard : sequence of ndarray (n, d_i)
+        Each teacher's unit vectors of the windows.
     voices : sequence of Voice
-    local : float
-        Share of the vector of the nearest window, the rest being the voice's mean.
 
     Attributes
     ----------
-    centres : dict of str to ndarray (d,)
-        What each corpus has in common, as the first teacher hears it.
-    others : list of dict
-        The same as each further teacher hears it.
+    groups : list of str
+        The group of each voice: its corpus, or its language in a corpus of many.
+    centres : list of dict of str to ndarray (d_i,)
+        What each group has in common, as each teacher hears it.
+    means : ndarray (voices, d)
+        Where each voice is.
     """
 
-    def __init__(self, paths: Sequence[Path], voices: Sequence[Voice], local: float) -> None:
-        self.local = local
-        rows, found = _read(paths)
-        order = np.lexsort((rows[:, 1], rows[:, 0]))
-        rows = rows[order]
-        first = np.searchsorted(rows[:, 0], np.arange(len(voices) + 1))
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        heard: Sequence[NDArray[np.float32]],
+        voices: Sequence[Voice],
+    ) -> None:
+        first = np.searchsorted(rows, np.arange(len(voices) + 1))
         counts = np.diff(first)[:, None].astype(np.float32)
         if np.any(counts == 0):
-            raise SystemExit(f"{paths[0]}: some voices have no teacher vector; let it run on")
-        windows, means = [], []
-        heard: list[dict[str, NDArray[np.float32]]] = []
-        for vectors in found:
-            vectors = vectors[order]
+            raise SystemExit("some voices have no teacher vector; let the teachers go on")
+        self.groups = [group(voice) for voice in voices]
+        self.centres, windows, means = [], [], []
+        for vectors in heard:
             mean = np.add.reduceat(vectors, first[:-1], axis=0) / counts
-            centre = corpus_centres(mean, voices)
-            heard.append({family(v.corpus): own for v, own in zip(voices, centre, strict=True)})
-            windows.append(unit(vectors - centre[rows[:, 0]]))
-            means.append(unit(mean - centre))
-        self.starts, self.first = rows[:, 1], first
-        self.centres, *self.others = heard
-        self.turn = joined(_beside(windows), windows[0]) if len(found) > 1 else None
-        self.vectors, self.means = self._joined(windows), self._joined(means)
+            own = centres(mean, voices)
+            self.centres.append(own)
+            around = np.stack([own[name] for name in self.groups])
+            windows.append(unit(vectors - around[rows]))
+            means.append(unit(mean - around))
+        self.turn = joined(_beside(windows), windows[0])
+        self.means = self._joined(means)
 
     def _joined(self, parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        return parts[0] if self.turn is None else unit(_beside(parts) @ self.turn)
-
-    def add_corpus(self, name: str, centres: Sequence[NDArray[np.float32]]) -> None:
-        """Take what each teacher hears in common in a corpus without voices."""
-        for known, own in zip([self.centres, *self.others], centres, strict=True):
-            known[name] = own
+        return unit(_beside(parts) @ self.turn)
 
     def answers(
-        self, heard: Sequence[NDArray[np.float32]], corpora: Sequence[str]
+        self, heard: Sequence[NDArray[np.float32]], groups: Sequence[str]
     ) -> NDArray[np.float32]:
-        """Targets (n, d) from what each teacher hears in windows of these corpora (families)."""
+        """Targets (n, d) from what each teacher hears in windows of these groups."""
         parts = [
-            unit(vectors - np.stack([centres[name] for name in corpora]))
-            for vectors, centres in zip(heard, [self.centres, *self.others], strict=True)
+            unit(vectors - np.stack([own[name] for name in groups]))
+            for vectors, own in zip(heard, self.centres, strict=True)
         ]
         return self._joined(parts)
 
-    def __call__(self, voice: int, start: int) -> NDArray[np.float32]:
-        """Mix of the vector nearest to the window and of the voice's mean."""
-        low, high = self.first[voice], self.first[voice + 1]
-        near = low + int(np.argmin(np.abs(self.starts[low:high] + 12_800 - start)))
-        mixed = self.local * self.vectors[near] + (1.0 - self.local) * self.means[voice]
-        return (mixed / max(float(np.linalg.norm(mixed)), 1e-9)).astype(np.float32)
 
+def group(voice: Voice) -> str:
+    """What a voice's vectors are centred on: corpus, and language where it is known.
 
-def corpus_centres(
-    means: NDArray[np.float32], voices: Sequence[Voice], few: float = 10.0
-) -> NDArray[np.float32]:
-    """(voices, d): the mean of each voice's corpus.
-
-    Of a corpus of not many more than `few` speakers only a part: there, the mean is also the
-    speakers themselves. The rest is the mean over all corpora.
+    >>> group(data.Voice("cvs-1", "cvs", 0, 1, (), "pl"))
+    'cv/pl'
     """
-    corpora = np.array([family(voice.corpus) for voice in voices])
+    corpus = FAMILY.get(voice.corpus, voice.corpus)
+    return f"{corpus}/{voice.language}" if voice.language else corpus
+
+
+def centres(
+    means: NDArray[np.float32], voices: Sequence[Voice], few: float = FEW
+) -> dict[str, NDArray[np.float32]]:
+    """The mean of each group of voices.
+
+    Of a group of not many more than `few` speakers only a part: there, the mean is also the
+    speakers themselves. The rest is the mean of the corpus, and of a small corpus the mean over all
+    corpora.
+    """
+    groups = np.array([group(voice) for voice in voices])
+    corpora = np.array([name.split("/")[0] for name in groups])
+    found: dict[str, NDArray[np.float32]] = {}
     whole = np.mean([means[corpora == c].mean(axis=0) for c in sorted(set(corpora))], axis=0)
-    out = np.empty_like(means)
-    for corpus in set(corpora):
-        inside = corpora == corpus
-        people = len({v.speaker for v in voices if family(v.corpus) == corpus})
-        share = people / (people + few)
-        out[inside] = whole + share * (means[inside].mean(axis=0) - whole)
-    return out
-
-
-def family(corpus: str) -> str:
-    """The corpus that a corpus is a part of, or itself."""
-    return FAMILY.get(corpus, corpus)
+    for names in (corpora, groups):
+        for name in sorted(set(names)):
+            inside = np.flatnonzero(names == name)
+            people = len({voices[i].speaker for i in inside})
+            around = found.get(name.split("/")[0], whole)
+            if name in found:
+                continue
+            share = people / (people + few)
+            found[name] = around + share * (means[inside].mean(axis=0) - around)
+    return found
 
 
 def joined(both: NDArray[np.float32], first: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -157,12 +160,50 @@ def _beside(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return np.hstack([vectors[0], *(np.float32(SECOND**0.5) * v for v in vectors[1:])])
 
 
-def _read(paths: Sequence[Path]) -> tuple[NDArray[np.int64], list[NDArray[np.float32]]]:
-    """Rows (voice, start) that all teachers have heard, and the vectors of each."""
-    stored = [np.load(path) for path in paths]
-    count = min(len(one["rows"]) for one in stored)
-    rows = stored[0]["rows"][:count]
-    for path, one in zip(paths, stored, strict=True):
-        if not np.array_equal(one["rows"][:count], rows):
-            raise SystemExit(f"{path}: not of the same windows as {paths[0]}; make both anew")
-    return rows, [one["vectors"][:count] for one in stored]
+def plan(speech: Speech, windows: int) -> list[tuple[int, int]]:
+    """(voice, first sample) of the clean windows: up to `windows` a voice, evenly over it."""
+    rows = []
+    for index, voice in enumerate(speech.voices):
+        room = max(0, voice.length - WINDOW)
+        count = min(windows, max(1, -(-voice.length // WINDOW)))
+        rows += [(index, int(start)) for start in np.linspace(0, room, count)]
+    return rows
+
+
+def hear(
+    listener: Listener,
+    speech: Speech,
+    out: Path,
+    windows: int,
+    *,
+    batch: int = 16,
+    save_every: int = 50,
+) -> None:
+    """Let the teachers hear the planned windows and write their vectors; goes on where it stopped.
+
+    Writes `rows` (n,), the voice of each window, and each teacher's unit vectors (n, d_i) as
+    `first` and `second`.
+    """
+    rows = plan(speech, windows)
+    part = out.with_suffix(".part.npz")
+    found: list[list[NDArray[np.float32]]] = []
+    if part.exists():
+        with np.load(part) as stored:
+            found = [[stored["first"], stored["second"]]]
+    position = len(found[0][0]) if found else 0
+    while position < len(rows):
+        chunk = rows[position : position + batch]
+        pieces = np.stack([speech.cut(speech.voices[v], s, WINDOW) for v, s in chunk])
+        found.append([vectors.astype(np.float32) for vectors in listener(pieces)])
+        position += len(chunk)
+        if position % (save_every * batch) == 0 or position == len(rows):
+            first, second = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            numbers = np.array([voice for voice, _ in rows[:position]])
+            np.savez(part, rows=numbers, first=first, second=second)
+    part.replace(out)
+
+
+def load(path: Path, voices: Sequence[Voice]) -> Targets:
+    """Targets from what :func:`hear` wrote."""
+    with np.load(path) as stored:
+        return Targets(stored["rows"], [stored["first"], stored["second"]], voices)

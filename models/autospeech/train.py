@@ -1,350 +1,294 @@
-"""Train the embedding: ``python -m models.autospeech.train --run NAME --steps N``.
+"""The embedding from speech to file, by a recipe.
 
-Distillation from a larger teacher plus a margin softmax over the training voices. A run can be
-stopped at any minute and resumed (``--resume``) with the same outcome up to floating point.
-Checkpoints, a CSV log and the batches that are to come again go to ``models/autospeech/runs/NAME``.
-With ``--pool SHARE`` that part of every batch has changed voices (``pool.py``); the pool must be
-full before, or a batch depends on how full it was. With ``--listen FILE`` the teachers hear every
-window as the network does (``listening.py``), else their stored vectors count. With ``--kept RUN``
-the batches are those that runs with ``--again`` kept: nobody has to be asked again.
+``python -m models.autospeech.train --speech DIR --teacher FILE --work DIR`` decodes the speech,
+lets the teachers hear it, trains, exports, evaluates and calibrates, as ``recipe.toml`` says, and
+leaves ``autospeech.onnx`` in the work folder. Each stage leaves a stamp there: stopping and
+starting again is the same command.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import csv
+import json
+import multiprocessing
 import os
-import time
-from dataclasses import asdict, dataclass, replace
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
 from diarize.evaluation import acoustics
-from models.autospeech import data, fast, hints, pool, synthesis
+from models.autospeech import data, evaluate, export, targets
 from models.autospeech.augmentation import Augmenter, room_bank
-from models.autospeech.batches import Batch, Batches, KeptBatches, label_corpora, read_batch
-from models.autospeech.export import read_weights
-from models.autospeech.listening import Listener
-from models.autospeech.losses import HintLoss, MarginSoftmax, distillation, similarity
-from models.autospeech.network import AutoSpeech, NetworkConfig, told_apart
-from models.autospeech.schedule import Clock, TrainConfig, learning_rate
-from models.autospeech.targets import Targets
+from models.autospeech.batches import Batch, Batches
+from models.autospeech.calibrate import calibrate
+from models.autospeech.losses import Distillation, MarginSoftmax
+from models.autospeech.network import AutoSpeech
+from models.autospeech.recipe import Recipe
+from models.autospeech.teachers import Teachers
+from models.training.provenance import commit, fingerprint, manifest
+from models.training.recipe import digest, read_recipe
+from models.training.stages import Stage, run_stages
+from models.training.trainer import Habits, Trainer
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-RUNS = Path(__file__).parent / "runs"
-LOSSES = ("distil", "margin", "similarity", "hint")
-# Fields of the configuration with an option of their own.
-INTEGERS = ("steps", "batch", "seed", "warm_up", "again")
-FLOATS = (
-    "rate", "anneal", "local", "margin_weight", "margin", "similarity", "ramp", "long", "pool",
-    "hint", "hidden", "blended", "synthetic", "average", "weight_decay",
-)  # fmt: skip
+RECIPE = Path(__file__).parent / "recipe.toml"
 
 
-@dataclass
-class State:
-    """What a checkpoint holds."""
+@dataclass(frozen=True)
+class Job:
+    """A recipe with everything that it is applied to.
 
-    network: AutoSpeech
-    average: AutoSpeech
-    margin: MarginSoftmax
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    hint: HintLoss | None = None
-
-    def save(self, path: Path, config: TrainConfig) -> None:
-        """Write whole or not at all."""
-        temporary = path.with_suffix(".part")
-        torch.save(
-            {
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "margin": self.margin.state_dict(),
-                "hint": None if self.hint is None else self.hint.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "shape": self.network.config.to_dict(),
-                "training": asdict(config),
-            },
-            temporary,
-        )
-        temporary.replace(path)
-
-    def restore(self, stored: dict[str, Any]) -> None:
-        """Go on from what :meth:`save` wrote."""
-        self.network.load_state_dict(stored["network"])
-        self.average.load_state_dict(stored["average"])
-        self.margin.load_state_dict(stored["margin"])
-        if self.hint is not None:
-            self.hint.load_state_dict(stored["hint"])
-        self.optimiser.load_state_dict(stored["optimiser"])
-        self.step = int(stored["step"])
-
-    def begin_from(self, network: AutoSpeech) -> None:
-        """A new schedule from a trained network's weights, which may not tell frequencies apart."""
-        if self.network.config.positions and not network.config.positions:
-            network = told_apart(network)
-        self.network.load_state_dict(network.state_dict())
-        self.average.load_state_dict(network.state_dict())
-
-
-def build(
-    shape: NetworkConfig,
-    config: TrainConfig,
-    directions: NDArray[np.float32],
-    device: torch.device | str = "cpu",
-    scale: tuple[Tensor, Tensor] | None = None,
-) -> State:
-    """A fresh network, its running average, the losses with weights and the optimiser.
-
-    `scale` is what :func:`models.autospeech.hints.scale` says, if there are hints.
+    Attributes
+    ----------
+    recipe : Recipe
+    speech : Path
+        The corpus; see ``data.py``.
+    teacher : Path
+        The weights of CAM++.
+    work : Path
+        Gets everything that is made.
+    start : Path, optional
+        Weights to begin from, where the recipe names some.
+    habits : Habits
+    notify : callable
+        Gets lines about what is done.
     """
-    torch.manual_seed(config.seed)
-    network = AutoSpeech(shape).to(device)
-    margin = MarginSoftmax(torch.from_numpy(directions)).to(device)
-    hint = None if scale is None else HintLoss(network.trunk.features, *scale).to(device)
-    flat = [p for p in network.parameters() if p.ndim == 1]
-    deep = [p for p in network.parameters() if p.ndim > 1]
-    groups = [
-        {"params": deep, "weight_decay": config.weight_decay},
-        {"params": [*flat, *margin.parameters()], "weight_decay": 0.0},
+
+    recipe: Recipe
+    speech: Path
+    teacher: Path
+    work: Path
+    start: Path | None
+    habits: Habits
+    notify: Callable[[str], None] = print
+
+    @property
+    def cache(self) -> Path:
+        """Decoded speech, rooms and the teachers' vectors."""
+        return self.work / "cache"
+
+    @property
+    def model(self) -> Path:
+        """The finished file."""
+        return self.work / "autospeech.onnx"
+
+
+def stages(job: Job) -> list[Stage]:
+    """The stages of a job, in order."""
+    recipe, work, cache = job.recipe, job.work, job.cache
+    corpus = [
+        job.speech / name
+        for name in ("clips.csv", "train", data.MORE)
+        if (job.speech / name).exists()
     ]
-    if hint is not None:
-        groups[1]["params"] += hint.parameters()
-    optimiser = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98))
-    return State(network, copy.deepcopy(network), margin, optimiser, hint=hint)
+    held_out = [job.speech / "clips.csv", job.speech / "dev"]
+    trained = work / "run" / "checkpoint.pt"
+    exported, weights = work / "exported.onnx", work / "autospeech.npz"
+    scores, thresholds = work / "scores.json", work / "thresholds.json"
+    settings = (recipe.network, recipe.start, recipe.batches, recipe.losses, recipe.optimization)
+    return [
+        Stage("decode", lambda: decode(job, "train"), [cache / "train.json"], inputs=corpus),
+        Stage("decode-dev", lambda: decode(job, "dev"), [cache / "dev.json"], inputs=held_out),
+        Stage("rooms", lambda: rooms(job), [cache / "rooms.npz"], recipe.batches.rooms),
+        Stage(
+            "teachers", lambda: hear(job), [cache / "vectors.npz"], recipe.teachers,
+            [job.teacher], ["decode"],
+        ),
+        Stage(
+            "train", lambda: train(job), [trained], settings,
+            [job.teacher, job.speech / "noise", *([job.start] if job.start else [])],
+            ["decode", "rooms", "teachers"],
+        ),
+        Stage(
+            "export", lambda: write(job, trained, exported, weights), [exported, weights],
+            recipe.export, after=["train"],
+        ),
+        Stage(
+            "evaluate", lambda: score(job, exported, scores), [scores],
+            after=["decode-dev", "export"],
+        ),
+        Stage(
+            "calibrate", lambda: choose(job, exported, thresholds), [thresholds],
+            recipe.calibration, after=["decode-dev", "export"],
+        ),
+        Stage(
+            "finish", lambda: finish(job, exported, scores, thresholds), [job.model],
+            digest(recipe), corpus, ["export", "evaluate", "calibrate"],
+        ),
+    ]  # fmt: skip
 
 
-@torch.no_grad()
-def update_average(state: State, decay: float) -> None:
-    """Exponential average of the weights; shorter at the start, where they still run."""
-    decay = min(decay, (1 + state.step) / (10 + state.step))
-    kept, new = state.average.state_dict(), state.network.state_dict()
-    moving = [name for name, value in kept.items() if value.is_floating_point()]
-    torch._foreach_lerp_([kept[n] for n in moving], [new[n] for n in moving], 1.0 - decay)
-    for name in kept.keys() - set(moving):
-        kept[name].copy_(new[name])
+def decode(job: Job, part: str) -> None:
+    """Decode one part of the corpus."""
+    data.prepare(job.speech, part, job.cache)
 
 
-def train_step(
-    state: State,
-    batch: Batch,
-    corpora: Tensor,
-    config: TrainConfig,
-    share: float | None = None,
-    margin: float | None = None,
-) -> Tensor:
-    """One update; the losses (4,) that :data:`LOSSES` names, on the state's device.
-
-    `corpora` numbers the corpus of each label; labels that are no voice, which come after those
-    that are, have no part in the margin loss. `margin` is the configuration's if None.
-    """
-    features, target, label, told = batch
-    for group in state.optimiser.param_groups:
-        group["lr"] = learning_rate(config, state.step, share)
-    last = fast.last_map(state.network, features)
-    embedding = fast.from_map(state.network, last)
-    near = distillation(embedding, target)
-    known = label < len(state.margin.directions)
-    apart = foretold = embedding.sum() * 0.0
-    if bool(known.any()):
-        margin = config.margin if margin is None else margin
-        apart = state.margin(embedding[known], label[known], margin)
-    alike = similarity(embedding, target, corpora[label])
-    if state.hint is not None and len(told):
-        foretold = state.hint(last[-len(told) :], told)
-    loss = near + config.margin_weight * apart + config.similarity * alike + config.hint * foretold
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-    state.optimiser.step()
-    state.step += 1
-    update_average(state, config.average)
-    return torch.stack([near, apart, alike, foretold]).detach()
+def rooms(job: Job) -> None:
+    """Simulate the rooms that windows are put into."""
+    (job.cache / "rooms.npz").unlink(missing_ok=True)
+    room_bank(job.cache / "rooms.npz", job.recipe.batches.rooms)
 
 
-def loop(
-    state: State, batches: Batches | KeptBatches, clock: Clock, run: Path, save_minutes: float
-) -> None:
-    """Steps until the schedule ends; a checkpoint every `save_minutes` and at the end."""
-    config = clock.config
+def hear(job: Job) -> None:
+    """Let the teachers hear clean windows; in a process of its own, as no fork may follow."""
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(1, context) as pool:
+        pool.submit(_hear, job.teacher, job.cache, job.recipe.teachers.windows).result()
+
+
+def _hear(teacher: Path, cache: Path, windows: int) -> None:
+    torch.set_num_threads(1)
+    speech = data.load(cache, "train")
+    targets.hear(Teachers(teacher), speech, cache / "vectors.npz", windows)
+
+
+def train(job: Job) -> None:
+    """Train from the start to the last step, or on from the newest checkpoint."""
+    recipe, run = job.recipe, job.work / "run"
+    speech = data.load(job.cache, "train")
+    wanted = targets.load(job.cache / "vectors.npz", speech.voices)
+    torch.manual_seed(recipe.batches.seed)
+    network = AutoSpeech(recipe.network) if job.start is None else export.read_weights(job.start)
+    if network.config != recipe.network:
+        raise SystemExit(f"{job.start}: a network of {network.config}, not of {recipe.network}")
+    margin = MarginSoftmax(torch.from_numpy(wanted.means))
+    noises = acoustics.load_noises(job.speech / "noise")
+    augmenter = Augmenter(room_bank(job.cache / "rooms.npz"), noises)
+    settings = recipe.optimization
+    batches = Batches(
+        speech, wanted, augmenter, copy.deepcopy(network.front), recipe.batches,
+        Teachers(job.teacher), settings.steps,
+    )  # fmt: skip
+    # What decides the outcome besides the length of the run.
+    decisive = (recipe.network, recipe.start, recipe.batches, recipe.losses)
+    trainer: Trainer[Batch] = Trainer(
+        network,
+        Distillation(network, margin, recipe.losses),
+        settings,
+        run,
+        extra=margin,
+        habits=job.habits,
+        facts={"shape": asdict(recipe.network), "key": digest(decisive, str(job.speech))},
+    )
+    if trainer.resume():
+        job.notify(f"train: going on from step {trainer.step}")
     loader = DataLoader(
         batches,
         batch_size=None,
-        sampler=range(state.step, config.steps),
+        sampler=range(trainer.step, settings.steps),
         num_workers=1,
-        prefetch_factor=6,
+        prefetch_factor=3,
     )
-    log = run / "log.csv"
-    fresh = not log.exists()
-    begun = saved = time.time()
-    names = sorted(set(batches.families))
-    corpora = torch.tensor([names.index(name) for name in batches.families])
-    sums, count = np.zeros(len(LOSSES)), 0
-    with log.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if fresh:
-            columns = ["step", "windows", "seconds", "frames", "rate"]
-            writer.writerow([*columns, *LOSSES])
-        for batch in loader:
-            share = clock.share(state.step)
-            sums += train_step(state, batch, corpora, config, share).numpy()
-            count += 1
-            ended = clock.share(state.step) >= 1.0
-            if count == 50 or ended:
-                rate, frames = learning_rate(config, state.step, share), batch[0].shape[2]
-                seconds = round(time.time() - begun, 1)
-                line = [state.step, state.step * config.batch, seconds, frames, f"{rate:.2e}"]
-                writer.writerow([*line, *(sums / count).round(4)])
-                file.flush()
-                sums, count = np.zeros(len(LOSSES)), 0
-            if time.time() - saved > 60 * save_minutes or ended:
-                state.save(run / "checkpoint.pt", config)
-                saved = time.time()
-            if ended:
-                break
+    trainer.fit(loader)
 
 
-def parse() -> argparse.Namespace:
-    """Command line."""
-    defaults, shape = TrainConfig(), NetworkConfig()
+def write(job: Job, trained: Path, exported: Path, weights: Path) -> None:
+    """Export the run's average, with its share of the weights that it began from."""
+    settings, network = job.recipe.export, export.read_weights(trained)
+    if settings.start_share:
+        if job.start is None:
+            raise SystemExit("export.start_share needs weights that training began from")
+        network = export.mean_network(network, export.read_weights(job.start), settings.start_share)
+    export.write_onnx(network, exported, export.describe(network, settings.version))
+    if settings.half:
+        export.halve(exported)
+    export.write_weights(network, weights)
+    job.notify(f"export: differs from PyTorch by {export.check(network, exported):.1e}")
+
+
+def score(job: Job, exported: Path, scores: Path) -> None:
+    """Equal-error rates on people that nothing was trained on."""
+    people = data.load(job.cache, "dev")
+    report = evaluate.evaluate({"autospeech": evaluate.onnx_embedder(exported)}, people)
+    job.notify(evaluate.markdown(report))
+    scores.write_text(json.dumps(report), encoding="utf-8")
+
+
+def choose(job: Job, exported: Path, thresholds: Path) -> None:
+    """Thresholds, on the same people."""
+    people, kept = data.load(job.cache, "dev"), job.work / "conversations"
+    found = calibrate(exported, people, job.speech, kept, job.recipe.calibration, job.notify)
+    thresholds.write_text(json.dumps(found), encoding="utf-8")
+
+
+def finish(job: Job, exported: Path, scores: Path, thresholds: Path) -> None:
+    """Write the finished file: thresholds, scores and provenance in its metadata."""
+    rates = json.loads(scores.read_text(encoding="utf-8"))["eer"]
+    eer = {seconds: round(row["autospeech"]["pooled"], 2) for seconds, row in rates.items()}
+    found: dict[str, str] = json.loads(thresholds.read_text(encoding="utf-8"))
+    part = job.model.with_suffix(".part")
+    shutil.copy(exported, part)
+    export.stamp(
+        part,
+        {
+            **found,
+            "diarize.recipe": digest(job.recipe),
+            "diarize.commit": commit(),
+            "diarize.corpus": manifest(job.speech, ("train", data.MORE)),
+            "diarize.teacher": fingerprint(job.teacher),
+            "diarize.eer": json.dumps(eer),
+        },
+    )
+    part.replace(job.model)
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", default="main", help="name of the run's folder")
-    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
-    parser.add_argument("--init", type=Path, help="weights to begin from: checkpoint.pt or .onnx")
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
-    parser.add_argument("--cache", type=Path, default=data.CACHE)
-    parser.add_argument("--teacher", nargs="+", default=["campplus"], help="see Targets")
-    parser.add_argument(
-        "--listen", type=Path, help="let the teachers hear every window; the file of CAM++"
-    )
-    parser.add_argument("--kept", nargs="+", help="runs whose kept batches are all there is")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--minutes", type=float, help="end after so long, whatever the steps")
-    parser.add_argument("--save-minutes", type=float, default=5.0)
-    for name in INTEGERS:
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=int, default=getattr(defaults, name)
-        )
-    for name in FLOATS:
-        value = getattr(defaults, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value)
-    parser.add_argument(
-        "--frames", help="frames a window from which share of the steps on, such as 0:96,0.5:160"
-    )
-    for name in ("channels", "cells", "bands"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(shape, name))
-    parser.add_argument("--pooling", choices=["mean", "attentive"], default=shape.pooling)
-    parser.add_argument("--positions", action="store_true", help="tell frequencies apart")
-    return parser.parse_args()
+    parser.add_argument("--teacher", type=Path, required=True, help="the weights' file of CAM++")
+    parser.add_argument("--work", type=Path, required=True, help="gets everything that is made")
+    parser.add_argument("--recipe", type=Path, default=RECIPE)
+    parser.add_argument("--start", type=Path, help="the weights that the recipe begins from")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints")
+    parser.add_argument("--pause", type=Path, help="training waits while this file exists")
+    args = parser.parse_args(argv)
+    if args.speech is None:
+        parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
+    return args
 
 
-def refuse(args: argparse.Namespace, config: TrainConfig, shards: list[Path]) -> None:
-    """Say what does not go together."""
-    if args.speech is None and not args.kept:
-        raise SystemExit("give --speech DIR or set DIARIZE_SPEECH_DIR")
-    made = (config.pool, config.hint, config.again, config.blended, config.synthetic)
-    if args.kept and (args.listen or any(made)):
-        raise SystemExit("--kept batches are as they are; leave out what would make others")
-    if config.pool and not shards:
-        raise SystemExit("--pool needs shards (models.autospeech.pool)")
-    if args.listen is None and config.pool and len(args.teacher) > 1:
-        raise SystemExit("--pool has the vectors of one teacher; for two give --listen, too")
-    if (config.blended or config.synthetic) and (args.listen is None or config.hint):
-        raise SystemExit(
-            "nothing is stored of blended and synthetic voices: --listen is needed, and no --hint"
-        )
-    if config.pool + config.synthetic > 1:
-        raise SystemExit("--pool and --synthetic are shares of one batch: more than all of it")
-    if args.listen is not None and args.teacher != ["campplus", "resemblyzer"]:
-        raise SystemExit("--listen needs --teacher campplus resemblyzer")
-    if config.hint and not all(hints.beside(shard).exists() for shard in shards or [Path()]):
-        raise SystemExit("--hint needs --pool and its hints (models.autospeech.hints)")
+def starting_point(recipe: Recipe, beside: Path, given: Path | None) -> Path | None:
+    """The weights that a recipe begins from, if it names some.
+
+    Raises
+    ------
+    SystemExit
+        The file is missing, or another one than the recipe's.
+    """
+    if not recipe.start.file:
+        return None
+    path = given or beside / recipe.start.file
+    if not path.exists():
+        raise SystemExit(f"{path}: missing; the recipe begins from it (--start FILE)")
+    if fingerprint(path) != recipe.start.sha256:
+        raise SystemExit(f"{path}: not the weights that the recipe begins from (other SHA-256)")
+    return path
 
 
-def kept(
-    runs: list[str], config: TrainConfig, speech: data.Speech, targets: Targets, bands: int
-) -> KeptBatches:
-    """The batches that these runs kept, if they have so many bands."""
-    files = [path for run in runs for path in sorted((RUNS / run / "batches").glob("*.pt"))]
-    if not files:
-        raise SystemExit(f"no batches were kept by {', '.join(runs)}")
-    first = {path.parent: path for path in reversed(files)}
-    if any(read_batch(path)[0].shape[3] != bands for path in first.values()):
-        raise SystemExit(f"the batches of {', '.join(runs)} do not all have {bands} bands")
-    return KeptBatches(files, config.seed, label_corpora(targets, speech.voices))
-
-
-def new_batches(
-    args: argparse.Namespace,
-    config: TrainConfig,
-    speech: data.Speech,
-    targets: Targets,
-    network: AutoSpeech,
-    shards: list[Path],
-) -> Batches:
-    """Batches of our own."""
-    rooms = room_bank(args.cache / "rooms.npz")
-    augmenter = Augmenter(rooms, acoustics.load_noises(Path(args.speech) / "noise"))
-    listener = None if args.listen is None else Listener(args.listen)
-    store = RUNS / args.run / "batches" if config.again else None
-    if store is not None:
-        store.mkdir(exist_ok=True)
-    front = copy.deepcopy(network.front)
-    spoken = synthetic_voices(args.cache / synthesis.SYNTHETIC, targets) if config.synthetic else []
-    return Batches(speech, targets, augmenter, front, config, shards, listener, store, spoken)
-
-
-def synthetic_voices(folder: Path, targets: Targets) -> list[NDArray[np.int16]]:
-    """The synthetic utterances; the targets learn what those have in common."""
-    if not (folder / "centre.npz").exists():
-        raise SystemExit(
-            f"{folder}: no voices or no centre (python -m models.autospeech.synthesis)"
-        )
-    with np.load(folder / "centre.npz") as stored:
-        targets.add_corpus(synthesis.SYNTHETIC, [stored["campplus"], stored["resemblyzer"]])
-    return synthesis.read(folder)
-
-
-def main() -> None:
-    """Train or go on."""
-    args = parse()
+def main(argv: list[str] | None = None) -> None:
+    """Make the model."""
+    args = parse(argv)
     torch.set_num_threads(args.threads)
-    names = INTEGERS + FLOATS
-    config = TrainConfig(**{name: getattr(args, name) for name in names})
-    if args.frames:
-        stages = (stage.split(":") for stage in args.frames.split(","))
-        config = replace(config, frames=tuple((float(at), int(n)) for at, n in stages))
-    shards = pool.shards(args.cache / "pool") if config.pool else []
-    refuse(args, config, shards)
-    run = RUNS / args.run
-    run.mkdir(parents=True, exist_ok=True)
-    speech = data.load(args.cache, "train")
-    teachers = [args.cache / f"{name}.npz" for name in args.teacher]
-    targets = Targets(teachers, speech.voices, config.local)
-    dimension = targets.means.shape[1]
-    shape = NetworkConfig(
-        args.channels, args.cells, args.bands, dimension, args.pooling, args.positions
+    recipe = read_recipe(args.recipe, Recipe)
+    job = Job(
+        recipe,
+        Path(args.speech),
+        args.teacher,
+        args.work,
+        starting_point(recipe, args.recipe.parent, args.start),
+        Habits(save=args.save_minutes, pause=args.pause),
     )
-    state = build(shape, config, targets.means, scale=hints.scale(shards) if config.hint else None)
-    if args.resume and (run / "checkpoint.pt").exists():
-        state.restore(torch.load(run / "checkpoint.pt", weights_only=True))
-    elif args.init:
-        state.begin_from(read_weights(args.init))
-    batches: Batches | KeptBatches
-    if args.kept:
-        batches = kept(args.kept, config, speech, targets, shape.bands)
-    else:
-        batches = new_batches(args, config, speech, targets, state.network, shards)
-    loop(state, batches, Clock(config, args.minutes), run, args.save_minutes)
+    run_stages(stages(job), args.work / "stamps", job.notify)
+    print(f"{job.model}: {job.model.stat().st_size / 1e6:.1f} MB")
+    for key, value in sorted(export.read_metadata(job.model).items()):
+        print(f"  {key} = {value}")
 
 
 if __name__ == "__main__":

@@ -181,7 +181,7 @@ class Conversations:
         if self.part != "train" or not (folder / "samples.npy").exists():
             return None
         voices = enumerate(self.speech.voices)
-        return Talks(folder, {v.speaker: index for index, v in voices if v.speed == 1.0})
+        return Talks(folder, {v.speaker: index for index, v in voices})
 
     def prepare(self) -> None:
         """Load everything, so that processes forked later share it."""

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.autospeech import targets
 from models.autospeech.data import CACHE, load
-from models.autospeech.targets import Targets
 from models.segmentation import RUNS
 from models.segmentation.data import Conversations
 from models.segmentation.feeding import (
@@ -145,10 +145,9 @@ def held_out_windows(path: Path, cache: Path, noise_dir: Path, count: int = 96) 
         return Message(*(stored[name] for name in Message._fields))
 
 
-def voice_vectors(teacher: Path, cache: Path) -> Tensor:
-    """Unit vectors (V, D) of the training voices, from what ``models.autospeech.teacher`` wrote."""
-    targets = Targets([teacher], load(cache, "train").voices, local=0.0)
-    return torch.from_numpy(targets.means.astype(np.float32))
+def voice_vectors(cache: Path) -> Tensor:
+    """Unit vectors (V, D) of the training voices, as the embedding's teachers have them."""
+    return torch.from_numpy(targets.load(cache / "vectors.npz", load(cache, "train").voices).means)
 
 
 COLUMNS = ("step", "windows", "seconds", "loss", "alike", "voice", "rate")
@@ -176,9 +175,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--weights", type=Path, help="checkpoint of another run, or an .onnx, to begin with"
     )
-    parser.add_argument(
-        "--teacher", type=Path, help="the voices' vectors (default: campplus.npz in the cache)"
-    )
     parser.add_argument("--minutes", type=float, default=math.inf, help="of the whole run")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     for name in ("fine", "hidden", "layers"):
@@ -204,8 +200,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(recipe.threads)
     torch.backends.cuda.matmul.allow_tf32 = True
     noise_dir = args.speech / "noise"
-    teacher = args.teacher or args.cache / "campplus.npz"
-    voices = voice_vectors(teacher, args.cache) if args.teacher or teacher.exists() else None
+    voices = voice_vectors(args.cache) if (args.cache / "vectors.npz").exists() else None
     trainer = Trainer(recipe, shape, args.run, args.device, args.minutes, voices)
     held_out = None
     if recipe.validate:

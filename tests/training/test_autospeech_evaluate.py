@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="pip install torch")
-
 from models.autospeech import calibrate, data, evaluate
 
 
@@ -26,10 +24,7 @@ def test_segments_stay_inside_a_session_and_apart():
     rate = evaluate.RATE
     samples = np.arange(20 * rate) % 30_000
     clips = ((0, 5 * rate, "a"), (5 * rate + 1600, 9 * rate, "a"), (10 * rate, 20 * rate, "b"))
-    voices = (
-        data.Voice("x_1", "x", 1.0, 0, 20 * rate, clips),
-        data.Voice("x_1", "x", 1.1, 0, 20 * rate, clips),
-    )
+    voices = (data.Voice("x_1", "x", 0, 20 * rate, clips),)
     speech = data.Speech(samples.astype(np.int16), voices)
     found = evaluate.cut_segments(speech, 3.0)
     assert found.samples.shape == (6, 3 * rate)
@@ -45,18 +40,6 @@ def test_pairs_across_corpora_are_no_trials():
     half = 48 * 47 // 2
     assert [pairs[c][0].size for c in ("north", "south", "pooled")] == [half, half, 2 * half]
     assert pairs["north"][1].sum() == 4 * 12 * 11 // 2
-
-
-def test_corpora_of_few_tell_who_is_taken_for_whom():
-    """The second and the third of four sound alike, nobody else does."""
-    vectors, segments = made_up(0.02)
-    vectors[segments.speaker == 2] = vectors[segments.speaker == 1]
-    found = evaluate.between(vectors, segments)
-    assert len(found) == 12
-    assert found["north 2 and 3"] > 0.4
-    assert found["north 1 and 2"] == found["north 3 and 4"] == 0.0
-    crowd = evaluate.between(*made_up(0.02, people=12))
-    assert crowd == {}
 
 
 @pytest.mark.parametrize(
@@ -95,8 +78,8 @@ def test_a_larger_margin_names_fewer():
         assert (np.diff(shares) <= 0).all()
         assert ((shares >= 0) & (shares <= 1)).all()
     assert wrong[0] > 0
-    margin = calibrate.choose_margin(rows)
-    assert rows[round(margin * 100)].wrong <= calibrate.WRONG_NAMES
+    margin = calibrate.choose_margin(rows, 0.005)
+    assert rows[round(margin * 100)].wrong <= 0.005
 
 
 def test_report_is_a_table():
@@ -107,11 +90,8 @@ def test_report_is_a_table():
                 name: {"speakers": 3, "same": 4, "different": 5} for name in ("north", "pooled")
             }
         },
-        "between": {"1.6": {"a model": {"north 1 and 2": 7.89}}, "3.0": {"a model": {}}},
         "cost_ms_per_second": {"a model": 1.5},
     }
     text = evaluate.markdown(report)
     assert "| a model | 12.3 | 5.0 |" in text
-    assert "| model | north 1 and 2 |" in text and "| a model | 7.9 |" in text
-    assert "two people, 3.0 s" not in text
     assert "| a model | 1.50 |" in text
