@@ -105,5 +105,4 @@ def test_onnxruntime_is_imported_in_one_place() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if pattern.search(path.read_text(encoding="utf-8"))
     }
-    # compact.py quantises with a part of onnxruntime, in a process that has imported diarize.
-    assert places == {"diarize/session.py", "models/autospeech/compact.py"}
+    assert places == {"diarize/session.py"}
