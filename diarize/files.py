@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import logging
 import os
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from diarize.errors import OutputError
 
@@ -26,6 +26,7 @@ RECORD_NAME = ".diarize.jsonl"
 # The beginning and the end of a file tell recordings apart; all of a film would take seconds.
 _DIGEST_BYTES = 1 << 20
 _LONGEST_NAME = 255  # bytes, where the file system does not say
+_NUMBERS = itertools.count()  # of files being written, so that threads do not share one
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,28 @@ def check_name(path: Path) -> None:
         )
 
 
+@contextlib.contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of ``path`` if the block ends well, and else is gone.
+
+    Parameters
+    ----------
+    path : Path
+        In a folder that is there.
+    private : bool
+        Readable by its owner only.
+    """
+    beside = path.with_name(f".diarize-{os.getpid()}-{next(_NUMBERS)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(beside, flags, 0o600 if private else 0o666), "wb") as file:
+            yield file
+        beside.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
 def write_whole(texts: Mapping[Path, str], notes: Mapping[Path, Note] | None = None) -> None:
     """Write files as a whole: each beside its place first, then all moved to it.
 
@@ -226,31 +249,25 @@ def write_whole(texts: Mapping[Path, str], notes: Mapping[Path, Note] | None = N
     OutputError
         If one cannot be written. No half-written file is left then.
     """
-    waiting: dict[Path, Path] = {}
     current: Path | None = None
     data = {path: text.encode("utf-8", errors="replace") for path, text in texts.items()}
     try:
-        for current, content in data.items():
-            current.parent.mkdir(parents=True, exist_ok=True)
-            if current.is_dir():
-                raise IsADirectoryError(None, "there is a folder of that name")
-            beside = current.with_name(
-                f".diarize-{os.getpid()}-{threading.get_ident()}-{len(waiting)}.part"
-            )
-            waiting[beside] = current
-            beside.write_bytes(content)
-        for beside, current in waiting.items():
-            beside.replace(current)
-            log.info("wrote %s", current)
+        with contextlib.ExitStack() as waiting:
+            for current, content in data.items():
+                current.parent.mkdir(parents=True, exist_ok=True)
+                if current.is_dir():
+                    raise IsADirectoryError(None, "there is a folder of that name")
+                file = waiting.enter_context(replacing(current))
+                file.write(content)
+                file.flush()  # a full disk is noticed before any file is replaced
     except OSError as error:
         reason = error.strerror or str(error)
+        where = error.filename2 or current  # the former where moving failed
         raise OutputError(
-            f"cannot write {current}: {reason}. Choose another folder with -o DIR"
+            f"cannot write {where}: {reason}. Choose another folder with -o DIR"
         ) from None
-    finally:
-        for beside in waiting:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+    for path in data:
+        log.info("wrote %s", path)
     for folder in dict.fromkeys(path.parent for path in notes or ()):
         Record(folder).add(
             replace(note, name=path.name, sha256=hashlib.sha256(data[path]).hexdigest())

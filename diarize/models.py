@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from diarize.errors import ModelError, UsageError
+from diarize.files import replacing
 from diarize.registry import REGISTRY as REGISTRY
 from diarize.registry import RemoteModel as RemoteModel
 from diarize.registry import folder as folder
@@ -195,38 +195,28 @@ def _download(model: RemoteModel, on_progress: Progress | None) -> Path:
     import urllib.request
 
     request = urllib.request.Request(model.url, headers={"User-Agent": f"diarize/{__version__}"})
-    part: Path | None = None
     try:
         model.path.parent.mkdir(parents=True, exist_ok=True)
         with (
             urllib.request.urlopen(request, timeout=TIMEOUT) as answer,
-            tempfile.NamedTemporaryFile(
-                dir=model.path.parent, prefix=f".{model.filename}.", delete=False
-            ) as file,
+            replacing(model.path) as file,
         ):
-            part = Path(file.name)
             length = answer.headers.get("Content-Length")
-            total = int(length) if length else None
-            found = _copy(answer, file, total, on_progress)
-        if model.sha256 is not None and found != model.sha256:
-            raise ModelError(
-                f"{model.name}: what came from {model.url} has SHA-256 {found}, not "
-                f"{model.sha256}; it was thrown away. Try again, or report it."
-            )
-        part.chmod(0o644)
-        part.replace(model.path)
+            found = _copy(answer, file, int(length) if length else None, on_progress)
+            if model.sha256 is not None and found != model.sha256:
+                raise ModelError(
+                    f"{model.name}: what came from {model.url} has SHA-256 {found}, not "
+                    f"{model.sha256}; it was thrown away. Try again, or report it."
+                )
         if model.sha256 is None:
             _note_path(model.path).write_text(f"{found}\n", encoding="ascii")
-        log.info("fetched %s to %s", model.name, model.path)
-        return model.path
     except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise ModelError(
             f"{model.name}: could not be downloaded ({reason}). {_by_hand(model)}"
         ) from None
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+    log.info("fetched %s to %s", model.name, model.path)
+    return model.path
 
 
 def _copy(
