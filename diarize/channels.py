@@ -106,7 +106,9 @@ def faint_channels(
     """
     settings = settings or ChannelSettings()
     loud = [_speech_level(one) for one in decibels]
-    found = []
+    found: list[tuple[int, int]] = []
+    if len(decibels) > settings.most:
+        return found
     for channel, (one, level) in enumerate(zip(decibels, loud, strict=True)):
         below = max(loud) - level
         lively = level - float(np.percentile(one, 20)) >= settings.own

@@ -271,6 +271,8 @@ class ChannelSettings:
     """By which a voice stands out from what else is on its channel."""
     faint: float = 30.0
     """Below the loudest channel: who speaks there is lost in the mix."""
+    most: int = 4
+    """Channels of a recording by several microphones; more are the sound of a film all around."""
     leak_contrast: float = 12.0
     """Between a voice on its own channel and on another, for the one to be told from the other."""
     same: float = 6.0
