@@ -16,8 +16,9 @@ Bool = npt.NDArray[np.bool_]
 #: Samples per second of all sound after decoding.
 SAMPLE_RATE = 16_000
 
-#: Called with (stage, done, total); the total is None where nobody knows it.
-Progress = Callable[[str, int, "int | None"], None]
+#: Called with (stage, done, total): seconds of audio, from 0 to the recording's length over all
+#: stages together; the total is None while nobody knows it. (Downloads count bytes.)
+Progress = Callable[[str, float, "float | None"], None]
 
 
 @overload

@@ -92,6 +92,34 @@ def decide(
     return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
 
 
+def doubt_of_count(
+    heard: Listening, found: int, asked: int, threshold: float, settings: Settings
+) -> str | None:
+    """Say where fewer speakers are found than asked for, or more than can be told apart.
+
+    Parameters
+    ----------
+    heard : Listening
+    found, asked : int
+        How many speakers there are in the result, and how many there had to be at least.
+    threshold : float
+        As for :func:`decide`.
+    """
+    if asked < 2 or found > asked or not found:
+        return None
+    if found < asked:
+        return f"{asked} speakers were asked for, but no more than {found} could be found"
+    alike = decide(heard, threshold=threshold, settings=settings)
+    voices = len({turn.speaker for turn in alike.turns})
+    if voices >= asked:
+        return None
+    return (
+        f"{asked} speakers were asked for, but only {voices} "
+        f"{'voice is' if voices == 1 else 'voices are'} told apart without that: the others are "
+        "parts of these, and may be nobody"
+    )
+
+
 def _plain(settings: VariationalSettings) -> VariationalSettings:
     """Return the settings for windows of which some hold two voices."""
     return replace(

@@ -19,11 +19,13 @@ from diarize.channel_speakers import by_channel, check_bounds, check_names
 from diarize.channels import speech_of_each
 from diarize.clustering import speaker_bounds
 from diarize.decision import decide as decision_of
+from diarize.decision import doubt_of_count
 from diarize.details import DiarizationDetails, Listening
 from diarize.embedding import Embedder, OnnxEmbedder
-from diarize.errors import ModelError, UsageError
+from diarize.errors import UsageError
+from diarize.progress import STAGE_COSTS, OverallProgress
 from diarize.resegmentation import Quietest
-from diarize.segmentation import SpeechActivity
+from diarize.segmentation import NeuralSegmenter, SileroSegmenter, SpeechActivity
 from diarize.settings import Settings
 from diarize.timeline import Segment, difference, union
 from diarize.version import __version__
@@ -45,7 +47,7 @@ class Diarizer:
     Parameters
     ----------
     vad : str, Path or callable
-        ``"auto"`` (the neural one, WebRTC where it is missing), ``"webrtc"``, ``"neural"``, the
+        ``"auto"`` or ``"neural"`` (the bundled one), ``"webrtc"``, the
         path of a segmentation or voice activity model (ONNX), or a callable that returns segments
         of speech for a waveform.
     embedder : str, Path or Embedder, optional
@@ -62,8 +64,9 @@ class Diarizer:
     identify_segments : bool
         Match each turn on its own with the enrolled people, whatever cluster it is in.
     on_progress : callable, optional
-        Called with (stage, done, total or None); stages are ``audio``, ``speech``, ``embed``,
-        ``cluster`` and ``turns``. A call may bring its own.
+        Called with (stage, done, total): seconds of audio over all stages together, from 0 to the
+        recording's length, which is None while it is not known; stages are ``audio``, ``speech``,
+        ``embed`` and ``cluster``. A call may bring its own.
     settings : Settings, optional
         The tuned numbers.
 
@@ -196,13 +199,15 @@ class Diarizer:
         UsageError
             Where the numbers of speakers or the names of channels do not fit.
         """
-        tell = on_progress or self.on_progress or _silent
         bounds = self._bounds(num_speakers, min_speakers, max_speakers)
         speaker_bounds(**bounds)
         begin = perf_counter()
         if channel_names is not None and channels == "mix":
             channels = "split"
+        tell = OverallProgress(on_progress or self.on_progress, _costs(source))
         waveform = _load(source, channels, sample_rate, audio_track, tell)
+        tell.seconds = waveform.duration
+        doubts: list[str] = []
         if channel_names is not None:
             check_names(waveform, channel_names)
         found = self._by_channel(waveform, channel_names, bounds, tell)
@@ -212,16 +217,18 @@ class Diarizer:
             heard = self.listen(waveform, tell)
             tell("cluster", 0, None)
             found = self.decide(heard, waveform=waveform, **bounds)
+            doubts = self._doubts(heard, found.diarization, bounds)
         diarization = replace(
             found.diarization,
             duration=waveform.duration,
             uri=uri or _uri(waveform.path),
-            warnings=(*waveform.warnings, *found.diarization.warnings),
+            warnings=(*waveform.warnings, *found.diarization.warnings, *doubts),
         )
         found = replace(found, diarization=diarization)
         named = found if channel_names else self._identified(found, waveform)
         for warning in named.diarization.warnings:
             log.warning("%s", warning)
+        tell.finish()
         log.info("%r in %.2f s", named.diarization, perf_counter() - begin)
         return named
 
@@ -234,7 +241,12 @@ class Diarizer:
         """Find speech."""
         tell("speech", 0, None)
         with _timed("finding speech", waveform):
-            found = self.detector(waveform)
+            if isinstance(self.detector, NeuralSegmenter | SileroSegmenter):
+                found: Any = self.detector(
+                    waveform, lambda _, done, total: tell("speech", done, total)
+                )
+            else:
+                found = self.detector(waveform)
         activity = found if isinstance(found, SpeechActivity) else _activity(found)
         if sum(part.duration for part in activity.speech) < self.settings.embedding.least:
             return _activity(())
@@ -355,6 +367,15 @@ class Diarizer:
         with opened(self.speakers) as book:
             book.require(self.embedder)
 
+    def _doubts(
+        self, heard: Listening, found: Diarization, bounds: Mapping[str, int | None]
+    ) -> list[str]:
+        """Say where other numbers of speakers were asked for than the recording shows."""
+        least, _ = speaker_bounds(**bounds)
+        threshold = float(found.parameters["threshold"])
+        message = doubt_of_count(heard, len(found.speakers), least, threshold, self.settings)
+        return [message] if message else []
+
     def _bounds(
         self, num_speakers: int | None, min_speakers: int | None, max_speakers: int | None
     ) -> dict[str, int | None]:
@@ -456,7 +477,13 @@ identify_segments, settings
     )
 
 
-def _silent(stage: str, done: int, total: int | None) -> None:
+def _costs(source: Source) -> dict[str, float]:
+    """Return what the stages cost: a waveform is loaded already."""
+    loaded = hasattr(source, "samples")
+    return {stage: cost for stage, cost in STAGE_COSTS.items() if not (loaded and stage == "audio")}
+
+
+def _silent(stage: str, done: float, total: float | None) -> None:
     """Take no notice."""
 
 
@@ -508,7 +535,7 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
     if callable(vad):
         return vad, getattr(vad, "__name__", type(vad).__name__)
     # The model measures better on the benchmark's two hours: examples/benchmark/RESULTS.md.
-    if vad == "webrtc" or (vad == "auto" and not _has_segmentation()):
+    if vad == "webrtc":
         from diarize.vad import WebRtcVad
 
         return WebRtcVad(), "webrtc"
@@ -524,16 +551,6 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
             "an installed plug-in is expected"
         )
     return load_segmentation(Path(vad), threads=threads), Path(vad).name
-
-
-def _has_segmentation() -> bool:
-    """Return whether a segmentation model is bundled."""
-    from diarize.models import bundled
-
-    try:
-        return bundled("segmentation").is_file()
-    except ModelError:
-        return False
 
 
 def _activity(speech: Sequence[Segment]) -> SpeechActivity:

@@ -61,7 +61,7 @@ def test_real_whisper_gives_words_with_times(transcriber: WhisperTranscriber) ->
 def test_progress_and_the_same_words_again(transcriber: WhisperTranscriber) -> None:
     import torch
 
-    reports: list[tuple[str, int, int | None]] = []
+    reports: list[tuple[str, float, float | None]] = []
     before = sys.modules["whisper.transcribe"].tqdm
     torch.manual_seed(3)
     expected = torch.rand(1)
@@ -73,7 +73,7 @@ def test_progress_and_the_same_words_again(transcriber: WhisperTranscriber) -> N
     assert {stage for stage, _, _ in reports} == {"transcribe"}
     done = [count for _, count, _ in reports]
     assert done == sorted(done)
-    assert reports[-1][2] == 6500
+    assert reports[-1][2] == 65.0
     assert transcriber(noise(65.0)) == first
 
 
@@ -190,7 +190,7 @@ def test_a_download_reports_its_progress(
     monkeypatch.setitem(whisper._ALIGNMENT_HEADS, "base", None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("urllib.request.urlopen", lambda url: _Response(content))
-    reports: list[tuple[str, int, int | None]] = []
+    reports: list[tuple[str, float, float | None]] = []
     model = load_model("base", "cpu", lambda *report: reports.append(report))
     assert model.dims.n_audio_layer == 1
     assert reports[-1] == ("download", len(content), len(content))
@@ -252,7 +252,7 @@ class _FasterModel:
 
 def test_a_faster_whisper_model_is_a_transcriber() -> None:
     model = _FasterModel()
-    reports: list[tuple[str, int, int | None]] = []
+    reports: list[tuple[str, float, float | None]] = []
     transcript = FasterWhisperTranscriber(model, beam_size=1)(
         noise(2.0), lambda *report: reports.append(report)
     )

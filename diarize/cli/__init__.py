@@ -11,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from diarize.cli.options import HelpFormatter
+from diarize.cli.options import CommandParser, HelpFormatter
 
 # Sub-commands: name -> (module, one line for --help). A module has add_arguments(parser) and
 # run(args) -> int; it is imported only when its command is called.
@@ -44,7 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         The words after the programme's name; ``sys.argv[1:]`` where not given.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] == "help":  # as `git help COMMAND`; a recording of that name: ./help
+        words = [*words[1:2], "--help"]
     name = words[0] if words and words[0] in COMMANDS else None
+    if name is None and words and (complaint := _misspelt(words[0])):
+        print(f"diarize: {complaint}", file=sys.stderr)
+        return 2
     parser, module = _parser(name)
     try:
         args = parser.parse_args(words[1:] if name else words)
@@ -53,10 +58,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _guarded(module, args)
 
 
+def _misspelt(word: str) -> str | None:
+    """Return a question, if a word is hardly a recording but nearly a command."""
+    import difflib
+    from pathlib import Path
+
+    path = Path(word)
+    if word.startswith("-") or path.suffix or path.name != word or path.exists():
+        return None
+    close = difflib.get_close_matches(word.lower(), [*COMMANDS, "help"], n=1)
+    if not close:
+        return None
+    return f"{word} is neither a recording nor a command: did you mean `diarize {close[0]}`?"
+
+
 def _parser(name: str | None) -> tuple[argparse.ArgumentParser, str]:
     """Return the parser of a command (None: the main job) and the module that runs it."""
     module, summary = COMMANDS[name] if name else ("diarize.cli.job", "")
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=f"diarize {name}" if name else "diarize",
         description=summary[:1].upper() + summary[1:] + "." if summary else None,
         formatter_class=HelpFormatter,

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize import display
+from diarize.progress import STAGE_COSTS, OverallProgress
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.arrays import Progress
+
+#: Seconds between two lines on how far a run is, where there is no terminal to draw a bar on.
+LINE_INTERVAL = 30.0
 
 
 def emit(text: str) -> None:
@@ -41,35 +46,32 @@ def clock(seconds: float) -> str:
 
 
 class Console:
-    """Talks on stderr: bars only on a terminal, nothing but warnings when quiet."""
+    """Talks on stderr: a bar on a terminal, else a line now and then; only warnings when quiet."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[Progress | None]:
-        """Show a bar for each stage while the block runs; gives the callback to report to."""
-        if self.quiet or not sys.stderr.isatty():
-            yield None
-            return
-        from rich import progress as bars
-        from rich.console import Console as RichConsole
+    def progress(
+        self, title: str, costs: Mapping[str, float] = STAGE_COSTS
+    ) -> Iterator[OverallProgress]:
+        """Show how far the block is, over all its parts; gives what they report to.
 
-        columns = (
-            bars.TextColumn("{task.description:<24}"),
-            bars.BarColumn(),
-            bars.TaskProgressColumn(),
-            bars.TimeElapsedColumn(),
-        )
-        with bars.Progress(*columns, console=RichConsole(stderr=True), transient=True) as shown:
-            tasks: dict[str, bars.TaskID] = {}
-
-            def report(stage: str, done: int, total: int | None) -> None:
-                if stage not in tasks:
-                    tasks[stage] = shown.add_task(f"{title}: {stage}", total=total)
-                shown.update(tasks[stage], completed=done, total=total)
-
-            yield report
+        Parameters
+        ----------
+        title : str
+            What is worked on.
+        costs : mapping of str to float
+            The parts, and how long each takes.
+        """
+        if self.quiet:
+            yield OverallProgress(None, costs)
+        elif sys.stderr.isatty():
+            with _bar(title) as report:
+                yield OverallProgress(report, costs)
+        else:
+            with _Lines(title) as lines:
+                yield OverallProgress(lines.report, costs)
 
     def warn(self, message: str) -> None:
         """Say something that the user should know; quiet does not silence it."""
@@ -79,11 +81,15 @@ class Console:
         """Report a failure that does not stop the other recordings."""
         print(f"diarize: error: {message}", file=sys.stderr)
 
-    def summary(self, diarization: Diarization, seconds: float, written: Sequence[Path]) -> None:
+    def summary(
+        self, diarization: Diarization, seconds: float, written: Sequence[Path], title: str = ""
+    ) -> None:
         """Show the speakers with their talk time, what it cost, and what was written."""
         from rich.console import Console as RichConsole
 
         screen = RichConsole(stderr=True, highlight=False)
+        if title:
+            screen.print(f"\n{title}", markup=False, soft_wrap=True)
         headings = ["speaker", "talks", "share", "turns"]
         rows = display.speaker_rows(diarization)
         shown = display.table(headings, rows, right=[1, 2, 3]) if rows else "no speech found"
@@ -95,3 +101,113 @@ class Console:
         )
         for path in written:
             screen.print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[str, float, float | None], None]]:
+    """Draw one bar with percentage and time left; without a known length it only moves."""
+    from rich import progress as bars
+    from rich.console import Console as RichConsole
+
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=RichConsole(stderr=True), transient=True) as shown:
+        task = shown.add_task(title, total=None)
+
+        def report(stage: str, done: float, total: float | None) -> None:
+            shown.update(task, description=f"{title}: {stage:<10}", completed=done, total=total)
+
+        yield report
+
+
+class _Lines:
+    """Prints a line at intervals, also while a stage takes long to report anything."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._state: tuple[str, float, float | None] | None = None
+        self._begin = time.monotonic()
+        self._before = (self._begin, 0.0)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> _Lines:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def report(self, stage: str, done: float, total: float | None) -> None:
+        """Take note of how far it is."""
+        self._state = (stage, done, total)
+
+    def _run(self) -> None:
+        while not self._done.wait(LINE_INTERVAL):
+            print(f"diarize: {self._title}: {self._line()}", file=sys.stderr, flush=True)
+
+    def _line(self) -> str:
+        now = time.monotonic()
+        if self._state is None:
+            return f"at work for {clock(now - self._begin)}"
+        stage, done, total = self._state
+        if not total:
+            return f"{stage}, at work for {clock(now - self._begin)}"
+        then, before = self._before
+        self._before = (now, done)
+        # The pace of now, since stages differ; where nothing moved, that of the whole run.
+        pace = (done - before) / (now - then) or done / (now - self._begin)
+        left = f", about {clock((total - done) / pace)} left" if pace > 0 else ""
+        return f"{stage}, {done / total:.0%}{left}"
+
+
+class Batch:
+    """Several recordings, of which one that fails does not stop the others.
+
+    Parameters
+    ----------
+    talk : Console
+    count : int
+        How many there are; an error of a single one is raised as it is.
+    raising : bool
+        Raise every error.
+    """
+
+    def __init__(self, talk: Console, count: int, raising: bool) -> None:
+        self.exit_code = 0
+        self._talk = talk
+        self._count = count
+        self._raising = raising or count == 1
+        self._begun: list[str] = []
+        self._failed: set[str] = set()
+
+    @contextmanager
+    def recording(self, source: str, title: str = "") -> Iterator[str]:
+        """Tell of an error in the block; gives what to call the recording: ``3 of 12: a.mp3``."""
+        from diarize.errors import DiarizeError
+
+        self._begun.append(source)
+        place = f"{len(self._begun)} of {self._count}: " if self._count > 1 else ""
+        try:
+            yield title or f"{place}{display_name(source)}"
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            if self._raising:
+                raise
+            self._failed.add(source)
+            known = isinstance(error, DiarizeError)
+            self.exit_code = error.exit_code if isinstance(error, DiarizeError) else 1
+            kind = "" if known else f"{source}: unexpected {type(error).__name__}: "
+            self._talk.error(f"{kind}{error}")
+
+    def close(self) -> None:
+        """Say how many went well."""
+        if self._count > 1 and not self._talk.quiet:
+            failed = len(self._failed)
+            self._talk.warn(f"{self._count - failed} done, {failed} failed")

@@ -50,10 +50,10 @@ def run(args: argparse.Namespace) -> int:
     with open_book(args) as book:
         diarizer = open_diarizer(args)
         book.require(diarizer.embedder)
-        with talk.progress(display_name(args.file)) as on_progress:
-            diarizer.on_progress = on_progress
+        with talk.progress(display_name(args.file)) as progress:
             details = diarizer.analyse(
-                load(args.file, on_progress=on_progress),
+                load(args.file, on_progress=progress),
+                on_progress=progress.part("embed"),
                 num_speakers=args.num_speakers,
                 min_speakers=args.min_speakers,
                 max_speakers=args.max_speakers,

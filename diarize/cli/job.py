@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from diarize.audio import Waveform
     from diarize.outputs import Output
     from diarize.pipeline import Diarizer
+    from diarize.progress import OverallProgress
     from diarize.result import Result
     from diarize.transcript.find import Outcome
     from diarize.transcript.schema import Transcript
@@ -40,8 +40,7 @@ examples:
   diarize talk.wav --num-speakers 2 --rttm -o -
   diarize enroll Ann ann.wav; diarize meeting.mp3 --speakers default --srt
 
-commands (diarize COMMAND --help):
-  relabel merge enroll speakers rename forget identify verify calibrate eval bench models doctor
+diarize COMMAND --help tells more of each command:
 """
 
 
@@ -50,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from diarize.version import __version__
 
     parser.description = "Say who speaks when, and put the speakers onto a transcript."
-    parser.epilog = EPILOG
+    parser.epilog = EPILOG + commands_table()
     parser.add_argument(
         "audio", nargs="+", metavar="AUDIO", help="recordings, folders, or - for stdin"
     )
@@ -112,6 +111,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--debug", action="store_true", help="show tracebacks of errors")
 
 
+def commands_table() -> str:
+    """Return the commands, each with what it does."""
+    from diarize.cli import COMMANDS
+
+    return "".join(f"  {name:<12}{summary}\n" for name, (_, summary) in COMMANDS.items())
+
+
 def _add_transcript_options(group: argparse._ArgumentGroup) -> None:
     add(
         group,
@@ -148,6 +154,7 @@ class _Analysis:
     """One recording, diarized but not yet written."""
 
     source: str
+    title: str
     place: Output
     waveform: Waveform
     diarization: Diarization
@@ -163,28 +170,6 @@ class _Words:
     transcriber: Transcriber
 
 
-class _Failures:
-    """What became of the recordings that failed; one of several does not stop the others."""
-
-    def __init__(self, args: argparse.Namespace, talk: console.Console) -> None:
-        self.exit_code = 0
-        self._raising = args.debug or len(args.audio) == 1
-        self._talk = talk
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Tell of an error in the block and go on, where there are other recordings."""
-        from diarize.errors import DiarizeError
-
-        try:
-            yield
-        except DiarizeError as error:
-            if self._raising:
-                raise
-            self._talk.error(str(error))
-            self.exit_code = error.exit_code
-
-
 def run(args: argparse.Namespace) -> int:
     """Run the main job on every recording; one that fails does not stop the others."""
     talk = console.Console(quiet=args.quiet)
@@ -193,19 +178,43 @@ def run(args: argparse.Namespace) -> int:
     formats, places = _places(args)
     words = _words(args, formats)
     diarizer = _diarizer(args)
-    failures = _Failures(args, talk)
+    batch = console.Batch(talk, len(places), raising=args.debug)
     analyses: list[_Analysis] = []
     for source, place in places.items():
-        with failures.noted():
-            analysis = _analyse(source, place, diarizer, args, talk)
-            if args.link:
-                analyses.append(analysis)
-            else:
-                _finish(analysis, words, args, talk)
+        with batch.recording(source) as title:
+            with talk.progress(title, _costs(args, words, source, place)) as progress:
+                analysis = _analyse(source, title, place, diarizer, args, talk, progress)
+                if args.link:
+                    analyses.append(analysis)
+                    continue
+                found = _transcript(analysis, words, args, progress)
+            _finish(analysis, found, words, args, talk)
     for analysis in _linked(analyses, diarizer):
-        with failures.noted():
-            _finish(analysis, words, args, talk)
-    return failures.exit_code
+        with batch.recording(analysis.source, analysis.title):
+            with talk.progress(analysis.title, {"transcribe": 1.0}) as progress:
+                found = _transcript(analysis, words, args, progress)
+            _finish(analysis, found, words, args, talk)
+    batch.close()
+    return batch.exit_code
+
+
+def _costs(args: argparse.Namespace, words: _Words, source: str, place: Output) -> dict[str, float]:
+    """Return the parts of the work on a recording, and what each is likely to cost."""
+    from diarize.progress import STAGE_COSTS, TRANSCRIBING_COST
+    from diarize.transcript.find import will_transcribe
+
+    audio = None if source == "-" else Path(source)
+    transcribed = (
+        not args.no_transcript
+        and words.given is None
+        and words.formats != ["rttm"]
+        and will_transcribe(words.transcriber, audio, place.folder, place.stem)
+    )
+    return {
+        "load": STAGE_COSTS["audio"],
+        "diarize": sum(STAGE_COSTS.values()) - STAGE_COSTS["audio"],
+        "transcribe": TRANSCRIBING_COST if transcribed else 0.0,
+    }
 
 
 def _recordings(sources: Sequence[str], talk: console.Console) -> list[str]:
@@ -274,30 +283,35 @@ def _diarizer(args: argparse.Namespace) -> Diarizer:
 
 
 def _analyse(
-    source: str, place: Output, diarizer: Diarizer, args: argparse.Namespace, talk: console.Console
+    source: str,
+    title: str,
+    place: Output,
+    diarizer: Diarizer,
+    args: argparse.Namespace,
+    talk: console.Console,
+    progress: OverallProgress,
 ) -> _Analysis:
     from diarize.audio import load
 
     begin = time.perf_counter()
-    with talk.progress(console.display_name(source)) as on_progress:
-        split = args.channel_names is not None and args.channels == "mix"
-        waveform = load(
-            source,
-            channels="split" if split else args.channels,
-            audio_track=args.audio_track,
-            on_progress=on_progress,
-        )
-        diarization = diarizer(
-            waveform,
-            num_speakers=args.num_speakers,
-            min_speakers=args.min_speakers,
-            max_speakers=args.max_speakers,
-            channel_names=args.channel_names,
-            on_progress=on_progress,
-        )
+    split = args.channel_names is not None and args.channels == "mix"
+    waveform = load(
+        source,
+        channels="split" if split else args.channels,
+        audio_track=args.audio_track,
+        on_progress=progress.part("load"),
+    )
+    diarization = diarizer(
+        waveform,
+        num_speakers=args.num_speakers,
+        min_speakers=args.min_speakers,
+        max_speakers=args.max_speakers,
+        channel_names=args.channel_names,
+        on_progress=progress.part("diarize"),
+    )
     for warning in dict.fromkeys((*waveform.warnings, *diarization.warnings)):
         talk.warn(warning)
-    return _Analysis(source, place, waveform, diarization, time.perf_counter() - begin)
+    return _Analysis(source, title, place, waveform, diarization, time.perf_counter() - begin)
 
 
 def _linked(analyses: Sequence[_Analysis], diarizer: Diarizer) -> list[_Analysis]:
@@ -314,10 +328,16 @@ def _linked(analyses: Sequence[_Analysis], diarizer: Diarizer) -> list[_Analysis
 
 
 def _finish(
-    analysis: _Analysis, words: _Words, args: argparse.Namespace, talk: console.Console
+    analysis: _Analysis,
+    found: Outcome,
+    words: _Words,
+    args: argparse.Namespace,
+    talk: console.Console,
 ) -> None:
-    """Find or make the transcript, label it, and write what was asked for."""
-    found = _transcript(analysis, words, args, talk)
+    """Label the transcript, and write what was asked for."""
+    _require_words(analysis, found, words, args)
+    for message in found.messages:
+        talk.warn(message)
     result = _with_names_kept(analysis, args, talk)
     labelled = None
     if found.transcript is not None:
@@ -334,7 +354,24 @@ def _finish(
         chosen = words.formats or ["json"]
     written = _write(result, chosen, analysis, args, found.inputs, talk)
     if not args.quiet:
-        talk.summary(result.diarization, analysis.seconds, written)
+        title = analysis.title if len(args.audio) > 1 else ""
+        talk.summary(result.diarization, analysis.seconds, written, title)
+
+
+def _require_words(
+    analysis: _Analysis, found: Outcome, words: _Words, args: argparse.Namespace
+) -> None:
+    """Refuse to write subtitles and the like of nothing but turns, unless that was asked for."""
+    from diarize.errors import TranscriptError
+    from diarize.writers import WORD_FORMATS
+
+    empty = [name for name in words.formats if name in WORD_FORMATS]
+    if found.transcript is None and empty and analysis.diarization and not args.no_transcript:
+        why = found.messages[-1] if found.messages else "there is no transcript"
+        raise TranscriptError(
+            f"{console.display_name(analysis.source)}: no words for {', '.join(empty)}: {why}; "
+            "--no-transcript writes who speaks when alone"
+        )
 
 
 def _with_names_kept(
@@ -385,29 +422,25 @@ def _words(args: argparse.Namespace, formats: list[str]) -> _Words:
 
 
 def _transcript(
-    analysis: _Analysis, words: _Words, args: argparse.Namespace, talk: console.Console
+    analysis: _Analysis, words: _Words, args: argparse.Namespace, progress: OverallProgress
 ) -> Outcome:
     """Find the transcript of a recording, or make one if what is asked for holds words."""
     from diarize.transcript.find import Outcome, find_or_make_transcript
 
     if args.no_transcript:
         return Outcome(None)
-    with talk.progress(console.display_name(analysis.source)) as on_progress:
-        outcome = find_or_make_transcript(
-            analysis.waveform,
-            audio=None if analysis.source == "-" else Path(analysis.source),
-            transcript=words.given,
-            directory=analysis.place.folder,
-            stem=analysis.place.stem,
-            speech=analysis.diarization.speech,
-            transcriber=words.transcriber,
-            make=words.formats != ["rttm"],
-            keep_nonspeech=args.keep_nonspeech,
-            on_progress=on_progress,
-        )
-    for message in outcome.messages:
-        talk.warn(message)
-    return outcome
+    return find_or_make_transcript(
+        analysis.waveform,
+        audio=None if analysis.source == "-" else Path(analysis.source),
+        transcript=words.given,
+        directory=analysis.place.folder,
+        stem=analysis.place.stem,
+        speech=analysis.diarization.speech,
+        transcriber=words.transcriber,
+        make=words.formats != ["rttm"],
+        keep_nonspeech=args.keep_nonspeech,
+        on_progress=progress.part("transcribe"),
+    )
 
 
 def _write(

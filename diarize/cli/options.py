@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 # The formats, in the order in which `-f all` writes them; the writers know the same names.
 FORMATS = (
@@ -33,6 +35,22 @@ def add(
         if flag.startswith("--") and underscored != flag:
             spellings.append(underscored)
     parser.add_argument(*spellings, **options)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with the option that was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2 and one line."""
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        flags = [flag for flag in self._option_string_actions if "_" not in flag]
+        for word in unknown:
+            close = difflib.get_close_matches(word.partition("=")[0].replace("_", "-"), flags, n=1)
+            if word.startswith("-") and close:
+                message += f"; did you mean {close[0]}?"
+                break
+        print(f"diarize: {message} ({self.prog} --help shows what there is)", file=sys.stderr)
+        raise SystemExit(2)
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):

@@ -124,7 +124,7 @@ identify_segments, settings
         """
         from dataclasses import replace
 
-        def report(stage: str, done: int, total: int | None) -> None:
+        def report(stage: str, done: float, total: float | None) -> None:
             if hook is not None:
                 hook(stage, None, file=file, total=total, completed=done)
 

@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from diarize.annotation import Diarization
+    from diarize.arrays import Progress
     from diarize.pipeline import Detector
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook
 
 __all__ = ["DiarizationPipeline", "assign_word_speakers", "to_dataframe"]
-
-# How far each stage brings the whole, in percent; embedding takes nearly all the time.
-_STAGES = {"audio": (0.0, 5.0), "speech": (5.0, 25.0), "embed": (25.0, 95.0)}
 
 
 class DiarizationPipeline:
@@ -203,15 +201,14 @@ def _track(index: int) -> str:
     return name
 
 
-def _percentages(callback: Callable[[float], None]) -> Callable[[str, int, int | None], None]:
-    """Turn our stages into one percentage that never falls."""
+def _percentages(callback: Callable[[float], None]) -> Progress:
+    """Turn seconds of audio into a percentage, and leave the last to the caller."""
     last = 0.0
 
-    def report(stage: str, done: int, total: int | None) -> None:
+    def report(stage: str, done: float, total: float | None) -> None:
         nonlocal last
-        low, high = _STAGES.get(stage, (95.0, 99.0))
-        percent = low + (high - low) * (min(1.0, done / total) if total else 0.0)
-        if percent > last:
+        percent = 100.0 * done / total if total else 0.0
+        if last < percent < 100.0:
             last = percent
             callback(percent)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diarize.arrays import Progress
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
 from diarize.speakers.enrollment import enroll
 from diarize.speakers.records import BookModel, Sample, unit
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from diarize.embedding import Embedder
     from diarize.pipeline import Diarizer
     from diarize.speakers.store import SpeakerBook
-
-OnProgress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def re_enroll(
     diarizer: Diarizer,
     *,
     drop_missing: bool = False,
-    on_progress: OnProgress | None = None,
+    on_progress: Progress | None = None,
 ) -> ReEnrollment:
     """Embed all samples of a book anew; the book changes at the very end, at once, or not at all.
 

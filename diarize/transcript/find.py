@@ -147,6 +147,27 @@ def _given(source: str | Path | Transcript) -> Outcome:
     return Outcome(found, "given", Path(found.path) if found.path else None, found.warnings)
 
 
+def will_transcribe(
+    runner: Transcriber, audio: Path | None, directory: Path | None, stem: str
+) -> bool:
+    """Guess, from names of files alone, whether a transcript will have to be made."""
+    if isinstance(runner, WhisperTranscriber) and not is_whisper_installed():
+        return False
+    if audio is None:
+        return True
+    options = options_of(runner)
+    extensions = ["whisper.json"]
+    if options is not None and options.model is None:
+        extensions += ["json", *_TEXT_EXTENSIONS[:-1]]
+    return not any(
+        (folder / f"{name}.{extension}").is_file()
+        for folder in (audio.parent, directory)
+        if folder is not None
+        for name in (audio.stem, audio.name, stem)
+        for extension in extensions
+    )
+
+
 def _checked(outcome: Outcome, waveform: Waveform, speech: Sequence[Segment] | None) -> Outcome:
     """Add a warning where a transcript seems to be of another recording."""
     if outcome.transcript is None:
@@ -370,6 +391,6 @@ def _hint(audio: Path | None) -> str:
         beside = f" (nothing readable at {audio.with_suffix('.json')} or .srt, .vtt, .tsv"
         beside += f"; {text.name} has no times)" if text.is_file() else ")"
     return (
-        f"there is no transcript{beside}, so only the speakers are told. Give one with "
-        '--transcript FILE, or have it made: pip install "autospeech-diarize[whisper]"'
+        f"there is no transcript{beside}, only who speaks when. Give one with --transcript FILE, "
+        'or have it made: pip install "autospeech-diarize[whisper]"'
     )

@@ -32,6 +32,7 @@ _ELSEWHERE = (
 )
 # How long a download may stay silent before it counts as failed, in seconds.
 _PATIENCE = 30.0
+_FRAME = 0.01  # seconds of a frame of Whisper's, in which it counts
 # Whisper reports its progress through module attributes, which are put back afterwards.
 _LOCK = threading.Lock()
 
@@ -151,7 +152,8 @@ class WhisperTranscriber:
         with _LOCK, contextlib.ExitStack() as stack:
             if self._model is None:
                 self._model = load_model(self.options.model, self.options.device, on_progress)
-            stack.enter_context(_reporting("whisper.transcribe", "transcribe", on_progress))
+            frames = _reporting("whisper.transcribe", "transcribe", on_progress, _FRAME)
+            stack.enter_context(frames)
             stack.enter_context(_reproducible())
             return self._transcribe(whisper, waveform)
 
@@ -332,8 +334,13 @@ def _check_language(whisper: Any, language: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _reporting(module: str, stage: str, on_progress: Progress | None) -> Iterator[None]:
-    """Send the progress that one of Whisper's modules shows with tqdm to ``on_progress``."""
+def _reporting(
+    module: str, stage: str, on_progress: Progress | None, unit: float = 1
+) -> Iterator[None]:
+    """Send the progress that one of Whisper's modules shows with tqdm to ``on_progress``.
+
+    What it counts is multiplied by ``unit``.
+    """
 
     class Bar:
         def __init__(self, *args: Any, total: int | None = None, **kwargs: Any) -> None:
@@ -348,7 +355,8 @@ def _reporting(module: str, stage: str, on_progress: Progress | None) -> Iterato
         def update(self, step: int = 1) -> None:
             self.done += step
             if on_progress is not None:
-                on_progress(stage, self.done, self.total)
+                total = None if self.total is None else self.total * unit
+                on_progress(stage, self.done * unit, total)
 
     home = sys.modules[module]
     original = vars(home)["tqdm"]

@@ -62,6 +62,10 @@ WRITERS = {
 }
 
 
+# Formats that are nothing without words.
+WORD_FORMATS = ("srt", "vtt", "txt", "tsv", "md")
+
+
 def names() -> tuple[str, ...]:
     """Return the names of all formats, those of installed plug-ins last."""
     return (*WRITERS, *(name for name in plugins.names("writers") if name not in WRITERS))

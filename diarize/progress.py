@@ -1,0 +1,94 @@
+"""How far a run is: one count over all its stages, in seconds of audio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diarize.arrays import Progress
+
+#: Seconds that each stage takes for an hour of audio on two cores: examples/benchmark/LENGTHS.md.
+STAGE_COSTS: Mapping[str, float] = {"audio": 0.4, "speech": 2.3, "embed": 6.5, "cluster": 1.1}
+#: The same for openai-whisper's ``base``: most of all, and larger models take a multiple.
+TRANSCRIBING_COST = 700.0
+DOWNLOAD = "download"
+_LOADING = ("audio", "load")  # the parts that count in seconds, and know the recording's length
+
+
+class OverallProgress:
+    """Turns what stages report, each in a unit of its own, into one count that never falls.
+
+    Parameters
+    ----------
+    report : Progress or None
+        Who is told.
+    costs : mapping of str to float
+        The stages in their order, and how long each takes, in any unit.
+    seconds : float, optional
+        The recording's length, where it is known.
+
+    Examples
+    --------
+    >>> overall = OverallProgress(print, {"audio": 1.0, "embed": 3.0}, 60.0)
+    >>> overall("audio", 30, 60)
+    audio 7.5 60.0
+    >>> overall("embed", 10, 20)
+    embed 37.5 60.0
+    >>> overall.finish()
+    embed 60.0 60.0
+    """
+
+    def __init__(
+        self, report: Progress | None, costs: Mapping[str, float], seconds: float | None = None
+    ) -> None:
+        self._report = report
+        self._costs = dict(costs)
+        self.seconds = seconds
+        self._share = 0.0
+        self._stage = next(iter(self._costs), "")
+
+    def __call__(self, stage: str, done: float, total: float | None) -> None:
+        """Take a report of one stage: ``done`` of ``total``, in the stage's own unit."""
+        self._advance(stage, stage, done, total)
+
+    def part(self, name: str) -> Progress:
+        """Return whom to report to within one part of the run, which may have stages of its own."""
+
+        def report(stage: str, done: float, total: float | None) -> None:
+            self._advance(name, stage, done, total)
+
+        return report
+
+    def finish(self) -> None:
+        """Report the end."""
+        if self.seconds is not None:
+            self._share = 1.0
+            self._tell(self._stage)
+
+    def _advance(self, part: str, stage: str, done: float, total: float | None) -> None:
+        if stage == DOWNLOAD or part not in self._costs:
+            if self._report is not None:
+                self._report(stage, done, total)
+            return
+        if part in _LOADING and self.seconds is None:
+            if not total:  # of unknown length
+                share = self._costs[part] / sum(self._costs.values())
+                if self._report is not None:
+                    self._report(stage, round(share * done, 2), None)
+                return
+            self.seconds = float(total)
+        before = 0.0
+        for name, cost in self._costs.items():
+            if name == part:
+                before += cost * (min(1.0, done / total) if total else 0.0)
+                break
+            before += cost
+        self._share = max(self._share, before / sum(self._costs.values()))
+        self._stage = stage
+        self._tell(stage)
+
+    def _tell(self, stage: str) -> None:
+        if self._report is not None:
+            done = 0.0 if self.seconds is None else round(self._share * self.seconds, 2)
+            self._report(stage, done, self.seconds)
