@@ -6,60 +6,21 @@ Times are seconds from the beginning of the recording.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from diarize import display
+from diarize.rttm import rttm_text
 from diarize.timeline import Segment as Segment
+from diarize.timeline import Turn as Turn
 from diarize.timeline import layers
 from diarize.timeline import union as union
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class Turn:
-    """A stretch in which one speaker talks.
-
-    Parameters
-    ----------
-    start, end : float
-        Seconds.
-    speaker : str
-        The speaker's label, such as ``SPEAKER_00``.
-    confidence : float or None
-        Margin between the best and the second-best speaker for this turn, 0 to 1. It orders turns
-        by how sure the decision is; it is not a calibrated probability.
-    overlap : bool
-        True where somebody else talks at the same time.
-    unsure : bool
-        True where the turn does not sound like the enrolled person that its speaker is named after.
-    """
-
-    start: float
-    end: float
-    speaker: str
-    confidence: float | None = field(default=None, compare=False)
-    overlap: bool = field(default=False, compare=False)
-    unsure: bool = field(default=False, compare=False)
-
-    def __str__(self) -> str:
-        return f"{self.segment}  {self.speaker}"
-
-    @property
-    def segment(self) -> Segment:
-        """The turn's time alone."""
-        return Segment(self.start, self.end)
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds, never negative."""
-        return max(0.0, self.end - self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,12 +205,8 @@ class Diarization:
         >>> print(Diarization([Turn(0, 1.5, "Ann Lee")], 2, uri="a b").to_rttm(), end="")
         SPEAKER a_b 1 0.000 1.500 <NA> <NA> Ann_Lee <NA> <NA>
         """
-        uri = rttm_field(self.uri)
-        return "".join(
-            f"SPEAKER {uri} 1 {turn.start:.3f} {turn.duration:.3f} <NA> <NA> "
-            f"{rttm_field(self.display(turn.speaker))} <NA> <NA>\n"
-            for turn in self.turns
-        )
+        shown = [replace(turn, speaker=self.display(turn.speaker)) for turn in self.turns]
+        return rttm_text(self.uri, shown)
 
     def to_annotation(self) -> Any:
         """Return a ``pyannote.core.Annotation`` (needs pyannote.core)."""
@@ -272,11 +229,6 @@ class Diarization:
         return cls(
             turns, duration=end if duration is None else duration, uri=annotation.uri or "recording"
         )
-
-
-def rttm_field(text: str) -> str:
-    """Return ``text`` as one RTTM field: without white space, never empty."""
-    return re.sub(r"\s+", "_", text.strip()) or "_"
 
 
 def _without_overlap(turns: Sequence[Turn]) -> list[Turn]:

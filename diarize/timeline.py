@@ -1,4 +1,4 @@
-"""Stretches of time and what can be done with lists of them: join, subtract, intersect, measure.
+"""Stretches of time, and what can be done with lists of them: join, subtract, intersect, measure.
 
 Lists are called *in order* when each segment begins no earlier than the one before it, and
 *disjoint* when none begins before the one before it has ended. Every function is one sweep over
@@ -8,7 +8,7 @@ time, so its cost is that of sorting.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -88,6 +88,46 @@ class Segment:
     def gap(self, other: Segment) -> float:
         """Return the seconds of silence between both, 0 when they touch or overlap."""
         return max(0.0, max(self.start, other.start) - min(self.end, other.end))
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Turn:
+    """A stretch in which one speaker talks.
+
+    Parameters
+    ----------
+    start, end : float
+        Seconds.
+    speaker : str
+        The speaker's label, such as ``SPEAKER_00``.
+    confidence : float or None
+        Margin between the best and the second-best speaker for this turn, 0 to 1. It orders turns
+        by how sure the decision is; it is not a calibrated probability.
+    overlap : bool
+        True where somebody else talks at the same time.
+    unsure : bool
+        True where the turn does not sound like the enrolled person that its speaker is named after.
+    """
+
+    start: float
+    end: float
+    speaker: str
+    confidence: float | None = field(default=None, compare=False)
+    overlap: bool = field(default=False, compare=False)
+    unsure: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.segment}  {self.speaker}"
+
+    @property
+    def segment(self) -> Segment:
+        """The turn's time alone."""
+        return Segment(self.start, self.end)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, never negative."""
+        return max(0.0, self.end - self.start)
 
 
 def union(segments: Iterable[Segment], gap: float = 0.0) -> list[Segment]:

@@ -16,7 +16,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from diarize import Turn, diarize
-from diarize.evaluation.rttm import read_rttm
+from diarize.rttm import read_rttm
 
 HERE = Path(__file__).resolve().parent
 COLOURS = ("#3b6fb6", "#d1702b", "#3f9156", "#8a5aa8", "#b03a48", "#6b6b6b")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Speaker, Turn, rttm_field
+from diarize.annotation import Diarization, Speaker, Turn
+from diarize.rttm import rttm_field
 from diarize.timeline import Segment
 
 times = st.integers(0, 600).map(lambda n: n / 10)

@@ -16,7 +16,7 @@ from diarize.arrays import SAMPLE_RATE
 from diarize.audio import Waveform, load
 from diarize.channels import hold_different_voices, levels
 from diarize.errors import AudioError, UsageError
-from diarize.evaluation.rttm import read_rttm
+from diarize.rttm import read_rttm
 
 SECONDS = 60.0
 

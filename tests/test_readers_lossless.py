@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from diarize.errors import DiarizeError, TranscriptError
-from diarize.evaluation.rttm import read_rttm
+from diarize.rttm import read_rttm
+from diarize.text import decode
 from diarize.transcript.readers import parse_transcript
-from diarize.transcript.readers.files import decode
 from diarize.transcript.schema import Transcript
 
 Cues = list[tuple[float, float, str]]

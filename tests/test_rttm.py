@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from diarize.annotation import Diarization, Segment, Turn
 from diarize.errors import DiarizeError
-from diarize.evaluation.rttm import read_rttm, read_uem
+from diarize.rttm import read_rttm, read_uem, uem_text
 
 
 def test_nine_and_ten_fields_comments_and_other_records(tmp_path: Path) -> None:
@@ -105,3 +106,23 @@ def test_pyannote_reads_the_same(tmp_path: Path) -> None:
         == turns
         == read_rttm(file)["talk"]
     )
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "talk", "x-1"]),
+        st.lists(
+            st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)).map(
+                lambda it: Segment(it[0] / 1000, (it[0] + it[1]) / 1000)
+            ),
+            min_size=1,
+            max_size=5,
+        ),
+        min_size=1,
+    )
+)
+def test_regions_come_back_from_uem(regions: dict[str, list[Segment]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "all.uem"
+        file.write_text(uem_text(regions))
+        assert read_uem(file) == {uri: sorted(parts) for uri, parts in regions.items()}

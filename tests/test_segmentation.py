@@ -460,7 +460,7 @@ def bundled() -> Path:
 
 def test_the_bundled_model_hears_real_speech(bundled: Path, speech_dir: Path) -> None:
     from diarize.audio import load
-    from diarize.evaluation.rttm import read_rttm
+    from diarize.rttm import read_rttm
 
     segmenter = load_segmentation(bundled, threads=1)
     waveform = load(speech_dir / "real" / "trn04.flac")

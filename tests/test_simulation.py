@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from diarize.annotation import union
 from diarize.errors import DiarizeError
-from diarize.evaluation.rttm import read_rttm
 from diarize.evaluation.scenes import SCENES, SimulationOptions
 from diarize.evaluation.simulation import simulate, simulate_many, write
 from diarize.evaluation.turntaking import TurnTaking, schedule
 from diarize.evaluation.voices import Talker, VoiceBank, frame_energy, speech_runs
+from diarize.rttm import read_rttm
 
 RATE = 16_000
 QUIET = SimulationOptions(speakers=(2, 2), minutes=(0.4, 0.5), scenes=("clean",))

@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score, and print a table or JSON to stdout."""
     from diarize.evaluation.recordings import read_annotated
-    from diarize.evaluation.rttm import read_uem
     from diarize.evaluation.scoring import total
+    from diarize.rttm import read_uem
 
     reference, hypothesis = read_annotated(args.ref), read_annotated(args.hyp)
     regions = read_uem(args.uem) if args.uem else None

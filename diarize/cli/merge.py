@@ -117,9 +117,9 @@ def read_diarization(path: str, uri: str | None, stem: str, end: float) -> Diari
     UsageError
         If it cannot be said which recording is meant.
     """
-    from diarize.annotation import Diarization, rttm_field
+    from diarize.annotation import Diarization
     from diarize.errors import UsageError
-    from diarize.evaluation.rttm import read_rttm
+    from diarize.rttm import read_rttm, rttm_field
 
     recordings = read_rttm(path)
     if not recordings:

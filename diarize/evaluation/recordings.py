@@ -10,7 +10,7 @@ from typing import Any
 
 from diarize.annotation import Turn
 from diarize.errors import DiarizeError
-from diarize.evaluation.rttm import read_rttm
+from diarize.rttm import read_rttm
 
 SUFFIXES = (".rttm", ".stm", ".json")
 

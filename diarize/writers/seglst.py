@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from diarize.annotation import rttm_field
 from diarize.result import Result
+from diarize.rttm import rttm_field
 from diarize.writers.base import UNKNOWN, WriterOptions
 
 

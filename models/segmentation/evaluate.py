@@ -20,9 +20,9 @@ from diarize.annotation import Segment, Turn, union
 from diarize.audio import Waveform, load
 from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
-from diarize.evaluation.rttm import read_rttm
 from diarize.evaluation.simulation import SimulationOptions, simulate_many, write
 from diarize.pipeline import Diarizer
+from diarize.rttm import read_rttm
 from diarize.segmentation import SpeechActivity, load_segmentation
 from diarize.vad import VadOptions, WebRtcVad
 from models.autospeech.data import CACHE

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import TranscriptError
+from diarize.text import decode
 from diarize.transcript.readers import (
     assemblyai,
     aws,
@@ -124,7 +125,7 @@ def parse_transcript(raw: bytes, name: str = "transcript") -> Transcript:
         raise TranscriptError(f"{name}: the transcript file is empty")
     if files.looks_like_json(raw):
         return _parse_json(raw, name)
-    text, warnings = files.decode(raw)
+    text, warnings = decode(raw)
     if "\0" in text[:4096]:
         raise TranscriptError(
             f"{name}: a binary file, not a transcript. A recording goes first on the command line, "
@@ -166,11 +167,11 @@ def to_source_shape(labelled: Data, transcript: Transcript) -> Any:
 
 
 def _parse_json(raw: bytes, name: str) -> Transcript:
-    text, warnings = files.decode(raw, keep_broken_bytes=True)
+    text, warnings = decode(raw, keep_broken_bytes=True)
     source = files.parse_json(text, name)
     fmt = _recognise(source, name)
     if fmt is not whisper_cpp.FORMAT and any("\udc80" <= c <= "\udcff" for c in text):
-        text, warnings = files.decode(raw)
+        text, warnings = decode(raw)
         source = files.parse_json(text, name)
     return _read_with(fmt, source, name, tuple(f"{name} {w}" for w in warnings))
 

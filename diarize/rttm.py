@@ -1,15 +1,15 @@
-"""Reading who-spoke-when files: RTTM turns and UEM scoring regions."""
+"""Files of who speaks when: RTTM turns and UEM scoring regions, read and written."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from diarize.annotation import Turn
 from diarize.errors import DiarizeError
-from diarize.timeline import Segment
-from diarize.transcript.readers.files import decode
+from diarize.text import decode
+from diarize.timeline import Segment, Turn
 
 # Other record types of the NIST RTTM specification; they say nothing about who speaks when.
 _OTHER_TYPES = (
@@ -19,6 +19,48 @@ _OTHER_TYPES = (
 _NOT_GIVEN = ("<NA>", "<na>", "NA", "-", "null")
 _ROUNDING = 0.5  # seconds before 0 that a turn may begin by rounding or padding
 _SPEAKER_FIELDS = 8  # up to the name; confidence and look-ahead may be missing
+
+
+def rttm_text(uri: str, turns: Iterable[Turn]) -> str:
+    """Return turns as RTTM lines: ten fields, channel 1, times to the millisecond.
+
+    Parameters
+    ----------
+    uri : str
+        The recording's name; white space in it, and in speakers, becomes ``_``.
+    turns : iterable of Turn
+
+    Examples
+    --------
+    >>> print(rttm_text("a b", [Turn(0, 1.5, "Ann Lee")]), end="")
+    SPEAKER a_b 1 0.000 1.500 <NA> <NA> Ann_Lee <NA> <NA>
+    """
+    name = rttm_field(uri)
+    return "".join(
+        f"SPEAKER {name} 1 {turn.start:.3f} {turn.duration:.3f} <NA> <NA> "
+        f"{rttm_field(turn.speaker)} <NA> <NA>\n"
+        for turn in turns
+    )
+
+
+def uem_text(regions: Mapping[str, Iterable[Segment]]) -> str:
+    """Return the regions to score, by recording, as UEM lines.
+
+    Examples
+    --------
+    >>> print(uem_text({"a b": [Segment(0, 90.5)]}), end="")
+    a_b 1 0.000 90.500
+    """
+    return "".join(
+        f"{rttm_field(uri)} 1 {part.start:.3f} {part.end:.3f}\n"
+        for uri, parts in regions.items()
+        for part in parts
+    )
+
+
+def rttm_field(text: str) -> str:
+    """Return ``text`` as one field of a line: without white space, never empty."""
+    return re.sub(r"\s+", "_", text.strip()) or "_"
 
 
 def read_rttm(path: str | Path) -> dict[str, list[Turn]]:
