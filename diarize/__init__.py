@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from diarize.version import __version__
 
 if TYPE_CHECKING:
-    from diarize.annotation import Candidate, Diarization, Segment, Speaker, Turn
+    from diarize.annotation import Candidate, Diarization, Speaker
     from diarize.errors import DiarizeError
     from diarize.pipeline import Diarizer, diarize
+    from diarize.timeline import Segment, Turn
     from diarize.transcript.assign import label_transcript
     from diarize.transcript.readers import read_transcript
 
@@ -47,9 +48,9 @@ logging.getLogger("diarize").addHandler(logging.NullHandler())
 _HOMES = {
     "Candidate": "diarize.annotation",
     "Diarization": "diarize.annotation",
-    "Segment": "diarize.annotation",
+    "Segment": "diarize.timeline",
     "Speaker": "diarize.annotation",
-    "Turn": "diarize.annotation",
+    "Turn": "diarize.timeline",
     "DiarizeError": "diarize.errors",
     "Diarizer": "diarize.pipeline",
     "diarize": "diarize.pipeline",

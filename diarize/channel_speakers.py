@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diarize.annotation import Diarization, Speaker, Turn, speaker_label
+from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.arrays import unit
 from diarize.details import DiarizationDetails, Listening
 from diarize.errors import UsageError
-from diarize.timeline import union
+from diarize.timeline import Turn, union
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform

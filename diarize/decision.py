@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from diarize import overlap, resegmentation
-from diarize.annotation import Turn, speaker_label
+from diarize.annotation import speaker_label
 from diarize.arrays import Float32, Float64, Int64
 from diarize.clustering import cluster, neighbour_scatter
 from diarize.details import Listening
 from diarize.settings import Settings, VariationalSettings
+from diarize.timeline import Turn
 
 
 @dataclass(frozen=True)

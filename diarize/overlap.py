@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.annotation import Turn, speaker_label
+from diarize.annotation import speaker_label
 from diarize.arrays import Float64
 from diarize.settings import OverlapSettings
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 
 if TYPE_CHECKING:
     from diarize.segmentation import LocalSpeakers

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from diarize.annotation import Turn, speaker_label
+from diarize.annotation import speaker_label
 from diarize.arrays import Float64, Int64
 from diarize.settings import ResegmentationSettings
-from diarize.timeline import Segment, meetings, union
+from diarize.timeline import Segment, Turn, meetings, union
 
 Quietest = Callable[[float, float], float]
 """Given the beginning and the end of a stretch in seconds, returns its quietest instant."""

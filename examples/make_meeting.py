@@ -32,9 +32,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.evaluation import acoustics
 from diarize.result import Result
+from diarize.timeline import Turn
 from diarize.writers import WriterOptions, get_writer
 
 HERE = Path(__file__).resolve().parent

@@ -12,7 +12,8 @@ pytest.importorskip("hypothesis", reason="pip install hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Speaker, Turn
+from diarize.annotation import Diarization, Speaker
+from diarize.timeline import Turn
 from diarize.transcript.assign import AssignOptions, label_transcript
 
 TEXTS = st.sampled_from(

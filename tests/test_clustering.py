@@ -10,7 +10,6 @@ from scipy.cluster.hierarchy import fcluster
 from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import pdist
 
-from diarize.annotation import Segment
 from diarize.arrays import unit
 from diarize.clustering import (
     Tree,
@@ -23,6 +22,7 @@ from diarize.clustering import (
 )
 from diarize.errors import UsageError
 from diarize.settings import ClusteringSettings, Settings
+from diarize.timeline import Segment
 
 EVERYTHING_COUNTS = Settings(clustering=ClusteringSettings(least_share=0.0, least_seconds=0.0))
 

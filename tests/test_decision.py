@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diarize.annotation import Segment
 from diarize.arrays import unit
 from diarize.decision import decide
 from diarize.details import Listening
 from diarize.segmentation import SpeechActivity
+from diarize.timeline import Segment
 
 
 def heard(speakers: list[int], noise: float = 0.05, dimension: int = 16) -> Listening:

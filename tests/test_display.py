@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Speaker, Turn
+from diarize.annotation import Diarization, Speaker
 from diarize.audio import Waveform
 from diarize.details import DiarizationDetails, Listening
 from diarize.display import timeline
@@ -19,7 +19,7 @@ from diarize.errors import SpeakerBookError
 from diarize.result import Result
 from diarize.segmentation import LocalSpeakers, SpeechActivity
 from diarize.speakers import BookModel, Sample, SpeakerBook
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 from diarize.transcript.readers import read_transcript
 
 TURNS = [Turn(0.75, 9.8, "SPEAKER_00"), Turn(10.0, 21.44, "SPEAKER_01"), Turn(21, 30, "SPEAKER_00")]

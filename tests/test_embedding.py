@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.annotation import Segment
 from diarize.arrays import unit
 from diarize.audio import Waveform
 from diarize.embedding import OnnxEmbedder
 from diarize.errors import ModelError
 from diarize.spectrogram import level, magnitude
+from diarize.timeline import Segment
 from tests.networks import OURS, write_mean_network
 
 RATE = 16000

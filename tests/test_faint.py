@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diarize.annotation import Segment
 from diarize.audio import Waveform
 from diarize.faint import without_faint
 from diarize.segmentation import SpeechActivity
 from diarize.settings import FaintSpeechSettings
+from diarize.timeline import Segment
 
 RATE = 16_000
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.annotation import Segment
 from diarize.evaluation.identification import report
 from diarize.evaluation.open_set import (
     Scoring,
@@ -21,6 +20,7 @@ from diarize.evaluation.open_set import (
 from diarize.evaluation.trials import ENROLMENTS, TESTS, Material, divide
 from diarize.evaluation.voices import Clip, Voice
 from diarize.speakers.records import unit
+from diarize.timeline import Segment
 
 
 def voice(*sessions: tuple[str, float]) -> Voice:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.audio import Waveform
 from diarize.errors import AudioError, MissingExtraError, UsageError
 from diarize.integrations import faster_whisper, pyannote, whisper, whisperx
+from diarize.timeline import Turn
 from tests.test_readers import WHISPER, WHISPERX
 
 TALK = Diarization([Turn(0.0, 1.7, "SPEAKER_00"), Turn(1.7, 4.0, "SPEAKER_01")], duration=4.0)

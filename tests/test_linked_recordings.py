@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.evaluation.linked_recordings import (
     Folder,
     Links,
@@ -18,6 +18,7 @@ from diarize.evaluation.linked_recordings import (
 from diarize.evaluation.named_meetings import halves
 from diarize.evaluation.voices import VoiceBank
 from diarize.speakers.records import unit
+from diarize.timeline import Turn
 
 
 def talk(uri: str, *vectors: list[float]) -> Diarization:

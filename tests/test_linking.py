@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Speaker, Turn
+from diarize.annotation import Diarization, Speaker
 from diarize.speakers.linking import link
 from diarize.speakers.records import unit
+from diarize.timeline import Turn
 
 
 def voice(who: int, seed: int = 0, spread: float = 0.3) -> np.ndarray:

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from diarize.annotation import Segment, Turn
 from diarize.evaluation import metrics
 from diarize.evaluation.metrics import (
     FORGIVING,
@@ -21,6 +20,7 @@ from diarize.evaluation.metrics import (
     optimal_mapping,
     speaker_count_error,
 )
+from diarize.timeline import Segment, Turn
 
 REFERENCE = [Turn(0, 10, "Ann"), Turn(12, 20, "Bob"), Turn(24, 27, "Ann"), Turn(30, 40, "Eve")]
 HYPOTHESIS = [Turn(2, 13, "0"), Turn(13, 14, "3"), Turn(14, 20, "1"), Turn(22, 38, "2"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diarize.annotation import Diarization, Segment, Speaker, Turn
+from diarize.annotation import Diarization, Speaker
 from diarize.details import DiarizationDetails
 from diarize.evaluation.named_meetings import (
     OFFSETS,
@@ -22,6 +22,7 @@ from diarize.evaluation.named_meetings import (
 from diarize.evaluation.voices import VoiceBank
 from diarize.networks import Thresholds
 from diarize.speakers.matching import MatchOptions
+from diarize.timeline import Segment, Turn
 
 PEOPLE = tuple("abcdef")
 THRESHOLDS = Thresholds(clustering=0.5, verification=0.7, margin=0.05)

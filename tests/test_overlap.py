@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diarize.annotation import Turn
 from diarize.arrays import unit
 from diarize.decision import decide
 from diarize.details import Listening
 from diarize.overlap import second_turns, solo_seconds
 from diarize.segmentation import LocalSpeakers, SpeechActivity
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 
 
 def local_of(*talks: tuple[int, float, float], seconds: float = 10.0) -> LocalSpeakers:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.annotation import Segment
 from diarize.audio import Waveform
 from diarize.embedding import OnnxEmbedder
 from diarize.errors import UsageError
 from diarize.pipeline import Diarizer, diarize
 from diarize.segmentation import SpeechActivity
+from diarize.timeline import Segment
 from tests.networks import write_mean_network
 
 RATE = 16000

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Segment, union
 from diarize.resegmentation import best_path, frame_scores, lead, to_turns
 from diarize.settings import ResegmentationSettings
+from diarize.timeline import Segment, union
 
 PLAIN = ResegmentationSettings(step=0.1, switch=0.0, island=0.0, join=0.0)
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Segment, Turn
+from diarize.annotation import Diarization
 from diarize.errors import DiarizeError
 from diarize.rttm import read_rttm, read_uem, uem_text
+from diarize.timeline import Segment, Turn
 
 
 def test_nine_and_ten_fields_comments_and_other_records(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize import powerset, spectrogram
-from diarize.annotation import Segment, union
 from diarize.audio import Waveform
 from diarize.errors import ModelError
 from diarize.segmentation import (
@@ -27,6 +26,7 @@ from diarize.segmentation import (
     regions,
     runs,
 )
+from diarize.timeline import Segment, union
 
 onnx = pytest.importorskip("onnx", reason='pip install "autospeech-diarize[train]"')
 RATE = 16_000

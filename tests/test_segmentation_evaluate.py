@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from diarize import powerset
-from diarize.annotation import Segment, Turn
 from diarize.audio import Waveform
 from diarize.evaluation.simulation import SimulatedConversation, write
 from diarize.segmentation import LocalSpeakers, SegmentationOptions, SpeechActivity
+from diarize.timeline import Segment, Turn
 from models.segmentation import evaluate, tune
 
 RATE = 16_000

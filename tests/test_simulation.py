@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diarize.annotation import union
 from diarize.errors import DiarizeError
 from diarize.evaluation.scenes import SCENES, SimulationOptions
 from diarize.evaluation.simulation import simulate, simulate_many, write
 from diarize.evaluation.turntaking import TurnTaking, schedule
 from diarize.evaluation.voices import Talker, VoiceBank, frame_energy, speech_runs
 from diarize.rttm import read_rttm
+from diarize.timeline import union
 
 RATE = 16_000
 QUIET = SimulationOptions(speakers=(2, 2), minutes=(0.4, 0.5), scenes=("clean",))

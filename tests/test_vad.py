@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diarize.annotation import Segment
 from diarize.arrays import SAMPLE_RATE
 from diarize.audio import Waveform, load
 from diarize.errors import DiarizeError, UsageError
+from diarize.timeline import Segment
 from diarize.vad import (
     BAND_EDGES,
     VadOptions,

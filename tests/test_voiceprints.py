@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from diarize.annotation import Segment
 from diarize.audio import Waveform
 from diarize.settings import EmbeddingSettings, IdentificationSettings
 from diarize.speakers.voiceprints import embed_means, embed_segments, split_into_segments
+from diarize.timeline import Segment
 from diarize.windows import whole
 
 LONGEST, SHORTEST = EmbeddingSettings().longest, IdentificationSettings().min_segment

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.audio import Waveform
 from diarize.errors import DiarizeError
 from diarize.evaluation import words as benchmark
@@ -22,6 +22,7 @@ from diarize.evaluation.dialogues import (
     transcribe,
 )
 from diarize.evaluation.wordtimes import SpokenClip, SpokenWord, spoken_clips
+from diarize.timeline import Turn
 from diarize.transcript.word_times import energy_of
 
 RATE = 16000

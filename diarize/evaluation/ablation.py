@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Turn
 from diarize.clustering import centroids
 from diarize.decision import decide
 from diarize.details import Listening
@@ -28,7 +27,7 @@ from diarize.evaluation.scenes import SimulationOptions
 from diarize.evaluation.scoring import Score, score, total
 from diarize.pipeline import Diarizer
 from diarize.settings import Settings
-from diarize.timeline import union
+from diarize.timeline import Turn, union
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Turn, speaker_label
-from diarize.timeline import Segment
+from diarize.annotation import speaker_label
+from diarize.timeline import Segment, Turn
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform

@@ -18,13 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from diarize.annotation import Turn
 from diarize.errors import DiarizeError, UsageError
 from diarize.evaluation.peers import SYSTEMS, System
 from diarize.evaluation.scenes import SimulationOptions
 from diarize.evaluation.scoring import Score, score
 from diarize.evaluation.simulation import simulate_many, write
 from diarize.rttm import read_rttm
+from diarize.timeline import Turn
 
 ROOT = Path(__file__).resolve().parents[2]  # so that the peers' interpreter finds this package
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus")

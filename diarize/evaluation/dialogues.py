@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Turn
 from diarize.arrays import SAMPLE_RATE
 from diarize.evaluation.wordtimes import SpokenClip
-from diarize.timeline import Segment, union
+from diarize.timeline import Segment, Turn, union
 
 _PHRASE_PAUSE = 0.12  # seconds of silence at which recorded speech may be cut
 _TURN_PAUSE = 0.3  # seconds; a longer pause ends a turn in the reference

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.evaluation.named_meetings import halves
 from diarize.evaluation.scenes import SCENES, SimulationOptions
 from diarize.evaluation.simulation import simulate
 from diarize.evaluation.voices import VoiceBank
 from diarize.settings import LinkingSettings
 from diarize.speakers.linking import link
+from diarize.timeline import Turn
 
 if TYPE_CHECKING:
     from diarize.pipeline import Diarizer

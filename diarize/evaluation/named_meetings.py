@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.arrays import SAMPLE_RATE
 from diarize.errors import EnrollmentError
 from diarize.evaluation.acoustics import add_noise
@@ -41,6 +41,7 @@ from diarize.speakers.enrollment import enroll
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
 from diarize.speakers.records import Vectors, unit
+from diarize.timeline import Turn
 
 if TYPE_CHECKING:
     from diarize.details import DiarizationDetails

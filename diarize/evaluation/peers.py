@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Diarization, Turn, speaker_label
+from diarize.annotation import Diarization, speaker_label
 from diarize.arrays import SAMPLE_RATE
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 
 
 @dataclass(frozen=True, slots=True)

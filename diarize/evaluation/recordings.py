@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diarize.annotation import Turn
 from diarize.errors import DiarizeError
 from diarize.rttm import read_rttm
+from diarize.timeline import Turn
 
 SUFFIXES = (".rttm", ".stm", ".json")
 

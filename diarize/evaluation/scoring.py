@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from diarize.annotation import Turn
 from diarize.errors import DiarizeError, MissingExtraError
 from diarize.evaluation.metrics import (
     FORGIVING,
@@ -20,7 +19,7 @@ from diarize.evaluation.metrics import (
     speaker_count_error,
 )
 from diarize.evaluation.recordings import Annotated, Word
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 
 PROTOCOLS: tuple[Protocol, ...] = (FULL, FORGIVING)
 

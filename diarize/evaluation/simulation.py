@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.errors import DiarizeError
 from diarize.evaluation.acoustics import add_noise
@@ -33,7 +33,7 @@ from diarize.evaluation.scenes import (
 )
 from diarize.evaluation.turntaking import PlannedTurn, schedule
 from diarize.evaluation.voices import LONGEST_INNER_PAUSE, Talker, VoiceBank, speech_runs
-from diarize.timeline import union
+from diarize.timeline import Turn, union
 
 
 @dataclass(frozen=True)

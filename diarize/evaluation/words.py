@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.audio import Waveform
 from diarize.errors import DiarizeError
 from diarize.evaluation.dialogues import (
@@ -26,7 +26,7 @@ from diarize.evaluation.dialogues import (
     transcribe,
 )
 from diarize.evaluation.wordtimes import SpokenClip, spoken_clips
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 from diarize.transcript.assign import AssignOptions, label_transcript
 from diarize.transcript.sentences import ends_sentence
 from diarize.transcript.tokenize import tokens

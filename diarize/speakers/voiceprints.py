@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.annotation import Segment
 from diarize.settings import EmbeddingSettings, IdentificationSettings
 from diarize.speakers.records import Vectors, unit
+from diarize.timeline import Segment
 from diarize.windows import whole
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from diarize.annotation import Turn
+from diarize.timeline import Turn
 
 if TYPE_CHECKING:
     from diarize.transcript.options import AssignOptions

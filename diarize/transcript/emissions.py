@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.errors import TranscriptError
+from diarize.timeline import Turn, layers
 from diarize.transcript.anchors import IndexedTurn
 from diarize.transcript.boundaries import BoundaryError
 
@@ -215,18 +216,8 @@ def _pieces(
     error: BoundaryError,
 ) -> list[_Piece]:
     """Cut turns at each other's edges; the pieces are disjoint and in order."""
-    ordered = sorted(turn for turn in turns if turn.end > turn.start)
-    edges = sorted({edge for turn in ordered for edge in (turn.start, turn.end)})
     pieces: list[_Piece] = []
-    active: list[Turn] = []
-    upcoming = 0
-    for start, end in itertools.pairwise(edges):
-        while upcoming < len(ordered) and ordered[upcoming].start <= start:
-            active.append(ordered[upcoming])
-            upcoming += 1
-        active = [turn for turn in active if turn.end > start]
-        if not active:
-            continue
+    for start, end, active in layers(sorted(turn for turn in turns if turn.end > turn.start)):
         weights: dict[int, float] = {}
         for turn in active:
             weight = _strength(turn, options)

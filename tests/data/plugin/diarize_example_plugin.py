@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Segment
 from diarize.audio import Waveform
 from diarize.embedding import Thresholds
 from diarize.result import Result
+from diarize.timeline import Segment
 from diarize.writers import WriterOptions
 
 
