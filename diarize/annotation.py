@@ -6,6 +6,7 @@ Times are seconds from the beginning of the recording.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -229,6 +230,33 @@ class Diarization:
         return cls(
             turns, duration=end if duration is None else duration, uri=annotation.uri or "recording"
         )
+
+
+def find_speaker(diarization: Diarization, key: str) -> Speaker | None:
+    """Return the speaker whom ``key`` means: a label, the name shown, or a label's number.
+
+    Examples
+    --------
+    >>> talk = Diarization([Turn(0, 2, "SPEAKER_00"), Turn(2, 3, "SPEAKER_01")], 3)
+    >>> find_speaker(talk, "1").label
+    'SPEAKER_01'
+    >>> find_speaker(talk, "2") is None
+    True
+    """
+    for attribute in ("label", "display"):
+        for speaker in diarization.speakers:
+            if getattr(speaker, attribute) == key:
+                return speaker
+    if key.isascii() and key.isdigit():
+        numbers = [re.search(r"\d+$", speaker.label) for speaker in diarization.speakers]
+        found = [
+            speaker
+            for speaker, number in zip(diarization.speakers, numbers, strict=True)
+            if number is not None and int(number[0]) == int(key)
+        ]
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 def _without_overlap(turns: Sequence[Turn]) -> list[Turn]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Speaker, Turn
+from diarize.annotation import Diarization, Speaker, Turn, find_speaker
 from diarize.rttm import rttm_field
 from diarize.timeline import Segment
 
@@ -104,3 +106,20 @@ def test_annotation_round_trip(talk):
     assert [(t.start, t.end, t.speaker) for t in back] == sorted(
         (t.start, t.end, t.speaker) for t in talk
     )
+
+
+def test_find_speaker_by_label_name_or_number():
+    speakers = [Speaker("SPEAKER_00", "1"), Speaker("SPEAKER_01", "Ann"), Speaker("SPEAKER_11")]
+    talk = Diarization([Turn(at, at + 1, one.label) for at, one in enumerate(speakers)], 3)
+    talk = replace(talk, speakers=speakers)
+    found = {
+        key: (lambda one: one and one.label)(find_speaker(talk, key))
+        for key in ("SPEAKER_01", "Ann", "01", "11", "1", "2", "", "ann")
+    }
+    assert found == {
+        "SPEAKER_01": "SPEAKER_01", "Ann": "SPEAKER_01", "01": "SPEAKER_01", "11": "SPEAKER_11",
+        "1": "SPEAKER_00",  # a name comes before a number
+        "2": None, "": None, "ann": None,
+    }  # fmt: skip
+    foreign = Diarization([Turn(0, 1, "spk1"), Turn(1, 2, "guest 1")], 2)
+    assert find_speaker(foreign, "1") is None

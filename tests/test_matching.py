@@ -206,3 +206,20 @@ def test_each_setting_moves_its_own_bar(tmp_path):
         calibrated = MatchOptions.of(model, book, own)
     assert calibrated.bar(1, 9) == calibrated.bar(9, 1) == 0.7
     assert (calibrated.margin, calibrated.clear) == (0.2, pytest.approx(0.85))
+
+
+def test_a_rejected_voice_is_never_that_person_again():
+    people = np.float32([[1, 0, 0], [0, 1, 0]])
+    voice = np.float32([[0.98, 0.199, 0]])
+    options = MatchOptions(threshold=0.5, proposal=0.4)
+    (free,) = match(voice, Gallery(("Ann", "Bob"), people), options)
+    assert free.name == "Ann"
+    gallery = Gallery(("Ann", "Bob"), people, {"Ann": np.float32([[0.97, 0.243, 0]])})
+    (rejected,) = match(voice, gallery, options)
+    assert rejected.name is None
+    assert rejected.proposal is None
+    assert [one.name for one in rejected.candidates] == ["Bob"]
+    (other,) = match(np.float32([[0.6, 0, 0.8]]), gallery, options)
+    assert other.name == "Ann"
+    (nobody,) = match(voice, gallery.only(["Ann"]), options)
+    assert (nobody.score, nobody.candidates) == (None, ())

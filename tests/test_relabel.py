@@ -252,3 +252,8 @@ def test_merge_refuses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert run("merge", "--transcript", folder / "no.srt", "--rttm", folder / "talk.rttm") == 1
     assert run("merge", "--transcript", folder / "talk.srt", "--rttm", folder / "no.rttm") == 1
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_speakers_by_number(result):
+    assert shown(relabel(result, rename={"0": "Bo"})) == shown(relabel(result, rename={S0: "Bo"}))
+    assert shown(relabel(result, merge=[("0", "2")])) == shown(relabel(result, merge=[(S0, S2)]))

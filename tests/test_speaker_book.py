@@ -103,6 +103,31 @@ def test_rename_and_merge(book):
         book.merge("Zoë O'Neil", "Zoë O'Neil")
 
 
+def test_notes_and_rejected_voices_stay_with_the_person(book, tmp_path):
+    book.add("Ann", [sample(1)], MODEL, note="agreed by mail, 3 Nov")
+    book.add("Anne", [sample(2)], MODEL, note="on paper")
+    book.reject("Anne", sample(7), MODEL)
+    book.reject("Anne", sample(7), MODEL)
+    book.merge("Ann", "Anne")
+    assert [note.text for note in book.notes("Ann")] == ["agreed by mail, 3 Nov", "on paper"]
+    assert len(book.rejections("Ann")) == 1
+    (person,) = book.people()
+    assert person.rejections == 1
+    assert person.notes == tuple(book.notes("Ann"))
+    vectors = book.rejected_vectors()
+    np.testing.assert_array_equal(vectors["Ann"], sample(7).embedding[None])
+    data = json.loads(json.dumps(exchange.export_book(book)))
+    with SpeakerBook(tmp_path / "copy.db", create=True) as copy:
+        exchange.import_book(copy, data)
+        exchange.import_book(copy, data)
+        assert exchange.export_book(copy) == exchange.export_book(book)
+    book.add("Ann", [sample(7)], MODEL)  # it is Ann after all
+    assert book.rejections("Ann") == []
+    book.reject("Ann", sample(8), MODEL)
+    book.forget(["Ann"])
+    assert book._rows("SELECT * FROM notes") == book._rows("SELECT * FROM rejections") == []
+
+
 @pytest.mark.parametrize("name", ["", "   ", "a\x00b", "SPEAKER_01", "x" * 201])
 def test_names_that_are_none(book, name):
     with pytest.raises(UsageError):

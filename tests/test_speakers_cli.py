@@ -45,9 +45,9 @@ def refused(*words: str | Path, book: Path | None = None, code: int = 1) -> str:
     done = run(*words, book=book)
     assert done.returncode == code, done.stdout + done.stderr
     assert done.stdout == ""
-    line = done.stderr.strip()
-    assert "\n" not in line, line
+    line, *rest = done.stderr.strip().split("\n")
     assert line.startswith("diarize: ")
+    assert not rest or rest[0].startswith("speaker "), rest  # a table of voices
     return line
 
 
@@ -144,6 +144,10 @@ def test_verify(recordings):
     found = json.loads(good("verify", recordings / "a1.wav", recordings / "b1.wav", "--json"))
     assert found["match"] is (found["similarity"] >= found["threshold"])
     assert found["match"] is False
+    words = ["verify", recordings / "a1.wav", recordings / "b1.wav", "--exit-code", "-q"]
+    assert run(*words).returncode == 1
+    words[2] = recordings / "a2.wav"
+    assert run(*words).returncode == 0
 
 
 def test_a_voice_of_a_finished_result(filled, recordings, tmp_path):
@@ -172,7 +176,9 @@ def test_a_voice_of_a_finished_result(filled, recordings, tmp_path):
         (["silence.wav"], "no speech found"),
         (["music.wav"], "speech"),
         (["short.wav"], "at least 5 s are needed"),
-        (["two.wav"], "voices found, one is needed"),
+        (["two.wav"], "2 people talk here, one is needed"),
+        (["two.wav", "--from", "12-26"], "2 people talk here, one is needed"),
+        (["two.wav", "--speaker", "7"], "there is no speaker 7"),
         (["none.wav"], "no such file"),
         (["a1.wav", "--from", "100-200"], "there is nothing at 100-200"),
     ],
@@ -181,6 +187,134 @@ def test_bad_recordings_leave_the_book_alone(filled, recordings, words, reason):
     before = filled.read_bytes()
     assert reason in refused("enroll", "Eve", recordings / words[0], *words[1:], book=filled)
     assert filled.read_bytes() == before
+
+
+def test_a_part_with_one_voice_and_a_speaker_by_number(recordings, tmp_path):
+    book = tmp_path / "book.db"
+    good("enroll", "Ann", recordings / "two.wav", "--from", "1-11", book=book)
+    good("enroll", "Bob", recordings / "two.wav", "--speaker", "1", book=book)
+    rttm = good(recordings / "two.wav", "--no-transcript", "--rttm", "-o", "-")
+    second = [line.split() for line in rttm.splitlines() if line.split()[7] == "SPEAKER_01"]
+    with SpeakerBook(book) as opened:
+        regions = [region for one in opened.samples("Bob") for region in one.regions]
+    assert min(region.start for region in regions) >= float(second[0][3]) - 0.01
+    assert all(
+        any(
+            float(turn[3]) - 0.01 <= region.start
+            and region.end <= float(turn[3]) + float(turn[4]) + 0.01
+            for turn in second
+        )
+        for region in regions
+    )
+
+
+def test_short_recordings_are_pooled(recordings, tmp_path):
+    sound, rate = soundfile.read(recordings / "a1.wav")
+    for number in range(3):
+        piece = sound[(1 + 3 * number) * rate : (4 + 3 * number) * rate]
+        soundfile.write(tmp_path / f"{number}.wav", piece, rate)
+    files = [tmp_path / f"{number}.wav" for number in range(3)]
+    book = tmp_path / "book.db"
+    assert "at least 5 s are needed" in refused("enroll", "Ann", files[0], book=book)
+    done = run("enroll", "Ann", *files, recordings / "silence.wav", book=book)
+    assert done.returncode == 0, done.stderr
+    assert "silence.wav: no speech found; left out" in done.stderr
+    with SpeakerBook(book) as opened:
+        assert {Path(one.source).name for one in opened.samples("Ann")} == {
+            "0.wav", "1.wav", "2.wav"
+        }  # fmt: skip
+    other = recordings / "c1.wav"
+    assert "does not sound like" in refused("enroll", "Eve", files[0], other, book=book)
+    done = run("enroll", "Ann", other, book=book)
+    assert done.returncode == 1
+    assert "does not sound like the Ann" in done.stderr
+    good("enroll", "Ann", other, "--one-voice", book=book)
+
+
+def test_a_note_is_kept_and_listed(recordings, tmp_path):
+    book = tmp_path / "book.db"
+    words = ["enroll", "Ann", recordings / "a1.wav"]
+    good(*words, "--note", "agreed by mail, 3 Nov", book=book)
+    assert "agreed by mail, 3 Nov" in good("speakers", book=book)
+    (person,) = json.loads(good("speakers", "--json", book=book))["people"]
+    assert [note["text"] for note in person["notes"]] == ["agreed by mail, 3 Nov"]
+    assert person["notes"][0]["created"][:4].isdigit()
+
+
+def test_a_proposal_is_confirmed_or_rejected(recordings, tmp_path):
+    """What one says to a name stays said: in the result, and for that voice."""
+    book, out = tmp_path / "book.db", tmp_path / "out"
+    good("enroll", "Ann", recordings / "a1.wav", book=book)
+    good("enroll", "Bob", recordings / "b1.wav", book=book)
+    words = [recordings / "two.wav", "--num-speakers", "2", "--no-transcript", "-q"]
+    good(*words, "-f", "json,rttm", "-o", out)
+    path = out / "two.json"
+    line = refused("speakers", "confirm", path, "0=Ane", book=book)
+    assert "nobody called 'Ane'" in line
+    assert "did you mean 'Ann'" in line
+    good("speakers", "confirm", path, "0=Ann", book=book)
+    with SpeakerBook(book) as opened:
+        assert str((recordings / "two.wav").resolve()) in {
+            one.source for one in opened.samples("Ann")
+        }
+    assert "Ann" in path.with_suffix(".rttm").read_text()
+    block = json.loads(path.read_text())["diarization"]
+    assert [one["name"] for one in block["speakers"]] == ["Ann", None]
+    # not that person's voice, and so no sample; the name is given all the same
+    with_third = tmp_path / "third.db"
+    good("enroll", "Cem", recordings / "c1.wav", book=with_third)
+    done = run("speakers", "confirm", path, "SPEAKER_01=Cem", book=with_third)
+    assert done.returncode == 1
+    assert "no sample of Cem was added: this voice does not sound like" in done.stderr
+    block = json.loads(path.read_text())["diarization"]
+    assert [one["name"] for one in block["speakers"]] == ["Ann", "Cem"]
+
+    named = tmp_path / "named"
+    good(*words, "-f", "json", "-o", named, "--speakers", book)
+    assert [one["name"] for one in speakers_in(named)] == ["Ann", "Bob"]
+    good("speakers", "reject", named / "two.json", "Bob=Bob", book=book)
+    (_, bob) = speakers_in(named)
+    assert bob["name"] is None
+    assert [one["name"] for one in bob["candidates"]] == ["Ann"]
+    again = tmp_path / "again"
+    good(*words, "-f", "json", "-o", again, "--speakers", book)
+    (ann, bob) = speakers_in(again)
+    assert (ann["name"], bob["name"], bob["proposal"]) == ("Ann", None, None)
+    assert "Bob" not in [one["name"] for one in bob["candidates"]]
+    good(
+        "enroll", "Bob", recordings / "two.wav", "--speaker", "1", "--num-speakers", "2", book=book
+    )
+    good(*words, "-f", "json", "-o", again, "--speakers", book)
+    assert [one["name"] for one in speakers_in(again)] == ["Ann", "Bob"]
+
+
+def speakers_in(folder: Path) -> list[dict]:
+    return json.loads((folder / "two.json").read_text())["diarization"]["speakers"]
+
+
+def test_a_result_whose_recording_has_moved(recordings, tmp_path):
+    moved = tmp_path / "moved.wav"
+    moved.write_bytes((recordings / "two.wav").read_bytes())
+    good(moved, "--num-speakers", "2", "--no-transcript", "--json", "-q")
+    result, book = tmp_path / "moved.json", tmp_path / "book.db"
+    moved = moved.rename(tmp_path / "elsewhere.wav")
+    words = ["enroll", "Bob", "--from-result", result, "--speaker", "1"]
+    assert "--audio PATH" in refused(*words, book=book)
+    good(*words, "--audio", moved, book=book)
+    with SpeakerBook(book) as opened:
+        assert {one.source for one in opened.samples("Bob")} == {str(moved)}
+
+
+def test_identify_several_recordings(filled, recordings):
+    files = [recordings / "a2.wav", recordings / "c2.wav", recordings / "none.wav"]
+    done = run("identify", *files, "--json", book=filled)
+    assert done.returncode == 1
+    assert "none.wav" in done.stderr
+    first, second = json.loads(done.stdout)
+    assert {voice["name"] for voice in first["voices"]} == {"Ann Lee"}
+    assert {voice["name"] for voice in second["voices"]} == {None}
+    assert run("identify", *files[:2], "--exit-code", book=filled).returncode == 0
+    assert run("identify", files[1], "--exit-code", book=filled).returncode == 1
 
 
 def test_a_failed_first_enrollment_makes_no_book(recordings, tmp_path):
@@ -218,7 +352,9 @@ def test_rename_merge_and_forget(small):
     good("speakers", "--speakers", small, "merge", "Ann", "Anne")
     assert names(small) == ["Ann", "Bob"]
     assert "did you mean 'Bob'" in refused("forget", "Bobb", book=small)
-    good("forget", "Ann", book=small)
+    done = run("forget", "Ann", "Annn", book=small)
+    assert done.returncode == 1
+    assert "nobody called 'Annn'" in done.stderr
     assert names(small) == ["Bob"]
     assert b"Ann" not in small.read_bytes()
     assert "nobody called 'Ann'" in refused("speakers", "forget", "Ann", "--speakers", small)
@@ -252,7 +388,12 @@ def test_requests_that_are_off(small, words, code, reason):
 
 
 def test_a_missing_book_and_one_that_is_none(tmp_path, bundled_model):
-    assert "diarize enroll" in refused("speakers", book=tmp_path / "none.db")
+    done = run("speakers", book=tmp_path / "none.db")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "0 people in" in done.stderr
+    listed = json.loads(good("speakers", "--json", book=tmp_path / "none.db"))
+    assert listed["people"] == []
+    assert not (tmp_path / "none.db").exists()
     text = tmp_path / "text.db"
     text.write_text("these are no speakers\n" * 40)
     for words in (["speakers"], ["forget", "Ann"], ["enroll", "Ann", "x.wav"]):

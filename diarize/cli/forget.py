@@ -20,13 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Delete people."""
+    """Delete people; one who is not enrolled does not keep the others."""
     with open_book(args) as book:
-        wiped = book.forget(args.names)
-        say(f"forgot {', '.join(args.names)}; {len(book)} left in {book.path}")
+        known = [name for name in dict.fromkeys(args.names) if book.enrolled(name)]
+        unknown = [name for name in dict.fromkeys(args.names) if name not in known]
+        wiped = book.forget(known) if known else True
+        if known:
+            say(f"forgot {', '.join(known)}; {len(book)} left in {book.path}")
         if not wiped:
             say(
                 "diarize: another program has the book open, so traces may stay in its log until "
                 "that ends; then run: diarize speakers clean"
             )
-    return 0
+        for name in unknown:
+            say(f"diarize: {book.unknown(name)}")
+    return 1 if unknown else 0

@@ -1,4 +1,4 @@
-"""``diarize identify``: which of the enrolled people speak in a recording."""
+"""``diarize identify``: which of the enrolled people speak in recordings."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from diarize.display import table
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
+    from diarize.pipeline import Diarizer
     from diarize.speakers.matching import MatchOptions
+    from diarize.speakers.store import SpeakerBook
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
-    parser.add_argument("file", metavar="FILE", help="recording, or - for stdin")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or - for stdin")
     add(
         parser,
         "--candidates",
@@ -34,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many people to list for each voice (default: 3)",
     )
+    add(
+        parser,
+        "--exit-code",
+        action="store_true",
+        help="exit with 0 where an enrolled person speaks, 1 where none does",
+    )
     add_speaker_count_options(parser)
     add_book_option(parser)
     add_model_options(parser)
@@ -41,62 +49,102 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print each voice of the recording with its candidates."""
-    from diarize.audio import load
-    from diarize.speakers.identification import identify_speakers
+    """Print each voice of the recordings with its candidates; one that fails stops no other."""
+    import json
+
+    from diarize.errors import DiarizeError, UsageError
     from diarize.speakers.matching import MatchOptions
 
+    if args.files.count("-") > 1:
+        raise UsageError("- (stdin) can be read only once")
     talk = Console(quiet=args.quiet)
+    found: dict[str, tuple[Diarization, MatchOptions]] = {}
+    failed = 0
     with open_book(args) as book:
         diarizer = open_diarizer(args)
         book.require(diarizer.embedder)
-        with talk.progress(display_name(args.file)) as progress:
-            details = diarizer.analyse(
-                load(args.file, on_progress=progress),
-                on_progress=progress.part("embed"),
-                num_speakers=args.num_speakers,
-                min_speakers=args.min_speakers,
-                max_speakers=args.max_speakers,
-            )
         options = MatchOptions.of(diarizer.embedder.thresholds, book)
-        bar = options.bar(len(book.names()), len(details.diarization.speakers))
-        options = replace(options, threshold=bar, relief=0.0)
-        heard = identify_speakers(
-            details, diarizer.embedder, book, options=options, candidates=args.candidates
-        )
-    for warning in heard.warnings:
-        talk.warn(warning)
+        for source in dict.fromkeys(args.files):
+            try:
+                found[source] = _identified(source, diarizer, book, options, args, talk)
+            except DiarizeError as error:
+                if args.debug or len(args.files) == 1:
+                    raise
+                talk.error(str(error))
+                failed = error.exit_code
     if args.json:
-        _print_json(args.file, heard, options)
-    else:
-        _print_table(heard, options)
-    return 0
+        shown = [_json(source, *one) for source, one in found.items()]
+        whole = shown[0] if len(args.files) == 1 else shown
+        emit(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    elif found:
+        _print_table(found, several=len(args.files) > 1)
+    named = any(voice.name for heard, _ in found.values() for voice in heard.speakers)
+    return failed or (1 if args.exit_code and not named else 0)
 
 
-def _print_table(heard: Diarization, options: MatchOptions) -> None:
-    if not heard.speakers:
-        say("no speech found")
+def _identified(
+    source: str,
+    diarizer: Diarizer,
+    book: SpeakerBook,
+    options: MatchOptions,
+    args: argparse.Namespace,
+    talk: Console,
+) -> tuple[Diarization, MatchOptions]:
+    """Diarize one recording, as the main job does, and name its speakers.
+
+    The options returned hold the bar for the number of its speakers.
+    """
+    from diarize.audio import load
+    from diarize.speakers.identification import identify_speakers
+
+    with talk.progress(display_name(source)) as progress:
+        details = diarizer.analyse(
+            load(source, on_progress=progress),
+            num_speakers=args.num_speakers,
+            min_speakers=args.min_speakers,
+            max_speakers=args.max_speakers,
+            on_progress=progress.part("embed"),
+        )
+    for warning in details.diarization.warnings:
+        talk.warn(warning)
+    bar = options.bar(len(book.names()), len(details.diarization.speakers))
+    options = replace(options, threshold=bar, relief=0.0)
+    named = identify_speakers(
+        details, diarizer.embedder, book, options=options, candidates=args.candidates
+    )
+    return named, options
+
+
+def _print_table(found: dict[str, tuple[Diarization, MatchOptions]], *, several: bool) -> None:
+    rows, bars = [], []
+    for source, (heard, options) in found.items():
+        bars.append(f"{options.threshold:.3f}")
+        if not heard.speakers:
+            say(f"{display_name(source)}: no speech found")
+        for voice in heard.speakers:
+            maybe = f"may be {voice.proposal.name}" if voice.proposal else "unknown"
+            row = [
+                voice.label,
+                clock(heard.talk_time(voice.label)),
+                voice.name or maybe,
+                ", ".join(f"{one.name} {one.score:.3f}" for one in voice.candidates) or "-",
+            ]
+            rows.append([display_name(source), *row] if several else row)
+    if not rows:
         return
-    rows = [
-        [
-            voice.label,
-            clock(heard.talk_time(voice.label)),
-            voice.name or (f"may be {voice.proposal.name}" if voice.proposal else "unknown"),
-            ", ".join(f"{one.name} {one.score:.3f}" for one in voice.candidates) or "-",
-        ]
-        for voice in heard.speakers
-    ]
-    emit(table(["voice", "talks", "is", "candidates"], rows, [1]) + "\n")
+    headings = ["voice", "talks", "is", "candidates"]
+    shown = ["recording", *headings] if several else headings
+    emit(table(shown, rows, [2] if several else [1]) + "\n")
     say(
-        f"a name needs a score of {options.threshold:.3f} and a lead of {options.margin:.3f} "
-        "over the next best"
+        f"a name needs a score of {' or '.join(dict.fromkeys(bars))} and a lead of "
+        f"{options.margin:.3f} over the next best"
     )
 
 
-def _print_json(source: str, heard: Diarization, options: MatchOptions) -> None:
-    import json
+def _json(source: str, heard: Diarization, options: MatchOptions) -> dict[str, Any]:
+    from dataclasses import asdict
 
-    shown: dict[str, Any] = {
+    return {
         "audio": source,
         "threshold": options.threshold,
         "margin": options.margin,
@@ -107,14 +155,9 @@ def _print_json(source: str, heard: Diarization, options: MatchOptions) -> None:
                 "name": voice.name,
                 "score": voice.score,
                 "margin": voice.margin,
-                "candidates": [{"name": one.name, "score": one.score} for one in voice.candidates],
-                "proposal": voice.proposal
-                and {
-                    "name": voice.proposal.name,
-                    "score": voice.proposal.score,
-                },
+                "candidates": [asdict(one) for one in voice.candidates],
+                "proposal": asdict(voice.proposal) if voice.proposal else None,
             }
             for voice in heard.speakers
         ],
     }
-    emit(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")

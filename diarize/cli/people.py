@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from diarize.cli.options import add, positive_int
 
 if TYPE_CHECKING:
+    from diarize.embedding import Embedder
     from diarize.pipeline import Diarizer
     from diarize.speakers.store import SpeakerBook
     from diarize.timeline import Segment
@@ -65,6 +66,15 @@ def open_diarizer(args: argparse.Namespace) -> Diarizer:
         vad=args.vad,
         embedder=getattr(args, "embedding_model", None),
         threads=getattr(args, "threads", None),
+    )
+
+
+def open_embedder(args: argparse.Namespace) -> Embedder:
+    """Load the embedding model that was asked for."""
+    from diarize.embedding import OnnxEmbedder
+
+    return OnnxEmbedder(
+        getattr(args, "embedding_model", None), threads=getattr(args, "threads", None)
     )
 
 

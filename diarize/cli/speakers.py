@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from diarize.cli import forget, rename
+from diarize.cli import forget, proposals, rename
 from diarize.cli.console import Console, emit
 from diarize.cli.options import add
 from diarize.cli.people import (
@@ -17,6 +18,9 @@ from diarize.cli.people import (
     say,
 )
 from diarize.display import table
+
+if TYPE_CHECKING:
+    from diarize.speakers.records import Person
 
 EPILOG = """\
 without a command, the people are listed. The book holds names, voice prints and the paths of the
@@ -35,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     _command(commands, "rename", "give a person another name", rename.add_arguments)
     _command(commands, "forget", "delete a person for good", forget.add_arguments)
+    for name, summary in (
+        ("confirm", "say that a speaker of a result is who was proposed, and learn the voice"),
+        ("reject", "say that a speaker of a result is not that person, and remember it"),
+    ):
+        _command(commands, name, summary, proposals.add_arguments)
     merge = _command(commands, "merge", "make two people one")
     merge.add_argument("keep", metavar="NAME", help="who stays")
     merge.add_argument("other", metavar="OTHER", help="whose samples go to NAME")
@@ -44,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loading.add_argument("file", metavar="FILE", help="JSON that `export` wrote")
     again = _command(commands, "re-enroll", "embed the recordings anew with another model")
     add_model_options(again)
+    add(again, "--audio", metavar="DIR", help="folder with the recordings that were moved")
     add(
         again,
         "--drop-missing",
@@ -80,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
     commands = {
         "rename": rename.run,
         "forget": forget.run,
+        "confirm": proposals.confirm,
+        "reject": proposals.reject,
         "merge": _merge,
         "export": _export,
         "import": _import,
@@ -91,35 +103,45 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     import json
+    from dataclasses import asdict
 
-    with open_book(args) as book:
-        people, model, thresholds = book.people(), book.model, book.thresholds
+    from diarize.speakers.store import book_path
+
+    path = book_path(args.speakers)
+    people, model, thresholds = [], None, None
+    if path.exists():
+        with open_book(args) as book:
+            people, model, thresholds = book.people(), book.model, book.thresholds
     if args.json:
         shown = {
-            "path": str(book.path),
+            "path": str(path),
             "model": vars(model) if model else None,
             "thresholds": vars(thresholds) if thresholds else None,
-            "people": [vars(person) for person in people],
+            "people": [asdict(person) for person in people],
         }
         emit(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")
         return 0
-    rows = [
-        [
-            person.name,
-            str(person.samples),
-            f"{person.seconds:.1f}",
-            "-" if person.consistency is None else f"{person.consistency:.2f}",
-            person.created[:10],
-        ]
-        for person in people
-    ]
-    emit(table(["name", "samples", "seconds", "consistency", "enrolled"], rows, [1, 2, 3]) + "\n")
+    if people:
+        headings = ["name", "samples", "seconds", "consistency", "enrolled", "note"]
+        emit(table(headings, [_row(person) for person in people], [1, 2, 3]) + "\n")
     say(
-        f"{len(people)} people in {book.path}"
+        f"{len(people)} people in {path}"
         + (f", model {model.name} ({model.checksum[:8]})" if model else "")
         + (f", thresholds {thresholds.note}" if thresholds else "")
+        + ("" if people else "; enroll somebody: diarize enroll NAME FILE")
     )
     return 0
+
+
+def _row(person: Person) -> list[str]:
+    return [
+        person.name,
+        str(person.samples),
+        f"{person.seconds:.1f}",
+        "-" if person.consistency is None else f"{person.consistency:.2f}",
+        person.created[:10],
+        "; ".join(f"{note.created[:10]} {note.text}" for note in person.notes),
+    ]
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -165,6 +187,7 @@ def _re_enroll(args: argparse.Namespace) -> int:
                 book,
                 diarizer,
                 drop_missing=getattr(args, "drop_missing", False),
+                folder=Path(args.audio) if getattr(args, "audio", None) else None,
                 on_progress=on_progress,
             )
         for reason in done.lost.values():

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"use only this part of {which}",
         )
     add(parser, "--threshold", type=float, metavar="S", help="least similarity of a match")
+    add(parser, "--exit-code", action="store_true", help="exit with 0 for a match, 1 for none")
     add_model_options(parser)
     add_talk_options(parser)
 
@@ -46,8 +47,7 @@ def run(args: argparse.Namespace) -> int:
     voices = []
     for source, parts in ((args.first, args.from_a), (args.second, args.from_b)):
         with talk.progress(display_name(source)) as on_progress:
-            diarizer.on_progress = on_progress
-            voice, warnings = voice_of(source, diarizer, parts or ())
+            voice, warnings = voice_of(source, diarizer, parts or (), on_progress)
         for warning in warnings:
             talk.warn(warning)
         voices.append(voice)
@@ -62,4 +62,4 @@ def run(args: argparse.Namespace) -> int:
     else:
         decision = "match" if same else "no match"
         emit(f"similarity: {similarity:.3f}\nthreshold: {threshold:.3f}\n{decision}\n")
-    return 0
+    return 1 if args.exit_code and not same else 0

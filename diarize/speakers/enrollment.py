@@ -1,69 +1,47 @@
-"""From a recording of one person to samples fit for the speaker book, or a reason why not."""
+"""From recordings of one person to samples fit for the speaker book, or a reason why not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diarize.annotation import Diarization, Segment, Turn, speaker_label, union
-from diarize.errors import EnrollmentError
-from diarize.result import read_result
-from diarize.speakers.quality import inconsistency, recording_warnings
-from diarize.speakers.records import Sample, Vectors, unit
+from diarize.annotation import find_speaker
+from diarize.arrays import Progress
+from diarize.errors import EnrollmentError, UsageError
+from diarize.settings import EnrollmentSettings
+from diarize.speakers.quality import recording_warnings, signal_to_noise, unlike_others
+from diarize.speakers.records import Sample, Vectors, centroid_of, unit
 from diarize.speakers.sampling import voice_samples
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
+from diarize.speakers.voices import answering, speakers_of, table_of, voices_of
+from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
+    from diarize.annotation import Diarization
     from diarize.audio import Waveform
     from diarize.details import Listening
     from diarize.embedding import Embedder
     from diarize.pipeline import Diarizer
-
-#: Seconds below which a turn of a result is not listened to.
-SHORTEST_TURN = 0.5
-#: Windows this many robust standard deviations less like the voice than usual are left out …
-OUTLYING_SPREADS = 4.0
-#: … if they are less like it by at least this cosine. On 42 people kept apart, 98 % of the windows
-#: of one voice stay.
-LEAST_OUTLYING = 0.2
-#: Clusters whose means are alike to within this much of the verification threshold are one voice.
-#: Chosen with version 1 of the bundled model on the same people, where below that line (0.50, as
-#: far below its 1 % line for means of windows as this is now) are 0.6 % of a person's stretches of
-#: 3 s, compared with the rest of the person, and 90 % of other voices of the same corpus.
-SAME_VOICE_DROP = 0.18
-
-
-@dataclass(frozen=True)
-class EnrollmentOptions:
-    """What a recording must be like.
-
-    Parameters
-    ----------
-    least_speech : float
-        Seconds of speech, after voice activity detection.
-    second_voice_seconds, second_voice_share : float
-        A second voice counts if it speaks this long, and for this share of the speech: less than
-        that is as often an odd stretch of the first voice.
-    clipped_share : float
-        Share of samples at full scale beyond which clipping is warned of.
-    low_level : float
-        Mean level of the speech in dBFS below which the recording is called quiet.
-    """
-
-    least_speech: float = 5.0
-    second_voice_seconds: float = 3.0
-    second_voice_share: float = 0.1
-    clipped_share: float = 0.001
-    low_level: float = -45.0
+    from diarize.speakers.voices import Voice
 
 
 @dataclass(frozen=True)
 class Enrollment:
-    """Samples of one person, and what the user should know of them."""
+    """Samples of one person, and what the user should know of them.
+
+    Parameters
+    ----------
+    samples : tuple of Sample
+        At least one.
+    seconds : float
+        Speech that they were made from.
+    warnings : tuple of str
+        One line each: what is wrong with a recording, and what was left out.
+    """
 
     samples: tuple[Sample, ...]
     seconds: float
@@ -71,150 +49,252 @@ class Enrollment:
 
 
 @dataclass(frozen=True)
-class Voice:
-    """One of the voices in a recording that was to have one."""
+class Take:
+    """Where the person talks, and nobody else, in one recording."""
 
-    label: str
-    windows: tuple[Segment, ...]
-    vectors: Vectors
+    waveform: Waveform
+    regions: tuple[Segment, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
-        """How long it speaks."""
-        return sum(region.duration for region in union(self.windows))
+        """How long the person talks."""
+        return sum(region.duration for region in self.regions)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is asked for of a recording."""
+
+    parts: tuple[Segment, ...]
+    speaker: str | None
+    one_voice: bool
+    bounds: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def enroll(
-    source: Any,
+    sources: Any,
     diarizer: Diarizer,
     *,
     regions: Sequence[Segment] = (),
     speaker: str | None = None,
-    options: EnrollmentOptions | None = None,
+    one_voice: bool = False,
+    num_speakers: int | None = None,
+    settings: EnrollmentSettings | None = None,
+    on_progress: Progress | None = None,
 ) -> Enrollment:
-    """Return samples of the one person who speaks in a recording.
+    """Return samples of the one person who speaks in a recording, or in all of several.
 
     Parameters
     ----------
-    source : path, file object or Waveform
+    sources : path, file object or Waveform, or a list of them
+        The seconds that are needed count for all of them together.
     diarizer : Diarizer
         Finds speech, embeds it, and tells voices apart.
     regions : sequence of Segment
-        Use only these parts.
+        Use only these parts of the recording, of which there is one then.
     speaker : str, optional
-        Which voice to take where there are several: its label or the label's number.
+        Which speaker to take: the label that ``diarizer`` gives in this recording, or its number.
+    one_voice : bool
+        All speech is of one person, whatever it sounds like.
+    num_speakers : int, optional
+        As for :meth:`Diarizer.analyse`.
+    settings : EnrollmentSettings, optional
+    on_progress : callable, optional
+        Called with (stage, done, total or None).
 
     Raises
     ------
     AudioError
-        The recording cannot be read.
+        A recording cannot be read.
     EnrollmentError
-        Too little speech, or more than one voice.
+        Too little speech, more than one voice, recordings of different people, or too much noise.
     """
-    options = options or EnrollmentOptions()
-    waveform = _loaded(source)
-    where = waveform.path
-    heard = listen(waveform, diarizer, regions)
-    _check_speech(heard, where, options)
-    found = voices(heard, diarizer, options)
-    voice = _chosen(found, speaker, where)
-    if voice.seconds < options.least_speech:
+    settings = settings or EnrollmentSettings()
+    listed = list(sources) if isinstance(sources, list | tuple) else [sources]
+    if len(listed) != 1 and (regions or speaker is not None):
+        raise UsageError("a part or a speaker is chosen in one recording, not in several")
+    request = _Request(tuple(regions), speaker, one_voice, {"num_speakers": num_speakers})
+    takes = [_take(loaded(source), diarizer, request, settings, on_progress) for source in listed]
+    return samples_of(takes, diarizer.embedder, one_voice=one_voice, settings=settings)
+
+
+def _take(
+    waveform: Waveform,
+    diarizer: Diarizer,
+    request: _Request,
+    settings: EnrollmentSettings,
+    on_progress: Progress | None,
+) -> Take:
+    """Return where the person talks in one recording, by the diarization of all of it."""
+    whole = Segment(0.0, waveform.duration)
+    if request.parts and not any(part & whole for part in request.parts):
+        spans = ", ".join(f"{part.start:g}-{part.end:g}" for part in request.parts)
         raise EnrollmentError(
-            f"{where}: {voice.label} speaks for {voice.seconds:.1f} s, at least "
-            f"{options.least_speech:g} s are needed; add more of this voice"
+            f"{waveform.path}: lasts {waveform.duration:.1f} s, there is nothing at {spans}"
         )
-    return _enrollment(waveform, union(voice.windows), diarizer.embedder, options)
+    heard = diarizer.listen(waveform, on_progress)
+    found = diarizer.decide(heard, waveform=waveform, **request.bounds).diarization
+    speakers = speakers_of(found, request.parts)
+    if request.speaker is not None:
+        return Take(waveform, _chosen(found, speakers, request.speaker, waveform.path))
+    if request.one_voice:
+        return Take(waveform, tuple(union(part for one in speakers for part in one.regions)))
+    line = diarizer.embedder.thresholds.verification + settings.same_voice_offset
+    voices = voices_of(speakers, heard.activity.local, line, settings)
+    if len(voices) > 1:
+        raise EnrollmentError(
+            f"{waveform.path}: {len(voices)} people talk here, one is needed; choose with "
+            "--speaker or --from, or add --one-voice if all of it is one person:\n"
+            + table_of(voices)
+        )
+    if not voices:
+        return Take(waveform, ())
+    at_once = [
+        part & asked for part in heard.activity.overlaps for asked in request.parts or [whole]
+    ]
+    return Take(waveform, voices[0].regions, _doubts(waveform, voices[0], at_once, heard, settings))
 
 
-def enroll_from_result(
-    path: Path,
-    speaker: str,
+def _doubts(
+    waveform: Waveform,
+    voice: Voice,
+    at_once: Sequence[Segment],
+    heard: Listening,
+    settings: EnrollmentSettings,
+) -> tuple[str, ...]:
+    """Refuse one voice that the segmentation clearly takes for two; return a warning in doubt."""
+    overlapped = sum(part.duration for part in at_once)
+    if overlapped > settings.most_overlap * (voice.seconds + overlapped):
+        raise EnrollmentError(
+            f"{waveform.path}: two people talk at once for {overlapped:.1f} s, one is needed; "
+            "choose a part with --from, or add --one-voice if all of it is one person"
+        )
+    if answering(voice.regions, voice.regions, heard.activity.local)[0] > settings.mixed:
+        return (f"{waveform.path}: two people may talk here, though they sound like one; check it",)
+    return ()
+
+
+def _chosen(
+    diarization: Diarization, speakers: Sequence[Voice], wanted: str, where: str
+) -> tuple[Segment, ...]:
+    """Return where the speaker who was asked for talks alone."""
+    found = find_speaker(diarization, wanted)
+    for one in speakers:
+        if found is not None and found.label in one.labels:
+            return one.regions
+    if found is not None:
+        return ()
+    raise EnrollmentError(
+        f"{where}: there is no speaker {wanted}; those found:\n" + table_of(speakers)
+        if speakers
+        else f"{where}: there is no speaker {wanted}: no speech found"
+    )
+
+
+def samples_of(
+    takes: Sequence[Take],
     embedder: Embedder,
-    options: EnrollmentOptions | None = None,
-    audio: Path | None = None,
+    *,
+    one_voice: bool = False,
+    settings: EnrollmentSettings | None = None,
 ) -> Enrollment:
-    """Return samples of a speaker of a finished result, from the recording that it names.
-
-    Parameters
-    ----------
-    path : Path
-        JSON, as the main job writes it.
-    speaker : str
-        Label, or the name shown.
-    audio : Path, optional
-        The recording, where it is no longer where the result says.
+    """Return the samples of all recordings together.
 
     Raises
     ------
     EnrollmentError
-        No such speaker, too little speech, or the recording is gone.
-    TranscriptError
-        ``path`` is no such JSON.
+        Too little speech in all, recordings of different people, or too much noise.
     """
-    options = options or EnrollmentOptions()
-    result = read_result(path)
-    talk = result.diarization
-    labels = [one.label for one in talk.speakers if speaker in (one.label, one.display)]
-    if not labels:
-        known = ", ".join(one.display for one in talk.speakers) or "nobody"
-        raise EnrollmentError(f"{path}: there is no {speaker}; it has {known}")
-    waveform = _loaded(audio or _recording(path, result.audio))
-    alone = [
-        turn.segment
-        for turn in talk.exclusive()
-        if turn.speaker in labels and not _talked_over(turn, talk)
+    settings = settings or EnrollmentSettings()
+    _check_seconds(takes, settings)
+    warnings = [line for take in takes for line in (*take.waveform.warnings, *take.warnings)]
+    used, noisy = [], []
+    for take in takes:
+        if not take.regions:
+            warnings.append(f"{take.waveform.path}: no speech found; left out")
+        elif (ratio := signal_to_noise(take.waveform, take.regions)) < settings.least_snr:
+            noisy.append(
+                f"{take.waveform.path}: too noisy to know a voice by (speech {ratio:.0f} dB above "
+                f"the noise, at least {settings.least_snr:g} dB are needed)"
+            )
+        else:
+            used.append(take)
+            warnings += recording_warnings(take.waveform, take.regions, settings)
+    if not used:
+        raise EnrollmentError("; ".join(noisy))
+    line = embedder.thresholds.verification + settings.unlike_offset
+    groups = [_samples(take, embedder) for take in used]
+    if not one_voice:
+        _check_alike(groups, [take.waveform.path for take in used], line)
+    samples = [sample for group in groups for sample in group]
+    odd = [] if one_voice else unlike_others(samples, line)
+    warnings += [f"{line}; left out" for line in noisy]
+    warnings += [
+        f"{samples[row].source}: what is said from {samples[row].regions[0].start:.1f} s on "
+        "sounds unlike the rest; left out"
+        for row in odd
     ]
-    regions = [region for region in union(alone) if region.duration >= SHORTEST_TURN]
-    seconds = sum(region.duration for region in regions)
-    if seconds < options.least_speech:
+    kept = [sample for row, sample in enumerate(samples) if row not in odd]
+    return Enrollment(tuple(kept), sum(take.seconds for take in used), tuple(warnings))
+
+
+def _check_seconds(takes: Sequence[Take], settings: EnrollmentSettings) -> None:
+    where = ", ".join(take.waveform.path for take in takes)
+    seconds = sum(take.seconds for take in takes)
+    if not seconds:
+        raise EnrollmentError(f"{where}: no speech found; record the person speaking")
+    if seconds < settings.least_speech:
         raise EnrollmentError(
-            f"{path}: {speaker} speaks alone for {seconds:.1f} s, at least "
-            f"{options.least_speech:g} s are needed"
+            f"{where}: the person speaks alone for only {seconds:.1f} s, at least "
+            f"{settings.least_speech:g} s are needed; add more of this voice"
         )
-    return _enrollment(waveform, regions, embedder, options)
 
 
-def _talked_over(turn: Turn, talk: Diarization) -> bool:
-    """Return whether most of a turn is spoken while somebody else talks."""
-    others = union(one.segment for one in talk if one.speaker != turn.speaker)
-    return sum(turn.segment.overlap(other) for other in others) > 0.5 * turn.duration
+def _samples(take: Take, embedder: Embedder) -> list[Sample]:
+    """Return the samples of one recording, made of its typical pieces."""
+    pieces = split_into_segments(take.regions)
+    vectors = embed_segments(take.waveform, pieces, embedder)
+    kept = typical(vectors)
+    return voice_samples([pieces[row] for row in kept], vectors[kept], source_of(take.waveform))
 
 
-def _recording(path: Path, audio: str | None) -> Path:
-    """Return where the recording of a result is: where it says, else beside the result."""
-    if not audio:
-        raise EnrollmentError(
-            f"{path}: does not say which recording it is of; enroll from the recording itself: "
-            "diarize enroll NAME FILE --from START-END"
-        )
-    if not Path(audio).is_file():
-        raise EnrollmentError(
-            f"{path}: its recording is not at {audio} any more: say where it is with --audio PATH"
-        )
-    return Path(audio)
+def _check_alike(groups: Sequence[Sequence[Sample]], paths: Sequence[str], line: float) -> None:
+    """Refuse recordings of which one does not sound like all the others."""
+    means = np.array([centroid_of(group) for group in groups])
+    for row in range(len(means) if len(means) > 1 else 0):
+        others = unit(np.delete(means, row, axis=0).mean(axis=0))
+        likeness = float(means[row] @ others)
+        if likeness < line:
+            rest = "the others" if len(means) > 2 else paths[1 - row]
+            raise EnrollmentError(
+                f"{paths[row]}: does not sound like {rest} ({likeness:.2f}, one person "
+                f"has {line:.2f} at least); enroll without it, or add --one-voice if it is the same"
+            )
 
 
-def _enrollment(
-    waveform: Waveform, regions: Sequence[Segment], embedder: Embedder, options: EnrollmentOptions
-) -> Enrollment:
-    pieces = split_into_segments(regions)
-    samples = voice_samples(pieces, embed_segments(waveform, pieces, embedder), source_of(waveform))
-    warnings = [
-        *waveform.warnings,
-        *recording_warnings(
-            waveform,
-            regions,
-            clipped_share=options.clipped_share,
-            low_level=options.low_level,
-        ),
-    ]
-    odd = inconsistency(samples, embedder.thresholds.verification)
-    seconds = sum(region.duration for region in regions)
-    return Enrollment(tuple(samples), seconds, (*warnings, *([odd] if odd else [])))
+def typical(vectors: Vectors) -> list[int]:
+    """Return which of one voice's (n, D) vectors to keep: coughs and noises are not it.
+
+    Examples
+    --------
+    >>> typical(np.float32([[1, 0], [1, 0], [0.96, 0.28], [0, 1]]))
+    [0, 1, 2]
+    """
+    settings = EnrollmentSettings()
+    likeness = vectors @ unit(np.median(vectors, axis=0))
+    middle = float(np.median(likeness))
+    spread = 1.4826 * float(np.median(np.abs(likeness - middle)))
+    line = middle - max(settings.least_outlying, settings.outlying_spreads * spread)
+    kept: list[int] = np.flatnonzero(likeness >= line).tolist()
+    return kept
 
 
 def voice_of(
-    source: Any, diarizer: Diarizer, regions: Sequence[Segment] = ()
+    source: Any,
+    diarizer: Diarizer,
+    regions: Sequence[Segment] = (),
+    on_progress: Progress | None = None,
 ) -> tuple[Vectors, tuple[str, ...]]:
     """Return the mean of all speech in a recording as a (D,) unit vector, and warnings.
 
@@ -225,18 +305,12 @@ def voice_of(
     EnrollmentError
         There is no speech in it.
     """
-    waveform = _loaded(source)
-    heard = listen(waveform, diarizer, regions)
-    if not len(heard.vectors):
-        raise EnrollmentError(f"{waveform.path}: no speech found")
-    pieces = split_into_segments(union(heard.windows))
-    return unit(embed_segments(waveform, pieces, diarizer.embedder).mean(axis=0)), waveform.warnings
-
-
-def _loaded(source: Any) -> Waveform:
-    from diarize.audio import Waveform, load
-
-    return source if isinstance(source, Waveform) else load(source)
+    request = _Request(tuple(regions), None, one_voice=True)
+    take = _take(loaded(source), diarizer, request, EnrollmentSettings(), on_progress)
+    if not take.regions:
+        raise EnrollmentError(f"{take.waveform.path}: no speech found")
+    vectors = embed_segments(take.waveform, split_into_segments(take.regions), diarizer.embedder)
+    return unit(vectors.mean(axis=0)), take.waveform.warnings
 
 
 def source_of(waveform: Waveform) -> str:
@@ -246,138 +320,8 @@ def source_of(waveform: Waveform) -> str:
     return str(Path(waveform.path).resolve())
 
 
-def listen(waveform: Waveform, diarizer: Diarizer, regions: Sequence[Segment] = ()) -> Listening:
-    """Find speech in the parts asked for, and embed its windows; silent windows are left out."""
-    whole = Segment(0.0, waveform.duration)
-    asked = union(region & whole for region in regions) if regions else [whole]
-    if regions and not any(region.duration for region in asked):
-        spans = ", ".join(f"{region.start:g}-{region.end:g}" for region in regions)
-        raise EnrollmentError(
-            f"{waveform.path}: lasts {waveform.duration:.1f} s, there is nothing at {spans}"
-        )
-    heard = diarizer.listen(masked(waveform, asked) if regions else waveform)
-    kept = [
-        row
-        for row, window in enumerate(heard.windows)
-        if bool(np.any(heard.vectors[row])) and any(window.overlap(part) for part in asked)
-    ]
-    return replace(
-        heard,
-        windows=tuple(_inside(heard.windows[row], asked) for row in kept),
-        vectors=heard.vectors[kept],
-    )
+def loaded(source: Any) -> Waveform:
+    """Decode a recording, unless it is decoded already."""
+    from diarize.audio import Waveform, load
 
-
-def masked(waveform: Waveform, regions: Sequence[Segment]) -> Waveform:
-    """Return the recording with silence outside the regions."""
-    from diarize.arrays import SAMPLE_RATE
-
-    samples = np.zeros_like(waveform.samples)
-    for region in regions:
-        start, stop = round(region.start * SAMPLE_RATE), round(region.end * SAMPLE_RATE)
-        samples[start:stop] = waveform.samples[start:stop]
-    return replace(waveform, samples=samples)
-
-
-def _inside(window: Segment, regions: Sequence[Segment]) -> Segment:
-    """Return the part of a window that is inside the regions; the rest of it is silence."""
-    return max((window & region for region in regions), key=lambda part: part.duration)
-
-
-def _check_speech(heard: Listening, where: str, options: EnrollmentOptions) -> None:
-    seconds = sum(region.duration for region in union(heard.windows))
-    if not seconds:
-        raise EnrollmentError(f"{where}: no speech found; record the person speaking")
-    if seconds < options.least_speech:
-        raise EnrollmentError(
-            f"{where}: only {seconds:.1f} s of speech found, at least {options.least_speech:g} s "
-            "are needed; add a longer recording"
-        )
-
-
-def voices(heard: Listening, diarizer: Diarizer, options: EnrollmentOptions) -> list[Voice]:
-    """Return the voices in a recording, numbered by first appearance.
-
-    Clusters that may well be one person are one voice. What speaks too little to
-    tell is left out, unless it sounds like one of the voices.
-    """
-    details = diarizer.decide(heard)
-    rows = [
-        [row for row, mine in enumerate(details.labels) if mine == label]
-        for label in details.diarization.labels
-    ]
-    rows = sorted((mine for mine in rows if mine), key=lambda mine: -_seconds(heard, mine))
-    whole = sum(_seconds(heard, mine) for mine in rows)
-    least = max(options.second_voice_seconds, options.second_voice_share * whole)
-    line = diarizer.embedder.thresholds.verification - SAME_VOICE_DROP
-    groups: list[list[int]] = []
-    for mine in rows:
-        centre = unit(heard.vectors[mine].mean(axis=0))
-        likeness = [float(centre @ unit(heard.vectors[group].mean(axis=0))) for group in groups]
-        if likeness and max(likeness) >= line:
-            groups[int(np.argmax(likeness))] += mine
-        elif not groups or _seconds(heard, mine) >= least:
-            groups.append(list(mine))
-    groups = sorted(
-        (sorted(group) for group in _merged(groups, heard.vectors, line)),
-        key=lambda group: group[0],
-    )
-    found = []
-    for number, group in enumerate(groups):
-        kept = [group[at] for at in typical(heard.vectors[group])]
-        windows = tuple(heard.windows[row] for row in kept)
-        found.append(Voice(speaker_label(number), windows, heard.vectors[kept]))
-    return found
-
-
-def _merged(groups: list[list[int]], vectors: Vectors, line: float) -> list[list[int]]:
-    """Join the two groups most alike, again and again, while their means reach the line."""
-    while len(groups) > 1:
-        means = np.array([unit(vectors[group].mean(axis=0)) for group in groups])
-        cosines = means @ means.T
-        np.fill_diagonal(cosines, -np.inf)
-        first, second = sorted(divmod(int(cosines.argmax()), len(groups)))
-        if cosines[first, second] < line:
-            break
-        groups[first] += groups.pop(second)
-    return groups
-
-
-def typical(vectors: Vectors) -> list[int]:
-    """Return which of one voice's (n, D) window vectors to keep: coughs and noises are not it.
-
-    Examples
-    --------
-    >>> typical(np.float32([[1, 0], [1, 0], [0.96, 0.28], [0, 1]]))
-    [0, 1, 2]
-    """
-    likeness = vectors @ unit(np.median(vectors, axis=0))
-    middle = float(np.median(likeness))
-    spread = 1.4826 * float(np.median(np.abs(likeness - middle)))
-    line = middle - max(LEAST_OUTLYING, OUTLYING_SPREADS * spread)
-    kept: list[int] = np.flatnonzero(likeness >= line).tolist()
-    return kept
-
-
-def _seconds(heard: Listening, rows: Sequence[int]) -> float:
-    return sum(region.duration for region in union(heard.windows[row] for row in rows))
-
-
-def _chosen(found: Sequence[Voice], speaker: str | None, where: str) -> Voice:
-    listed = ", ".join(
-        f"{voice.label} ({voice.seconds:.0f} s, from {voice.windows[0].start:.1f} s on)"
-        for voice in found
-        if voice.windows
-    )
-    if speaker is None:
-        if len(found) == 1:
-            return found[0]
-        raise EnrollmentError(
-            f"{where}: {len(found)} voices found, one is needed: {listed}; "
-            "choose one with --speaker, or a part with --from"
-        )
-    label = speaker if not speaker.isdigit() else f"SPEAKER_{int(speaker):02d}"
-    for voice in found:
-        if voice.label == label:
-            return voice
-    raise EnrollmentError(f"{where}: there is no {label}; the voices found: {listed}")
+    return source if isinstance(source, Waveform) else load(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from diarize.annotation import Segment
 from diarize.errors import OutputError, SpeakerBookError
-from diarize.speakers.records import BookModel, BookThresholds, Sample
+from diarize.speakers.records import BookModel, BookThresholds, Note, Sample
 
 if TYPE_CHECKING:
     from diarize.speakers.store import SpeakerBook
@@ -32,7 +33,12 @@ def export_book(book: SpeakerBook) -> dict[str, Any]:
         "model": vars(model) if model else None,
         "thresholds": vars(thresholds) if thresholds else None,
         "people": [
-            {"name": name, "samples": [_sample_out(sample) for sample in book.samples(name)]}
+            {
+                "name": name,
+                "notes": [vars(note) for note in book.notes(name)],
+                "samples": [_sample_out(sample) for sample in book.samples(name)],
+                "rejections": [_sample_out(sample) for sample in book.rejections(name)],
+            }
             for name in book.names()
         ],
     }
@@ -64,20 +70,35 @@ def import_book(book: SpeakerBook, data: Any) -> dict[str, int]:
         ``data`` is no export, or was made with another model than the book.
     """
     try:
-        model, people, thresholds = _parse(data)
+        content = _parse(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SpeakerBookError(
             f"the JSON is not an export of a speaker book ({type(error).__name__}: {error}); "
             "make one with: diarize speakers export"
         ) from error
-    if model is None:
+    if content.model is None:
         return {}
-    return book.add_people(people, model, thresholds)
+    return book.add_people(
+        content.samples,
+        content.model,
+        content.thresholds,
+        notes=content.notes,
+        rejections=content.rejections,
+    )
 
 
-def _parse(
-    data: Any,
-) -> tuple[BookModel | None, dict[str, list[Sample]], BookThresholds | None]:
+@dataclass
+class _Content:
+    """What an export holds."""
+
+    model: BookModel | None = None
+    thresholds: BookThresholds | None = None
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    notes: dict[str, list[Note]] = field(default_factory=dict)
+    rejections: dict[str, list[Sample]] = field(default_factory=dict)
+
+
+def _parse(data: Any) -> _Content:
     if data["format"] != FORMAT:
         raise ValueError(f"format is {data['format']!r}")
     if int(data["version"]) > VERSION:
@@ -87,17 +108,25 @@ def _parse(
         str(data["model"]["checksum"]),
         int(data["model"]["dimension"]),
     )
-    people: dict[str, list[Sample]] = {}
+    content = _Content(model or None)
     for person in data["people"]:
-        samples = [_sample_in(sample) for sample in person["samples"]]
-        people.setdefault(str(person["name"]), []).extend(samples)
-    if people and not model:
+        name = str(person["name"])
+        for stored, kind in (
+            (content.samples, person["samples"]),
+            (content.rejections, person.get("rejections") or ()),
+        ):
+            stored.setdefault(name, []).extend(_sample_in(sample) for sample in kind)
+        content.notes.setdefault(name, []).extend(
+            Note(str(note["text"]), str(note["created"])) for note in person.get("notes") or ()
+        )
+    if content.samples and not content.model:
         raise ValueError("people without a model")
-    stored = data.get("thresholds")
-    thresholds = stored and BookThresholds(
-        float(stored["verification"]), float(stored["margin"]), str(stored["note"])
-    )
-    return model or None, people, thresholds or None
+    if data.get("thresholds"):
+        own = data["thresholds"]
+        content.thresholds = BookThresholds(
+            float(own["verification"]), float(own["margin"]), str(own["note"])
+        )
+    return content
 
 
 def _sample_in(sample: Mapping[str, Any]) -> Sample:

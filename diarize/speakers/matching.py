@@ -7,8 +7,8 @@ assigned at once, one to one, so that the sum of the cosines above the threshold
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from diarize.annotation import Candidate
 from diarize.settings import IdentificationSettings
-from diarize.speakers.records import Vectors, unit
+from diarize.speakers.records import SAME_VOICE, Vectors, unit
 
 if TYPE_CHECKING:
     from diarize.networks import Thresholds
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Candidates named in results, whether they are accepted or not.
 CANDIDATES = 2
+
+#: Score of a voice and a person that it was rejected for: below any cosine.
+REJECTED = -2.0
 
 Scores = npt.NDArray[np.float32]
 
@@ -37,10 +40,13 @@ class Gallery:
     names : tuple of P str
     centroids : (P, D) float32 array
         Unit vectors.
+    rejected : mapping of str to (n, D) float32 array
+        Voices of which the user said that they are not this person.
     """
 
     names: tuple[str, ...]
     centroids: Vectors
+    rejected: Mapping[str, Vectors] = field(default_factory=dict)
 
     @classmethod
     def of(cls, book: SpeakerBook) -> Gallery:
@@ -48,7 +54,8 @@ class Gallery:
         vectors, starts, names, _ = book.snapshot()
         if not names:
             return cls((), vectors)
-        return cls(tuple(names), _unit_rows(np.add.reduceat(vectors, starts[:-1], axis=0)))
+        centroids = _unit_rows(np.add.reduceat(vectors, starts[:-1], axis=0))
+        return cls(tuple(names), centroids, book.rejected_vectors())
 
     def __len__(self) -> int:
         return len(self.names)
@@ -57,7 +64,21 @@ class Gallery:
         """Return those of the people who are called one of ``names``."""
         wanted = set(names)
         rows = [row for row, name in enumerate(self.names) if name in wanted]
-        return Gallery(tuple(self.names[row] for row in rows), self.centroids[rows])
+        return replace(
+            self, names=tuple(self.names[row] for row in rows), centroids=self.centroids[rows]
+        )
+
+    def scores(self, voices: Vectors) -> Scores:
+        """Return the cosines of (C, D) voices with the people, (C, P).
+
+        A voice that was rejected for a person has no likeness with that person at all.
+        """
+        cosines: Scores = (voices @ self.centroids.T).astype(np.float32)
+        for name, vectors in self.rejected.items():
+            if name in self.names:
+                same = (voices @ vectors.T).max(axis=1) >= SAME_VOICE
+                cosines[same, self.names.index(name)] = REJECTED
+        return cosines
 
 
 @dataclass(frozen=True)
@@ -175,7 +196,7 @@ def match(
     """
     if not len(gallery) or not len(voices):
         return [Match() for _ in voices]
-    scores = (voices @ gallery.centroids.T).astype(np.float32)
+    scores = gallery.scores(voices)
     if apart is None:
         apart = np.ones((len(voices), len(voices)), bool)
     bar = options.bar(len(gallery), len(voices))
@@ -197,6 +218,9 @@ def _match(
 ) -> Match:
     """Return what was decided about a voice, with its (P,) scores."""
     order = np.argsort(-scores, kind="stable")
+    order = order[scores[order] > REJECTED]
+    if not len(order):
+        return Match()
     best = tuple(Candidate(names[who], float(scores[who])) for who in order[:candidates])
     lead = float(scores[order[0]] - scores[order[1]]) if len(order) > 1 else None
     proposal = None

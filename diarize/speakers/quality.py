@@ -1,4 +1,4 @@
-"""What is wrong with a recording that a person is to be known by: clipping, level, mixed voices."""
+"""What is wrong with a recording that a person is to be known by: noise, clipping, level."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.annotation import Segment, union
 from diarize.speakers.records import Sample, unit
+from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
+    from diarize.settings import EnrollmentSettings
 
+_FRAME = 320  # samples in 20 ms
 #: Samples this near to full scale (int16) count as clipped.
 FULL_SCALE = 32_600
 
 
 def recording_warnings(
-    waveform: Waveform, regions: Sequence[Segment], *, clipped_share: float, low_level: float
+    waveform: Waveform, regions: Sequence[Segment], settings: EnrollmentSettings
 ) -> list[str]:
-    """Return what is wrong with the sound where the person speaks.
+    """Return what is wrong with the sound where the person speaks, one line each.
 
     Parameters
     ----------
     regions : sequence of Segment
         Where the person speaks.
-    clipped_share : float
-        Share of samples at full scale that is tolerated.
-    low_level : float
-        Mean level in dBFS below which the sound is called quiet.
     """
     clipped, power, count = 0, 0.0, 0
     for region in union(regions):
@@ -38,13 +36,13 @@ def recording_warnings(
         power += float(np.square(samples.astype(np.float64) / 32768.0).sum())
         count += len(samples)
     warnings = []
-    if count and clipped / count > clipped_share:
+    if count and clipped / count > settings.clipped_share:
         warnings.append(
             f"{waveform.path}: the sound is clipped ({clipped / count:.1%} of it at full scale); "
-            "a recording at a lower gain will be recognised better"
+            "a recording at a lower gain will be recognized better"
         )
     level = 10.0 * np.log10(power / count) if power > 0 else -np.inf
-    if count and level < low_level:
+    if count and level < settings.low_level:
         warnings.append(
             f"{waveform.path}: the speech is very quiet ({level:.0f} dBFS); "
             "noise may count for as much as the voice"
@@ -52,26 +50,33 @@ def recording_warnings(
     return warnings
 
 
-def inconsistency(samples: Sequence[Sample], threshold: float) -> str | None:
-    """Return a warning where samples of one person do not sound like each other.
+def signal_to_noise(waveform: Waveform, regions: Sequence[Segment]) -> float:
+    """Return how far the speech stands above its background, in dB.
 
-    Parameters
-    ----------
-    threshold : float
-        Cosine from which the model takes two utterances for one person.
+    The background is what the quietest twentieth of 20 ms frames stays below: people pause
+    between syllables.
     """
-    if len(samples) < 2:
-        return None
+    powers = []
+    for region in union(regions):
+        samples = waveform.samples[round(region.start * 16_000) : round(region.end * 16_000)]
+        frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
+        powers.append(np.square(frames.astype(np.float64)).mean(axis=1))
+    power = np.concatenate(powers) if powers else np.empty(0)
+    if not power.any():
+        return 0.0
+    # The noise of a 16-bit converter keeps digital silence from counting as no background at all.
+    return float(10.0 * np.log10(power.mean() / (np.percentile(power, 5) + 1.0 / 12.0)))
+
+
+def unlike_others(samples: Sequence[Sample], line: float) -> list[int]:
+    """Return which samples are less like the mean of the others than ``line``, a cosine.
+
+    None where that would be half of them or more: then nobody knows which are the odd ones.
+    """
+    if len(samples) < 3:
+        return []
     vectors = np.array([sample.embedding for sample in samples])
     total = vectors.sum(axis=0)
     likeness = np.array([unit(total - vector) @ vector for vector in vectors])
-    odd = np.flatnonzero(likeness < threshold)
-    if not len(odd):
-        return None
-    worst = samples[int(likeness.argmin())]
-    place = f" from {worst.regions[0].start:.1f} s on" if worst.regions else ""
-    return (
-        f"{len(odd)} of {len(samples)} samples sound unlike the others (the oddest: "
-        f"{worst.source}{place}, {likeness.min():.2f}, usual is {threshold:.2f} and more); "
-        "check that all of it is one person"
-    )
+    odd = np.flatnonzero(likeness < line).tolist()
+    return odd if 2 * len(odd) < len(samples) else []

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Segment, union
 from diarize.errors import UsageError
+from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
     from diarize.embedding import Embedder
 
+#: Cosine from which a voice is one that was rejected before.
+SAME_VOICE = 0.7
 #: How far a stored vector's length may be from 1 before the book counts as damaged.
 UNIT_TOLERANCE = 1e-3
 
@@ -81,14 +83,24 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What the user wrote down about a person, and when (ISO 8601, UTC)."""
+
+    text: str
+    created: str
+
+
+@dataclass(frozen=True)
 class Person:
-    """A row of the list of enrolled people."""
+    """A row of the list of enrolled people; notes are oldest first."""
 
     name: str
     samples: int
     seconds: float
     consistency: float | None
     created: str
+    notes: tuple[Note, ...] = ()
+    rejections: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,6 +186,11 @@ def consistency(vectors: Vectors) -> float | None:
         return None
     total = vectors.sum(axis=0)
     return float(np.mean([unit(total - vector) @ vector for vector in vectors]))
+
+
+def centroid_of(samples: Sequence[Sample]) -> Vectors:
+    """Return the mean of samples as a (D,) unit vector."""
+    return unit(np.mean([sample.embedding for sample in samples], axis=0))
 
 
 def unit(vector: npt.ArrayLike) -> Vectors:

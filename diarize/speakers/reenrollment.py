@@ -11,7 +11,7 @@ import numpy as np
 
 from diarize.arrays import Progress
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
-from diarize.speakers.enrollment import enroll
+from diarize.speakers.enrollment import enroll, source_of
 from diarize.speakers.records import BookModel, Sample, unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
@@ -37,6 +37,7 @@ def re_enroll(
     diarizer: Diarizer,
     *,
     drop_missing: bool = False,
+    folder: Path | None = None,
     on_progress: Progress | None = None,
 ) -> ReEnrollment:
     """Embed all samples of a book anew; the book changes at the very end, at once, or not at all.
@@ -46,6 +47,8 @@ def re_enroll(
     drop_missing : bool
         Go on without the samples whose recordings cannot be read; otherwise nothing is changed
         where there are any.
+    folder : Path, optional
+        Where to look, by name, for recordings that are no longer where they were.
 
     Raises
     ------
@@ -53,38 +56,46 @@ def re_enroll(
         Recordings are gone and ``drop_missing`` was not given, or nobody would be left.
     """
     people = {name: book.samples(name) for name in book.names()}
-    sources = sorted({sample.source for samples in people.values() for sample in samples})
+    rejected = {name: book.rejections(name) for name in people}
+    every = (*people.values(), *rejected.values())
+    sources = sorted({sample.source for samples in every for sample in samples})
     made: dict[str, list[Sample]] = {name: [] for name in people}
+    refused: dict[str, list[Sample]] = {name: [] for name in people}
     lost: dict[str, str] = {}
     for done, source in enumerate(sources):
         if on_progress:
             on_progress("re-enroll", done, len(sources))
         try:
-            waveform = _load(source)
-            for name, samples in people.items():
-                mine = [sample for sample in samples if sample.source == source]
-                made[name] += _again(mine, waveform, diarizer)
+            waveform = _load(source, folder)
+            for before, after in ((people, made), (rejected, refused)):
+                for name, samples in before.items():
+                    mine = [sample for sample in samples if sample.source == source]
+                    after[name] += _again(mine, waveform, diarizer)
         except (AudioError, EnrollmentError) as error:
             lost[source] = str(error)
     if lost and not drop_missing:
         raise SpeakerBookError(
             f"{book.path}: {len(lost)} of {len(sources)} recordings cannot be used any more "
-            f"({'; '.join(lost.values())}); put them back, or add --drop-missing to go on without"
+            f"({'; '.join(lost.values())}); put them back, give their folder by --audio, or add "
+            "--drop-missing to go on without"
         )
     kept = {name: samples for name, samples in made.items() if samples}
     if people and not kept:
         raise SpeakerBookError(f"{book.path}: no recording is left to enroll anybody from")
-    book.replace_samples(kept, BookModel.of(diarizer.embedder))
+    book.replace_samples(kept, BookModel.of(diarizer.embedder), refused)
     dropped = tuple(name for name in people if name not in kept)
     return ReEnrollment(len(kept), sum(map(len, kept.values())), lost, dropped)
 
 
-def _load(source: str) -> Waveform:
+def _load(source: str, folder: Path | None) -> Waveform:
+    """Decode a recording."""
     from diarize.audio import load
 
-    if not Path(source).is_file():
-        raise AudioError(f"{source}: no such recording")
-    return load(source)
+    places = [Path(source), *([folder / Path(source).name] if folder else [])]
+    for place in places:
+        if place.is_file():
+            return load(place)
+    raise AudioError(f"{source}: no such recording")
 
 
 def _again(samples: Sequence[Sample], waveform: Waveform, diarizer: Diarizer) -> list[Sample]:
@@ -101,4 +112,5 @@ def _embedded(sample: Sample, waveform: Waveform, embedder: Embedder) -> Sample:
     mean = unit(vectors.sum(axis=0))
     if not np.any(mean):
         raise EnrollmentError(f"{sample.source}: nothing is left to hear where the sample was")
-    return replace(sample, embedding=mean, quality=float(np.mean(vectors @ mean)))
+    source = source_of(waveform)
+    return replace(sample, source=source, embedding=mean, quality=float(np.mean(vectors @ mean)))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Segment, union
 from diarize.speakers.records import Sample, Vectors, unit
+from diarize.timeline import Segment, union
 
 #: Seconds of speech in one sample. Fewer seconds are noisier, more of them leave fewer samples.
 SAMPLE_SECONDS = 6.0

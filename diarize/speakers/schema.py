@@ -35,6 +35,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO book VALUES ('id', lower(hex(randomblob(16))))",
         "INSERT INTO book VALUES ('revision', '0')",
     ),
+    (  # what the user noted of a person, and voices that are not the person
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY,"
+        " person INTEGER NOT NULL REFERENCES people(id) ON DELETE CASCADE,"
+        " text TEXT NOT NULL, created TEXT NOT NULL)",
+        "CREATE TABLE rejections (id INTEGER PRIMARY KEY,"
+        " person INTEGER NOT NULL REFERENCES people(id) ON DELETE CASCADE,"
+        " embedding BLOB NOT NULL, source TEXT NOT NULL, regions TEXT NOT NULL,"
+        " seconds REAL NOT NULL, quality REAL NOT NULL, created TEXT NOT NULL)",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

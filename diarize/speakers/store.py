@@ -1,9 +1,10 @@
 """The speaker book: enrolled people and their voice samples, in one SQLite file.
 
-What is stored: for each person the name, and for each voice sample a vector of numbers computed
-from the voice (the *embedding*, a voice print), the path of the recording it came from and which
-part of it, its length in seconds, its quality, and the date. No audio is stored. Beside that: the
-name and checksum of the embedding model, and thresholds where they were calibrated.
+What is stored: for each person the name, your notes, and for each voice sample a vector of numbers
+computed from the voice (the *embedding*, a voice print), the path of the recording it came from and
+which part of it, its length in seconds, its quality, and the date; the same of voices of which you
+said that they are not this person. No audio is stored. Beside that: the name and checksum of the
+embedding model, and thresholds where they were calibrated.
 
 Where: one file, by default ``speakers.db`` in the user's data folder (``default_path()``), readable
 by its owner only; ``--speakers PATH`` or ``$DIARIZE_SPEAKERS`` name another. While the book is in
@@ -33,11 +34,14 @@ from diarize.errors import SpeakerBookError, UsageError
 from diarize.speakers import schema
 from diarize.speakers.bookfile import BookFile
 from diarize.speakers.records import (
+    SAME_VOICE,
     BookModel,
     BookThresholds,
+    Note,
     Person,
     Sample,
     Vectors,
+    centroid_of,
     consistency,
     decoded,
     now,
@@ -171,14 +175,53 @@ class SpeakerBook(BookFile):
         for number, name, created in self._rows("SELECT id, name, created FROM people"):
             samples = self._samples(number)
             vectors = np.array([sample.embedding for sample in samples])
+            rejected = self._rows("SELECT count(*) FROM rejections WHERE person = ?", number)
             found.append(
-                Person(name, len(samples), total_seconds(samples), consistency(vectors), created)
+                Person(
+                    name,
+                    len(samples),
+                    total_seconds(samples),
+                    consistency(vectors),
+                    created,
+                    tuple(self._notes(number)),
+                    int(rejected[0][0]),
+                )
             )
         return sorted(found, key=lambda person: (person.name.casefold(), person.name))
 
     def samples(self, name: str) -> list[Sample]:
         """Return one person's samples, oldest first."""
         return self._samples(self._person(name))
+
+    def notes(self, name: str) -> list[Note]:
+        """Return what was noted of a person, oldest first."""
+        return self._notes(self._person(name))
+
+    def rejections(self, name: str) -> list[Sample]:
+        """Return the voices of which the user said that they are not this person."""
+        return self._samples(self._person(name), "rejections")
+
+    def rejected_vectors(self) -> dict[str, Vectors]:
+        """Return the (n, D) vectors of :meth:`rejections` of those people who have any."""
+        rows = self._rows(
+            "SELECT DISTINCT p.name FROM people p JOIN rejections r ON r.person = p.id"
+        )
+        return {
+            name: np.array([voice.embedding for voice in self.rejections(name)]) for (name,) in rows
+        }
+
+    def enrolled(self, name: str) -> bool:
+        """Return whether somebody is called so."""
+        wanted = (name, " ".join(name.split()))
+        return bool(self._rows("SELECT 1 FROM people WHERE name IN (?, ?)", *wanted))
+
+    def unknown(self, name: str) -> str:
+        """Return the line that says that nobody is called so, and who may have been meant."""
+        import difflib
+
+        close = difflib.get_close_matches(name, self.names(), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "see: diarize speakers"
+        return f"{self.path}: nobody called {name!r} is enrolled; {hint}"
 
     def vectors(self) -> tuple[Vectors, npt.NDArray[np.int64], list[str]]:
         """Return all samples at once, grouped by person.
@@ -209,8 +252,17 @@ class SpeakerBook(BookFile):
 
     # -- changing -----------------------------------------------------------------------------
 
-    def add(self, name: str, samples: Sequence[Sample], model: BookModel) -> int:
+    def add(
+        self, name: str, samples: Sequence[Sample], model: BookModel, *, note: str | None = None
+    ) -> int:
         """Enroll a person, or give an enrolled one more samples.
+
+        A voice that was rejected for this person, and that the samples are of, is so no more.
+
+        Parameters
+        ----------
+        note : str, optional
+            Kept with the person, with its date.
 
         Returns
         -------
@@ -218,13 +270,17 @@ class SpeakerBook(BookFile):
             How many of the samples were new. Beyond ``MAX_SAMPLES``, the most redundant of the
             person's samples are dropped.
         """
-        return self.add_people({name: samples}, model)[person_name(name)]
+        notes = {name: [Note(note, now())]} if note else {}
+        return self.add_people({name: samples}, model, notes=notes)[person_name(name)]
 
     def add_people(
         self,
         people: Mapping[str, Sequence[Sample]],
         model: BookModel,
         thresholds: BookThresholds | None = None,
+        *,
+        notes: Mapping[str, Sequence[Note]] | None = None,
+        rejections: Mapping[str, Sequence[Sample]] | None = None,
     ) -> dict[str, int]:
         """Do as :meth:`add` for several people at once: all of it is stored, or nothing.
 
@@ -241,8 +297,21 @@ class SpeakerBook(BookFile):
                 self._connection.execute(
                     "INSERT OR IGNORE INTO people (name, created) VALUES (?, ?)", (name, now())
                 )
-                added[name] = self._insert(self._person(name), samples, model.dimension)
+                person = self._person(name)
+                added[name] = self._insert(person, samples, model.dimension)
+                self._prune(person)
+                self._withdraw_rejections(person, samples)
+            for name, written in (notes or {}).items():
+                self._write_notes(self._person(name), written)
+            for name, samples in (rejections or {}).items():
+                self._insert(self._person(name), samples, model.dimension, "rejections")
         return added
+
+    def reject(self, name: str, voice: Sample, model: BookModel) -> None:
+        """Remember that a voice is not this person."""
+        with self._changing():
+            self._require(model)
+            self._insert(self._person(name), [voice], model.dimension, "rejections")
 
     def rename(self, old: str, new: str) -> None:
         """Give a person another name; the new one must be free."""
@@ -262,9 +331,10 @@ class SpeakerBook(BookFile):
             raise UsageError(f"{keep!r} cannot be merged with itself")
         with self._changing():
             target, source = self._person(keep), self._person(other)
-            self._connection.execute(
-                "UPDATE samples SET person = ? WHERE person = ?", (target, source)
-            )
+            for table in ("samples", "notes", "rejections"):
+                self._connection.execute(
+                    f"UPDATE {table} SET person = ? WHERE person = ?", (target, source)
+                )
             self._connection.execute("DELETE FROM people WHERE id = ?", (source,))
             self._prune(target)
 
@@ -291,14 +361,20 @@ class SpeakerBook(BookFile):
         with self._changing():
             self._set("thresholds", json.dumps(vars(thresholds)) if thresholds else None)
 
-    def replace_samples(self, people: Mapping[str, Sequence[Sample]], model: BookModel) -> None:
-        """Put new samples in the place of all old ones, made with another model.
+    def replace_samples(
+        self,
+        people: Mapping[str, Sequence[Sample]],
+        model: BookModel,
+        rejections: Mapping[str, Sequence[Sample]] | None = None,
+    ) -> None:
+        """Put new samples and rejected voices in the place of all old ones, of another model.
 
         People without new samples are deleted, and calibrated thresholds with them: they
         belonged to the old model.
         """
         with self._changing():
             self._connection.execute("DELETE FROM samples")
+            self._connection.execute("DELETE FROM rejections")
             for name in self.names():
                 if not people.get(name):
                     self._connection.execute("DELETE FROM people WHERE name = ?", (name,))
@@ -307,6 +383,12 @@ class SpeakerBook(BookFile):
             for name, samples in people.items():
                 if samples:
                     self._insert(self._person(name), samples, model.dimension)
+                    self._insert(
+                        self._person(name),
+                        (rejections or {}).get(name, ()),
+                        model.dimension,
+                        "rejections",
+                    )
         with schema.guarded(self.path):
             schema.wipe(self._connection)
 
@@ -326,22 +408,14 @@ class SpeakerBook(BookFile):
         if not found:
             found = self._rows("SELECT id FROM people WHERE name = ?", person_name(name))
         if not found:
-            raise SpeakerBookError(
-                f"{self.path}: nobody called {name!r} is enrolled{self._hint(name)}"
-            )
+            raise SpeakerBookError(self.unknown(name))
         return int(found[0][0])
 
-    def _hint(self, name: str) -> str:
-        import difflib
-
-        close = difflib.get_close_matches(name, self.names(), n=1)
-        return f"; did you mean {close[0]!r}?" if close else "; see: diarize speakers"
-
-    def _samples(self, person: int) -> list[Sample]:
+    def _samples(self, person: int, table: str = "samples") -> list[Sample]:
         dimension = self.model.dimension if self.model else 0
         rows = self._rows(
             "SELECT embedding, source, regions, seconds, quality, created "
-            "FROM samples WHERE person = ? ORDER BY id",
+            f"FROM {table} WHERE person = ? ORDER BY id",
             person,
         )
         with self._readable_samples():
@@ -358,9 +432,24 @@ class SpeakerBook(BookFile):
                 "restore it from a backup or an export"
             ) from error
 
-    def _insert(self, person: int, samples: Sequence[Sample], dimension: int) -> int:
+    def _notes(self, person: int) -> list[Note]:
+        rows = self._rows("SELECT text, created FROM notes WHERE person = ? ORDER BY id", person)
+        return [Note(*row) for row in rows]
+
+    def _write_notes(self, person: int, notes: Sequence[Note]) -> None:
+        known = self._notes(person)
+        for note in notes:
+            if note not in known:
+                self._connection.execute(
+                    "INSERT INTO notes (person, text, created) VALUES (?, ?, ?)",
+                    (person, note.text, note.created),
+                )
+
+    def _insert(
+        self, person: int, samples: Sequence[Sample], dimension: int, table: str = "samples"
+    ) -> int:
         known = {
-            row[0] for row in self._rows("SELECT embedding FROM samples WHERE person = ?", person)
+            row[0] for row in self._rows(f"SELECT embedding FROM {table} WHERE person = ?", person)
         }
         added = 0
         for sample in samples:
@@ -374,13 +463,19 @@ class SpeakerBook(BookFile):
                 continue
             known.add(row[0])
             self._connection.execute(
-                "INSERT INTO samples (person, embedding, source, regions, seconds, quality,"
+                f"INSERT INTO {table} (person, embedding, source, regions, seconds, quality,"
                 " created) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (person, *row),
             )
             added += 1
-        self._prune(person)
         return added
+
+    def _withdraw_rejections(self, person: int, samples: Sequence[Sample]) -> None:
+        """Forget those rejected voices of a person that new samples are of."""
+        rows = self._rows("SELECT id, embedding FROM rejections WHERE person = ?", person)
+        for number, blob in rows if samples else ():
+            if np.frombuffer(blob, "<f4") @ centroid_of(samples) >= SAME_VOICE:
+                self._connection.execute("DELETE FROM rejections WHERE id = ?", (number,))
 
     def _prune(self, person: int) -> None:
         """Drop the most redundant samples beyond ``MAX_SAMPLES``."""

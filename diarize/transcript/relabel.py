@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from diarize.annotation import Diarization, Speaker
+from diarize.annotation import Diarization, Speaker, find_speaker
 from diarize.errors import UsageError
 from diarize.result import Relabelling, Result
 
@@ -21,7 +21,7 @@ def relabel(
     """Return a result with other speakers; neither audio nor a model is needed.
 
     Joining comes first, then swapping, then renaming; each is said in terms of what the one before
-    made of the result. Speakers are named by label or by the name shown.
+    made of the result. Speakers are named by label, by the label's number, or by the name shown.
 
     Parameters
     ----------
@@ -106,14 +106,46 @@ def _spans(diarization: Diarization) -> dict[str, list[tuple[float, float]]]:
     return {label: sorted(turns) for label, turns in spans.items()}
 
 
+def withdraw(result: Result, key: str, name: str) -> Result:
+    """Return a result in which a speaker neither bears a name nor may be that person.
+
+    Parameters
+    ----------
+    key : str
+        The speaker's label, its number, or the name shown.
+    name : str
+        The enrolled person whom the speaker is not.
+    """
+    label = _label(result.diarization, key)
+    old = result.diarization.display(label)
+    speakers = [
+        _without(speaker, name) if speaker.label == label else speaker
+        for speaker in result.diarization.speakers
+    ]
+    changed = replace(result, diarization=replace(result.diarization, speakers=speakers))
+    given = result.relabelling
+    if given is not None and given.names.get(label) == name:
+        names = {old: new for old, new in given.names.items() if old != label}
+        changed = replace(changed, relabelling=Relabelling(given.labels, names))
+    new = changed.diarization.display(label)
+    return _with_speakers(changed, lambda shown: new if shown == old else shown)
+
+
+def _without(speaker: Speaker, name: str) -> Speaker:
+    candidates = tuple(one for one in speaker.candidates if one.name != name)
+    if speaker.name == name:
+        return Speaker(speaker.label, candidates=candidates)
+    proposal = speaker.proposal
+    if proposal is not None and proposal.name == name:
+        proposal = None
+    return replace(speaker, candidates=candidates, proposal=proposal)
+
+
 def _label(diarization: Diarization, key: str) -> str:
-    """Return the label of the speaker who is called ``key``."""
-    for speaker in diarization.speakers:
-        if speaker.label == key:
-            return key
-    for speaker in diarization.speakers:
-        if speaker.display == key:
-            return speaker.label
+    """Return the label of the speaker who is called ``key``, or bears this number."""
+    found = find_speaker(diarization, key)
+    if found is not None:
+        return found.label
     known = ", ".join(
         speaker.label if speaker.name is None else f"{speaker.label} ({speaker.name})"
         for speaker in diarization.speakers

@@ -1,0 +1,67 @@
+"""How new samples of a person fit the people who are enrolled already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.errors import EnrollmentError
+from diarize.settings import EnrollmentSettings
+from diarize.speakers.records import Sample, centroid_of
+
+if TYPE_CHECKING:
+    from diarize.networks import Thresholds
+    from diarize.speakers.store import SpeakerBook
+
+
+def check_person(
+    book: SpeakerBook, name: str, samples: Sequence[Sample], thresholds: Thresholds
+) -> list[str]:
+    """Refuse samples that do not sound like those which the person has already.
+
+    Returns
+    -------
+    list of str
+        A warning where there is doubt.
+
+    Raises
+    ------
+    EnrollmentError
+        They would make the person harder to recognize.
+    """
+    if not book.enrolled(name):
+        return []
+    settings = EnrollmentSettings()
+    likeness = float(centroid_of(samples) @ centroid_of(book.samples(name)))
+    if likeness < thresholds.verification + settings.unlike_offset:
+        raise EnrollmentError(
+            f"this voice does not sound like the {name} enrolled before ({likeness:.2f}, usual "
+            f"is {thresholds.verification:.2f} and more); give another name, or add --one-voice "
+            "if it is the same person"
+        )
+    if likeness < thresholds.verification + settings.doubtful_offset:
+        return [
+            f"this voice sounds little like the {name} enrolled before ({likeness:.2f}, usual is "
+            f"{thresholds.verification:.2f} and more); check that it is the same person"
+        ]
+    return []
+
+
+def similar_people(
+    book: SpeakerBook, name: str, samples: Sequence[Sample], thresholds: Thresholds
+) -> list[str]:
+    """Return a warning for each other person who may be taken for this one."""
+    vectors, starts, names = book.vectors()
+    if not names:
+        return []
+    people = np.add.reduceat(vectors, starts[:-1], axis=0)
+    people /= np.maximum(np.linalg.norm(people, axis=1, keepdims=True), 1e-9)
+    cosines = people @ centroid_of(samples)
+    return [
+        f"this voice sounds like {names[row]}, who is enrolled ({cosines[row]:.2f}); "
+        "the two may be taken for each other"
+        for row in np.argsort(-cosines, kind="stable")[:3].tolist()
+        if names[row] != name and cosines[row] >= thresholds.verification
+    ]

@@ -1,0 +1,92 @@
+"""The speakers of a finished result as voices: to enroll them, or to remember who they are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.annotation import find_speaker
+from diarize.errors import EnrollmentError
+from diarize.result import read_result
+from diarize.speakers.enrollment import Enrollment, Take, loaded, samples_of, source_of
+from diarize.speakers.records import Sample, unit
+from diarize.speakers.voiceprints import embed_segments, split_into_segments
+from diarize.speakers.voices import alone
+
+if TYPE_CHECKING:
+    from diarize.embedding import Embedder
+    from diarize.settings import EnrollmentSettings
+
+
+def enroll_from_result(
+    path: Path,
+    speaker: str,
+    embedder: Embedder,
+    *,
+    audio: Path | None = None,
+    one_voice: bool = False,
+    settings: EnrollmentSettings | None = None,
+) -> Enrollment:
+    """Return samples of a speaker of a finished result, from the recording that it names.
+
+    Parameters
+    ----------
+    path : Path
+        JSON, as the main job writes it.
+    speaker : str
+        Label, number of the label, or the name shown.
+    audio : Path, optional
+        Where the recording is now; where the result says, or beside it, where not given.
+    one_voice : bool
+        All that the speaker says is of one person, whatever it sounds like.
+
+    Raises
+    ------
+    EnrollmentError
+        No such speaker, too little speech, or the recording is gone.
+    TranscriptError
+        ``path`` is no such JSON.
+    """
+    take = take_of_result(path, speaker, audio)
+    return samples_of([take], embedder, one_voice=one_voice, settings=settings)
+
+
+def rejected_voice(
+    path: Path, speaker: str, embedder: Embedder, audio: Path | None = None
+) -> Sample:
+    """Return the voice of a speaker of a finished result as one sample, however short it is."""
+    take = take_of_result(path, speaker, audio)
+    if not take.regions:
+        raise EnrollmentError(f"{path}: {speaker} never speaks alone: there is no voice to know")
+    pieces = split_into_segments(take.regions)
+    vectors = embed_segments(take.waveform, pieces, embedder)
+    mean = unit(vectors.mean(axis=0))
+    quality = float(np.mean(vectors @ mean))
+    return Sample(mean, source_of(take.waveform), take.regions, take.seconds, quality)
+
+
+def take_of_result(path: Path, speaker: str, audio: Path | None = None) -> Take:
+    """Return where a speaker of a finished result talks alone."""
+    result = read_result(path)
+    found = find_speaker(result.diarization, speaker)
+    if found is None:
+        known = ", ".join(one.display for one in result.diarization.speakers) or "nobody"
+        raise EnrollmentError(f"{path}: there is no {speaker}; it has {known}")
+    waveform = loaded(audio or _recording(path, result.audio))
+    own = alone(result.diarization, found.label)
+    return Take(waveform, tuple(part for part in own if part.end <= waveform.duration + 1.0))
+
+
+def _recording(path: Path, audio: str | None) -> Path:
+    """Return where the recording of a result is."""
+    if not audio:
+        raise EnrollmentError(
+            f"{path}: does not say which recording it is of: name it with --audio PATH"
+        )
+    if not Path(audio).is_file():
+        raise EnrollmentError(
+            f"{path}: its recording is not at {audio} any more: say where it is with --audio PATH"
+        )
+    return Path(audio)
