@@ -101,7 +101,7 @@ def filled(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_listing(filled):
     lines = good("speakers", book=filled).splitlines()
-    assert lines[0].split() == ["name", "samples", "seconds", "consistency", "enrolled"]
+    assert lines[0].split() == ["name", "samples", "seconds", "consistency", "enrolled", "note"]
     assert lines[1].startswith("Ann Lee")
     assert lines[2].startswith("Bob")
     listed = json.loads(good("speakers", "list", "--json", "--speakers", filled))
