@@ -211,7 +211,7 @@ def test_each_setting_moves_its_own_bar(tmp_path):
 def test_a_rejected_voice_is_never_that_person_again():
     people = np.float32([[1, 0, 0], [0, 1, 0]])
     voice = np.float32([[0.98, 0.199, 0]])
-    options = MatchOptions(threshold=0.5, proposal=0.4)
+    options = MatchOptions(threshold=0.5, proposal=0.1)
     (free,) = match(voice, Gallery(("Ann", "Bob"), people), options)
     assert free.name == "Ann"
     gallery = Gallery(("Ann", "Bob"), people, {"Ann": np.float32([[0.97, 0.243, 0]])})
