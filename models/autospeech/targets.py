@@ -6,6 +6,8 @@ the centres that are taken away, the matrix that joins both spaces, and where ea
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -201,6 +203,22 @@ def hear(
             numbers = np.array([voice for voice, _ in rows[:position]])
             np.savez(part, rows=numbers, first=first, second=second)
     part.replace(out)
+
+
+def hear_apart(teacher: Path, cache: Path, windows: int) -> None:
+    """Let the teachers hear the decoded people and write ``vectors.npz`` beside them.
+
+    In a process of its own: what runs the teachers does not bear a fork after it.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+        pool.submit(_hear, teacher, cache, windows).result()
+
+
+def _hear(teacher: Path, cache: Path, windows: int) -> None:
+    from models.autospeech.teachers import Teachers
+
+    speech = data.load(cache, "train")
+    hear(Teachers(teacher), speech, cache / "vectors.npz", windows)
 
 
 def load(path: Path, voices: Sequence[Voice]) -> Targets:

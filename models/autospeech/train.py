@@ -11,11 +11,9 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import multiprocessing
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -135,16 +133,8 @@ def rooms(job: Job) -> None:
 
 
 def hear(job: Job) -> None:
-    """Let the teachers hear clean windows; in a process of its own, as no fork may follow."""
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(1, context) as pool:
-        pool.submit(_hear, job.teacher, job.cache, job.recipe.teachers.windows).result()
-
-
-def _hear(teacher: Path, cache: Path, windows: int) -> None:
-    torch.set_num_threads(1)
-    speech = data.load(cache, "train")
-    targets.hear(Teachers(teacher), speech, cache / "vectors.npz", windows)
+    """Let the teachers hear clean windows of everybody."""
+    targets.hear_apart(job.teacher, job.cache, job.recipe.teachers.windows)
 
 
 def train(job: Job) -> None:
@@ -211,7 +201,8 @@ def score(job: Job, exported: Path, scores: Path) -> None:
 
 def choose(job: Job, exported: Path, thresholds: Path) -> None:
     """Thresholds, on the same people."""
-    people, kept = data.load(job.cache, "dev"), job.work / "conversations"
+    people = data.load(job.cache, "dev")
+    kept = job.work / f"conversations-{manifest(job.speech, ('dev',))[:8]}"
     found = calibrate(exported, people, job.speech, kept, job.recipe.calibration, job.notify)
     thresholds.write_text(json.dumps(found), encoding="utf-8")
 

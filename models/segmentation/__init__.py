@@ -2,6 +2,5 @@
 
 from pathlib import Path
 
-# The bundled model, and where training keeps its runs.
+# The bundled model.
 TARGET = Path(__file__).parent / "segmentation.onnx"
-RUNS = Path(__file__).parent / "runs"

@@ -34,8 +34,8 @@ HOP = 160
 # Shorter pauses count as speech, as in the references of the evaluation's conversations.
 PAUSE = round(LONGEST_INNER_PAUSE * 100)
 # How often a window's speakers come from a corpus: connected speech first, lone words as a spice.
-CORPORA = {"ocean": 0.36, "libri": 0.2, "libris": 0.04, "wuw": 0.22}
-OTHER_CORPORA = 0.18
+CORPORA = {"ocean": 0.26, "libri": 0.15, "libris": 0.03, "wuw": 0.2, "cv": 0.2}
+OTHER_CORPORA = 0.16
 # Share of the windows cut from conversations of the evaluation's simulator, where there are
 # any (``python -m models.segmentation.talks``).
 FINISHED = 0.3

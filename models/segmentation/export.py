@@ -1,14 +1,15 @@
-"""Write a checkpoint as ONNX: ``python -m models.segmentation.export --run DIR --output FILE``.
+"""A trained network as ONNX, with thresholds and provenance in its metadata.
 
 The graph reads |STFT| (n, t, 257), t a multiple of 4 frames of 10 ms, and holds the mel filters,
-the logarithm and the normalisation. Thresholds and provenance lie in the metadata; ``--graph FILE``
-gives new ones to a graph that was written before.
+the logarithm and the normalization. ``python -m models.segmentation.export --graph FILE`` gives a
+file other thresholds.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,17 +20,13 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from diarize.segmentation import SegmentationOptions
-from models.segmentation import RUNS, TARGET
-from models.segmentation.network import BINS, FromMagnitude, SegmentationNet
-from models.segmentation.trainer import averaged
+from models.segmentation import TARGET
+from models.segmentation.network import BINS, FromMagnitude, SegmentationNet, Shape
+from models.training import checkpoints
+from models.training.checkpoints import write_whole
 
-VERSION = "5"
 WINDOW = 10.0
 LICENCE = "CC-BY-SA-4.0"
-TRAINING = (
-    "simulated conversations of 819 speakers of speechocean762, LibriSpeech, WUW Corpus II, "
-    "DSPSpeech-20, Google Speech Commands, Arabic Speech Commands and FSDD; see MODEL_CARD.md"
-)
 
 
 class Flat(nn.Module):
@@ -64,7 +61,21 @@ def flat(network: SegmentationNet) -> SegmentationNet:
     return network
 
 
-def export(network: SegmentationNet, options: SegmentationOptions, note: str, target: Path) -> Path:
+def averaged(path: Path) -> SegmentationNet:
+    """The averaged weights of a run's checkpoint, ready to use."""
+    stored = checkpoints.load(path)
+    shape = Shape(**{**stored["shape"], "dilations": tuple(stored["shape"]["dilations"])})
+    network = SegmentationNet(shape)
+    network.load_state_dict(stored["average"])
+    return network.eval()
+
+
+def export(
+    network: SegmentationNet,
+    options: SegmentationOptions,
+    target: Path,
+    facts: Mapping[str, str] | None = None,
+) -> Path:
     """Write the ONNX file whole or not at all, and check that it computes the same.
 
     Parameters
@@ -72,7 +83,10 @@ def export(network: SegmentationNet, options: SegmentationOptions, note: str, ta
     network : SegmentationNet
         With its averaged weights.
     options : SegmentationOptions
-        Thresholds tuned for it; `note` says on what.
+        Thresholds.
+    target : Path
+    facts : mapping of str to str, optional
+        Further metadata.
 
     Raises
     ------
@@ -92,7 +106,8 @@ def export(network: SegmentationNet, options: SegmentationOptions, note: str, ta
         opset_version=17,
         dynamo=False,
     )
-    stamp(partial, options, note, partial)
+    kind = {"kind": "segmentation", "frontend": "linear", "window": str(WINDOW)}
+    stamp(partial, partial, options, {**kind, "licence": LICENCE, **(facts or {})})
     error = parity(FromMagnitude(network).eval(), partial)
     if error > 1e-4:
         partial.unlink()
@@ -101,16 +116,17 @@ def export(network: SegmentationNet, options: SegmentationOptions, note: str, ta
     return target
 
 
-def stamp(graph: Path, options: SegmentationOptions, note: str, target: Path) -> Path:
-    """Write a graph with metadata of its own: thresholds, licence, what it was trained on."""
+def stamp(
+    graph: Path, target: Path, options: SegmentationOptions, facts: Mapping[str, str]
+) -> None:
+    """Write a graph to `target` with other thresholds and further metadata; the rest stays."""
     import onnx
 
     proto = onnx.load(str(graph))
-    values = {"kind": "segmentation", "frontend": "linear", "version": VERSION, "window": WINDOW}
-    values |= {"licence": LICENCE, "training": TRAINING, "note": note, **asdict(options)}
-    onnx.helper.set_model_props(proto, {f"diarize.{k}": str(v) for k, v in values.items()})
-    onnx.save(proto, str(target))
-    return target
+    kept = {entry.key: entry.value for entry in proto.metadata_props}
+    new = {f"diarize.{key}": str(value) for key, value in {**facts, **asdict(options)}.items()}
+    onnx.helper.set_model_props(proto, kept | new)
+    write_whole(target, lambda part: onnx.save(proto, str(part)))
 
 
 def parity(model: FromMagnitude, path: Path) -> float:
@@ -130,23 +146,17 @@ def parity(model: FromMagnitude, path: Path) -> float:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Export the averaged weights of a run."""
+    """Give a file other thresholds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, default=RUNS / "main")
-    parser.add_argument("--graph", type=Path, help="an ONNX file of this kind, instead of a run")
-    parser.add_argument("--output", type=Path, default=TARGET)
-    parser.add_argument("--note", default="thresholds: defaults, not tuned")
+    parser.add_argument("--graph", type=Path, default=TARGET)
+    parser.add_argument("--output", type=Path, help="default: the same file")
+    parser.add_argument("--note", required=True, help="on what the thresholds were chosen")
     for name, value in asdict(SegmentationOptions()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value, dest=name)
     args = parser.parse_args(argv)
-    options = SegmentationOptions(
-        **{name: vars(args)[name] for name in asdict(SegmentationOptions())}
-    )
-    if args.graph is not None:
-        path = stamp(args.graph, options, args.note, args.output)
-    else:
-        path = export(averaged(args.run / "average.pt"), options, args.note, args.output)
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    chosen = {name: vars(args)[name] for name in asdict(SegmentationOptions())}
+    options = SegmentationOptions(**chosen)
+    stamp(args.graph, args.output or args.graph, options, {"note": args.note})
 
 
 if __name__ == "__main__":

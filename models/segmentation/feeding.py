@@ -1,15 +1,12 @@
-"""From simulated windows to batches: workers, a pool of windows on the device, augmentation.
+"""From simulated windows to batches: a pool of the newest windows, crops and masks.
 
-Drawing a window costs a core longer than learning from it costs a device, so each window is used
-several times: the newest ones lie in a pool, from which each batch is drawn, cropped and masked
-anew.
+Drawing a window costs longer than learning from it, so each window is used several times: the
+newest ones lie in a pool, from which each batch is drawn, cropped and masked anew.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -17,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset
 
 from models.segmentation.data import Conversations, Window
+from models.segmentation.recipe import BatchSettings
 
 
 class Message(NamedTuple):
@@ -51,30 +49,61 @@ def to_message(windows: list[Window]) -> Message:
     )
 
 
-def to_batch(message: Message, device: torch.device | str = "cpu") -> Batch:
-    """Put whole windows on a device."""
-    mels, activity, voices = (torch.from_numpy(array).to(device) for array in message)
+def to_batch(message: Message) -> Batch:
+    """A batch of whole windows."""
+    mels, activity, voices = (torch.from_numpy(array) for array in message)
     return Batch(mels.float(), activity, voices)
 
 
-# --- workers ----------------------------------------------------------------------------------
+# --- new windows ------------------------------------------------------------------------------
 
 
-class Messages(IterableDataset[Message]):
-    """The endless series of windows from the `first`-th on, `size` of them a message, in order."""
+class FreshWindows(Dataset[Message]):
+    """Message `i`: windows `size * i` to `size * (i + 1)` of the endless series.
 
-    def __init__(self, source: Conversations, first: int, size: int) -> None:
-        self.source, self.first, self.size = source, first, size
+    Parameters
+    ----------
+    source : Conversations
+    size : int
+    count : int
+        How many messages there are.
+    """
 
-    def __iter__(self) -> Iterator[Message]:
-        info = get_worker_info()
-        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+    def __init__(self, source: Conversations, size: int, count: int) -> None:
+        self.source, self.size, self.count = source, size, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Message:
         torch.set_num_threads(1)
-        start = self.first + worker * self.size
-        while True:
-            indices = range(start, start + self.size)
-            yield to_message([self.source.window(index) for index in indices])
-            start += workers * self.size
+        first = index * self.size
+        return to_message([self.source.window(i) for i in range(first, first + self.size)])
+
+
+def batches(
+    source: Conversations, settings: BatchSettings, first: int, steps: int, workers: int = 1
+) -> Iterator[Batch]:
+    """Yield the batches of steps `first` to `steps`.
+
+    Each has one message of new windows, the rest is drawn from the pool. The pool of a run that
+    goes on is filled with the windows that it held.
+    """
+    begin = max(0, first - -(-settings.pool // settings.fresh))
+    loader = DataLoader(
+        FreshWindows(source, settings.fresh, steps),
+        batch_size=None,
+        sampler=range(begin, steps),
+        num_workers=workers,
+        collate_fn=unchanged,
+        prefetch_factor=4 if workers else None,
+    )
+    pool = Pool(settings.pool)
+    for step, message in zip(range(begin, steps), loader, strict=True):
+        pool.add(message)
+        if step >= first:
+            generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+            yield pool.draw(settings.size, settings.fresh, generator)
 
 
 def unchanged(message: Message) -> Message:
@@ -82,77 +111,20 @@ def unchanged(message: Message) -> Message:
     return message
 
 
-def drawn_by(source: Conversations, first: int, size: int, workers: int) -> Iterator[Message]:
-    """Return messages drawn by worker processes, which begin at once (0: by this one)."""
-    loader = DataLoader(
-        Messages(source, first, size),
-        batch_size=None,
-        num_workers=workers,
-        collate_fn=unchanged,
-        prefetch_factor=4 if workers else None,
-    )
-    return iter(loader)
-
-
-class Ahead:
-    """Takes messages in a thread, so that a step need not wait for one.
-
-    Parameters
-    ----------
-    messages : iterable of Message
-    waiting : int
-        Messages to hold at most; more of them wait with the workers.
-    """
-
-    def __init__(self, messages: Iterable[Message], waiting: int = 64) -> None:
-        self._queue: queue.Queue[Message | BaseException] = queue.Queue(waiting)
-        self._thread = threading.Thread(target=self._take, args=(iter(messages),), daemon=True)
-        self._thread.start()
-
-    def _take(self, messages: Iterator[Message]) -> None:
-        try:
-            for message in messages:
-                self._queue.put(message)
-            self._queue.put(EOFError("no more windows"))
-        except Exception as error:  # goes to whoever waits
-            self._queue.put(error)
-
-    def wait(self) -> Message:
-        """Return the next message, as soon as there is one."""
-        return self._checked(self._queue.get())
-
-    def ready(self, most: int) -> list[Message]:
-        """Return what is there, at most so many messages, without waiting."""
-        found: list[Message] = []
-        while len(found) < most:
-            try:
-                found.append(self._checked(self._queue.get_nowait()))
-            except queue.Empty:
-                break
-        return found
-
-    @staticmethod
-    def _checked(item: Message | BaseException) -> Message:
-        if isinstance(item, BaseException):
-            raise item
-        return item
-
-
 # --- the pool ---------------------------------------------------------------------------------
 
 
 class Pool:
-    """The newest windows, on the device, float16.
+    """The newest windows, float16.
 
     Parameters
     ----------
     size : int
         Windows to keep.
-    device : torch.device
     """
 
-    def __init__(self, size: int, device: torch.device) -> None:
-        self.size, self.device = size, device
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.count = 0  # windows ever added
         self.mels = torch.empty(0)
         self.activity = torch.empty(0)
@@ -163,7 +135,7 @@ class Pool:
 
     def add(self, message: Message) -> None:
         """Put a message in the place of the oldest windows."""
-        arrays = [self._moved(torch.from_numpy(array)) for array in message]
+        arrays = [torch.from_numpy(array) for array in message]
         if not self.count:
             self.mels, self.activity, self.voices = (
                 array.new_zeros((self.size, *array.shape[1:])) for array in arrays
@@ -176,16 +148,12 @@ class Pool:
             target[: len(source) - fitting] = source[fitting:]
         self.count += len(message.mels)
 
-    def _moved(self, tensor: Tensor) -> Tensor:
-        if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor
-
     def draw(self, number: int, newest: int, generator: torch.Generator) -> Batch:
         """Return `number` windows, the `newest` ones among them, the others at random."""
-        chance = torch.rand(number - newest, generator=generator, device=self.device)
-        # By age, not by place: a resumed run's pool begins elsewhere.
-        age = torch.cat([torch.arange(newest, device=self.device), (chance * len(self)).long()])
+        newest = min(newest, number)
+        chance = torch.rand(number - newest, generator=generator)
+        # By age, not by place: the pool of a run that goes on begins elsewhere.
+        age = torch.cat([torch.arange(newest), (chance * len(self)).long()])
         index = (self.count - 1 - age) % self.size
         return Batch(self.mels[index].float(), self.activity[index], self.voices[index])
 

@@ -19,8 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LOCAL_SPEAKERS = 3
-# Length of the vectors that say whose voice a frame is: the embedding teacher's.
-VOICE = 192
 # Which local speakers talk in each class.
 POWERSET = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
 ORDERS = tuple(permutations(range(LOCAL_SPEAKERS)))
@@ -33,7 +31,20 @@ LOG_FLOOR = 1e-7
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the network: `fine` channels at 20 ms, `channels` at 40 ms."""
+    """Sizes of the network.
+
+    Attributes
+    ----------
+    fine, channels : int
+        Channels at 20 ms and at 40 ms.
+    hidden, layers : int
+        Of the LSTM, in each direction.
+    dilations : tuple of int
+        Of the residual convolutions at 40 ms.
+    dropout : float
+    voice : int
+        Length of the vectors that say, in training, whose voice a frame is: the teachers'.
+    """
 
     fine: int = 64
     channels: int = 128
@@ -41,6 +52,7 @@ class Shape:
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4)
     layers: int = 2
     dropout: float = 0.1
+    voice: int = 192
 
 
 def mel_filters(bins: int = BINS, mels: int = MELS, rate: int = 16_000) -> NDArray[np.float32]:
@@ -105,7 +117,7 @@ class SegmentationNet(nn.Module):
         # Only for training: a vector a frame, alike for frames of the same talkers.
         self.alike = nn.Conv1d(c + 2 * h, 32, 1)
         # Likewise: whose voice a frame is, as a larger embedding network has it.
-        self.voice = nn.Conv1d(c + 2 * h, VOICE, 1)
+        self.voice = nn.Conv1d(c + 2 * h, shape.voice, 1)
 
     def features(self, mels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the 20 ms features (N, F, T / 2) and the 40 ms context (N, C, T / 4)."""

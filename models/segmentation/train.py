@@ -1,187 +1,240 @@
-"""Train the segmentation network: ``python -m models.segmentation.train --preset cpu``.
+"""The segmentation from speech to file, by a recipe.
 
-Stops and resumes: the newest checkpoint of ``--run`` is continued. Where each step takes a fixed
-number of new windows (``--fresh``), the windows are those of an uninterrupted run; where steps take
-what the workers have ready (``--fresh 0``), they are not. ``--minutes`` bounds the whole run: the
-learning rate reaches its end by then however many steps were made. Progress goes to ``log.csv``
-beside the checkpoint, the averaged weights alone to ``average.pt``.
+``python -m models.segmentation.train --speech DIR --teacher FILE --work DIR`` decodes the speech,
+lets the embedding's teachers hear it, simulates conversations, trains, exports and calibrates, as
+``recipe.toml`` says, and leaves ``segmentation.onnx`` in the work folder. Each stage leaves a stamp
+there: stopping and starting again is the same command.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import math
+import json
 import os
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
 
+from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation
+from models.autospeech import data as speech_data
 from models.autospeech import targets
-from models.autospeech.data import CACHE, load
-from models.segmentation import RUNS
+from models.segmentation import export, talks, tune
 from models.segmentation.data import Conversations
-from models.segmentation.feeding import (
-    Ahead,
-    Batch,
-    Message,
-    Pool,
-    drawn_by,
-    to_batch,
-    to_message,
-)
-from models.segmentation.network import (
-    SegmentationNet,
-    Shape,
-    permutation_invariant_loss,
-    to_classes,
-)
-from models.segmentation.trainer import PRESETS, Recipe, Trainer, learning_rate
+from models.segmentation.evaluate import simulated
+from models.segmentation.feeding import Batch, batches
+from models.segmentation.network import SegmentationNet
+from models.segmentation.objective import Segmentation
+from models.segmentation.recipe import Recipe
+from models.training.provenance import commit, fingerprint, manifest
+from models.training.recipe import digest, read_recipe
+from models.training.stages import Stage, run_stages
+from models.training.trainer import Habits, Trainer
 
-# New windows that a step takes at most where it takes what is ready.
-READY = 512
+RECIPE = Path(__file__).parent / "recipe.toml"
+# First seeds of the conversations that thresholds are chosen on, and that they are scored on.
+CHOSEN_ON, SCORED_ON = 1000, 2000
+# What the material stage leaves in the cache.
+MATERIAL = ("shared_rooms.npz", "noises.npz", "train_speech.npz")
 
 
-def first_window(recipe: Recipe, drawn: int) -> int:
-    """Index of the first window that a run needs after so many: the oldest one in its pool."""
-    return max(0, drawn - recipe.pool) if recipe.fresh else drawn
+@dataclass(frozen=True)
+class Job:
+    """A recipe with everything that it is applied to; see ``models.autospeech.train.Job``."""
+
+    recipe: Recipe
+    speech: Path
+    teacher: Path
+    work: Path
+    habits: Habits
+    workers: int = 1
+    notify: Callable[[str], None] = print
+
+    @property
+    def cache(self) -> Path:
+        """Decoded speech, vectors, rooms, noises and finished conversations."""
+        return self.work / "cache"
+
+    @property
+    def model(self) -> Path:
+        """The finished file."""
+        return self.work / "segmentation.onnx"
+
+    def source(self) -> Conversations:
+        """Where training windows come from."""
+        settings, material = self.recipe.batches, self.recipe.material
+        return Conversations(
+            self.cache,
+            self.speech / "noise",
+            seconds=settings.seconds,
+            seed=settings.seed,
+            rooms=material.rooms,
+        )
 
 
-def batches(
-    recipe: Recipe, messages: Iterable[Message], drawn: int, device: torch.device
-) -> Iterator[tuple[Batch, int]]:
-    """Yield batches of new windows and those of the pool, and how many were drawn until then.
+def stages(job: Job) -> list[Stage]:
+    """The stages of a job, in order."""
+    recipe, work, cache = job.recipe, job.work, job.cache
+    corpus = [
+        job.speech / name
+        for name in ("clips.csv", "train", speech_data.MORE)
+        if (job.speech / name).exists()
+    ]
+    noise, material = job.speech / "noise", recipe.material
+    checkpoint, exported = work / "run" / "checkpoint.pt", work / "exported.onnx"
+    options = work / "options.json"
+    settings = (recipe.network, recipe.batches, recipe.losses, recipe.optimization)
+    return [
+        Stage("decode", lambda: decode(job), [cache / "train.json"], inputs=corpus),
+        Stage(
+            "teachers", lambda: hear(job), [cache / "vectors.npz"], recipe.teachers,
+            [job.teacher], ["decode"],
+        ),
+        Stage(
+            "material", lambda: prepare(job), [cache / name for name in MATERIAL],
+            (material.rooms, material.seed), [noise], ["decode"],
+        ),
+        Stage(
+            "conversations", lambda: converse(job), [cache / "talks" / "samples.npy"],
+            material.conversations, [*corpus, noise],
+        ),
+        Stage(
+            "train", lambda: train(job), [checkpoint], settings,
+            after=["teachers", "material", "conversations"],
+        ),
+        Stage("export", lambda: write(job, checkpoint, exported), [exported], after=["train"]),
+        Stage(
+            "calibrate", lambda: choose(job, exported, options), [options], recipe.calibration,
+            [job.speech / "clips.csv", job.speech / "dev"], ["export"],
+        ),
+        Stage(
+            "finish", lambda: finish(job, exported, options), [job.model], digest(recipe),
+            corpus, ["export", "calibrate"],
+        ),
+    ]  # fmt: skip
 
-    `messages` begin with the window that :func:`first_window` names.
-    """
-    ahead = Ahead(messages, 2 if recipe.fresh else 64)
-    pool = Pool(recipe.pool, device)
-    first = first_window(recipe, drawn)
-    while first + pool.count < drawn or (not recipe.fresh and len(pool) < recipe.windows):
-        pool.add(ahead.wait())
-    while True:
-        before = pool.count
-        found = [ahead.wait()] if recipe.fresh else ahead.ready(READY // recipe.message)
-        for message in found:
-            pool.add(message)
-        new = min(pool.count - before, recipe.windows)
-        drawn = first + pool.count
-        generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + drawn)
-        yield pool.draw(recipe.windows, new, generator), drawn
+
+def decode(job: Job) -> None:
+    """Decode the people to train on."""
+    speech_data.prepare(job.speech, "train", job.cache)
 
 
-@torch.no_grad()
-def validate(trainer: Trainer, held_out: Message) -> dict[str, float]:
-    """Loss, missed and false speech (of all speech), overlap F1 on windows of unseen people."""
-    network = SegmentationNet(trainer.network.shape).to(trainer.device)
-    network.load_state_dict(trainer.average)
-    network.eval()
-    batch = to_batch(held_out, trainer.device)
-    scores = network(batch.mels)
-    loss = permutation_invariant_loss(scores, batch.activity).mean()
-    said, truth = scores.argmax(-1), to_classes(batch.activity)
-    speech, talk = said > 0, truth > 0
-    both, pair = said > 3, truth > 3
-    total = float(talk.sum())
-    return {
-        "val_loss": float(loss),
-        "val_miss": float((talk & ~speech).sum()) / total,
-        "val_false": float((speech & ~talk).sum()) / total,
-        "val_overlap_f1": 2.0 * float((both & pair).sum()) / float(both.sum() + pair.sum() + 1e-9),
+def hear(job: Job) -> None:
+    """Let the embedding's teachers hear clean windows of everybody."""
+    targets.hear_apart(job.teacher, job.cache, job.recipe.teachers.windows)
+
+
+def prepare(job: Job) -> None:
+    """Simulate rooms, decode noises and find where speech is."""
+    for name in MATERIAL:
+        (job.cache / name).unlink(missing_ok=True)
+    source = Conversations(
+        job.cache,
+        job.speech / "noise",
+        seed=job.recipe.material.seed,
+        rooms=job.recipe.material.rooms,
+    )
+    source.prepare()
+
+
+def converse(job: Job) -> None:
+    """Simulate whole conversations, from which a part of the windows is cut."""
+    talks.make(job.speech, job.cache / "talks", job.recipe.material.conversations)
+
+
+def train(job: Job) -> None:
+    """Train to the last step, from the newest checkpoint on if there is one."""
+    recipe = job.recipe
+    people = speech_data.load(job.cache, "train").voices
+    voices = torch.from_numpy(targets.load(job.cache / "vectors.npz", people).means)
+    torch.manual_seed(recipe.batches.seed)
+    network = SegmentationNet(replace(recipe.network, voice=voices.shape[1]))
+    steps = recipe.optimization.steps
+    trainer: Trainer[Batch] = Trainer(
+        network,
+        Segmentation(network, recipe.losses, recipe.batches, steps, voices),
+        recipe.optimization,
+        job.work / "run",
+        habits=job.habits,
+        facts={
+            "shape": asdict(network.shape),
+            "key": digest(recipe.batches, recipe.losses, recipe.material, str(job.speech)),
+        },
+    )
+    source = job.source()
+    source.prepare()
+    if trainer.resume():
+        job.notify(f"train: going on from step {trainer.step}")
+    trainer.fit(batches(source, recipe.batches, trainer.step, steps, job.workers))
+
+
+def write(job: Job, checkpoint: Path, exported: Path) -> None:
+    """Export the run's average, with thresholds that are not chosen yet."""
+    options = SegmentationOptions(hop=job.recipe.calibration.hop)
+    export.export(export.averaged(checkpoint), options, exported)
+
+
+def choose(job: Job, exported: Path, options: Path) -> None:
+    """Choose thresholds on some conversations, and score them on others."""
+    settings = job.recipe.calibration
+    segmenter = load_segmentation(exported, threads=1)
+    if not isinstance(segmenter, NeuralSegmenter):
+        raise TypeError(f"{exported}: not a model with overlaps")
+    conversations = job.work / f"conversations-{manifest(job.speech, ('dev',))[:8]}"
+    chosen_on, scored_on = (
+        tune.hear(
+            segmenter,
+            simulated(
+                job.speech,
+                conversations,
+                range(first, first + settings.conversations),
+                settings.minutes,
+                settings.people,
+            ),
+            settings.hop,
+        )
+        for first in (CHOSEN_ON, SCORED_ON)
+    )
+    chosen = tune.tune(chosen_on, segmenter.options, settings.precision)
+    precision, f1 = tune.overlap_scores(scored_on, chosen)
+    scores = {
+        "speech_error": round(tune.speech_error(scored_on, chosen), 4),
+        "overlap_precision": round(precision, 4),
+        "overlap_f1": round(f1, 4),
     }
+    job.notify(f"thresholds: {asdict(chosen)}\nscores: {scores}")
+    found = {"options": asdict(chosen), "scores": scores}
+    options.write_text(json.dumps(found), encoding="utf-8")
 
 
-def train(trainer: Trainer, messages: Iterable[Message], held_out: Message | None) -> None:
-    """Run to the recipe's last step or the trainer's last minute.
-
-    Raises
-    ------
-    SystemExit
-        When the loss is no number any more; the checkpoint is from before that.
-    """
-    recipe, log, saved = trainer.recipe, trainer.folder / "log.csv", time.monotonic()
-    sums, count = torch.zeros(3, device=trainer.device), 0
-    series = batches(recipe, messages, trainer.drawn, trainer.device)
-    while trainer.share < 1.0:
-        batch, trainer.drawn = next(series)
-        sums += trainer.update(batch)
-        count += 1
-        last = trainer.share >= 1.0
-        if trainer.step % recipe.log and not last:
-            continue
-        main, alike, voice = (sums / count).tolist()
-        if not math.isfinite(main):
-            raise SystemExit(f"{trainer.folder}: the loss is {main} at step {trainer.step}")
-        row = {"step": trainer.step, "windows": trainer.drawn, "seconds": round(trainer.elapsed, 1)}
-        row |= {"loss": round(main, 4), "alike": round(alike, 4), "voice": round(voice, 4)}
-        row["rate"] = learning_rate(trainer.step, trainer.share, recipe)
-        if held_out is not None and (trainer.step % recipe.validate == 0 or last):
-            row |= {k: round(v, 4) for k, v in validate(trainer, held_out).items()}
-        write_row(log, row)
-        sums, count = torch.zeros_like(sums), 0
-        if time.monotonic() - saved >= recipe.save:
-            trainer.save()
-            saved = time.monotonic()
-    trainer.save()
-
-
-def drawn(source: Conversations, count: int) -> Message:
-    """The first windows of a source."""
-    return to_message([source.window(index) for index in range(count)])
-
-
-def held_out_windows(path: Path, cache: Path, noise_dir: Path, count: int = 96) -> Message:
-    """Windows of people of part ``dev``; drawn where `path` (.npz) is missing."""
-    if not path.exists():
-        unseen = Conversations(cache, noise_dir, part="dev", seed=99)
-        message = drawn(unseen, count)
-        np.savez_compressed(path, **message._asdict())
-    with np.load(path) as stored:
-        return Message(*(stored[name] for name in Message._fields))
-
-
-def voice_vectors(cache: Path) -> Tensor:
-    """Unit vectors (V, D) of the training voices, as the embedding's teachers have them."""
-    return torch.from_numpy(targets.load(cache / "vectors.npz", load(cache, "train").voices).means)
-
-
-COLUMNS = ("step", "windows", "seconds", "loss", "alike", "voice", "rate")
-VALIDATION = ("val_loss", "val_miss", "val_false", "val_overlap_f1")
-
-
-def write_row(path: Path, row: dict[str, float]) -> None:
-    """Append to the log and print."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [*COLUMNS, *VALIDATION])
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-    print(row, flush=True)
+def finish(job: Job, exported: Path, options: Path) -> None:
+    """Write the finished file: thresholds, scores and provenance in its metadata."""
+    found = json.loads(options.read_text(encoding="utf-8"))
+    settings = job.recipe.calibration
+    facts = {
+        "version": job.recipe.export.version,
+        "note": f"thresholds: {settings.conversations} simulated conversations of dev people",
+        "scores": json.dumps(found["scores"]),
+        "recipe": digest(job.recipe),
+        "commit": commit(),
+        "corpus": manifest(job.speech, ("train", speech_data.MORE)),
+        "teacher": fingerprint(job.teacher),
+    }
+    export.stamp(exported, job.model, SegmentationOptions(**found["options"]), facts)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line; every number of the recipe has an option."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speech", type=Path, default=os.environ.get("DIARIZE_SPEECH_DIR"))
-    parser.add_argument("--cache", type=Path, default=CACHE)
-    parser.add_argument("--run", type=Path, default=RUNS / "main")
-    parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
-    parser.add_argument(
-        "--weights", type=Path, help="checkpoint of another run, or an .onnx, to begin with"
-    )
-    parser.add_argument("--minutes", type=float, default=math.inf, help="of the whole run")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    for name in ("fine", "hidden", "layers"):
-        parser.add_argument(f"--{name}", type=int, help=f"of the network (see Shape): {name}")
-    parser.add_argument("--dilations", type=int, nargs="+", help="of the network's context")
-    for field in fields(Recipe):
-        parser.add_argument(f"--{field.name}", type=type(field.default))
+    parser.add_argument("--teacher", type=Path, required=True, help="the weights' file of CAM++")
+    parser.add_argument("--work", type=Path, required=True, help="gets everything that is made")
+    parser.add_argument("--recipe", type=Path, default=RECIPE)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw windows")
+    parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints")
+    parser.add_argument("--pause", type=Path, help="training waits while this file exists")
     args = parser.parse_args(argv)
     if args.speech is None:
         parser.error("give --speech DIR or set DIARIZE_SPEECH_DIR")
@@ -189,31 +242,19 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train or continue."""
+    """Make the model."""
     args = parse(argv)
-    given = {f.name: getattr(args, f.name) for f in fields(Recipe)}
-    recipe = replace(PRESETS[args.preset], **{k: v for k, v in given.items() if v is not None})
-    sizes = {name: getattr(args, name) for name in ("fine", "hidden", "layers")}
-    shape = replace(Shape(), **{name: size for name, size in sizes.items() if size is not None})
-    if args.dilations:
-        shape = replace(shape, dilations=tuple(args.dilations))
-    torch.set_num_threads(recipe.threads)
-    torch.backends.cuda.matmul.allow_tf32 = True
-    noise_dir = args.speech / "noise"
-    voices = voice_vectors(args.cache) if (args.cache / "vectors.npz").exists() else None
-    trainer = Trainer(recipe, shape, args.run, args.device, args.minutes, voices)
-    held_out = None
-    if recipe.validate:
-        held_out = held_out_windows(args.cache / "segmentation_dev.npz", args.cache, noise_dir)
-    source = Conversations(args.cache, noise_dir, seed=recipe.seed)
-    source.prepare()
-    if trainer.resume():
-        print(f"continuing at step {trainer.step}", flush=True)
-    elif args.weights is not None:
-        trainer.begin_with(args.weights, to_batch(drawn(source, 32)).mels)
-    first = first_window(recipe, trainer.drawn)
-    messages = drawn_by(source, first, recipe.fresh or recipe.message, recipe.workers)
-    train(trainer, messages, held_out)
+    torch.set_num_threads(args.threads)
+    job = Job(
+        read_recipe(args.recipe, Recipe),
+        Path(args.speech),
+        args.teacher,
+        args.work,
+        Habits(save=args.save_minutes, pause=args.pause),
+        args.workers,
+    )
+    run_stages(stages(job), args.work / "stamps", job.notify)
+    print(f"{job.model}: {job.model.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -16,18 +16,19 @@ RATE = 16_000
 TRAIN, DEV = 6, 4
 
 
-def buzz(pitch: float, seconds: float, seed: int = 0) -> NDArray[np.float32]:
-    """A voice made of harmonics in syllables of 0.2 s, with formants of its own."""
+def buzz(pitch: int, seconds: float, seed: int = 0) -> NDArray[np.float32]:
+    """A voice made of harmonics in syllables, with a formant of its own; pitch in whole hertz."""
     rng = np.random.default_rng(seed)
-    time = np.arange(int(seconds * RATE)) / RATE
-    formant = 400.0 + 1500.0 * np.random.default_rng(int(pitch)).random()
+    time = np.arange(RATE) / RATE
+    formant = 400.0 + 1500.0 * np.random.default_rng(pitch).random()
     tone = np.zeros_like(time)
     for k in range(1, 25):
         gain = 1.0 / (1.0 + ((pitch * k - formant) / 400.0) ** 2)
-        tone += gain * np.sin(2 * np.pi * pitch * k * time + rng.random())
+        tone += gain * np.sin(2 * np.pi * (pitch * k * time + rng.random()))
     syllables = 0.6 + 0.4 * np.sin(2 * np.pi * 4.0 * time)
-    noise = 0.002 * rng.normal(size=time.size)
-    return (0.1 * tone * syllables + noise).astype(np.float32)
+    # Whole periods fit into a second.
+    spoken = np.resize(0.1 * tone * syllables, round(seconds * RATE))
+    return (spoken + 0.002 * rng.normal(size=spoken.size)).astype(np.float32)
 
 
 def write_corpus(folder: Path) -> Path:
@@ -41,7 +42,7 @@ def write_corpus(folder: Path) -> Path:
         seconds = 12.0 if part == "train" else 60.0
         further = part == "train" and number >= TRAIN - 2
         name = f"cv-{number}" if further else f"toy_{number:03d}"
-        samples = buzz(85.0 + 22.0 * number, seconds, number)
+        samples = buzz(85 + 22 * number, seconds, number)
         place = folder / ("more" if further else part)
         place.mkdir(parents=True, exist_ok=True)
         soundfile.write(place / f"{name}.opus", samples, RATE, format="OGG", subtype="OPUS")

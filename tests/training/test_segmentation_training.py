@@ -1,41 +1,36 @@
-"""The recipe of the segmentation model: labels, losses, data, resuming, export."""
+"""The segmentation's training: labels, losses, data, batches, export."""
 
 from __future__ import annotations
 
-import csv
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice, pairwise, permutations
+from itertools import islice, permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch", reason='pip install "autospeech-diarize[train]"')
-pytest.importorskip("onnx", reason='pip install "autospeech-diarize[train]"')
-pytest.importorskip("pyroomacoustics", reason='pip install "autospeech-diarize[train]"')
-
-from diarize import powerset, spectrogram  # noqa: E402
-from diarize.audio import Waveform  # noqa: E402
-from diarize.evaluation import acoustics  # noqa: E402
-from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation  # noqa: E402
-from models.segmentation import (  # noqa: E402
+from diarize import powerset, spectrogram
+from diarize.audio import Waveform
+from diarize.evaluation import acoustics
+from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation
+from models.segmentation import (
     channel,
     data,
+    export,
     feeding,
     material,
     network,
     noises,
+    objective,
     talks,
-    train,
     turns,
-    weights,
 )
-from models.segmentation.export import export, stamp  # noqa: E402
-from models.segmentation.trainer import Recipe, Trainer, averaged, learning_rate  # noqa: E402
+from models.segmentation.recipe import BatchSettings, LossSettings
+from models.training.trainer import Optimization, Trainer
 
 RATE = 16_000
 SMALL = network.Shape(fine=16, channels=16, hidden=8, dilations=(1, 2), layers=1, dropout=0.1)
@@ -385,13 +380,6 @@ def test_convolution_by_blocks_is_convolution() -> None:
     np.testing.assert_allclose(got, wanted, atol=1e-2)
 
 
-def test_workers_share_the_series(source: data.Conversations) -> None:
-    messages = feeding.drawn_by(source, first=10, size=2, workers=2)
-    for index, message in enumerate(islice(messages, 3)):
-        for row, mels in enumerate(message.mels):
-            np.testing.assert_array_equal(mels, source.window(10 + 2 * index + row).mels)
-
-
 # --- batches ----------------------------------------------------------------------------------
 
 
@@ -406,7 +394,7 @@ def numbered(first: int, size: int, frames: int = 8) -> Iterator[feeding.Message
 
 
 def test_the_pool_holds_the_newest_windows() -> None:
-    pool = feeding.Pool(5, torch.device("cpu"))
+    pool = feeding.Pool(5)
     generator = torch.Generator().manual_seed(0)
     for message in islice(numbered(0, 3), 4):
         pool.add(message)
@@ -417,30 +405,19 @@ def test_the_pool_holds_the_newest_windows() -> None:
     assert torch.equal(batch.activity[:, 0, 0], batch.mels[:, 0, 0].long() % 2 == 1)
 
 
-def test_batches_take_what_is_ready_without_waiting() -> None:
-    recipe = Recipe(windows=4, fresh=0, message=2, pool=8)
-    more = threading.Event()
-
-    def slow() -> Iterator[feeding.Message]:
-        yield from islice(numbered(0, 2), 3)
-        more.wait()
-
-    series = train.batches(recipe, slow(), 0, torch.device("cpu"))
-    found = [next(series) for _ in range(5)]
-    more.set()
-    assert all(batch.mels.shape == (4, 8, 64) for batch, _ in found)
-    assert all(4 <= drawn <= 6 for _, drawn in found)
-
-
-def test_an_error_of_a_worker_is_heard() -> None:
-    def broken() -> Iterator[feeding.Message]:
-        yield from islice(numbered(0, 2), 1)
-        raise OSError("the disk is gone")
-
-    ahead = feeding.Ahead(broken())
-    ahead.wait()
-    with pytest.raises(OSError, match="disk"):
-        ahead.wait()
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_of_a_run_that_goes_on_are_the_same(
+    source: data.Conversations, workers: int
+) -> None:
+    settings = BatchSettings(size=3, fresh=2, pool=5)
+    whole = list(feeding.batches(source, settings, 0, 7, workers=0))
+    rest = list(feeding.batches(source, settings, 4, 7, workers))
+    assert (len(whole), len(rest)) == (7, 3)
+    for one, two in zip(whole[4:], rest, strict=True):
+        assert torch.equal(one.mels, two.mels)
+        assert torch.equal(one.voices, two.voices)
+    newest = source.window(13).mels
+    np.testing.assert_array_equal(whole[6].mels[0].numpy(), newest.astype(np.float32))
 
 
 def test_masks_hide_bands_of_some_windows() -> None:
@@ -456,107 +433,40 @@ def test_masks_hide_bands_of_some_windows() -> None:
 
 # --- training ---------------------------------------------------------------------------------
 
-RECIPE = Recipe(
-    steps=6,
-    windows=2,
-    fresh=1,
-    pool=2,
-    warmup=2,
-    precision="float32",
-    workers=0,
-    validate=3,
-)
+
+def trainer(folder: Path, steps: int, voices: torch.Tensor, **changes: Any) -> Trainer[Any]:
+    torch.manual_seed(0)
+    net = network.SegmentationNet(replace(SMALL, voice=voices.shape[1]))
+    batches = BatchSettings(size=2, fresh=1, pool=2, **changes)
+    losses = objective.Segmentation(net, LossSettings(), batches, steps, voices)
+    settings = Optimization(steps=steps, warm_up=2, anneal=2, rate=5e-3)
+    return Trainer(net, losses, settings, folder)
 
 
-def run(source: data.Conversations, folder: Path, steps: int) -> Trainer:
-    """Train to a step, continuing what is there."""
-    trainer = Trainer(RECIPE, SMALL, folder)
-    trainer.resume()
-    first = train.first_window(RECIPE, trainer.drawn)
-    messages = feeding.drawn_by(source, first, RECIPE.fresh, 0)
-    series = train.batches(RECIPE, messages, trainer.drawn, trainer.device)
-    while trainer.step < steps:
-        batch, trainer.drawn = next(series)
-        trainer.update(batch)
-    trainer.save()
-    return trainer
+def test_losses_follow_from_the_step_alone(source: data.Conversations, tmp_path: Path) -> None:
+    """Crops, masks and dropout are drawn from the step, so that a run can go on."""
+    run = trainer(tmp_path, 6, torch.eye(8))
+    batch = next(feeding.batches(source, BatchSettings(size=2, fresh=2), 0, 1, 0))
+    first, again, other = (run.objective(batch, step)[0] for step in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(
-    source: data.Conversations, tmp_path: Path
-) -> None:
-    whole = run(source, tmp_path / "whole", 5)
-    run(source, tmp_path / "parts", 3)
-    parts = run(source, tmp_path / "parts", 5)
-    assert parts.step == whole.step == 5
-    for name, value in whole.average.items():
-        torch.testing.assert_close(parts.average[name], value)
+def test_training_lowers_all_losses(source: data.Conversations, tmp_path: Path) -> None:
+    known = torch.nn.functional.normalize(torch.randn(8, 12), dim=1)
+    run = trainer(tmp_path, 40, known, halves=0.5)
+    batch = feeding.to_batch(feeding.to_message([source.window(i) for i in range(4)]))
+    assert batch.voices.shape == (4, 3) and int(batch.voices.max()) >= 0
+    found = torch.stack([run.update(batch) for _ in range(40)])
+    assert (found[-4:].mean(dim=0) < 0.9 * found[:4].mean(dim=0)).all()
 
 
-def test_training_logs_and_lowers_the_loss(source: data.Conversations, tmp_path: Path) -> None:
-    recipe = Recipe(
-        steps=50,
-        windows=2,
-        fresh=1,
-        warmup=5,
-        rate=5e-3,
-        precision="float32",
-        workers=0,
-        validate=25,
-    )
-    trainer = Trainer(recipe, SMALL, tmp_path)
-    windows = feeding.to_message([source.window(i) for i in range(4)])
-    before = train.validate(trainer, windows)["val_loss"]
-    one = [feeding.Message(*(array[i : i + 1] for array in windows)) for i in range(4)]
-    train.train(trainer, (one[i % 4] for i in range(1000)), windows)
-    with (tmp_path / "log.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["step"] for row in rows] == ["25", "50"]
-    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
-    assert float(rows[-1]["val_loss"]) < 0.8 * before
-    assert (tmp_path / "checkpoint.pt").exists()
-    small = averaged(tmp_path / "average.pt").state_dict()
-    for name, value in trainer.average.items():
-        torch.testing.assert_close(small[name], value)
-
-
-def test_learning_rate_warms_up_and_falls() -> None:
-    rates = [learning_rate(step, step / 6, RECIPE) for step in range(7)]
-    assert rates[0] < rates[1] <= RECIPE.rate
-    assert rates[6] == pytest.approx(0.01 * RECIPE.rate)
-    assert all(a >= b for a, b in pairwise(rates[1:]))
-
-
-def test_the_schedule_ends_with_the_minutes(
-    source: data.Conversations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A step takes ten seconds of a clock of our own: six of ten thousand fit into a minute."""
-    clock = [1000.0]
-    monkeypatch.setattr(train.time, "monotonic", lambda: clock[0])
-    recipe = Recipe(steps=10_000, windows=2, fresh=1, warmup=2, log=1, validate=0, save=30.0)
-    message = feeding.to_message([source.window(1)])
-
-    def messages() -> Iterator[feeding.Message]:
-        while True:
-            yield message
-
-    class Slow(Trainer):
-        def update(self, batch: feeding.Batch) -> Any:
-            clock[0] += 10.0
-            return super().update(batch)
-
-    train.train(Slow(recipe, SMALL, tmp_path, minutes=0.5), messages(), None)
-    # The second part has half of the minute left.
-    trainer = Slow(recipe, SMALL, tmp_path, minutes=1.0)
-    clock[0] += 500.0
-    assert trainer.resume()
-    assert trainer.share == pytest.approx(0.5)
-    train.train(trainer, messages(), None)
-    assert trainer.step == 6
-    with (tmp_path / "log.csv").open() as file:
-        rates = [float(row["rate"]) for row in csv.DictReader(file)]
-    assert rates[2] == rates[5] == pytest.approx(0.01 * recipe.rate)
-    assert rates[3] > rates[4] > rates[5]
+def test_a_window_of_nobody_has_no_voice_loss(source: data.Conversations, tmp_path: Path) -> None:
+    run = trainer(tmp_path, 6, torch.eye(8))
+    window = source.window(0)
+    nobody = replace(window, voices=np.full(3, -1), activity=np.zeros_like(window.activity))
+    _, parts = run.objective(feeding.to_batch(feeding.to_message([nobody])), 5)
+    assert float(parts[2]) == 0.0
 
 
 def test_crops_stay_aligned() -> None:
@@ -572,22 +482,6 @@ def test_crops_stay_aligned() -> None:
         assert torch.equal(talk, torch.from_numpy(activity)[index])
 
 
-def test_training_knows_the_voices(source: data.Conversations, tmp_path: Path) -> None:
-    """Windows name their voices, and the loss on them falls."""
-    recipe = Recipe(steps=30, windows=4, rate=5e-3, warmup=2, precision="float32", halves=0.5)
-    known = torch.nn.functional.normalize(torch.randn(40, network.VOICE), dim=1)
-    trainer = Trainer(recipe, SMALL, tmp_path, voices=known)
-    assert trainer.voices is not None
-    assert torch.equal(trainer.voices[-1], torch.zeros(network.VOICE))
-    batch = feeding.to_batch(train.drawn(source, 4))
-    assert batch.voices.shape == (4, 3)
-    assert int(batch.voices.max()) >= 0
-    found = [float(trainer.update(batch)[2]) for _ in range(30)]
-    assert found[-1] < 0.9 * found[0]
-    unknown = Trainer(recipe, SMALL, tmp_path)
-    assert float(unknown.update(batch)[2]) == 0.0
-
-
 # --- export -----------------------------------------------------------------------------------
 
 
@@ -595,7 +489,7 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = network.SegmentationNet(SMALL).eval()
     options = SegmentationOptions(onset=0.45, min_silence=0.21)
-    path = export(net, options, "made up", tmp_path / "small.onnx")
+    path = export.export(net, options, tmp_path / "small.onnx", {"version": "test"})
     segmenter = load_segmentation(path, threads=1)
     assert isinstance(segmenter, NeuralSegmenter)
     assert segmenter.options == options
@@ -612,54 +506,12 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
     np.testing.assert_allclose(got, wanted, atol=1e-4)
     # Other thresholds need no checkpoint.
     later = replace(options, onset=0.8, hop=0.9)
-    assert stamp(path, later, "made up", path) == path
+    export.stamp(path, path, later, {"note": "made up"})
     again = load_segmentation(path, threads=1)
     assert isinstance(again, NeuralSegmenter)
     assert again.options == later
     np.testing.assert_array_equal(again.network(waveform, [0], 10 * RATE), got)
+    import onnx
 
-
-def test_blocks_that_the_other_network_lacks_change_next_to_nothing(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    first = Trainer(Recipe(), SMALL, tmp_path / "first")
-    first.save()
-    longer = replace(SMALL, dilations=(*SMALL.dilations, 4, 1))
-    second = Trainer(Recipe(), longer, tmp_path / "second")
-    second.begin_with(tmp_path / "first" / "average.pt")
-    weights = [block.norm.weight.mean().item() for block in second.network.context]
-    assert weights == pytest.approx([1.0, 1.0, 0.05, 0.05])
-    mels = torch.randn(4, 200, network.MELS)
-    with torch.no_grad():
-        before, after = (one.network.eval()(mels) for one in (first, second))
-    assert float((after - before).abs().mean()) < 0.05 * float(before.std())
-
-
-@pytest.mark.parametrize("layers", [1, 2])
-def test_an_exported_model_can_be_trained_on(tmp_path: Path, layers: int) -> None:
-    torch.manual_seed(0)
-    shape = replace(SMALL, layers=layers)
-    net = network.SegmentationNet(shape)
-    mels = torch.randn(8, 200, network.MELS)
-    net.train()
-    for _ in range(20):  # so that the normalisations know something
-        net(mels)
-    path = export(net.eval(), SegmentationOptions(), "made up", tmp_path / "small.onnx")
-    state = weights.read_onnx(path, mels)
-    again = network.SegmentationNet(shape).eval()
-    missing = again.load_state_dict(state, strict=False).missing_keys
-    assert {name.split(".")[0] for name in missing} == {"alike", "voice"}
-    with torch.no_grad():
-        torch.testing.assert_close(again(mels), net(mels), atol=1e-4, rtol=1e-4)
-        # Normalising by the batch itself, as training does, changes little on the same windows.
-        again.train()
-        again.entry.eval()  # keeps its own statistics
-        for module in again.modules():
-            if isinstance(module, torch.nn.Dropout | torch.nn.LSTM):
-                module.eval()
-        assert float((again(mels) - net(mels)).abs().mean()) < 0.05
-    trainer = Trainer(Recipe(), shape, tmp_path / "run")
-    trainer.begin_with(path, mels)
-    torch.testing.assert_close(trainer.average["head.weight"], net.head.weight.detach())
-    (tmp_path / "other.onnx").write_bytes(b"")
-    with pytest.raises(SystemExit, match="not an exported segmentation model"):
-        weights.read_onnx(tmp_path / "other.onnx")
+    metadata = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}
+    assert (metadata["diarize.version"], metadata["diarize.note"]) == ("test", "made up")
