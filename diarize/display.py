@@ -17,7 +17,7 @@ TEXT_WIDTH = 72
 NAME_WIDTH = 40
 
 # Okabe and Ito's colours, which most colour-blind people can tell apart, without black and yellow.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
 _WIDTH, _LEFT, _LANE, _LANE_NAME = 800, 160, 22, 22  # pixels, the last one characters
 
@@ -252,7 +252,7 @@ def _lane(diarization: Diarization, label: str, lane: int, scale: float) -> list
         f"<g><title>{_escaped(about)}</title>",
         f'<text x="{_LEFT - 8}" y="{lane * _LANE + 15}" text-anchor="end">'
         f"{_escaped(shortened(name, _LANE_NAME))}</text>",
-        f'<path fill="{_COLOURS[lane % len(_COLOURS)]}" d="{boxes}"/></g>',
+        f'<path fill="{COLOURS[lane % len(COLOURS)]}" d="{boxes}"/></g>',
     ]
 
 

@@ -234,13 +234,20 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
             beside.unlink(missing_ok=True)
 
 
-def write_whole(texts: Mapping[Path, str], notes: Mapping[Path, Note] | None = None) -> None:
+def encoded(content: str | bytes) -> bytes:
+    """Return what a file holds, text as UTF-8."""
+    return content if isinstance(content, bytes) else content.encode("utf-8", errors="replace")
+
+
+def write_whole(
+    texts: Mapping[Path, str | bytes], notes: Mapping[Path, Note] | None = None
+) -> None:
     """Write files as a whole: each beside its place first, then all moved to it.
 
     Parameters
     ----------
-    texts : mapping of Path to str
-        Written as UTF-8.
+    texts : mapping of Path to str or bytes
+        Text is written as UTF-8.
     notes : mapping of Path to Note, optional
         What to note of them in their folders' records; the checksum is added here.
 
@@ -250,7 +257,7 @@ def write_whole(texts: Mapping[Path, str], notes: Mapping[Path, Note] | None = N
         If one cannot be written. No half-written file is left then.
     """
     current: Path | None = None
-    data = {path: text.encode("utf-8", errors="replace") for path, text in texts.items()}
+    data = {path: encoded(text) for path, text in texts.items()}
     try:
         with contextlib.ExitStack() as waiting:
             for current, content in data.items():

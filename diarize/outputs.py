@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diarize.errors import OutputError, TranscriptError, UsageError
-from diarize.files import Note, Record, check_name, describe_recording, objection, write_whole
+from diarize.files import (
+    Note,
+    Record,
+    check_name,
+    describe_recording,
+    encoded,
+    objection,
+    write_whole,
+)
 from diarize.result import Result, read_result
 from diarize.writers import (
     OWN_SUFFIX,
@@ -271,7 +279,7 @@ def rewrite(
     stem = re.sub(rf"{re.escape(OWN_SUFFIX)}(\.\d+)?$", "", path.stem)
     record = Record(folder)
     recording = describe_recording(after.audio, folder) if after.audio else {}
-    texts: dict[Path, str] = {}
+    texts: dict[Path, str | bytes] = {}
     notes: dict[Path, Note] = {}
     left: dict[str, list[str]] = {}
 
@@ -310,4 +318,4 @@ def rewrite(
 def _is_rendering(file: Path, name: str, result: Result) -> bool:
     """Return whether a file is exactly what a result gives, whatever the record holds of it."""
     ours = get_writer(name).render(seen_from(result, file.parent), WriterOptions())
-    return file.read_bytes() == ours.encode("utf-8", errors="replace")
+    return file.read_bytes() == encoded(ours)

@@ -14,6 +14,7 @@ import pytest
 from diarize.annotation import Diarization, Segment, Turn
 from diarize.audio import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
+from diarize.transcript.engines import ENGINES
 from diarize.transcript.find import Outcome, find_or_make_transcript
 from diarize.transcript.hallucinations import doubts, drop_nonspeech
 from diarize.transcript.readers import read_transcript
@@ -176,11 +177,12 @@ def test_an_earlier_result_without_words_is_no_transcript(waveform: Waveform, au
 def test_without_whisper_there_is_a_hint(
     waveform: Waveform, audio: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("diarize.transcript.find.is_whisper_installed", lambda: False)
+    for engine in ENGINES.values():
+        monkeypatch.setattr(engine, "is_installed", staticmethod(lambda: False))
     outcome = find(waveform, audio)
     assert outcome.transcript is None
     assert "--transcript FILE" in outcome.messages[-1]
-    assert "[whisper]" in outcome.messages[-1]
+    assert "[faster-whisper]" in outcome.messages[-1]
     with pytest.raises(MissingExtraError):
         find(waveform, audio, options=WhisperOptions(model="base"))
 
@@ -191,9 +193,10 @@ def test_weights_that_are_missing_fail_only_when_asked_for(
     def no_model(*args: Any) -> None:
         raise ModelError("no weights here")
 
-    monkeypatch.setattr("diarize.transcript.find.is_whisper_installed", lambda: True)
-    monkeypatch.setattr("diarize.transcript.find.WhisperTranscriber.__call__", no_model)
-    monkeypatch.setattr("diarize.transcript.find.WhisperTranscriber.name", "w")
+    for engine in ENGINES.values():
+        monkeypatch.setattr(engine, "is_installed", staticmethod(lambda: True))
+        monkeypatch.setattr(engine, "__call__", no_model)
+        monkeypatch.setattr(engine, "name", "w")
     assert find(waveform, audio).messages == ("no weights here",)
     with pytest.raises(ModelError):
         find(waveform, audio, options=WhisperOptions(model="base"))

@@ -293,7 +293,8 @@ def test_output_may_be_one_file(talk: Path, tmp_path: Path, capsys: Any) -> None
         ("out.srt", ["srt"], (Path("out.srt"), ["srt"])),
         ("out.srt", ["vtt"], "vtt"),
         ("out.srt", ["srt", "vtt"], "one file"),
-        ("out.docx", [], "no output format"),
+        ("out.docx", [], (Path("out.docx"), ["docx"])),
+        ("out.pdf", [], "no output format"),
         ("out.docx", ["txt"], "txt"),
     ],
 )

@@ -101,7 +101,7 @@ def test_the_command_line_uses_all_of_it(site: Path, talk: Path, tmp_path: Path)
     done = python(
         site,
         *("-m", "diarize", str(talk), "--vad", "everything", "--embedding-model", "loudness"),
-        *("--transcriber", "parrot", "-f", "shout,json", "-o", str(tmp_path)),
+        *("--engine", "parrot", "-f", "shout,json", "-o", str(tmp_path)),
     )
     assert done.returncode == 0, done.stderr
     loud, quiet = (tmp_path / "talk.shout").read_text().splitlines()
@@ -125,7 +125,7 @@ def test_names_that_nobody_offers(site: Path, talk: Path) -> None:
     done = python(site, "-m", "diarize", str(talk), "--vad", "silero9", "-o", "-")
     assert (done.returncode, done.stdout) == (2, "")
     assert "silero9" in done.stderr
-    done = python(site, "-m", "diarize", str(talk), "--transcriber", "nobody", "-o", "-")
+    done = python(site, "-m", "diarize", str(talk), "--engine", "nobody", "-o", "-")
     assert done.returncode == 2
     assert "parrot" in done.stderr
 

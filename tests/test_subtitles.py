@@ -177,3 +177,95 @@ def test_every_word_is_shown_once_and_in_order(
         for line in cue.lines if limits["max_line_width"] else ():
             one_word = len(line.removeprefix(f"{cue.speaker}: ").split()) <= 1
             assert one_word or width_of(line) <= limits["max_line_width"]
+
+
+# --- broadcasters' rules --------------------------------------------------------------------------
+
+BROADCAST: dict[str, Any] = {
+    "max_line_width": 42,
+    "max_line_count": 2,
+    "max_cue_seconds": 7.0,
+    "max_characters_per_second": 17.0,
+    "dashes": True,
+}
+
+
+def test_two_short_remarks_share_a_cue_with_dashes() -> None:
+    shown = cues([said("Is it late?", 1.0), said("Yes.", 2.0, "Ben")], prefix="never", **BROADCAST)
+    (cue,) = shown
+    assert cue.lines == ("- Is it late?", "- Yes.")
+    assert cue.voices() == [("Ann", ("- Is it late?",)), ("Ben", ("- Yes.",))]
+    assert cue.start <= 1.0 and cue.end >= 2.3
+
+
+def test_long_or_distant_remarks_do_not_share() -> None:
+    apart = [said("Is it late?", 1.0), said("Yes.", 5.0, "Ben")]
+    assert len(cues(apart, **BROADCAST)) == 2
+    long = [said(LONG, 1.0), said("Yes.", 10.6, "Ben")]
+    assert all(cue.second is None for cue in cues(long, **BROADCAST)[:-1])
+    same = [said("Is it late?", 1.0), said("Yes.", 2.0)]
+    assert len(cues(same, **BROADCAST)) == 2
+
+
+def test_cues_stay_as_long_as_reading_takes() -> None:
+    quick = [said("Seventeen characters.", 5.0, step=0.1), said("Later.", 9.0)]
+    first, second = cues(quick, prefix="never", **BROADCAST)
+    assert first.end - first.start == pytest.approx(21 / 17)
+    assert (first.start, second.start) == (5.0, 9.0)
+    pressed = [said("Seventeen characters.", 5.0, step=0.1), said("Now.", 5.7, step=0.8)]
+    first, second = cues(pressed, prefix="never", **BROADCAST)
+    assert first.end == pytest.approx(5.62)
+    assert first.start == pytest.approx(5.62 - 21 / 17)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "วันนี้อากาศดีมากเลยใช่ครับผมก็คิดอย่างนั้นเหมือนกันแล้วพรุ่งนี้เราจะไปทะเลด้วยกันหรือเปล่า",
+        "ថ្ងៃនេះអាកាសធាតុល្អណាស់មែនទេបាទខ្ញុំក៏គិតដូច្នោះដែរហើយស្អែកយើងនឹងទៅសមុទ្រជាមួយគ្នាទេ",
+        "今天天气非常好是的我也这么认为那么明天我们一起去海边好吗当然可以我们早上八点出发吧",
+    ],
+)
+@pytest.mark.parametrize("width", [12, 20, 42])
+def test_scripts_without_spaces_keep_to_the_width(text: str, width: int) -> None:
+    from diarize.transcript.tokenize import tokens
+
+    shown = cues(
+        [Utterance(7.0, 21.0, "Ann", text)],
+        prefix="never",
+        max_line_width=width,
+        max_line_count=2,
+    )
+    lines = [line for cue in shown for line in cue.lines]
+    assert "".join(lines) == text
+    assert all(width_of(line) <= width for line in lines)
+    assert all(len(cue.lines) <= 2 for cue in shown)
+    assert [part for line in lines for part in tokens(line)] == tokens(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.text("abcกี你", min_size=1, max_size=9), min_size=1, max_size=12),
+            st.integers(0, 300),
+            st.sampled_from(["Ann", "Ben"]),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_broadcasters_rules_lose_nothing_and_cross_nothing(
+    remarks: list[tuple[list[str], int, str]],
+) -> None:
+    utterances, clock = [], 0.0
+    for parts, gap, speaker in remarks:
+        utterances.append(said(" ".join(parts), clock + gap / 100, speaker))
+        clock = utterances[-1].end
+    shown = cues(utterances, prefix="never", **BROADCAST)
+    spoken = "".join(line.removeprefix("- ") for cue in shown for line in cue.lines)
+    whole = "".join(utterance.text for utterance in utterances)
+    assert spoken.replace(" ", "") == whole.replace(" ", "")
+    for one, other in pairwise(shown):
+        assert one.start <= other.start
+        assert one.end <= other.start + 1e-9

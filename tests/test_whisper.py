@@ -15,12 +15,11 @@ import pytest
 
 from diarize.audio import Waveform
 from diarize.errors import MissingExtraError, ModelError, UsageError
+from diarize.transcript.faster_whisper import FasterWhisperTranscriber
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.whisper import (
-    FasterWhisperTranscriber,
     WhisperOptions,
     WhisperTranscriber,
-    is_whisper_installed,
     load_model,
 )
 
@@ -217,9 +216,9 @@ class _Response:
 
 
 def test_without_whisper(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_whisper_installed()
+    assert WhisperTranscriber.is_installed()
     monkeypatch.setitem(sys.modules, "whisper", None)
-    assert not is_whisper_installed()
+    assert not WhisperTranscriber.is_installed()
     with pytest.raises(MissingExtraError, match=r"autospeech-diarize\[whisper\]"):
         WhisperTranscriber(WhisperOptions(model="base"))(noise(1.0))
 

@@ -107,9 +107,10 @@ def test_a_model_that_cannot_be_had_is_one_line(tmp_path: Path, example_dir: Pat
     assert (done.returncode, done.stdout) == (1, "")
     assert "none.pt: no such file" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    done = diarize(str(audio), "--srt", "--whisper-model", "tiny", cwd=tmp_path, blocked="whisper")
+    blocked = "whisper faster_whisper"
+    done = diarize(str(audio), "--srt", "--whisper-model", "tiny", cwd=tmp_path, blocked=blocked)
     assert done.returncode == 1
-    assert "[whisper]" in done.stderr
+    assert "[faster-whisper]" in done.stderr
     assert not (tmp_path / "talk.srt").exists()
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,14 @@ from diarize.errors import OutputError, UsageError
 from diarize.files import RECORD_NAME
 from diarize.result import Result, from_json, one_line
 from diarize.transcript.assign import label_transcript
-from diarize.writers import WRITERS, WriterOptions, get_writer, names, write_files
+from diarize.writers import WRITERS, WriterOptions, get_writer, names, writable, write_files
 from diarize.writers.csv import guarded
 
 ODD_NAME = 'Ann "A" <Lee> & Co'
+
+
+# Formats of an extra; the others need nothing.
+NEEDS = {"docx": "docx", "parquet": "pyarrow"}
 
 
 def word(text: str, start: float, end: float) -> dict[str, object]:
@@ -62,7 +67,7 @@ TEXTS = ["=1+1 --> 2, is it?", "Да, 你好 & <b>.", '"Fine" | *ok*']
 SPEAKERS = [ODD_NAME, "SPEAKER_01", ODD_NAME]
 
 
-def render(result: Result, name: str, **options: object) -> str:
+def render(result: Result, name: str, **options: object) -> Any:
     return get_writer(name).render(result, WriterOptions(**options))  # type: ignore[arg-type]
 
 
@@ -233,13 +238,18 @@ def test_minutes_say_who_spoke_how_long(result: Result) -> None:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_format_can_do_without_a_transcript(result: Result, name: str) -> None:
+    pytest.importorskip(NEEDS.get(name, "json"))
     text = render(Result(result.diarization), name)
-    assert "SPEAKER_01" in text
-    assert text.endswith("\n")
+    if isinstance(text, str):
+        assert "SPEAKER_01" in text
+        assert text.endswith("\n")
+    else:
+        assert len(text) > 1000
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_every_format_can_do_without_anybody(name: str, tmp_path: Path) -> None:
+    pytest.importorskip(NEEDS.get(name, "json"))
     for duration in (0.0, 3.0):
         nobody = Result(Diarization([], duration), {"text": "", "segments": []})
         assert render(nobody, name) == render(nobody, name)
@@ -268,7 +278,7 @@ def test_tiers_do_not_overlap(tmp_path: Path) -> None:
 
 
 def test_files_are_written_and_listed(result: Result, tmp_path: Path) -> None:
-    written = write_files(result, names(), tmp_path / "new" / "folder", "talk")
+    written = write_files(result, writable(), tmp_path / "new" / "folder", "talk")
     files = {path for path in (tmp_path / "new" / "folder").iterdir() if path.name != RECORD_NAME}
     assert set(written) == files
     assert written[0].name == "talk.srt"

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 LINE_INTERVAL = 30.0
 
 
-def emit(text: str) -> None:
+def emit(content: str | bytes) -> None:
     """Write data to stdout as UTF-8 with bare newlines, whatever the terminal's encoding."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.write(content if isinstance(content, bytes) else content.encode("utf-8"))
     sys.stdout.buffer.flush()
 
 

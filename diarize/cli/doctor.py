@@ -20,14 +20,16 @@ CORE = (
     "webrtcvad-wheels",
     "av",
     "soxr",
-    "pysrt",
+    "pysubs2",
     "rich",
     "platformdirs",
 )
 # What an extra brings: module, extra, what it is for.
 OPTIONAL = (
+    ("faster_whisper", "faster-whisper", "transcribe with faster-whisper"),
     ("whisper", "whisper", "transcribe with openai-whisper"),
-    ("faster_whisper", None, "transcribe with faster-whisper"),
+    ("docx", "docx", "minutes for Word (-f docx)"),
+    ("pyarrow", "parquet", "rows for data frames (-f parquet)"),
     ("matplotlib", "plot", "plots"),
     ("pyannote.metrics", "eval", "cross-check of the error rates"),
     ("meeteval", "eval", "word errors by speaker (cpWER)"),
@@ -71,6 +73,7 @@ def examine() -> Iterator[Finding]:
     yield from _detector()
     yield from _runtime()
     yield from _models()
+    yield from _engines()
     yield from _extras()
     yield from _places()
 
@@ -181,6 +184,22 @@ def _models() -> Iterator[Finding]:
             yield Finding(
                 "model", model.name, "problem" if problem else "ok", problem or str(model.path)
             )
+
+
+def _engines() -> Iterator[Finding]:
+    """What can transcribe here, and with which models."""
+    from diarize import plugins
+    from diarize.transcript.engines import ENGINES
+
+    for name, engine in ENGINES.items():
+        if engine.is_installed():
+            models = ", ".join(engine.models_here()) or "none yet; one is fetched when needed"
+            yield Finding("engine", name, "ok", f"models on this machine: {models}")
+        else:
+            hint = f'not installed: pip install "{DISTRIBUTION}[{engine.extra}]"'
+            yield Finding("engine", name, "missing", hint)
+    for name in plugins.names("transcribers"):
+        yield Finding("engine", name, "ok", "of a plug-in")
 
 
 def _extras() -> Iterator[Finding]:

@@ -131,12 +131,20 @@ def _add_transcript_options(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="only say who speaks when; neither look for a transcript nor make one",
     )
-    add(group, "--whisper-model", metavar="NAME|PATH", help="model to transcribe with")
     add(
         group,
+        "--engine",
         "--transcriber",
+        default="auto",
         metavar="NAME",
-        help="transcribe with this installed plug-in instead of Whisper",
+        help="what transcribes: faster-whisper, openai-whisper or an installed plug-in (default: "
+        "auto, the one that is installed; `diarize doctor` tells which are)",
+    )
+    add(
+        group,
+        "--whisper-model",
+        metavar="NAME|PATH",
+        help="model to transcribe with: a name that the engine knows, a folder, or a .pt file",
     )
     add(group, "--language", metavar="CODE", help="spoken language (default: detected)")
     add(group, "--task", choices=("transcribe", "translate"), default="transcribe")
@@ -400,25 +408,23 @@ def _with_names_kept(
 
 def _words(args: argparse.Namespace, formats: list[str]) -> _Words:
     """Read the transcript that was given, and see to the model, before any long work begins."""
-    from diarize import plugins
+    from diarize.transcript.engines import Engine, get_engine
     from diarize.transcript.readers import read_transcript
-    from diarize.transcript.whisper import WhisperOptions, WhisperTranscriber
+    from diarize.transcript.whisper import WhisperOptions
 
     given = None
     if args.transcript is not None and not args.no_transcript:
         given = read_transcript(args.transcript)
-    if args.transcriber is not None:
-        return _Words(formats, given, plugins.load("transcribers", args.transcriber))
     options = WhisperOptions(
         model=args.whisper_model,
         language=args.language,
         task=args.task,
         initial_prompt=args.initial_prompt,
     )
-    whisper = WhisperTranscriber(options)
-    if given is None:
-        whisper.check()
-    return _Words(formats, given, whisper)
+    engine = get_engine(args.engine, options)
+    if given is None and isinstance(engine, Engine):
+        engine.check()
+    return _Words(formats, given, engine)
 
 
 def _transcript(

@@ -22,6 +22,14 @@ FORMATS = (
     "textgrid",
     "eaf",
     "seglst",
+    "podcast",
+    "diarized-json",
+    "ctm",
+    "stm",
+    "ttml",
+    "ass",
+    "docx",
+    "parquet",
 )
 
 
@@ -119,6 +127,13 @@ def add_output_options(
     )
     add(
         parser,
+        "--broadcast",
+        action="store_true",
+        help="subtitles as broadcasters want them: two lines of 42, 17 characters a second, 7 s at "
+        "most, two speakers in one with dashes",
+    )
+    add(
+        parser,
         "--json-shape",
         choices=("whisper", "source"),
         default="whisper",
@@ -141,13 +156,13 @@ def formats_from(args: argparse.Namespace, default: Sequence[str]) -> list[str]:
         When a format is not known.
     """
     from diarize.errors import UsageError
-    from diarize.writers import names
+    from diarize.writers import names, writable
 
     known = names()
     asked = list(args.formats or [])
     for word in (args.output_format or "").replace(" ", "").split(","):
         if word == "all":
-            asked += list(known)
+            asked += writable()
         elif word:
             asked.append(word.lower())
     for name in asked:

@@ -14,25 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from diarize.errors import OutputError, TranscriptError
 from diarize.files import Note, Record, describe_recording, digest_of, objection, write_whole
+from diarize.transcript.engines import options_of
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
-from diarize.transcript.whisper import (
-    Transcriber,
-    WhisperOptions,
-    WhisperTranscriber,
-    model_name,
-)
+from diarize.transcript.whisper import Transcriber
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
 
 # Two decoders may disagree about a recording's length by a codec frame or two (seconds).
 SAME_LENGTH = 0.5
-
-
-def options_of(runner: Transcriber) -> WhisperOptions | None:
-    """Return what Whisper is told; None where another recogniser runs."""
-    return runner.options if isinstance(runner, WhisperTranscriber) else None
 
 
 def read_cached(
@@ -98,13 +89,17 @@ def is_as_asked(note: dict[str, Any], runner: Transcriber) -> bool:
     options = options_of(runner)
     if options is None:
         return note.get("name") == runner.name
+    engine, _, model = str(note.get("name")).partition(" ")
+    if options.model is not None and model != runner.name.partition(" ")[2]:
+        return False
     wanted = {
-        "name": options.model and f"openai-whisper {model_name(options.model)}",
         "language": options.language,
         "task": options.task if options.task != "transcribe" else None,
         "initial_prompt": options.initial_prompt,
     }
     if options.model is None and options.task == "transcribe" and note.get("task") == "translate":
+        return False
+    if options.engine is not None and engine != options.engine:
         return False
     return all(note.get(key) == value for key, value in wanted.items() if value is not None)
 

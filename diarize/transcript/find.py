@@ -18,9 +18,9 @@ from diarize.transcript.cache import (
     describe,
     is_as_asked,
     keep,
-    options_of,
     read_cached,
 )
+from diarize.transcript.engines import Engine, get_engine, is_asked, options_of
 from diarize.transcript.hallucinations import doubts, drop_nonspeech
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.readers.whisper import is_own
@@ -28,8 +28,6 @@ from diarize.transcript.schema import Transcript
 from diarize.transcript.whisper import (
     Transcriber,
     WhisperOptions,
-    WhisperTranscriber,
-    is_whisper_installed,
 )
 
 if TYPE_CHECKING:
@@ -109,8 +107,8 @@ def find_or_make_transcript(
         Where anybody speaks, if that is known. Where nobody does, Whisper is not run.
     options : WhisperOptions, optional
     transcriber : Transcriber, optional
-        Instead of openai-whisper; or a :class:`WhisperTranscriber` with options of its own, which
-        keeps its model over many recordings.
+        Instead of the engine that :func:`get_engine` chooses. One that is given keeps its model
+        over many recordings.
     make : bool
         False: only look for one.
     keep_nonspeech : bool
@@ -123,7 +121,7 @@ def find_or_make_transcript(
     ModelError
         When a Whisper model that was asked for by name cannot be had.
     """
-    runner = transcriber or WhisperTranscriber(options)
+    runner = transcriber or get_engine("auto", options)
     if transcript is not None:
         return _checked(_given(transcript), waveform, speech)
     messages: list[str] = []
@@ -214,10 +212,9 @@ def _look(
     """Return the best transcript that lies about; say what was passed over, and why."""
     folders = [Path(folder) for folder in dict.fromkeys((audio.parent, directory)) if folder]
     stems = list(dict.fromkeys((audio.stem, audio.name, stem)))
-    options = options_of(runner)
     files = _Candidates(folders, audio, waveform, messages)
     by_users: Iterator[Outcome | None] = iter(())
-    if options is not None and options.model is None:
+    if not is_asked(runner):
         by_users = files.by_users(stems)
     found = next((outcome for outcome in by_users if outcome), None)
     if found is not None:
@@ -227,7 +224,7 @@ def _look(
         path, transcript = cached
         origin = "kept" if "transcriber" in transcript.data else "found"
         return Outcome(transcript, origin, path, transcript.warnings)
-    if options is None or options.model is not None:
+    if is_asked(runner):
         return None
     for outcome in (*files.results, *files.by_us(stems)):
         note = outcome.transcript.data.get("transcriber") if outcome.transcript else None
@@ -350,10 +347,10 @@ def _make(
 ) -> Outcome | None:
     """Transcribe, and keep the transcript; None where no recogniser is installed nor asked for."""
     options = options_of(runner)
-    asked = options is None or options.model is not None
-    if options is not None and not is_whisper_installed():
+    asked = is_asked(runner)
+    if isinstance(runner, Engine) and not runner.is_installed():
         if asked:
-            raise MissingExtraError("openai-whisper", "whisper", "--whisper-model")
+            raise MissingExtraError(runner.engine, runner.extra, "transcribing")
         return None
     if speech is not None and not speech:
         return Outcome(Transcript({"text": "", "segments": []}), "made")
@@ -392,5 +389,5 @@ def _hint(audio: Path | None) -> str:
         beside += f"; {text.name} has no times)" if text.is_file() else ")"
     return (
         f"there is no transcript{beside}, only who speaks when. Give one with --transcript FILE, "
-        'or have it made: pip install "autospeech-diarize[whisper]"'
+        'or have it made: pip install "autospeech-diarize[faster-whisper]"'
     )

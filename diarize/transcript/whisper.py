@@ -1,4 +1,4 @@
-"""Running speech recognition: openai-whisper, faster-whisper, or anybody's transcriber.
+"""Running speech recognition with openai-whisper; what every recogniser has to bring.
 
 openai-whisper and torch are imported when a recording is transcribed, and not before.
 """
@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError, UsageError
 from diarize.models import offline, sha256_of
-from diarize.transcript.readers import read_transcript
-from diarize.transcript.schema import Transcript
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
 
 
-_ELSEWHERE = (
+ELSEWHERE = (
     "or give a transcript that you already have with --transcript, which needs no Whisper at all"
 )
 # How long a download may stay silent before it counts as failed, in seconds.
 _PATIENCE = 30.0
 _FRAME = 0.01  # seconds of a frame of Whisper's, in which it counts
+# Names under which models are stored other than those they are asked for by.
+_STORED = {"large": "large-v3", "turbo": "large-v3-turbo"}
 # Whisper reports its progress through module attributes, which are put back afterwards.
 _LOCK = threading.Lock()
 
@@ -59,10 +59,11 @@ class WhisperOptions:
     Parameters
     ----------
     model : str or None
-        A name that Whisper knows (``tiny`` … ``turbo``) or the path of a checkpoint (``.pt``).
-        None: ``turbo`` where there is a GPU, else ``base``.
+        A name that Whisper knows (``tiny`` … ``turbo``), the path of openai-whisper's checkpoint
+        (``.pt``), or the folder of faster-whisper's. None: ``turbo`` where there is a GPU, else
+        ``base``.
     language : str or None
-        Code or English name; None: Whisper finds out.
+        Code, for openai-whisper also an English name; None: Whisper finds out.
     task : str
         ``transcribe``, or ``translate`` into English.
     initial_prompt : str or None
@@ -70,7 +71,9 @@ class WhisperOptions:
     device : str or None
         ``cpu``, ``cuda``, …; None: a GPU where there is one.
     extra : mapping
-        Anything else that ``whisper.transcribe`` takes, such as ``beam_size``.
+        Anything else that the engine's ``transcribe`` takes, such as ``beam_size``.
+    engine : str or None
+        The engine, if one was asked for by name.
     """
 
     model: str | None = None
@@ -79,22 +82,13 @@ class WhisperOptions:
     initial_prompt: str | None = None
     device: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    engine: str | None = None
 
     def decoding(self) -> dict[str, Any]:
         """Return the options of ``transcribe`` that were set."""
         chosen = {"language": self.language, "initial_prompt": self.initial_prompt}
         known = {name: value for name, value in chosen.items() if value is not None}
         return {"task": self.task, **known, **self.extra}
-
-
-def is_whisper_installed() -> bool:
-    """Return whether openai-whisper can be imported, without importing it."""
-    from importlib.util import find_spec
-
-    try:
-        return find_spec("whisper") is not None
-    except ValueError:  # imports of it are blocked
-        return False
 
 
 class WhisperTranscriber:
@@ -112,9 +106,33 @@ class WhisperTranscriber:
     Whisper falls back to sampling, the random numbers are the same on every run.
     """
 
+    engine = "openai-whisper"
+    extra = "whisper"
+
     def __init__(self, options: WhisperOptions | None = None, model: Any = None) -> None:
         self.options = options or WhisperOptions()
         self._model = model
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Return whether openai-whisper can be imported, without importing it."""
+        from importlib.util import find_spec
+
+        try:
+            return find_spec("whisper") is not None
+        except ValueError:  # imports of it are blocked
+            return False
+
+    @staticmethod
+    def models_here() -> list[str]:
+        """Return the names of the models in Whisper's cache."""
+        return sorted(path.stem for path in _cache().glob("*.pt"))
+
+    @classmethod
+    def has_model(cls, model: str | None) -> bool:
+        """Return whether a model, or a default one, needs no download."""
+        wanted = ("base", "turbo") if model is None else (model,)
+        return any(_STORED.get(name, name) in cls.models_here() for name in wanted)
 
     def check(self) -> None:
         """Fail at once, before any work, if the model is a file that is not there.
@@ -173,41 +191,6 @@ class WhisperTranscriber:
                     "the GPU's memory: take a smaller --whisper-model"
                 ) from None
             raise
-
-
-class FasterWhisperTranscriber:
-    """A faster-whisper model (or anything with the same ``transcribe``) as a transcriber.
-
-    Parameters
-    ----------
-    model : faster_whisper.WhisperModel or BatchedInferencePipeline
-    **whisper_options
-        For its ``transcribe``; word times are asked for unless told otherwise.
-
-    Examples
-    --------
-    >>> from faster_whisper import WhisperModel                              # doctest: +SKIP
-    >>> transcriber = FasterWhisperTranscriber(WhisperModel("small"))        # doctest: +SKIP
-    """
-
-    def __init__(self, model: Any, **whisper_options: Any) -> None:
-        self.model = model
-        self.options = {"word_timestamps": True, **whisper_options}
-        self.name = f"faster-whisper {getattr(model, 'name', '')}".strip()
-
-    def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> Transcript:
-        """Return the transcript, with the segment objects as its source."""
-        samples = waveform.block(0, len(waveform))
-        segments, info = self.model.transcribe(samples, **self.options)
-        total = round(waveform.duration)
-
-        def watched() -> Iterator[Any]:
-            for segment in segments:
-                if on_progress is not None:
-                    on_progress("transcribe", min(total, round(segment.end)), total)
-                yield segment
-
-        return read_transcript((watched(), info))
 
 
 def default_model() -> str:
@@ -286,8 +269,7 @@ def _existing_file(model: str) -> Path:
 
 def _cached_file(whisper: Any, model: str) -> Path:
     """Return where Whisper keeps the weights of one of its own models."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper"
-    return folder / str(whisper._MODELS[model]).rsplit("/", 1)[-1]
+    return _cache() / str(whisper._MODELS[model]).rsplit("/", 1)[-1]
 
 
 def _is_cached(whisper: Any, model: str) -> bool:
@@ -302,8 +284,12 @@ def _explain_missing(whisper: Any, model: str, reason: str) -> str:
     return (
         f"Whisper's model {model!r} is not on this machine: {_cached_file(whisper, model)} is "
         f"missing or damaged, and {reason}. Fetch {url} elsewhere and put "
-        f"it there or pass its path with --whisper-model, {_ELSEWHERE}"
+        f"it there or pass its path with --whisper-model, {ELSEWHERE}"
     )
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper"
 
 
 def _is_path(model: str) -> bool:

@@ -10,6 +10,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +26,7 @@ from diarize.files import (
     relative_path,
     write_whole,
 )
+from diarize.transcript import subtitles
 from diarize.writers.base import Writer, WriterOptions
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ __all__ = [
     "get_writer",
     "names",
     "options_from",
+    "writable",
     "write_files",
 ]
 
@@ -59,7 +62,17 @@ WRITERS = {
     "textgrid": "diarize.writers.textgrid:TextGridWriter",
     "eaf": "diarize.writers.eaf:EafWriter",
     "seglst": "diarize.writers.seglst:SegLstWriter",
+    "podcast": "diarize.writers.podcast:PodcastWriter",
+    "diarized-json": "diarize.writers.diarized_json:DiarizedJsonWriter",
+    "ctm": "diarize.writers.ctm:CtmWriter",
+    "stm": "diarize.writers.stm:StmWriter",
+    "ttml": "diarize.writers.ttml:TtmlWriter",
+    "ass": "diarize.writers.ass:AssWriter",
+    "docx": "diarize.writers.docx:DocxWriter",
+    "parquet": "diarize.writers.parquet:ParquetWriter",
 }
+# Formats that need a package of an extra.
+_NEEDS = {"docx": "docx", "parquet": "pyarrow"}
 
 
 # Formats that are nothing without words.
@@ -69,6 +82,11 @@ WORD_FORMATS = ("srt", "vtt", "txt", "tsv", "md")
 def names() -> tuple[str, ...]:
     """Return the names of all formats, those of installed plug-ins last."""
     return (*WRITERS, *(name for name in plugins.names("writers") if name not in WRITERS))
+
+
+def writable() -> tuple[str, ...]:
+    """Return the names of the formats whose packages are installed, which ``all`` stands for."""
+    return tuple(name for name in names() if name not in _NEEDS or find_spec(_NEEDS[name]))
 
 
 def get_writer(name: str) -> Writer:
@@ -91,11 +109,17 @@ def get_writer(name: str) -> Writer:
 
 def options_from(args: Namespace) -> WriterOptions:
     """Return what the command line's output options say."""
+    width, count, seconds = args.max_line_width, args.max_line_count, args.max_cue_seconds
+    if args.broadcast:
+        width, count = width or subtitles.LINE_WIDTH, count or subtitles.LINE_COUNT
+        seconds = seconds or subtitles.BROADCAST_SECONDS
     return WriterOptions(
         speaker_prefix=args.speaker_prefix,
-        max_line_width=args.max_line_width,
-        max_line_count=args.max_line_count,
-        max_cue_seconds=args.max_cue_seconds,
+        max_line_width=width,
+        max_line_count=count,
+        max_cue_seconds=seconds,
+        max_characters_per_second=subtitles.BROADCAST_SPEED if args.broadcast else None,
+        dashes=args.broadcast,
         exclusive=args.exclusive,
         json_shape=args.json_shape,
     )
@@ -153,7 +177,7 @@ def write_files(
     kept = {identity(Path(path)) for path in inputs}
     recording = {} if result.audio is None else describe_recording(result.audio, folder)
     result = seen_from(result, folder)
-    texts: dict[Path, str] = {}
+    texts: dict[Path, str | bytes] = {}
     notes: dict[Path, Note] = {}
     for name in dict.fromkeys(formats):
         writer = get_writer(name)

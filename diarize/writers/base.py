@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from diarize.annotation import Diarization
 from diarize.result import Result, Utterance
+from diarize.timeline import union
+from diarize.transcript.subtitles import Cue, cues
 
 UNKNOWN = "Unknown"
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,10 @@ class WriterOptions:
         Lines in a subtitle.
     max_cue_seconds : float or None
         Seconds a subtitle stays.
+    max_characters_per_second : float or None
+        Reading speed: subtitles that are shown too shortly stay longer, where there is room.
+    dashes : bool
+        Two speakers share a subtitle, each on a line after a dash, where both say little.
     exclusive : bool
         Write RTTM without overlaps.
     json_shape : {"whisper", "source"}
@@ -35,6 +44,8 @@ class WriterOptions:
     max_line_width: int | None = None
     max_line_count: int | None = None
     max_cue_seconds: float | None = None
+    max_characters_per_second: float | None = None
+    dashes: bool = False
     exclusive: bool = False
     json_shape: str = "whisper"
 
@@ -50,8 +61,8 @@ class Writer(Protocol):
 
     extension: str
 
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+    def render(self, result: Result, options: WriterOptions) -> str | bytes:
+        """Return the whole file, as text or, where the format is binary, as bytes."""
         ...
 
 
@@ -65,6 +76,43 @@ def clock(seconds: float) -> str:
     """
     whole = int(seconds)
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def talk_shares(diarization: Diarization) -> list[tuple[str, float, float, int]]:
+    """Return each speaker's name, seconds of talk, share of all talk, and number of turns.
+
+    Who talks most comes first. Clusters with the same name count as one speaker.
+    """
+    talk: dict[str, float] = {}
+    turns: dict[str, int] = {}
+    for label in diarization.labels:
+        name = diarization.display(label)
+        mine = [turn.segment for turn in diarization.turns if turn.speaker == label]
+        talk[name] = talk.get(name, 0.0) + sum(part.duration for part in union(mine))
+        turns[name] = turns.get(name, 0) + len(mine)
+    total = sum(talk.values())
+    return [
+        (name, seconds, seconds / total if total else 0.0, turns[name])
+        for name, seconds in sorted(talk.items(), key=lambda item: -item[1])
+    ]
+
+
+def cues_of(result: Result, options: WriterOptions, prefix: str | None = None) -> list[Cue]:
+    """Return a result's cues as the options ask for; ``prefix`` goes before theirs."""
+    return cues(
+        result.utterances,
+        prefix=prefix or options.speaker_prefix,
+        max_line_width=options.max_line_width,
+        max_line_count=options.max_line_count,
+        max_cue_seconds=options.max_cue_seconds,
+        max_characters_per_second=options.max_characters_per_second,
+        dashes=options.dashes,
+    )
+
+
+def xml_text(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return _NOT_XML.sub(" ", text)
 
 
 def milliseconds(seconds: float) -> int:

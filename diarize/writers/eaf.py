@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -11,10 +10,9 @@ from xml.etree import ElementTree
 
 from diarize.display import one_line
 from diarize.result import Result, Utterance
-from diarize.writers.base import UNKNOWN, WriterOptions, milliseconds, tiers
+from diarize.writers.base import UNKNOWN, WriterOptions, milliseconds, tiers, xml_text
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # ELAN wants a date; the same input must give the same bytes, so it is not today's.
 _DATE = "1970-01-01T00:00:00+00:00"
 
@@ -116,4 +114,4 @@ def _add_header(root: ElementTree.Element, audio: str | None) -> None:
 
 def _clean(text: str) -> str:
     """Return a text without the characters that XML cannot hold."""
-    return one_line(_NOT_XML.sub(" ", text))
+    return one_line(xml_text(text))

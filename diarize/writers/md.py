@@ -6,8 +6,7 @@ import re
 
 from diarize.display import one_line
 from diarize.result import Result
-from diarize.timeline import union
-from diarize.writers.base import UNKNOWN, WriterOptions, clock
+from diarize.writers.base import UNKNOWN, WriterOptions, clock, talk_shares
 
 # an underscore inside a word is no markup
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")
@@ -27,18 +26,9 @@ class MarkdownWriter:
             "| Speaker | Talk time | Share | Turns |",
             "| --- | ---: | ---: | ---: |",
         ]
-        talk: dict[str, float] = {}
-        turns: dict[str, int] = {}
-        for label in diarization.labels:
-            name = diarization.display(label)
-            mine = [turn.segment for turn in diarization.turns if turn.speaker == label]
-            talk[name] = talk.get(name, 0.0) + sum(part.duration for part in union(mine))
-            turns[name] = turns.get(name, 0) + len(mine)
-        total = sum(talk.values())
         lines += [
-            f"| {escaped(name)} | {clock(seconds)} | {seconds / total if total else 0:.0%} "
-            f"| {turns[name]} |"
-            for name, seconds in sorted(talk.items(), key=lambda item: -item[1])
+            f"| {escaped(name)} | {clock(seconds)} | {share:.0%} | {turns} |"
+            for name, seconds, share, turns in talk_shares(diarization)
         ]
         lines += ["", f"Length: {clock(diarization.duration)}", "", "## Dialogue"]
         for part in result.paragraphs():

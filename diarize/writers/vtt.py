@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from diarize.display import one_line
 from diarize.result import Result
-from diarize.transcript.subtitles import cues
-from diarize.writers.base import WriterOptions, milliseconds
+from diarize.writers.base import WriterOptions, cues_of, milliseconds
 
 
 class VttWriter:
@@ -16,19 +17,15 @@ class VttWriter:
     def render(self, result: Result, options: WriterOptions) -> str:
         """Return the whole file as text."""
         blocks = ["WEBVTT\n"]
-        shown = cues(
-            result.utterances,
-            prefix="never",
-            max_line_width=options.max_line_width,
-            max_line_count=options.max_line_count,
-            max_cue_seconds=options.max_cue_seconds,
-        )
-        for cue in shown:
-            text = "\n".join(map(_escaped, cue.lines))
-            if cue.speaker is not None:
-                text = f"<v {_escaped(one_line(cue.speaker))}>{text}</v>"
+        for cue in cues_of(result, options, prefix="never"):
+            text = "\n".join(_voice(name, lines) for name, lines in cue.voices())
             blocks.append(f"{_stamp(cue.start)} --> {_stamp(cue.end)}\n{text}\n")
         return "\n".join(blocks)
+
+
+def _voice(name: str | None, lines: Sequence[str]) -> str:
+    text = "\n".join(map(_escaped, lines))
+    return text if name is None else f"<v {_escaped(one_line(name))}>{text}</v>"
 
 
 def _escaped(text: str) -> str:

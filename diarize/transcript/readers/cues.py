@@ -58,6 +58,11 @@ def is_timing(line: str) -> bool:
     return _TIMING.match(line) is not None
 
 
+def is_broken_timing(line: str) -> bool:
+    """Return whether a line wants to say when a cue is shown, and cannot be read."""
+    return not is_timing(line) and _BROKEN.match(line) is not None
+
+
 def find_cues(lines: Sequence[str], *, named: bool) -> list[Cue]:
     """Return the cues of a file.
 
@@ -80,7 +85,7 @@ def find_cues(lines: Sequence[str], *, named: bool) -> list[Cue]:
     for place, line in enumerate(lines):
         if is_timing(line):
             places.append(place)
-        elif _BROKEN.match(line):
+        elif is_broken_timing(line):
             raise TranscriptError(
                 f"line {place + 1}: {line.strip()!r} are no times of a subtitle; write them like "
                 "00:01:02,500 --> 00:01:04,000, or take the subtitle out"

@@ -96,7 +96,11 @@ def take_labels(segments: Sequence[Data]) -> list[Data]:
             speaker, segment["text"] = split_speaker(segment["text"])
             if speaker is not None:
                 segment.setdefault("original_speaker", speaker)
-    bare = [s for s in segments if s["text"].strip() and not s.get("words")]
+    bare = [
+        segment
+        for segment in segments
+        if segment["text"].strip() and not segment.keys() & {"words", "original_speaker"}
+    ]
     found = [split_name(segment["text"]) for segment in bare]
     known = _known([name for name, _ in found], len(bare))
     for segment, (name, rest) in zip(bare, found, strict=True):

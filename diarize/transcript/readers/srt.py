@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from diarize.transcript.readers.common import Data, Format, finish, make_segment
-from diarize.transcript.readers.cues import Cue, find_cues, is_timing, lines_of, without_rolled
+from diarize.transcript.readers.cues import (
+    Cue,
+    find_cues,
+    is_broken_timing,
+    is_timing,
+    lines_of,
+    without_rolled,
+)
 from diarize.transcript.readers.labels import take_labels
 from diarize.transcript.readers.markup import join_lines, plain_text
 
@@ -12,7 +19,7 @@ def _matches(source: object) -> bool:
     if not isinstance(source, str):
         return False
     first = [line for line in lines_of(source[:4000]) if line.strip("\ufeff \t")][:8]
-    return any(is_timing(line) or "-->" in line for line in first)
+    return any(is_timing(line) or is_broken_timing(line) for line in first)
 
 
 def _read(source: str) -> Data:

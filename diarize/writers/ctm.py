@@ -1,0 +1,38 @@
+"""CTM, the word time marks of NIST's scoring tools.
+
+Source: SCTK documentation, "CTM format": https://github.com/usnistgov/SCTK/blob/master/doc/infmts.htm
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from diarize.annotation import rttm_field
+from diarize.result import Result
+from diarize.transcript.subtitles import timed_words
+from diarize.writers.base import UNKNOWN, WriterOptions
+
+
+class CtmWriter:
+    """Writes ``recording channel start duration word [confidence]``, a word a line.
+
+    CTM has no place for a speaker: a comment names the one of the words below it.
+    """
+
+    extension = "ctm"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        uri = rttm_field(result.diarization.uri)
+        rows = []
+        for part in result.utterances:
+            if not part.text:
+                rows.append((part.speaker or UNKNOWN, ""))
+            for word in timed_words(part):
+                mark = f"{uri} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text}"
+                sure = "" if word.probability is None else f" {word.probability:.4f}"
+                rows.append((word.speaker or UNKNOWN, f"{mark}{sure}\n"))
+        return "".join(
+            f";; speaker {name}\n" + "".join(row for _, row in group)
+            for name, group in groupby(rows, key=lambda row: row[0])
+        )

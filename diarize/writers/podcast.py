@@ -1,0 +1,32 @@
+"""Podcasting 2.0's transcript in JSON, for ``<podcast:transcript type="application/json">``.
+
+Source: "Transcript File Format Details" of the podcast namespace:
+https://github.com/Podcastindex-org/podcast-namespace
+"""
+
+from __future__ import annotations
+
+import json
+
+from diarize.result import Result
+from diarize.writers.base import WriterOptions
+
+
+class PodcastWriter:
+    """Writes ``startTime``, ``endTime``, ``speaker`` and ``body`` a segment."""
+
+    extension = "podcast.json"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        segments = [
+            {
+                **({} if part.speaker is None else {"speaker": part.speaker}),
+                "startTime": round(part.start, 3),
+                "endTime": round(part.end, 3),
+                "body": part.text,
+            }
+            for part in result.utterances
+        ]
+        document = {"version": "1.0.0", "segments": segments}
+        return json.dumps(document, ensure_ascii=False, indent=2) + "\n"

@@ -1,0 +1,26 @@
+"""STM, the segment time marks of NIST's scoring tools.
+
+Source: SCTK documentation, "STM format": https://github.com/usnistgov/SCTK/blob/master/doc/infmts.htm
+"""
+
+from __future__ import annotations
+
+from diarize.annotation import rttm_field
+from diarize.result import Result
+from diarize.writers.base import UNKNOWN, WriterOptions
+
+
+class StmWriter:
+    """Writes ``recording channel speaker start end text``; spaces in names become ``_``."""
+
+    extension = "stm"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        uri = rttm_field(result.diarization.uri)
+        return "".join(
+            f"{uri} 1 {rttm_field(part.speaker or UNKNOWN)} {part.start:.3f} {part.end:.3f} "
+            f"{part.text}".rstrip()
+            + "\n"
+            for part in result.utterances
+        )
