@@ -19,6 +19,7 @@ from diarize import Diarizer
 from diarize.audio import load
 from diarize.cli import COMMANDS, console, main
 from diarize.progress import STAGE_COSTS, OverallProgress
+from diarize.transcript.engines import ENGINES
 from tests.conftest import ROOT
 from tests.test_cli import RATE, write_wav
 
@@ -253,13 +254,13 @@ def test_without_words_there_are_no_subtitles(
     capsys: Any,
     format_name: str,
 ) -> None:
-    for module in ("find", "whisper"):
-        monkeypatch.setattr(f"diarize.transcript.{module}.is_whisper_installed", lambda: False)
+    for engine in ENGINES.values():
+        monkeypatch.setattr(engine, "is_installed", staticmethod(lambda: False))
     path = write_wav(tmp_path / "a.wav", clip[: 10 * RATE])
     quick = [str(path), "--vad", "webrtc"]
     assert main([*quick, "-f", f"{format_name},rttm"]) == 1
     error = capsys.readouterr().err
-    assert 'pip install "autospeech-diarize[whisper]"' in error
+    assert 'pip install "autospeech-diarize[faster-whisper]"' in error
     assert "--no-transcript" in error
     assert {p.name for p in tmp_path.iterdir()} == {"a.wav"}
     assert main([*quick, "-f", format_name, "--no-transcript"]) == 0

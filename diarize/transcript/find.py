@@ -149,13 +149,12 @@ def will_transcribe(
     runner: Transcriber, audio: Path | None, directory: Path | None, stem: str
 ) -> bool:
     """Guess, from names of files alone, whether a transcript will have to be made."""
-    if isinstance(runner, WhisperTranscriber) and not is_whisper_installed():
+    if isinstance(runner, Engine) and not runner.is_installed():
         return False
     if audio is None:
         return True
-    options = options_of(runner)
     extensions = ["whisper.json"]
-    if options is not None and options.model is None:
+    if not is_asked(runner):
         extensions += ["json", *_TEXT_EXTENSIONS[:-1]]
     return not any(
         (folder / f"{name}.{extension}").is_file()

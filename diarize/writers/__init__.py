@@ -76,7 +76,7 @@ _NEEDS = {"docx": "docx", "parquet": "pyarrow"}
 
 
 # Formats that are nothing without words.
-WORD_FORMATS = ("srt", "vtt", "txt", "tsv", "md")
+WORD_FORMATS = ("srt", "vtt", "txt", "tsv", "md", "ctm", "ttml", "ass", "docx")
 
 
 def names() -> tuple[str, ...]:

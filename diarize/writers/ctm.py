@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from diarize.annotation import rttm_field
 from diarize.result import Result
+from diarize.rttm import rttm_field
 from diarize.transcript.subtitles import timed_words
 from diarize.writers.base import UNKNOWN, WriterOptions
 

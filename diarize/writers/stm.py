@@ -5,8 +5,8 @@ Source: SCTK documentation, "STM format": https://github.com/usnistgov/SCTK/blob
 
 from __future__ import annotations
 
-from diarize.annotation import rttm_field
 from diarize.result import Result
+from diarize.rttm import rttm_field
 from diarize.writers.base import UNKNOWN, WriterOptions
 
 
