@@ -165,7 +165,7 @@ def _load(
     if peak > UNSCALED_PEAK:
         gain = 1.0 / peak
         warnings.append(f"{name}: its samples reach {peak:.0f} times full scale; scaled down.")
-    if pick is not mixer.pick or gain != 1.0:
+    if pick != mixer.pick or gain != 1.0:
         mixers = _mixed(blocks(), name, pick, channels == "split", gain)
     samples = [one.samples for one in mixers]
     if mixer.invalid:

@@ -162,8 +162,12 @@ def speech_of_each(
     """
     settings = settings or ChannelSettings()
     length = max(len(wave) for wave in waves) // round(SAMPLE_RATE * settings.step)
-    tables = [_levels_of(wave, length, settings) for wave in waves]
     masks = [_mask(segments, length, settings) for segments in speech]
+    tables = []
+    for wave, mask in zip(waves, masks, strict=True):
+        table = _levels_of(wave, length, settings)
+        # Silence below this says no more: digital silence would make an echo seem loud.
+        tables.append(np.maximum(table, _speech_level(table[mask]) - settings.range))
     leaks = [np.zeros(length, dtype=bool) for _ in waves]
     same = []
     for one, other in combinations(range(len(waves)), 2):

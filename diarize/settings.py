@@ -275,6 +275,8 @@ class ChannelSettings:
     """Channels of a recording by several microphones; more are the sound of a film all around."""
     leak_contrast: float = 12.0
     """Between a voice on its own channel and on another, for the one to be told from the other."""
+    range: float = 40.0
+    """Below its own speech a channel counts as silent, however silent it is."""
     same: float = 6.0
     """Up to which two channels with one sound differ."""
     both: float = 0.8

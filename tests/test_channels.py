@@ -95,6 +95,29 @@ def test_somebody_who_only_listens(diarizer, meeting, people) -> None:
         assert any("nobody speaks on channel 1 (Customer)" in one for one in found.warnings)
 
 
+def test_an_echo_now_and_then_in_digital_silence(diarizer, meeting, people) -> None:
+    sides = people[0], people[1]
+    planes = call(meeting, *sides)
+    planes[np.abs(planes) < 1e-3] = 0.0
+    for start, end in people[0][::2]:
+        late = slice(round((start + 0.2) * SAMPLE_RATE), round((end + 0.2) * SAMPLE_RATE))
+        planes[1, late] += 0.05 * np.roll(planes[0], round(0.2 * SAMPLE_RATE))[late]
+    found = diarizer(planes, channels="split", sample_rate=SAMPLE_RATE)
+    assert strangers_seconds(found, *sides) < 0.5
+
+
+def test_a_short_answer_while_the_other_one_talks(diarizer, meeting, people) -> None:
+    planes = call(meeting, people[0], [])
+    start, end = people[1][0][0], people[1][0][0] + 2.0
+    answer = meeting[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+    place = round((people[0][1][0] + 1.0) * SAMPLE_RATE)
+    planes[1, place : place + answer.size] += answer
+    found = diarizer(planes, channels="split", sample_rate=SAMPLE_RATE)
+    assert spoken(found, 1) == pytest.approx(2.0, abs=0.4)
+    assert spoken(found, 0) == pytest.approx(sum(b - a for a, b in people[0]), rel=0.25)
+    assert any(turn.overlap for turn in found if turn.speaker == "SPEAKER_01")
+
+
 def test_three_channels_two_of_whom_talk_at_once(diarizer, meeting, people) -> None:
     shift = round(4 * SAMPLE_RATE)
     planes = call(meeting, people[0], people[1], people[2])
