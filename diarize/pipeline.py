@@ -329,14 +329,24 @@ class Diarizer:
         """Give each channel a speaker of its own; None where the channels are not split."""
         if not waveform.channels:
             return None
-        check_bounds(len(waveform.channels), bounds)
-        speech = [self._speech(one, tell).speech for one in waveform.channels]
+        count = len(waveform.channels)
+        check_bounds(count, bounds)
+
+        def part(number: int) -> Progress:
+            """Return whom to tell of one channel: a stage is done when it is for the last one."""
+
+            def report(stage: str, done: float, total: float | None) -> None:
+                tell(stage, number + (done / total if total else 0.0), count)
+
+            return report
+
+        speech = [self._speech(one, part(k)).speech for k, one in enumerate(waveform.channels)]
         own = speech_of_each(waveform.channels, speech, self.settings.channels)
         if own is None:
             return None
         heard = [
-            self._embed(_activity(part), one, tell)
-            for part, one in zip(own, waveform.channels, strict=True)
+            self._embed(_activity(mine), one, part(number))
+            for number, (mine, one) in enumerate(zip(own, waveform.channels, strict=True))
         ]
         return by_channel(
             heard, names, self.embedder.name, {**self._parameters(None, {}), "channels": "split"}

@@ -86,6 +86,22 @@ def test_each_channel_is_one_speaker(diarizer, meeting, people, leak: float, gai
         assert spoken(found, number) == pytest.approx(said, rel=0.25)
 
 
+def test_progress_over_all_channels(diarizer, meeting, people) -> None:
+    planes = call(meeting, people[0], people[1])
+    reports: list[tuple[str, float, float | None]] = []
+    diarizer(
+        planes,
+        channels="split",
+        sample_rate=SAMPLE_RATE,
+        on_progress=lambda *report: reports.append(report),
+    )
+    done = [count for _, count, _ in reports]
+    assert done == sorted(done)
+    assert done[-1] == reports[-1][2] == pytest.approx(SECONDS)
+    embedding = [count for stage, count, _ in reports if stage == "embed"]
+    assert len(set(embedding)) >= 3  # from channel to channel, not all of it with the first one
+
+
 def test_somebody_who_only_listens(diarizer, meeting, people) -> None:
     silent = call(meeting, people[0], [])
     leaky = silent + 0.05 * silent[::-1]
