@@ -115,11 +115,43 @@ def test_a_segment_in_which_no_word_has_a_time() -> None:
     assert [word["start"] for word in labelled["segments"][0]["words"]] == [0.0, 1.0]
 
 
-def test_nobody_near_is_null() -> None:
-    labelled = label(spoken("Thanks for watching.", 60, 60.3, 60.6), talk((0, 5, A)))
+def test_words_far_from_any_turn_get_the_likeliest_speaker_marked_unsure() -> None:
+    words = spoken("Thanks for watching.", 60, 60.3, 60.6)
+    labelled = label(words, talk((0, 5, A)))
+    assert labels(labelled) == [A] * 3
+    assert labelled["segments"][0]["unsure"] is True
+    assert all(word["unsure"] is True for word in labelled["segments"][0]["words"])
+    again = label_transcript(labelled, talk((0, 5, A), (59, 62, B)))
+    assert labels(again) == [B] * 3
+    assert "unsure" not in again["segments"][0]
+    assert "unsure" not in again["segments"][0]["words"][0]
+
+
+def test_words_far_from_any_turn_have_no_speaker_where_words_are_ignored() -> None:
+    words = spoken("Thanks for watching.", 60, 60.3, 60.6)
+    labelled = label(words, talk((0, 5, A)), trust_words=False)
     assert labels(labelled) == [None] * 3
     assert labelled["segments"][0]["speaker"] is None
-    assert labels(label(spoken("Bye.", 6.5), talk((0, 5, A)))) == [A]
+    assert "unsure" not in labelled["segments"][0]
+    assert labels(label(spoken("Bye.", 6.5), talk((0, 5, A)), trust_words=False)) == [A]
+
+
+@pytest.mark.parametrize(
+    "text", ["[MUSIC]", " (applause)", "♪", "♪ la la ♪", "【拍手】", "*laughs*"]
+)
+def test_sounds_have_no_speaker(text: str) -> None:
+    part = {"start": 0.0, "end": 3.0, "text": text}
+    labelled = label_transcript({"segments": [part]}, talk((0, 5, A)))
+    assert labelled["segments"][0]["speaker"] is None
+    assert labelled["segments"][0]["text"] == text
+
+
+def test_a_sound_inside_a_sentence_does_not_tear_it() -> None:
+    words = spoken("[COUGH] Is it (really) so [inaudible] late?", 0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.8)
+    labelled = label(words, talk((0, 3, A)))
+    assert labels(labelled) == [None, *[A] * 6]
+    assert len(labelled["segments"]) == 1
+    assert labelled["segments"][0]["speaker"] == A
 
 
 def test_no_turns_at_all() -> None:

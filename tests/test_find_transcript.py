@@ -16,7 +16,7 @@ from diarize.audio import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
 from diarize.transcript.engines import ENGINES
 from diarize.transcript.find import Outcome, find_or_make_transcript
-from diarize.transcript.hallucinations import doubts, drop_nonspeech
+from diarize.transcript.hallucinations import doubts, drop_hallucinations
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
 from diarize.transcript.whisper import WhisperOptions
@@ -246,7 +246,8 @@ def test_json_goes_out_in_the_shape_that_it_came_in() -> None:
 
 # --- made-up segments -----------------------------------------------------------------------------
 
-MADE_UP = {"segments": [*HEARD["segments"], phrase(9.6, 10.0, " Thanks for watching!")]}
+NOBODY = {**phrase(9.6, 10.0, " Thanks for watching!"), "no_speech_prob": 0.8}
+MADE_UP = {"segments": [*HEARD["segments"], NOBODY]}
 
 
 def test_what_was_made_up_is_left_out_and_told(waveform: Waveform, audio: Path) -> None:
@@ -287,11 +288,37 @@ def test_nothing_is_taken_out_of_a_transcript_of_the_users(waveform: Waveform, a
 )
 def test_only_what_is_far_from_speech_goes(start: float, end: float, stays: bool) -> None:
     transcript = Transcript({"text": " x", "segments": [phrase(start, end, " x")]})
-    kept, dropped = drop_nonspeech(transcript, SPEECH)
+    kept, dropped = drop_hallucinations(transcript, SPEECH, trust_words=False)
     assert (len(kept.segments), len(dropped)) == ((1, 0) if stays else (0, 1))
     assert transcript.data["text"] == " x"
     if stays:
         assert kept is transcript
+
+
+@pytest.mark.parametrize(
+    ("figures", "stays"),
+    [
+        ({}, True),
+        ({"no_speech_prob": 0.59, "compression_ratio": 2.39}, True),
+        ({"no_speech_prob": 0.6}, False),
+        ({"compression_ratio": 2.4}, False),
+        ({"no_speech_prob": None}, True),
+    ],
+)
+def test_words_far_from_speech_go_only_where_the_recogniser_doubts_them(
+    figures: dict[str, Any], stays: bool
+) -> None:
+    transcript = read_transcript({"segments": [{**phrase(20, 22, " Far away."), **figures}]})
+    kept, dropped = drop_hallucinations(transcript, SPEECH)
+    assert (len(kept.segments), len(dropped)) == ((1, 0) if stays else (0, 1))
+
+
+def test_text_that_goes_round_in_circles_is_made_up() -> None:
+    again = [phrase(20 + place, 21 + place, " So.") for place in range(3)]
+    kept, dropped = drop_hallucinations(read_transcript({"segments": again}), SPEECH)
+    assert len(dropped) == 3
+    kept, dropped = drop_hallucinations(read_transcript({"segments": again[:2]}), SPEECH)
+    assert len(kept.segments) == 2
 
 
 def test_doubts() -> None:

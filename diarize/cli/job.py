@@ -16,6 +16,7 @@ from diarize.cli.options import (
     add_input_options,
     add_output_options,
     add_speaker_count_options,
+    add_words_option,
     formats_from,
     positive_float,
     positive_int,
@@ -155,6 +156,7 @@ def _add_transcript_options(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="keep segments that Whisper made up where nobody speaks",
     )
+    add_words_option(group)
 
 
 @dataclass(frozen=True)
@@ -349,11 +351,14 @@ def _finish(
     result = _with_names_kept(analysis, args, talk)
     labelled = None
     if found.transcript is not None:
-        from diarize.transcript.assign import label_transcript
+        from diarize.transcript.assign import AssignOptions, label_transcript
         from diarize.transcript.word_times import energy_of
 
         labelled = label_transcript(
-            found.transcript, result.diarization, energy=energy_of(analysis.waveform)
+            found.transcript,
+            result.diarization,
+            options=AssignOptions(trust_words=args.words == "trust"),
+            energy=energy_of(analysis.waveform),
         )
     audio = None if analysis.source == "-" else analysis.source
     result = replace(result, transcript=labelled, audio=audio, source=found.transcript)
@@ -445,6 +450,7 @@ def _transcript(
         transcriber=words.transcriber,
         make=words.formats != ["rttm"],
         keep_nonspeech=args.keep_nonspeech,
+        trust_words=args.words == "trust",
         on_progress=progress.part("transcribe"),
     )
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diarize.cli.options import add, add_output_options, formats_from
+from diarize.cli.options import add, add_output_options, add_words_option, formats_from
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the recording, if at hand: its loudness tells where stretched words really are",
     )
+    add_words_option(parser)
     # --rttm names the input here, so RTTM output is asked for with -f rttm
     add_output_options(parser, singles=("srt", "vtt", "json", "txt", "tsv", "csv", "md"))
     parser.add_argument("-q", "--quiet", action="store_true", help="do not list the files")
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from diarize.errors import UsageError
     from diarize.outputs import named_file
     from diarize.result import Result
-    from diarize.transcript.assign import label_transcript
+    from diarize.transcript.assign import AssignOptions, label_transcript
     from diarize.transcript.readers import read_transcript
     from diarize.writers import get_writer, options_from, write_files
 
@@ -72,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
         energy = energy_of(load(args.audio))
     stem = "stdin" if args.transcript == "-" else Path(args.transcript).stem
     diarization = read_diarization(args.rttm, args.uri, stem, transcript.end)
-    labelled = label_transcript(transcript, diarization, energy=energy)
+    assign_options = AssignOptions(trust_words=args.words == "trust")
+    labelled = label_transcript(transcript, diarization, options=assign_options, energy=energy)
     result = Result(diarization, labelled, args.audio, transcript)
     options = options_from(args)
     if args.output_dir == "-":

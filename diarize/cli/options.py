@@ -173,6 +173,18 @@ def formats_from(args: argparse.Namespace, default: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(asked or default))
 
 
+def add_words_option(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Let the user say whether words count as evidence of speech."""
+    add(
+        group,
+        "--words",
+        choices=("trust", "ignore"),
+        default="trust",
+        help="words where no speech was found: the likeliest speaker, marked unsure, or none "
+        "(default: trust)",
+    )
+
+
 def add_speaker_count_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add the options that bound the number of speakers."""
     add(parser, "--num-speakers", type=positive_int, metavar="N", help="exact number of speakers")

@@ -15,6 +15,7 @@ from diarize.transcript.options import AssignOptions
 from diarize.transcript.schema import Transcript
 from diarize.transcript.segments import runs_of, split_segment
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
+from diarize.transcript.sounds import sounds
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.viterbi import cheapest_path
 from diarize.transcript.word_times import (
@@ -41,6 +42,7 @@ class _Words:
     times: list[WordTime]
     spoken: list[tuple[float, float]]
     stds: list[float]
+    sounds: list[bool]
     ranges: list[tuple[int, int]]
 
 
@@ -67,12 +69,14 @@ def label_transcript(
     Returns
     -------
     dict
-        ``speaker`` is the speaker's name where one is known, else the label, and None where nobody
-        was heard near. Segments are split where the speaker changes; the pieces of a segment share
-        its other keys (``tokens``, ``avg_logprob``, …), and where there are more segments than
-        before, numeric ``id`` keys are given out anew. Words that came without a time get an
-        interpolated one, marked ``"estimated": true``. For segments without words the times of
-        words are estimated to find the split; the result then says ``"word_times": "estimated"``.
+        ``speaker`` is the speaker's name where one is known, else the label. Words where nobody was
+        heard near get the likeliest speaker and ``"unsure": true``, or None if words are not to be
+        trusted; ``[MUSIC]`` and the like have None. Segments are split where the speaker changes;
+        the pieces of a segment share its other keys (``tokens``, ``avg_logprob``, …), and where
+        there are more segments than before, numeric ``id`` keys are given out anew. Words that came
+        without a time get an interpolated one, marked ``"estimated": true``. For segments without
+        words the times of words are estimated to find the split; the result then says
+        ``"word_times": "estimated"``.
 
     Raises
     ------
@@ -127,15 +131,18 @@ def _label(
     index = TurnIndex(diarization, options, error)
     anchored_words = anchors(index.turns, words.spoken, words.stds, costs, error, options)
     evidence = [
-        index.costs(index.weights(start, end, std), anchored) if index.names else None
-        for (start, end), std, anchored in zip(
-            words.spoken, words.stds, anchored_words, strict=True
+        None if sound else index.costs(index.weights(start, end, std), anchored)
+        for (start, end), std, anchored, sound in zip(
+            words.spoken, words.stds, anchored_words, words.sounds, strict=True
         )
     ]
     path = _path(words, evidence, options)
-    names: list[str | None] = [
-        index.names[speaker] if heard else None
-        for speaker, heard in zip(path, _heard(words, evidence, options), strict=True)
+    heard = _heard(words, evidence, options)
+    names = [
+        index.names[speaker]
+        if (near or options.trust_words) and index.names and not sound
+        else None
+        for speaker, near, sound in zip(path, heard, words.sounds, strict=True)
     ]
     pieces: list[dict[str, Any]] = []
     for segment, (start, stop) in zip(segments, words.ranges, strict=True):
@@ -143,7 +150,7 @@ def _label(
             segment["speaker"] = _speaker_of_span(segment, index)
             pieces.append(segment)
         else:
-            pieces += _label_segment(segment, start, stop, words, path, names)
+            pieces += _label_segment(segment, start, stop, words, path, names, heard)
     return pieces
 
 
@@ -178,7 +185,7 @@ def _collect(
     energy: Energy | None,
 ) -> _Words:
     """Lay all words in one row; words without a time are given one in place."""
-    words = _Words([], [], [], [], [])
+    words = _Words([], [], [], [], [], [])
     speech = union((turn.segment for turn in diarization.turns), gap=0.0)
     for segment, (start, end) in zip(segments, segment_times(segments, options), strict=True):
         segment.update(start=start, end=end)
@@ -209,6 +216,7 @@ def _collect(
             words.times.append(time)
             std = min(options.estimated_std, options.estimated_share * room)
             words.stds.append(std if time.estimated else 0.0)
+        words.sounds.extend(sounds(texts))
         words.ranges.append((first, len(words.texts)))
     return words
 
@@ -256,6 +264,7 @@ def _label_segment(
     words: _Words,
     path: Sequence[int],
     names: Sequence[str | None],
+    heard: Sequence[bool],
 ) -> list[dict[str, Any]]:
     """Split one segment at its changes of speaker and label the pieces and their words."""
     runs = runs_of(path[start:stop])
@@ -263,10 +272,20 @@ def _label_segment(
     pieces = split_segment(segment, words.texts[start:stop], bounds, runs)
     for piece, run in zip(pieces, runs, strict=True):
         inside = names[start + run.start : start + run.stop]
+        near = heard[start + run.start : start + run.stop]
         piece["speaker"] = next((name for name in inside if name is not None), None)
-        for word, name in zip(piece.get("words") or (), inside, strict=False):
+        _mark(piece, sure=any(near) or piece["speaker"] is None)
+        for word, name, sure in zip(piece.get("words") or (), inside, near, strict=False):
             word["speaker"] = name
+            _mark(word, sure=sure or name is None)
     return pieces
+
+
+def _mark(item: dict[str, Any], *, sure: bool) -> None:
+    """Mark a segment or word whose speaker was not heard there."""
+    item.pop("unsure", None)
+    if not sure:
+        item["unsure"] = True
 
 
 def _speaker_of_span(segment: Mapping[str, Any], index: TurnIndex) -> str | None:

@@ -21,7 +21,7 @@ from diarize.transcript.cache import (
     read_cached,
 )
 from diarize.transcript.engines import Engine, get_engine, is_asked, options_of
-from diarize.transcript.hallucinations import doubts, drop_nonspeech
+from diarize.transcript.hallucinations import doubts, drop_hallucinations
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.readers.whisper import is_own
 from diarize.transcript.schema import Transcript
@@ -81,6 +81,7 @@ def find_or_make_transcript(
     transcriber: Transcriber | None = None,
     make: bool = True,
     keep_nonspeech: bool = False,
+    trust_words: bool = True,
     on_progress: Progress | None = None,
 ) -> Outcome:
     """Return the transcript of a recording: the one given, else one found, else one made.
@@ -113,6 +114,8 @@ def find_or_make_transcript(
         False: only look for one.
     keep_nonspeech : bool
         Keep what a recogniser wrote where nobody speaks.
+    trust_words : bool
+        Leave it out only where the recogniser's own figures doubt it, too.
 
     Raises
     ------
@@ -136,7 +139,7 @@ def find_or_make_transcript(
         return Outcome(None, messages=(*messages, *([_hint(audio)] if make else [])))
     found = replace(found, messages=(*messages, *found.messages))
     if _is_ours(found) and speech is not None and not keep_nonspeech:
-        found = _without_nonspeech(found, speech)
+        found = _without_hallucinations(found, speech, trust_words)
     return found if found.origin == "made" else _checked(found, waveform, speech)
 
 
@@ -182,9 +185,11 @@ def _is_ours(outcome: Outcome) -> bool:
     return "transcriber" in outcome.transcript.data
 
 
-def _without_nonspeech(outcome: Outcome, speech: Sequence[Segment]) -> Outcome:
+def _without_hallucinations(
+    outcome: Outcome, speech: Sequence[Segment], trust_words: bool
+) -> Outcome:
     assert outcome.transcript is not None
-    kept, dropped = drop_nonspeech(outcome.transcript, speech)
+    kept, dropped = drop_hallucinations(outcome.transcript, speech, trust_words=trust_words)
     if not dropped:
         return outcome
     examples = "; ".join(f"{s['start']:.1f} s {s['text'].strip()[:40]!r}" for s in dropped[:3])

@@ -18,6 +18,9 @@ class AssignOptions:
     realign : bool
         Weigh each word against its sentence. Without it each word goes to whoever covers most of
         it, alone.
+    trust_words : bool
+        Words are evidence of speech: where no turn is near, they get the likeliest speaker, marked
+        as unsure. Otherwise they get none.
     word_seconds, word_seconds_per_character : float
         The longest a spoken word can plausibly last. What a word claims beyond that is silence or
         somebody else's speech.
@@ -68,6 +71,7 @@ class AssignOptions:
     """
 
     realign: bool = True
+    trust_words: bool = True
     word_seconds: float = 0.5
     word_seconds_per_character: float = 0.06
     pause_std: float = 0.08

@@ -1,0 +1,63 @@
+"""Words that are no speech: [MUSIC], (applause), ♪."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_BRACKETS = {"[": "]", "【": "】", "［": "］", "〔": "〕", "*": "*", "<": ">"}
+_ROUND = {"(": ")", "（": "）"}
+_NOTES = "♪♫♬♩🎵🎶"
+# What stands in brackets in the place of speech, in transcripts made by hand or by services.
+_SPEECH = re.compile(
+    r"\b(?:inaudible|indistinct|unintelligible|unclear|crosstalk|overlapping|redacted|name|sic)\b"
+    r"|\?|_",
+    re.I,
+)
+
+
+def sounds(words: Sequence[str]) -> list[bool]:
+    """Say of each word of a segment whether it tells of a sound that nobody says.
+
+    Sounds stand in square brackets, between asterisks or beside music notes, anywhere in a segment,
+    or in round brackets around the whole segment (inside one, people speak in brackets, too).
+
+    Parameters
+    ----------
+    words : sequence of str
+
+    Examples
+    --------
+    >>> sounds([" [MUSIC", " PLAYING]", " Hello."]), sounds(["(applause)"]), sounds(["♪", " la"])
+    ([True, True, False], [True], [True, True])
+    >>> sounds([" I", " (really)", " [inaudible]", " it."])
+    [False, False, False, False]
+    """
+    whole = "".join(words).strip()
+    if whole[:1] and (whole[0] in _NOTES or whole[-1] in _NOTES):
+        return [True] * len(words)
+    if _encloses(whole, _ROUND | _BRACKETS):
+        return [not _SPEECH.search(whole)] * len(words)
+    found = [False] * len(words)
+    start: int | None = None
+    for place, word in enumerate(words):
+        text = word.strip()
+        if text[:1] in _BRACKETS:
+            start = place
+        if start is None:
+            found[place] = bool(text) and all(character in _NOTES for character in text)
+            continue
+        inside = "".join(words[start : place + 1]).strip().rstrip(".,!?:;")
+        if len(inside) > 1 and inside[-1] == _BRACKETS[inside[0]]:
+            if not _SPEECH.search(inside):
+                found[start : place + 1] = [True] * (place + 1 - start)
+            start = None
+    return found
+
+
+def _encloses(text: str, brackets: dict[str, str]) -> bool:
+    """Say whether one pair of brackets is around a whole text."""
+    text = text.rstrip(".!?")
+    if len(text) < 3 or text[0] not in brackets or text[-1] != brackets[text[0]]:
+        return False
+    return not any(character in (text[0], text[-1]) for character in text[1:-1])
