@@ -123,6 +123,14 @@ class Diarizer:
         self.embedder: Embedder = embedder
         self._check_book()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        # Two calls that share a diarizer must not see each other's settings and callbacks.
+        if name in vars(self):
+            raise AttributeError(
+                f"{name} of a Diarizer is not changed later: give it to the call, or make another"
+            )
+        super().__setattr__(name, value)
+
     def __repr__(self) -> str:
         speakers = f", speakers={self.speakers!r}" if self.speakers is not None else ""
         return f"<Diarizer vad={self.vad!r}, embedder={self.embedder.name!r}{speakers}>"

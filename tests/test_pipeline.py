@@ -80,17 +80,17 @@ def test_thresholds_can_be_tried_without_listening_again(
 
 
 def test_changes_bound_the_windows_and_the_turns(tiny: Diarizer, dialogue: Waveform) -> None:
-    tiny.detector = lambda waveform: SpeechActivity((Segment(0.0, 20.0),), changes=(5.0, 9.0, 15.0))
-    details = tiny.analyse(dialogue)
+    found = SpeechActivity((Segment(0.0, 20.0),), changes=(5.0, 9.0, 15.0))
+    details = Diarizer(vad=lambda waveform: found, embedder=tiny.embedder).analyse(dialogue)
     assert not any(w.start < 9.0 - 1e-6 < 9.0 + 1e-6 < w.end for w in details.windows)
     assert [turn.end for turn in details.diarization] == [5.0, 9.0, 15.0, 20.0]
 
 
 def test_the_number_of_speakers_may_be_given_to_either(tiny: Diarizer, dialogue: Waveform) -> None:
     assert len(tiny(dialogue, num_speakers=1).speakers) == 1
-    tiny.num_speakers = 1
-    assert len(tiny(dialogue).speakers) == 1
-    assert len(tiny(dialogue, num_speakers=2).speakers) == 2
+    one = Diarizer(vad=whole, embedder=tiny.embedder, num_speakers=1)
+    assert len(one(dialogue).speakers) == 1
+    assert len(one(dialogue, num_speakers=2).speakers) == 2
     with pytest.raises(UsageError):
         tiny(dialogue, min_speakers=3, max_speakers=2)
     with pytest.raises(UsageError):

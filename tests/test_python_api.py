@@ -90,6 +90,13 @@ def test_everything_that_makes_a_diarizer_takes_its_parameters() -> None:
         assert {name: mine.get(name) for name in known} == known
 
 
+def test_a_diarizer_is_not_changed_from_outside() -> None:
+    diarizer = Diarizer(vad="webrtc", threads=1)
+    for name in ("settings", "on_progress", "num_speakers", "speakers", "detector"):
+        with pytest.raises(AttributeError, match=f"{name} of a Diarizer is not changed later"):
+            setattr(diarizer, name, None)
+
+
 # --- copies and pickles ---------------------------------------------------------------------------
 
 

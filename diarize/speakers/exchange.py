@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from diarize.annotation import Segment
 from diarize.errors import OutputError, SpeakerBookError
+from diarize.files import replacing
 from diarize.speakers.records import BookModel, BookThresholds, Note, Sample
 
 if TYPE_CHECKING:
@@ -147,13 +147,10 @@ def _sample_in(sample: Mapping[str, Any]) -> Sample:
 def write_export(book: SpeakerBook, path: Path) -> None:
     """Write the book as JSON to ``path``, whole or not at all, readable by its owner only."""
     text = json.dumps(export_book(book), indent=1, ensure_ascii=False) + "\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with replacing(path, private=True) as file:
             file.write(text.encode("utf-8"))
-        beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot write the export: {error.strerror}") from error
 
 

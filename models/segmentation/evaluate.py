@@ -167,14 +167,13 @@ def add(score: Score, recording: Recording, activity: SpeechActivity) -> None:
 def judge(detector: Detector, recordings: Sequence[Recording], embedder: Embedder | None) -> Score:
     """Run a detector, and with an embedder the pipeline behind it, over recordings."""
     score = Score()
-    diarizer = Diarizer(vad=detector, embedder=embedder) if embedder else None
     for recording in recordings:
         began = time.process_time()
         activity = detector(recording.waveform)
         score.cpu += time.process_time() - began
         add(score, recording, activity)
-        if diarizer is not None:
-            diarizer.detector = lambda _, known=activity: known
+        if embedder is not None:
+            diarizer = Diarizer(vad=lambda _, known=activity: known, embedder=embedder)
             began = time.process_time()
             heard = diarizer.listen(recording.waveform)
             score.embed_cpu += time.process_time() - began
