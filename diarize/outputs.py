@@ -28,6 +28,7 @@ from diarize.writers import (
     changed_options,
     get_writer,
     names,
+    render,
     seen_from,
     write_files,
 )
@@ -286,7 +287,7 @@ def rewrite(
     def put(file: Path, name: str, known: Note | None) -> None:
         chosen = options or WriterOptions(**(known.options if known else {}))
         shown = seen_from(after, folder)
-        texts[file] = get_writer(name).render(shown, chosen)
+        texts[file] = render(name, shown, chosen)
         words = name != "rttm" and after.has_words
         notes[file] = Note(file.name, "", name, words, recording, changed_options(chosen))
 

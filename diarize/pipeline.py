@@ -63,6 +63,10 @@ class Diarizer:
         that ``diarize enroll`` fills.
     identify_segments : bool
         Match each turn on its own with the enrolled people, whatever cluster it is in.
+    participants : sequence of str, optional
+        Who was invited. Names come from this list only, and there are at most as many speakers and
+        one more, unless numbers are given; nobody of the list has to be there. The people come from
+        the default book where ``speakers`` is not given.
     on_progress : callable, optional
         Called with (stage, done, total): seconds of audio over all stages together, from 0 to the
         recording's length, which is None while it is not known; stages are ``audio``, ``speech``,
@@ -103,6 +107,7 @@ class Diarizer:
         threads: int | None = None,
         speakers: SpeakerBook | str | Path | None = None,
         identify_segments: bool = False,
+        participants: Sequence[str] | None = None,
         on_progress: Progress | None = None,
         settings: Settings | None = None,
     ) -> None:
@@ -112,7 +117,8 @@ class Diarizer:
         self.min_speakers = min_speakers
         self.max_speakers = max_speakers
         self.threshold = threshold
-        self.speakers = speakers
+        self.speakers = "default" if speakers is None and participants is not None else speakers
+        self.participants = None if participants is None else _distinct(participants)
         self.identify_segments = identify_segments
         self.on_progress = on_progress
         self.detector, self.vad = _detector(vad, threads)
@@ -371,7 +377,9 @@ class Diarizer:
                 details.diarization, waveform, self.embedder, self.speakers
             )
         else:
-            named = speakers.identify_speakers(details, self.embedder, self.speakers)
+            named = speakers.identify_speakers(
+                details, self.embedder, self.speakers, participants=self.participants
+            )
         return replace(details, diarization=named)
 
     def _check_book(self) -> None:
@@ -380,10 +388,14 @@ class Diarizer:
             if self.identify_segments:
                 raise UsageError("identify_segments needs the enrolled people: give speakers too")
             return
-        from diarize.speakers.identification import opened
+        if self.participants is not None and self.identify_segments:
+            raise UsageError("participants go with clusters, not with identify_segments")
+        from diarize.speakers.identification import among, opened
 
         with opened(self.speakers) as book:
             book.require(self.embedder)
+            if self.participants is not None:
+                among(self.participants, book)
 
     def _doubts(
         self, heard: Listening, found: Diarization, bounds: Mapping[str, int | None]
@@ -398,17 +410,12 @@ class Diarizer:
         self, num_speakers: int | None, min_speakers: int | None, max_speakers: int | None
     ) -> dict[str, int | None]:
         """Return the call's numbers of speakers where it gives any, else the diarizer's own."""
-        if num_speakers is min_speakers is max_speakers is None:
-            return {
-                "num_speakers": self.num_speakers,
-                "min_speakers": self.min_speakers,
-                "max_speakers": self.max_speakers,
-            }
-        return {
-            "num_speakers": num_speakers,
-            "min_speakers": min_speakers,
-            "max_speakers": max_speakers,
-        }
+        given = (num_speakers, min_speakers, max_speakers)
+        if given == (None, None, None):
+            given = (self.num_speakers, self.min_speakers, self.max_speakers)
+        if given == (None, None, None) and self.participants is not None:
+            given = (None, None, len(self.participants) + 1)
+        return dict(zip(("num_speakers", "min_speakers", "max_speakers"), given, strict=True))
 
     def _parameters(
         self, threshold: float | None, bounds: Mapping[str, int | None]
@@ -442,6 +449,7 @@ def diarize(
     threads: int | None = None,
     speakers: SpeakerBook | str | Path | None = None,
     identify_segments: bool = False,
+    participants: Sequence[str] | None = None,
     settings: Settings | None = None,
     channels: str | int = "mix",
     channel_names: Sequence[str] | None = None,
@@ -457,7 +465,7 @@ def diarize(
     source : path, ``"-"``, binary file, bytes, array, tensor, pair, mapping or Waveform
         A recording in any container, or samples: see :func:`diarize.audio.load`.
     vad, embedder, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
-identify_segments, settings
+identify_segments, participants, settings
         As for :class:`Diarizer`.
     channels, channel_names, audio_track, sample_rate, uri, on_progress
         As for :meth:`Diarizer.analyse`.
@@ -482,6 +490,7 @@ identify_segments, settings
         threads=threads,
         speakers=speakers,
         identify_segments=identify_segments,
+        participants=participants,
         settings=settings,
     )
     return diarizer(
@@ -493,6 +502,16 @@ identify_segments, settings
         uri=uri,
         on_progress=on_progress,
     )
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the participants' names, each once."""
+    if isinstance(names, str):
+        raise UsageError(f"participants is {names!r}: a list of names is expected")
+    distinct = tuple(dict.fromkeys(" ".join(name.split()) for name in names if name.strip()))
+    if not distinct:
+        raise UsageError("participants holds no name: give the people who were invited")
+    return distinct
 
 
 def _costs(source: Source) -> dict[str, float]:

@@ -133,6 +133,50 @@ class Result:
         return [*dict.fromkeys(names), *([None] if nobody else [])]
 
 
+def with_unsure_marked(result: Result) -> Result:
+    """Return the result with a ``?`` behind names where turns do not sound like the person.
+
+    A segment of the transcript is marked where unsure turns of its speaker cover most of it.
+
+    Examples
+    --------
+    >>> speakers = [Speaker("a", "Ann")]
+    >>> talk = Diarization([Turn(0, 1, "a"), Turn(1, 2, "a", unsure=True)], 2, speakers=speakers)
+    >>> [part.speaker for part in with_unsure_marked(Result(talk)).utterances]
+    ['Ann', 'Ann?']
+    """
+    talk = result.diarization
+    unsure = [turn for turn in talk if turn.unsure]
+    if result.transcript is not None:
+        segments = [
+            _marked(segment, unsure, talk) for segment in result.transcript.get("segments") or ()
+        ]
+        return replace(result, transcript={**result.transcript, "segments": segments})
+    labels = {turn.speaker: f"{turn.speaker}?" for turn in unsure}
+    turns = [
+        replace(turn, speaker=labels[turn.speaker]) if turn.unsure else turn for turn in talk.turns
+    ]
+    speakers = [
+        *talk.speakers,
+        *(Speaker(new, f"{talk.display(old)}?") for old, new in labels.items()),
+    ]
+    present = {turn.speaker for turn in turns}
+    kept = [one for one in speakers if one.label in present]
+    return replace(result, diarization=replace(talk, turns=turns, speakers=kept))
+
+
+def _marked(segment: dict[str, Any], unsure: Sequence[Turn], talk: Diarization) -> dict[str, Any]:
+    """Return a segment of the transcript, marked if it is unsure who says it."""
+    speaker = segment.get("speaker")
+    span = Segment(float(segment.get("start") or 0.0), float(segment.get("end") or 0.0))
+    doubted = sum(
+        turn.segment.overlap(span) for turn in unsure if talk.display(turn.speaker) == speaker
+    )
+    if speaker is None or doubted <= 0.5 * span.duration:
+        return segment
+    return {**segment, "speaker": f"{speaker}?"}
+
+
 def to_block(result: Result) -> dict[str, Any]:
     """Return the JSON block that holds everything known about the speakers."""
     from diarize.version import __version__

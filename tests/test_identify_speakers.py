@@ -17,6 +17,8 @@ from diarize.result import Result, from_json, to_block
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
 from diarize.speakers.records import unit
+from diarize.writers import TEXT_FORMATS, render, writable
+from diarize.writers.base import WriterOptions
 
 ANN, BEN, EVE = np.eye(3, dtype=np.float32)
 OPTIONS = MatchOptions(threshold=0.5, clear=0.6, proposal=0.1, turn=0.2)
@@ -142,3 +144,27 @@ def test_the_table_says_who_somebody_may_be():
     talk = Diarization([Turn(0, 1, "a"), Turn(1, 2, "b")], 2, speakers=[speaker])
     rows = [row[0] for row in speaker_rows(talk)]
     assert rows == ["a may be Ann (0.58)", "b"]
+
+
+def test_mark_unsure_puts_a_question_mark_behind_names_in_text_only():
+    turns = [Turn(0, 4, "a"), Turn(4, 8, "a", unsure=True), Turn(8, 9, "b")]
+    talk = Diarization(turns, 9, speakers=[Speaker("a", "Ann")])
+    segments = [
+        {"start": 0.0, "end": 3.9, "text": " Sure.", "speaker": "Ann"},
+        {"start": 3.9, "end": 8.0, "text": " Not so sure.", "speaker": "Ann"},
+        {"start": 8.0, "end": 9.0, "text": " Yes.", "speaker": "b"},
+        {"start": 9.0, "end": 9.0, "text": " Hm.", "speaker": None},
+    ]
+    result = Result(talk, {"segments": segments})
+    plain, marked = WriterOptions(), WriterOptions(mark_unsure=True)
+    for name in set(writable()) - {"docx", "parquet"}:
+        text = render(name, result, marked)
+        if name in TEXT_FORMATS:
+            assert text.count("Ann?") >= 1, name
+            assert "b?" not in text, name
+        else:
+            assert text == render(name, result, plain), name
+        assert "Ann?" not in render(name, result, plain)
+        alone = render(name, Result(talk), marked)
+        assert name not in ("srt", "csv", "md") or "Ann?" in alone, name
+    assert result.transcript == {"segments": segments}

@@ -68,6 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         group,
+        "--participants",
+        type=lambda text: text.split(","),
+        metavar="NAMES",
+        help="who was invited, with commas: names of these enrolled people only, and at most one "
+        "speaker more",
+    )
+    add(
+        group,
         "--identify-segments",
         action="store_true",
         help="match each turn on its own with the enrolled people, without clustering",
@@ -288,6 +296,7 @@ def _diarizer(args: argparse.Namespace) -> Diarizer:
         threshold=args.threshold,
         threads=args.threads,
         speakers=args.speakers,
+        participants=args.participants,
         identify_segments=args.identify_segments,
     )
 
@@ -463,7 +472,7 @@ def _write(
     transcripts: Sequence[Path],
     talk: console.Console,
 ) -> list[Path]:
-    from diarize.writers import get_writer, options_from, write_files
+    from diarize.writers import options_from, render, write_files
 
     options = options_from(args)
     place = analysis.place
@@ -471,7 +480,7 @@ def _write(
         if result.audio is not None:  # nobody knows from where standard output will be read
             result = replace(result, audio=Path(result.audio).absolute().as_posix())
         for name in formats:
-            console.emit(get_writer(name).render(result, options))
+            console.emit(render(name, result, options))
         return []
     recordings = [Path(source) for source in args.audio if source != "-"]
     return write_files(

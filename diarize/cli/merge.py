@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from diarize.result import Result
     from diarize.transcript.assign import AssignOptions, label_transcript
     from diarize.transcript.readers import read_transcript
-    from diarize.writers import get_writer, options_from, write_files
+    from diarize.writers import options_from, render, write_files
 
     file, formats = named_file(args.output_dir, formats_from(args, default=()))
     formats = formats or (["json"] if args.output_dir == "-" else ["srt", "json"])
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     result = Result(diarization, labelled, args.audio, transcript)
     options = options_from(args)
     if args.output_dir == "-":
-        console.emit(get_writer(formats[0]).render(result, options))
+        console.emit(render(formats[0], result, options))
         return 0
     beside = Path() if args.transcript == "-" else Path(args.transcript).parent
     inputs: list[str] = [

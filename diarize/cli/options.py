@@ -141,6 +141,12 @@ def add_output_options(
     )
     add(
         parser,
+        "--mark-unsure",
+        action="store_true",
+        help="put a ? behind a name in text formats where a turn does not sound like the person",
+    )
+    add(
+        parser,
         "--exclusive",
         action="store_true",
         help="one speaker at a time in RTTM too, where voices overlap",

@@ -86,7 +86,7 @@ def _write(result: Result, path: Path, args: argparse.Namespace, before: Result 
     """Write a result that was read from ``path``; before is None for another tool's file."""
     from diarize.errors import UsageError
     from diarize.outputs import Written, named_file, rewrite
-    from diarize.writers import OWN_SUFFIX, WriterOptions, get_writer, options_from, write_files
+    from diarize.writers import OWN_SUFFIX, WriterOptions, options_from, render, write_files
 
     options = options_from(args)
     file, formats = named_file(args.output_dir, formats_from(args, default=()))
@@ -94,7 +94,7 @@ def _write(result: Result, path: Path, args: argparse.Namespace, before: Result 
     if args.output_dir == "-":
         if len(formats) > 1:
             raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
-        console.emit(get_writer(*formats or ["json"]).render(result, options))
+        console.emit(render((formats or ["json"])[0], result, options))
         return Written((), (stale,))
     folder = path.parent if args.output_dir is None else Path(args.output_dir)
     if before is not None and file is None and folder.resolve() == path.parent.resolve():

@@ -8,7 +8,7 @@ from diarize.errors import MissingExtraError, UsageError
 from diarize.integrations.common import load_audio, run_diarizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pyannote.core import Annotation
@@ -60,7 +60,7 @@ class Pipeline:
     Parameters
     ----------
     vad, embedder, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
-identify_segments, settings
+identify_segments, participants, settings
         As for :class:`diarize.Diarizer`.
 
     Examples
@@ -81,6 +81,7 @@ identify_segments, settings
         threads: int | None = None,
         speakers: SpeakerBook | str | Path | None = None,
         identify_segments: bool = False,
+        participants: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
         from diarize.pipeline import Diarizer
@@ -95,6 +96,7 @@ identify_segments, settings
             threads=threads,
             speakers=speakers,
             identify_segments=identify_segments,
+            participants=participants,
             settings=settings,
         )
 

@@ -14,7 +14,7 @@ speakers on words in this package's own way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from diarize.errors import MissingExtraError
@@ -47,7 +47,7 @@ class DiarizationPipeline:
     device : str or torch.device
         Taken and not needed: everything runs on the CPU.
     vad, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
-identify_segments, settings
+identify_segments, participants, settings
         As for :class:`diarize.Diarizer`.
     """
 
@@ -67,6 +67,7 @@ identify_segments, settings
         threads: int | None = None,
         speakers: SpeakerBook | str | Path | None = None,
         identify_segments: bool = False,
+        participants: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
         from diarize.pipeline import Diarizer
@@ -82,6 +83,7 @@ identify_segments, settings
             threads=threads,
             speakers=speakers,
             identify_segments=identify_segments,
+            participants=participants,
             settings=settings,
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Diarization, Speaker, Turn, speaker_label, union
+from diarize.errors import SpeakerBookError
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
 from diarize.speakers.records import Vectors, unit
 from diarize.speakers.store import SpeakerBook
@@ -54,7 +56,7 @@ def identify_speakers(
         What made the vectors; the book must have been made with the same model.
     book : SpeakerBook or path
     participants : sequence of str, optional
-        Use the names of these people only.
+        Use the names of these people only; a warning for each of them who is not enrolled.
     options : MatchOptions, optional
         The book's thresholds, else the model's, where not given.
     candidates : int
@@ -68,15 +70,48 @@ def identify_speakers(
     Raises
     ------
     SpeakerBookError
-        The book cannot be read, or belongs to another model.
+        The book cannot be read, belongs to another model, or holds none of the participants.
     """
     with opened(book) as people:
         people.require(embedder)
         options = options or MatchOptions.of(embedder.thresholds, people)
         gallery = Gallery.of(people)
-    if participants is not None:
-        gallery = gallery.only(participants)
-    return identify_in(details, gallery, options, candidates)
+        warnings: tuple[str, ...] = ()
+        if participants is not None:
+            invited, warnings = among(participants, people)
+            gallery = gallery.only(invited)
+    named = identify_in(details, gallery, options, candidates)
+    return replace(named, warnings=(*named.warnings, *warnings))
+
+
+def among(
+    participants: Sequence[str], book: SpeakerBook
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the enrolled people whom participants are, and a warning for each of the others.
+
+    Capitals do not matter where only one enrolled person fits.
+
+    Raises
+    ------
+    SpeakerBookError
+        None of them is enrolled.
+    """
+    enrolled = book.names()
+    found, warnings = [], []
+    for name in participants:
+        alike = [one for one in enrolled if one.casefold() == name.casefold()]
+        if name in enrolled or len(alike) == 1:
+            found.append(name if name in enrolled else alike[0])
+            continue
+        close = get_close_matches(name, enrolled, 1)
+        hint = f"did you mean {close[0]}?" if close else f"diarize enroll {name!r} FILE"
+        warnings.append(f"{name} is not enrolled, so no voice can bear that name; {hint}")
+    if not found:
+        raise SpeakerBookError(
+            f"{book.path}: none of the participants ({', '.join(participants)}) is enrolled; "
+            "enroll them: diarize enroll NAME FILE"
+        )
+    return tuple(found), tuple(warnings)
 
 
 def identify_in(

@@ -42,6 +42,7 @@ __all__ = [
     "get_writer",
     "names",
     "options_from",
+    "render",
     "writable",
     "write_files",
 ]
@@ -74,7 +75,8 @@ WRITERS = {
 # Formats that need a package of an extra.
 _NEEDS = {"docx": "docx", "parquet": "pyarrow"}
 
-
+# Those that people read; unsure names may be marked there.
+TEXT_FORMATS = ("srt", "vtt", "txt", "tsv", "csv", "md", "ass", "docx")
 # Formats that are nothing without words.
 WORD_FORMATS = ("srt", "vtt", "txt", "tsv", "md", "ctm", "ttml", "ass", "docx")
 
@@ -121,8 +123,18 @@ def options_from(args: Namespace) -> WriterOptions:
         max_characters_per_second=subtitles.BROADCAST_SPEED if args.broadcast else None,
         dashes=args.broadcast,
         exclusive=args.exclusive,
+        mark_unsure=args.mark_unsure,
         json_shape=args.json_shape,
     )
+
+
+def render(name: str, result: Result, options: WriterOptions) -> str | bytes:
+    """Return a result in a format, as the writer does; errors as for :func:`get_writer`."""
+    if options.mark_unsure and name in TEXT_FORMATS:
+        from diarize.result import with_unsure_marked
+
+        result = with_unsure_marked(result)
+    return get_writer(name).render(result, options)
 
 
 def write_files(
@@ -191,7 +203,7 @@ def write_files(
         path, message = free_place(folder, stem, writer.extension, file, refused)
         if message and on_message:
             on_message(message)
-        texts[path] = writer.render(result, options)
+        texts[path] = render(name, result, options)
         notes[path] = Note(path.name, "", name, words, recording, changed_options(options))
     write_whole(texts, notes)
     return list(texts)

@@ -36,6 +36,8 @@ class WriterOptions:
         Two speakers share a subtitle, each on a line after a dash, where both say little.
     exclusive : bool
         Write RTTM without overlaps.
+    mark_unsure : bool
+        Put a ``?`` behind a name in text formats where the turn does not sound like the person.
     json_shape : {"whisper", "source"}
         ``source``: JSON as the producer of the transcript wrote it, with ``speaker`` added.
     """
@@ -47,6 +49,7 @@ class WriterOptions:
     max_characters_per_second: float | None = None
     dashes: bool = False
     exclusive: bool = False
+    mark_unsure: bool = False
     json_shape: str = "whisper"
 
 
