@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from diarize.annotation import Candidate, Diarization, Speaker
     from diarize.errors import DiarizeError
     from diarize.pipeline import Diarizer, diarize
+    from diarize.speakers.segments import identify_segments
     from diarize.timeline import Segment, Turn
     from diarize.transcript.assign import label_transcript
     from diarize.transcript.readers import read_transcript
@@ -31,6 +32,7 @@ __all__ = [
     "Turn",
     "__version__",
     "diarize",
+    "identify_segments",
     "label_transcript",
     "read_transcript",
 ]
@@ -54,6 +56,7 @@ _HOMES = {
     "DiarizeError": "diarize.errors",
     "Diarizer": "diarize.pipeline",
     "diarize": "diarize.pipeline",
+    "identify_segments": "diarize.speakers.segments",
     "label_transcript": "diarize.transcript.assign",
     "read_transcript": "diarize.transcript.readers",
 }

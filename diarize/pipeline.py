@@ -373,7 +373,7 @@ class Diarizer:
         from diarize import speakers
 
         if self.identify_segments:
-            named = speakers.identify_segments(
+            named = speakers.identify_turns(
                 details.diarization, waveform, self.embedder, self.speakers
             )
         else:

@@ -233,6 +233,13 @@ class IdentificationSettings:
     name are unsure and 46 % of those with a wrong one, turns too short to compare included."""
     min_segment: float = 0.5
     """Seconds below which a stretch of speech is not embedded to enroll or identify somebody."""
+    short_segment: float = 2.0
+    """Seconds below which a segment that is identified by itself takes its neighbours' evidence,
+    if they are ..."""
+    neighbor_gap: float = 1.0
+    """... no more than these seconds away ..."""
+    neighbor_cosine: float = 0.45
+    """... and as much like it as this."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from diarize.cli.people import (
     add_talk_options,
     open_book,
     open_diarizer,
+    open_embedder,
     say,
 )
 from diarize.display import table
@@ -38,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         parser,
+        "--segments",
+        metavar="FILE|turns",
+        help="match each segment by itself: of an RTTM, of a transcript, or the turns found",
+    )
+    parser.add_argument("--csv", action="store_true", help="print the segments as CSV")
+    add(
+        parser,
         "--exit-code",
         action="store_true",
         help="exit with 0 where an enrolled person speaks, 1 where none does",
@@ -55,6 +63,10 @@ def run(args: argparse.Namespace) -> int:
     from diarize.errors import DiarizeError, UsageError
     from diarize.speakers.matching import MatchOptions
 
+    if args.segments is not None:
+        return _segments(args)
+    if args.csv:
+        raise UsageError("--csv goes with --segments")
     if args.files.count("-") > 1:
         raise UsageError("- (stdin) can be read only once")
     talk = Console(quiet=args.quiet)
@@ -80,6 +92,45 @@ def run(args: argparse.Namespace) -> int:
         _print_table(found, several=len(args.files) > 1)
     named = any(voice.name for heard, _ in found.values() for voice in heard.speakers)
     return failed or (1 if args.exit_code and not named else 0)
+
+
+def _segments(args: argparse.Namespace) -> int:
+    """Print whom each segment of one recording matches."""
+    from diarize.audio import load
+    from diarize.errors import UsageError
+    from diarize.speakers.segments import identify_segments, segments_csv, segments_json
+
+    if len(args.files) > 1:
+        raise UsageError("--segments goes with one recording")
+    talk = Console(quiet=args.quiet)
+    with open_book(args) as book:
+        own = args.segments == "turns"
+        embedder = open_embedder(args)
+        book.require(embedder)
+        with talk.progress(display_name(args.files[0])) as progress:
+            waveform = load(args.files[0], on_progress=progress)
+            source: Any = args.segments
+            if own:
+                source = open_diarizer(args)(waveform, on_progress=progress.part("embed"))
+            found = identify_segments(source, waveform, book, embedder=embedder)
+    for warning in waveform.warnings:
+        talk.warn(warning)
+    if args.csv:
+        emit(segments_csv(found))
+    elif args.json:
+        emit(segments_json(found))
+    else:
+        rows = [
+            [
+                f"{one.start:.2f}",
+                f"{one.end:.2f}",
+                one.name or "unknown",
+                ", ".join(f"{who.name} {who.score:.3f}" for who in one.candidates) or "-",
+            ]
+            for one in found
+        ]
+        emit(table(["from", "to", "is", "candidates"], rows, [0, 1]) + "\n")
+    return 1 if args.exit_code and not any(one.name for one in found) else 0
 
 
 def _identified(

@@ -21,7 +21,6 @@ from diarize.errors import SpeakerBookError
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
 from diarize.speakers.records import Vectors, unit
 from diarize.speakers.store import SpeakerBook
-from diarize.speakers.voiceprints import embed_means
 from diarize.timeline import coverage
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from diarize.audio import Waveform
     from diarize.details import DiarizationDetails
     from diarize.embedding import Embedder
+    from diarize.speakers.segments import SegmentMatch
 
 
 def identify_speakers(
@@ -195,41 +195,29 @@ def _marked(
     return turns
 
 
-def identify_segments(
+def identify_turns(
     diarization: Diarization,
     waveform: Waveform,
     embedder: Embedder,
     book: SpeakerBook | str | Path,
     options: MatchOptions | None = None,
 ) -> Diarization:
-    """Match each turn on its own with the enrolled people, whatever speaker it was given.
+    """Name each turn by itself, whatever speaker it was given; turns stay as they are.
 
     Turns that match nobody keep their speaker's label; labels are numbered anew by first
-    appearance. Longer turns are recognized better: below two seconds most stay unnamed.
-
-    Parameters
-    ----------
-    diarization : Diarization
-        Who spoke when; its speakers matter only for turns that match nobody.
-    waveform : Waveform
-        The recording.
-
-    Raises
-    ------
-    SpeakerBookError
-        The book cannot be read, or belongs to another model.
+    appearance. See :func:`diarize.speakers.segments.identify_segments`.
     """
+    from diarize.speakers.segments import match_segments, segments_of
+
     with opened(book) as people:
         people.require(embedder)
         options = options or MatchOptions.of(embedder.thresholds, people)
         gallery = Gallery.of(people)
-    voices = embed_means(waveform, [turn.segment for turn in diarization.turns], embedder)
-    # One by one: several turns are of one person as a rule, so nobody has to be outbid.
-    matches = [match(voice[None], gallery, options)[0] for voice in voices]
-    return _by_turn(diarization, matches)
+    asked = segments_of(diarization)
+    return _by_turn(diarization, match_segments(asked, waveform, embedder, gallery, options))
 
 
-def _by_turn(diarization: Diarization, matches: Sequence[Match]) -> Diarization:
+def _by_turn(diarization: Diarization, matches: Sequence[SegmentMatch]) -> Diarization:
     """Return the diarization with a speaker for each matched person and each label left."""
     order: dict[tuple[str, str], str] = {}
     speakers: dict[str, Speaker] = {}
@@ -239,9 +227,7 @@ def _by_turn(diarization: Diarization, matches: Sequence[Match]) -> Diarization:
         label = order.setdefault(key, speaker_label(len(order)))
         best = speakers.get(label)
         if best is None or (found.score or -1.0) > (best.score or -1.0):
-            speakers[label] = Speaker(
-                label, found.name, found.score, found.margin, found.candidates
-            )
+            speakers[label] = Speaker(label, found.name, found.score, found.lead, found.candidates)
         turns.append(replace(turn, speaker=label))
     return replace(
         diarization,
