@@ -163,19 +163,25 @@ def speech_of_each(
     settings = settings or ChannelSettings()
     length = max(len(wave) for wave in waves) // round(SAMPLE_RATE * settings.step)
     masks = [_mask(segments, length, settings) for segments in speech]
-    tables = []
+    tables, active = [], []
     for wave, mask in zip(waves, masks, strict=True):
         table = _levels_of(wave, length, settings)
+        loud = _speech_level(table[mask])
         # Silence below this says no more: digital silence would make an echo seem loud.
-        tables.append(np.maximum(table, _speech_level(table[mask]) - settings.range))
+        tables.append(np.maximum(table, loud - settings.range))
+        active.append(mask & (table > loud - settings.active))
     leaks = [np.zeros(length, dtype=bool) for _ in waves]
     same = []
     for one, other in combinations(range(len(waves)), 2):
         both, either = masks[one] & masks[other], masks[one] | masks[other]
         lead = tables[one] - tables[other]
-        low, high = _own_leads(lead[either], settings) if both.any() else (-np.inf, np.inf)
+        if not both.any():
+            same.append(False)
+            continue
+        apart = _own_leads(lead[active[one] | active[other]], settings)
+        low, high = apart or (-settings.same, settings.same)
         same.append(
-            high <= settings.same
+            apart is None
             and both.sum() >= settings.both * either.sum()
             and abs(float(np.median(lead[both]))) <= settings.same
         )
@@ -192,15 +198,15 @@ def speech_of_each(
     return own
 
 
-def _own_leads(lead: Levels, settings: ChannelSettings) -> tuple[float, float]:
+def _own_leads(lead: Levels, settings: ChannelSettings) -> tuple[float, float] | None:
     """Return the leads (dB) down to and from which one channel alone talks: the second, the first.
 
-    In between both may talk. Where the lead does not fall into two groups, nobody has a channel
-    alone, and all is either the same sound or a leak of the louder channel.
+    In between both may talk. None where the lead does not fall into two groups: then nobody has a
+    channel alone, and all is either the same sound or a leak of the louder channel.
     """
     low, high = two_sides(lead)
     if high - low < settings.leak_contrast:
-        return -settings.same, settings.same
+        return None
     quarter = (high - low) / 4
     return low + quarter, high - quarter
 

@@ -70,7 +70,7 @@ def spoken(found: Diarization, number: int) -> float:
     return found.talk_time(f"SPEAKER_{number:02d}")
 
 
-@pytest.mark.parametrize("leak", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("leak", [0.0, 0.1, 0.3, 0.4])
 @pytest.mark.parametrize("gain", [1.0, 0.01])
 def test_each_channel_is_one_speaker(diarizer, meeting, people, leak: float, gain: float) -> None:
     sides = people[0], people[1]
