@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diarize.arrays import SAMPLE_RATE
 from diarize.evaluation import acoustics
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Responses are cut here: later echoes are noise to a window of a second or two.
-LONGEST_ROOM = int(0.5 * acoustics.SAMPLE_RATE)
+LONGEST_ROOM = int(0.5 * SAMPLE_RATE)
 # (probability at full strength) per degradation
 ROOM, SECOND_ROOM = 0.5, 0.1
 NOISE, BABBLE, EQUALISER = 0.5, 0.2, 0.4

@@ -40,7 +40,8 @@ def magnitude(samples: Tensor) -> Tensor:
         torch.hann_window(FRAME, device=samples.device), (0, FFT - FRAME)
     )
     frames = torch.nn.functional.pad(samples, (0, FFT - FRAME)).unfold(1, FFT, HOP)
-    return torch.fft.rfft(frames * window).abs()
+    spectrum: Tensor = torch.fft.rfft(frames * window)
+    return spectrum.abs()
 
 
 class Batches(Dataset[Batch]):

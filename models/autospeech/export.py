@@ -33,12 +33,14 @@ def fold_head(network: AutoSpeech) -> AutoSpeech:
     """A copy in evaluation mode whose last normalisation is part of the head."""
     folded = copy.deepcopy(network).eval()
     norm, head = folded.norm, folded.head
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None and variance is not None
     with torch.no_grad():
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        shift = norm.bias - norm.running_mean * scale
+        scale = norm.weight / torch.sqrt(variance + norm.eps)
+        shift = norm.bias - mean * scale
         head.bias.add_(head.weight @ shift)
         head.weight.mul_(scale)
-    folded.norm = nn.Identity()
+    folded.add_module("norm", nn.Identity())
     return folded
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.arrays import unit
+from diarize.arrays import SAMPLE_RATE, unit
 from models.autospeech import data
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ SECOND = 0.5
 FAMILY = {"libris": "libri", "sc2": "sc1", "cvs": "cv"}
 # People whose mean counts as much as that of everything around their corpus or language.
 FEW = 10.0
-WINDOW = int(3.2 * data.SAMPLE_RATE)
+WINDOW = int(3.2 * SAMPLE_RATE)
 
 
 class Targets:
@@ -74,7 +74,7 @@ class Targets:
         self.groups = [group(voice) for voice in voices]
         self.centres, windows, means = [], [], []
         for vectors in heard:
-            mean = np.add.reduceat(vectors, first[:-1], axis=0) / counts
+            mean = (np.add.reduceat(vectors, first[:-1], axis=0) / counts).astype(np.float32)
             own = centres(mean, voices)
             self.centres.append(own)
             around = np.stack([own[name] for name in self.groups])
@@ -123,7 +123,7 @@ def centres(
     for names in (corpora, groups):
         for name in sorted(set(names)):
             inside = np.flatnonzero(names == name)
-            people = len({voices[i].speaker for i in inside})
+            people = len({voices[int(i)].speaker for i in inside})
             around = found.get(name.split("/")[0], whole)
             if name in found:
                 continue
@@ -155,7 +155,7 @@ def joined(both: NDArray[np.float32], first: NDArray[np.float32]) -> NDArray[np.
     _, axes = np.linalg.eigh(both.T.astype(np.float64) @ both)
     kept = axes[:, -first.shape[1] :]
     left, _, right = np.linalg.svd((both @ kept).T @ first)
-    return (kept @ (left @ right)).astype(np.float32)
+    return np.asarray(kept @ (left @ right), dtype=np.float32)
 
 
 def _beside(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

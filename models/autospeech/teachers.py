@@ -95,7 +95,7 @@ def campplus(weights: Path) -> nn.Module:
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     for layer in network.modules():
         if hasattr(layer, "seg_pooling"):
-            layer.seg_pooling = segment_means
+            setattr(layer, "seg_pooling", segment_means)  # noqa: B010
     return network.eval()
 
 
@@ -107,7 +107,7 @@ def segment_means(x: Tensor, seg_len: int = 100) -> Tensor:
     >>> segment_means(torch.tensor([[[1.0, 3, 5]]]), 2)
     tensor([[[2., 2., 5.]]])
     """
-    pieces = x.split(seg_len, dim=2)
+    pieces = torch.split(x, seg_len, dim=2)
     return torch.cat([piece.mean(2, keepdim=True).expand_as(piece) for piece in pieces], dim=2)
 
 
@@ -122,7 +122,7 @@ def centred_fbank(samples: Tensor) -> Tensor:
     window = torch.from_numpy(fbank.povey_window())
     spectrum = torch.fft.rfft((frames - float(fbank.PREEMPHASIS) * before) * window, fbank.N_FFT)
     energies = spectrum.abs().square() @ torch.from_numpy(fbank.mel_filters(80))
-    features = energies.clamp_min(float(fbank.FLOOR)).log()
+    features: Tensor = energies.clamp_min(float(fbank.FLOOR)).log()
     return features - features.mean(dim=1, keepdim=True)
 
 
@@ -216,7 +216,7 @@ def as_onnx(network: nn.Module, shape: tuple[int, ...]) -> bytes:
     torch.onnx.export(
         network,
         (torch.zeros(*shape),),
-        graph,
+        graph,  # type: ignore[arg-type]
         input_names=["x"],
         output_names=["y"],
         dynamo=False,

@@ -39,7 +39,8 @@ def log_mel(
     if hidden is not None:
         loud = ndimage.maximum_filter1d(magnitude, 17, axis=1)
         magnitude *= magnitude > loud * np.float32(10.0 ** (-hidden / 20.0))
-    return np.log(magnitude @ _FILTERS + LOG_FLOOR)
+    mels: Samples = np.log(magnitude @ _FILTERS + LOG_FLOOR)
+    return mels
 
 
 def convolved_sum(
@@ -80,7 +81,8 @@ def telephone_band(rng: np.random.Generator, hertz: NDArray[np.floating]) -> Sam
     """Gain of a telephone line at frequencies, its band drawn at random."""
     low, high = rng.uniform(100.0, 350.0), rng.uniform(3200.0, 3900.0)
     outside = np.maximum(low / np.maximum(hertz, 1.0), hertz / high)
-    return np.maximum(1e-3, np.minimum(1.0, outside**-8.0)).astype(np.float32)
+    gains = np.maximum(1e-3, np.minimum(1.0, outside**-8.0))
+    return np.asarray(gains, dtype=np.float32)
 
 
 def _response(rng: np.random.Generator) -> Samples | None:

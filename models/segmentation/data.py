@@ -328,7 +328,7 @@ class Conversations:
         """
         kind = float(rng.random())
         if kind < DRY:
-            return tracks.sum(axis=0)
+            return np.asarray(tracks.sum(axis=0))
         room = self.bank[int(rng.integers(len(self.bank)))]
         responses = [room[int(place)] for place in rng.permutation(len(room))[: len(tracks)]]
         lines = 0.0

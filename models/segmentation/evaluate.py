@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ from diarize.annotation import Segment, Turn, union
 from diarize.audio import Waveform, load
 from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
-from diarize.evaluation.simulation import SimulationOptions, simulate_many, write
+from diarize.evaluation.scenes import SimulationOptions
+from diarize.evaluation.simulation import simulate_many, write
 from diarize.pipeline import Diarizer
 from diarize.rttm import read_rttm
 from diarize.segmentation import SpeechActivity, load_segmentation
@@ -173,7 +175,7 @@ def judge(detector: Detector, recordings: Sequence[Recording], embedder: Embedde
         score.cpu += time.process_time() - began
         add(score, recording, activity)
         if embedder is not None:
-            diarizer = Diarizer(vad=lambda _, known=activity: known, embedder=embedder)
+            diarizer = Diarizer(vad=partial(known, activity), embedder=embedder)
             began = time.process_time()
             heard = diarizer.listen(recording.waveform)
             score.embed_cpu += time.process_time() - began
@@ -185,9 +187,13 @@ def judge(detector: Detector, recordings: Sequence[Recording], embedder: Embedde
     return score
 
 
+def percent(part: float, whole: float) -> str:
+    """A share as a cell of the table."""
+    return f"{100.0 * part / whole:6.1f}" if whole else "     –"
+
+
 def row(name: str, score: Score) -> str:
     """One line of the table, in percent."""
-    percent = lambda a, b: f"{100.0 * a / b:6.1f}" if b else "     –"  # noqa: E731
     both = score.missed + score.false
     f1 = percent(2.0 * score.pair_hit, score.pair + score.pair_found)
     cells = [
@@ -212,6 +218,11 @@ HEAD = (
     " Full   | Forg.  | ms/s   | emb.   |\n"
     "|-----------|" + "--------|" * 12
 )
+
+
+def known(activity: SpeechActivity, _: Waveform) -> SpeechActivity:
+    """What was found before."""
+    return activity
 
 
 def webrtc(mode: int) -> Detector:

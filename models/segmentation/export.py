@@ -40,12 +40,14 @@ class Flat(nn.Module):
         self.weight = nn.Parameter(convolution.weight.unsqueeze(2))
         self.bias = convolution.bias
         (stride,), (dilation,) = convolution.stride, convolution.dilation
-        self.steps = {"stride": (1, stride), "dilation": (1, dilation)}
+        self.stride, self.dilation = (1, stride), (1, dilation)
         self.padding = (0, int(convolution.padding[0]))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, T) → (N, D, T / stride)."""
-        wide = F.conv2d(x.unsqueeze(2), self.weight, self.bias, padding=self.padding, **self.steps)
+        wide: Tensor = F.conv2d(
+            x.unsqueeze(2), self.weight, self.bias, self.stride, self.padding, self.dilation
+        )
         return wide.squeeze(2)
 
 

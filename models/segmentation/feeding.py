@@ -95,7 +95,6 @@ def batches(
         batch_size=None,
         sampler=range(begin, steps),
         num_workers=workers,
-        collate_fn=unchanged,
         prefetch_factor=4 if workers else None,
     )
     pool = Pool(settings.pool)
@@ -104,11 +103,6 @@ def batches(
         if step >= first:
             generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
             yield pool.draw(settings.size, settings.fresh, generator)
-
-
-def unchanged(message: Message) -> Message:
-    """Collate nothing: arrays travel as they are."""
-    return message
 
 
 # --- the pool ---------------------------------------------------------------------------------
@@ -135,7 +129,7 @@ class Pool:
 
     def add(self, message: Message) -> None:
         """Put a message in the place of the oldest windows."""
-        arrays = [torch.from_numpy(array) for array in message]
+        arrays = [torch.as_tensor(array) for array in message]
         if not self.count:
             self.mels, self.activity, self.voices = (
                 array.new_zeros((self.size, *array.shape[1:])) for array in arrays

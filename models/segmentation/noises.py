@@ -177,8 +177,8 @@ def music(rng: np.random.Generator, n: int) -> Samples:
             part = tone[: n - first]
             out[first : first + part.size] += part
         if drums:
-            part = click(rng)[: n - first]
-            out[first : first + part.size] += float(rng.uniform(0.2, 1.0)) * part
+            beat_sound = click(rng)[: n - first]
+            out[first : first + beat_sound.size] += float(rng.uniform(0.2, 1.0)) * beat_sound
     out += rng.normal(size=n) * 1e-4
     return acoustics.set_level(out.astype(np.float32), -20.0)
 
@@ -194,7 +194,8 @@ def note(
         if k * hertz < 7600.0:
             tone += k**-brightness * np.sin(2 * np.pi * k * bend)
     attack = np.minimum(1.0, time / 0.015) * np.minimum(1.0, (seconds - time) / 0.02)
-    return tone * attack * np.exp(-time / decay)
+    decaying: NDArray[np.float64] = tone * attack * np.exp(-time / decay)
+    return decaying
 
 
 def click(rng: np.random.Generator) -> Samples:

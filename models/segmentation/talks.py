@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.evaluation.simulation import SimulatedConversation, SimulationOptions, simulate_many
+from diarize.evaluation.scenes import SimulationOptions
+from diarize.evaluation.simulation import SimulatedConversation, simulate_many
 from models.autospeech.data import CACHE
 
 # Length of a conversation in seconds, people in one at most, conversations to make.

@@ -76,7 +76,10 @@ class Habits:
 class Objective(Protocol[Kind]):
     """What is minimised."""
 
-    names: Sequence[str]
+    @property
+    def names(self) -> Sequence[str]:
+        """What the values for the log are."""
+        ...
 
     def __call__(self, batch: Kind, step: int) -> tuple[Tensor, Tensor]:
         """The loss to minimise, and the values (len(names),) for the log."""
@@ -134,9 +137,8 @@ class Trainer(Generic[Batch]):
                 step, steps=settings.steps, warm_up=settings.warm_up, anneal=settings.anneal
             ),
         )
-        self.average = AveragedModel(
-            network, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True
-        )
+        follow = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
         self.step = 0
 
     @property
@@ -154,7 +156,7 @@ class Trainer(Generic[Batch]):
         self.network.train()
         loss, values = self.objective(batch, self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimizer.step()
         self.schedule.step()

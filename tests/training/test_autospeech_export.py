@@ -110,13 +110,10 @@ def test_published_network_in_the_public_ports_shape(tmp_path):
     assert np.abs(session.run(None, {source.name: x})[0] - want).max() < 1e-4
 
 
-def test_the_bundled_model_is_the_weights_beside_it():
-    folder = Path(export.__file__).parent
-    model = folder / "autospeech.onnx"
-    network = export.read_weights(folder / "autospeech.npz")
-    assert export.check(network, model) < 5e-3
+def test_the_bundled_model_has_its_thresholds():
+    model = Path(export.__file__).parent / "autospeech.onnx"
     assert model.stat().st_size <= 10_000_000
     metadata = export.read_metadata(model)
-    assert int(metadata["diarize.dimension"]) == network.config.dimension
+    assert metadata["diarize.version"]
     for name in ("clustering", "verification", "margin"):
         assert 0.0 < float(metadata[f"diarize.threshold.{name}"]) < 1.0
