@@ -224,6 +224,8 @@ def _open(source: Source) -> Any:  # an av InputContainer, which PyAV's own type
 
 
 def _audio_stream(container: av.container.InputContainer, source: Source) -> Any:
+    from av.stream import Disposition
+
     name, streams = source.name, container.streams.audio
     if not streams:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
@@ -233,7 +235,9 @@ def _audio_stream(container: av.container.InputContainer, source: Source) -> Any
             f"{name}: there is no audio track {source.track}. It has {_listed(streams)}."
         )
     # FFmpeg's own choice, and so Whisper's: default tracks first, then the most channels.
-    chosen = max(streams, key=lambda one: (bool(one.disposition & 1), one.channels))
+    chosen = max(
+        streams, key=lambda one: (bool(one.disposition & Disposition.default), one.channels)
+    )
     best: Any = chosen if source.track is None else streams[source.track]
     if len(streams) > 1 and source.track is None:
         source.report.tracks = (
