@@ -128,7 +128,7 @@ def objection(
     overwrite : bool
         Replace also what was written by somebody else, or changed.
     """
-    if not path.is_file() or path.stat().st_size == 0:
+    if not is_file(path) or path.stat().st_size == 0:
         return None
     note = record.note_of(path)
     if not words and (note.words if note else path.suffix != ".rttm"):
@@ -183,6 +183,14 @@ def relative_path(path: str | Path, folder: Path) -> str:
         return Path(os.path.relpath(absolute, folder.resolve())).as_posix()
     except ValueError:  # another drive
         return absolute.as_posix()
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; a name that cannot be is none."""
+    try:
+        return path.is_file()
+    except OSError:  # too long a name, a folder that may not be entered
+        return False
 
 
 def identity(path: Path) -> str:

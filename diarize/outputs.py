@@ -18,6 +18,7 @@ from diarize.files import (
     check_name,
     describe_recording,
     encoded,
+    is_file,
     objection,
     write_whole,
 )
@@ -240,7 +241,7 @@ def variants(folder: Path, stem: str, extension: str) -> list[Path]:
     return [
         path
         for index, path in enumerate(found)
-        if path.is_file() and (index == 0 or names.fullmatch(path.name))
+        if is_file(path) and (index == 0 or names.fullmatch(path.name))
     ]
 
 

@@ -324,6 +324,25 @@ def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
         check_outputs(plan_outputs(["a.wav"], tmp_path / "file" / "x"), ["srt"], overwrite=False)
 
 
+def test_long_names_that_fit_are_written(tmp_path: Path, clip: np.ndarray) -> None:
+    path = write_wav(tmp_path / "wav", clip).rename(tmp_path / f"{'n' * 238}.wav")
+    assert run(path, "-f", "rttm", "-q") == 0
+    assert path.with_suffix(".rttm").is_file()
+    assert run(path, "-f", "textgrid", "--no-transcript", "-q") == 1
+
+
+def test_a_result_that_nobody_knows_of_is_the_transcript_and_stays(talk: Path) -> None:
+    source = write_text(talk.with_name("given.json"), SUBTITLES["mp3.json"])
+    assert run(talk, "--transcript", source, "-f", "json,srt", "-q") == 0
+    (talk.parent / RECORD_NAME).unlink()  # as after a copy of `*`
+    data = talk.with_suffix(".json")
+    data.write_text(data.read_text().replace("wet", "fresh"))
+    before = data.read_bytes()
+    assert run(talk, "-f", "json,txt", "-q") == 0
+    assert data.read_bytes() == before
+    assert "fresh paint" in text_of(talk.with_suffix(".txt"))
+
+
 # --- the record -----------------------------------------------------------------------------------
 
 

@@ -136,7 +136,7 @@ def test_several_recordings_are_counted(clip: np.ndarray, tmp_path: Path, capsys
     assert main([*words, "--no-transcript", "--rttm", "--vad", "webrtc"]) == 1
     lines = capsys.readouterr().err.splitlines()
     for number, path in ((1, paths[0]), (3, paths[1])):
-        title = lines.index(f"{number} of 3: {path.name}")
+        title = lines.index(f"{number} of 3: {path}")
         assert lines[title + 1].startswith("speaker")
     assert lines[-1] == "diarize: 2 done, 1 failed"
 

@@ -188,13 +188,16 @@ class Batch:
 
     @contextmanager
     def recording(self, source: str, title: str = "") -> Iterator[str]:
-        """Tell of an error in the block; gives what to call the recording: ``3 of 12: a.mp3``."""
+        """Tell of an error in the block; gives what to call the recording: ``3 of 12: a/b.mp3``."""
         from diarize.errors import DiarizeError
 
         self._begun.append(source)
-        place = f"{len(self._begun)} of {self._count}: " if self._count > 1 else ""
+        if not title:
+            title = display_name(source)
+            if self._count > 1:
+                title = f"{len(self._begun)} of {self._count}: {source}"
         try:
-            yield title or f"{place}{display_name(source)}"
+            yield title
         except BrokenPipeError:
             raise
         except Exception as error:

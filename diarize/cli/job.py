@@ -279,7 +279,7 @@ def _places(args: argparse.Namespace) -> tuple[list[str], dict[str, Output]]:
             raise UsageError("-o - takes one recording, or several with --rttm")
         if len(formats) > 1:
             raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
-        return formats, {source: Output(None, "") for source in sources}
+        return formats, {source: Output(None, Path(source).stem) for source in sources}
     folder = None if file or args.output_dir is None else Path(args.output_dir)
     places = plan_outputs(sources, folder, file)
     check_outputs(places, formats or ["srt", "json", "rttm"], args.overwrite)

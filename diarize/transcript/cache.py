@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diarize.errors import OutputError, TranscriptError
-from diarize.files import Note, Record, describe_recording, digest_of, objection, write_whole
+from diarize.files import (
+    Note,
+    Record,
+    describe_recording,
+    digest_of,
+    is_file,
+    objection,
+    write_whole,
+)
 from diarize.transcript.engines import options_of
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
@@ -117,7 +125,7 @@ def _existing(folders: Sequence[Path], stems: Sequence[str]) -> Iterator[Path]:
     for folder in folders:
         for stem in stems:
             for name in _names(stem):
-                if not (folder / name).is_file():
+                if not is_file(folder / name):
                     break
                 yield folder / name
 

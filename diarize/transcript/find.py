@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from diarize.annotation import Segment
 from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
-from diarize.files import Record, describe_recording, is_same_recording
+from diarize.files import Record, describe_recording, is_file, is_same_recording
 from diarize.transcript.cache import (
     SAME_LENGTH,
     describe,
@@ -160,7 +160,7 @@ def will_transcribe(
     if not is_asked(runner):
         extensions += ["json", *_TEXT_EXTENSIONS[:-1]]
     return not any(
-        (folder / f"{name}.{extension}").is_file()
+        is_file(folder / f"{name}.{extension}")
         for folder in (audio.parent, directory)
         if folder is not None
         for name in (audio.stem, audio.name, stem)
@@ -217,12 +217,12 @@ def _look(
     folders = [Path(folder) for folder in dict.fromkeys((audio.parent, directory)) if folder]
     stems = list(dict.fromkeys((audio.stem, audio.name, stem)))
     files = _Candidates(folders, audio, waveform, messages)
-    by_users: Iterator[Outcome | None] = iter(())
+    by_users: Iterator[Outcome] = iter(())
     if not is_asked(runner):
         by_users = files.by_users(stems)
-    found = next((outcome for outcome in by_users if outcome), None)
-    if found is not None:
-        return found
+    for found in by_users:
+        if _is_as_asked(found, runner):
+            return found
     cached = read_cached(folders, stems, waveform, audio, runner, messages)
     if cached is not None:
         path, transcript = cached
@@ -230,11 +230,14 @@ def _look(
         return Outcome(transcript, origin, path, transcript.warnings)
     if is_asked(runner):
         return None
-    for outcome in (*files.results, *files.by_us(stems)):
-        note = outcome.transcript.data.get("transcriber") if outcome.transcript else None
-        if not isinstance(note, dict) or is_as_asked(note, runner):
-            return outcome
-    return None
+    ours = (*files.results, *files.by_us(stems))
+    return next((outcome for outcome in ours if _is_as_asked(outcome, runner)), None)
+
+
+def _is_as_asked(outcome: Outcome, runner: Transcriber) -> bool:
+    """Return whether words were made as is wanted now, as far as they tell how."""
+    note = outcome.transcript.data.get("transcriber") if outcome.transcript else None
+    return not isinstance(note, dict) or is_as_asked(note, runner)
 
 
 class _Candidates:
@@ -249,7 +252,7 @@ class _Candidates:
         self._waveform = waveform
         self._messages = messages
 
-    def by_users(self, stems: Sequence[str]) -> Iterator[Outcome | None]:
+    def by_users(self, stems: Sequence[str]) -> Iterator[Outcome]:
         """Yield what users and other tools wrote; results of our own are put into ``results``."""
         for extension in ("json", *_TEXT_EXTENSIONS):
             for path in self._existing(stems, extension):
@@ -284,9 +287,7 @@ class _Candidates:
         """Yield files that are there, but for results of other recordings."""
         for folder, record in self._records.items():
             for name in dict.fromkeys(f"{stem}.{extension}" for stem in stems):
-                path = next(
-                    (p for p in (folder / name, folder / name.upper()) if p.is_file()), None
-                )
+                path = next(filter(is_file, (folder / name, folder / name.upper())), None)
                 if path is None:
                     continue
                 note = record.note_of(path)
@@ -312,16 +313,14 @@ class _Candidates:
         return Outcome(transcript, "found", path, transcript.warnings)
 
     def _read_result(self, path: Path, transcript: Transcript) -> Outcome | None:
-        """Return the words of an earlier result; one that was changed by hand is the user's."""
+        """Return the words of an earlier result; one that may have been changed is the user's."""
         length = transcript.source["diarization"].get("duration")  # type: ignore[index]
         if not isinstance(length, (int, float)) or abs(length - self._waveform.duration) > (
             SAME_LENGTH
         ):
             self._messages.append(f"{path} is the result of another recording. It is passed over")
             return None
-        record = self._record(path)
-        changed = record.knows(path.name) and record.note_of(path) is None
-        origin = "found" if changed else "kept"
+        origin = "found" if self._record(path).note_of(path) is None else "kept"
         return Outcome(transcript, origin, path, transcript.warnings)
 
 
