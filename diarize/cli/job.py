@@ -14,6 +14,7 @@ from diarize.cli import console
 from diarize.cli.options import (
     add,
     add_input_options,
+    add_offset_option,
     add_output_options,
     add_speaker_count_options,
     add_words_option,
@@ -134,6 +135,7 @@ def _add_transcript_options(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="Whisper JSON of any flavour, SRT, VTT or TSV (default: AUDIO's stem + .json)",
     )
+    add_offset_option(group)
     add(
         group,
         "--no-transcript",
@@ -460,6 +462,7 @@ def _transcript(
         make=words.formats != ["rttm"],
         keep_nonspeech=args.keep_nonspeech,
         trust_words=args.words == "trust",
+        offset=args.transcript_offset,
         on_progress=progress.part("transcribe"),
     )
 

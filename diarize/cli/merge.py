@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diarize.cli.options import add, add_output_options, add_words_option, formats_from
+from diarize.cli.options import (
+    add,
+    add_offset_option,
+    add_output_options,
+    add_words_option,
+    formats_from,
+)
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
@@ -28,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="Whisper JSON of any flavour, SRT, VTT or TSV",
     )
+    add_offset_option(parser)
     add(parser, "--rttm", required=True, metavar="FILE", help="who spoke when, by any diarizer")
     add(
         parser,
@@ -54,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from diarize.outputs import named_file
     from diarize.result import Result
     from diarize.transcript.assign import AssignOptions, label_transcript
+    from diarize.transcript.clock import on_recordings_clock
     from diarize.transcript.readers import read_transcript
     from diarize.writers import options_from, render, write_files
 
@@ -74,6 +82,11 @@ def run(args: argparse.Namespace) -> int:
     stem = "stdin" if args.transcript == "-" else Path(args.transcript).stem
     diarization = read_diarization(args.rttm, args.uri, stem, transcript.end)
     assign_options = AssignOptions(trust_words=args.words == "trust")
+    transcript, message = on_recordings_clock(
+        transcript, diarization.speech, args.transcript_offset, args.transcript
+    )
+    if message:
+        talk.warn(message)
     labelled = label_transcript(transcript, diarization, options=assign_options, energy=energy)
     result = Result(diarization, labelled, args.audio, transcript)
     options = options_from(args)

@@ -245,6 +245,31 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def add_offset_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add the option that puts a transcript on the recording's clock."""
+    add(
+        parser,
+        "--transcript-offset",
+        type=offset,
+        metavar="SECONDS|auto",
+        help="add this to the times of the transcript, which may count from another instant (a "
+        "player's clock, a cut intro); auto: found by laying words over speech",
+    )
+
+
+def offset(text: str) -> float | str:
+    """Read seconds, or ``auto``, from the command line."""
+    if text.strip().lower() == "auto":
+        return "auto"
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not abs(number) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither seconds (such as -1.5) nor auto")
+    return number
+
+
 def positive_int(text: str) -> int:
     """Read a whole number of at least 1 from the command line."""
     number = int(text) if text.lstrip("+-").isdigit() else 0

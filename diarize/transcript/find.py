@@ -20,6 +20,7 @@ from diarize.transcript.cache import (
     keep,
     read_cached,
 )
+from diarize.transcript.clock import on_recordings_clock
 from diarize.transcript.engines import Engine, get_engine, is_asked, options_of
 from diarize.transcript.hallucinations import doubts, drop_hallucinations
 from diarize.transcript.readers import read_transcript
@@ -82,6 +83,7 @@ def find_or_make_transcript(
     make: bool = True,
     keep_nonspeech: bool = False,
     trust_words: bool = True,
+    offset: float | str | None = None,
     on_progress: Progress | None = None,
 ) -> Outcome:
     """Return the transcript of a recording: the one given, else one found, else one made.
@@ -116,6 +118,9 @@ def find_or_make_transcript(
         Keep what a recogniser wrote where nobody speaks.
     trust_words : bool
         Leave it out only where the recogniser's own figures doubt it, too.
+    offset : float, "auto" or None
+        Seconds to add to the times of a transcript that was not made here; see
+        :func:`diarize.transcript.clock.on_recordings_clock`.
 
     Raises
     ------
@@ -126,7 +131,7 @@ def find_or_make_transcript(
     """
     runner = transcriber or get_engine("auto", options)
     if transcript is not None:
-        return _checked(_given(transcript), waveform, speech)
+        return _checked(_given(transcript), waveform, speech, offset)
     messages: list[str] = []
     found = None
     if audio is not None:
@@ -140,7 +145,9 @@ def find_or_make_transcript(
     found = replace(found, messages=(*messages, *found.messages))
     if _is_ours(found) and speech is not None and not keep_nonspeech:
         found = _without_hallucinations(found, speech, trust_words)
-    return found if found.origin == "made" else _checked(found, waveform, speech)
+    if found.origin in ("made", "none"):
+        return found
+    return _checked(found, waveform, speech, None if _is_ours(found) else offset)
 
 
 def _given(source: str | Path | Transcript) -> Outcome:
@@ -168,12 +175,23 @@ def will_transcribe(
     )
 
 
-def _checked(outcome: Outcome, waveform: Waveform, speech: Sequence[Segment] | None) -> Outcome:
-    """Add a warning where a transcript seems to be of another recording."""
+def _checked(
+    outcome: Outcome,
+    waveform: Waveform,
+    speech: Sequence[Segment] | None,
+    offset: float | str | None,
+) -> Outcome:
+    """Shift a transcript as asked; warn where it seems to be of another clock or recording."""
     if outcome.transcript is None:
         return outcome
-    name = outcome.path or "the transcript"
-    found = doubts(outcome.transcript, waveform.duration, speech or ())
+    name = str(outcome.path or "the transcript")
+    moved, message = on_recordings_clock(outcome.transcript, speech or (), offset, name)
+    if message:
+        outcome = replace(outcome, messages=(*outcome.messages, message))
+    outcome = replace(outcome, transcript=moved)
+    if message and offset is None:
+        return outcome
+    found = doubts(moved, waveform.duration, speech or ())
     told = tuple(f"{name} {doubt}: is it of this recording?" for doubt in found)
     return replace(outcome, messages=(*outcome.messages, *told))
 

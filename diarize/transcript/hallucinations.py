@@ -115,11 +115,16 @@ def doubts(transcript: Transcript, duration: float, speech: Sequence[Segment] = 
     if not told:
         return ["holds no words"] if total > 1.0 else []
     end = max(segment["end"] for segment in told)
-    if end > duration + max(_OVERHANG, _OVERHANG_SHARE * duration):
+    # Whisper pads the last segment to its window: only one that begins too late is strange.
+    begin = max(segment["start"] for segment in told)
+    if begin > duration + max(_OVERHANG, _OVERHANG_SHARE * duration):
         return [f"goes on until {end:.0f} s, but the recording ends at {duration:.0f} s"]
     if total == 0:
         return []
-    times = union(Segment(segment["start"], segment["end"]) for segment in told)
+    times = union(
+        Segment(segment["start"], max(segment["start"], min(segment["end"], duration)))
+        for segment in told
+    )
     spoken = sum(time.overlap(part) for time in times for part in speech)
     length = sum(time.duration for time in times)
     found = []

@@ -1,0 +1,159 @@
+"""Whether a transcript runs on the recording's clock, and putting it there.
+
+Captions may count from another instant than the decoded sound: a player's clock runs while the
+sound has not begun, or an intro was cut from one of the two. Words and speech then lie beside each
+other by the same amount everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from diarize.timeline import Segment
+from diarize.transcript.schema import Transcript, has_times
+
+NOTICED = 0.4  # seconds from which on an offset matters for whose words they are
+_STEP = 0.05  # seconds
+_FARTHEST = 120.0  # seconds; intros are shorter
+# What makes an offset believable: so much more of the words' time on speech than without it, so
+# much of it in all, and so many words or phrases to tell it by. Chosen on shifted transcripts.
+_LEAST_GAIN = 0.06
+_LEAST_SHARE = 0.75
+_FEWEST = 5
+_PLATEAU = 0.005  # of the words' time: shifts that differ by less fit alike
+
+
+@dataclass(frozen=True)
+class ClockOffset:
+    """How far a transcript's clock is off.
+
+    Parameters
+    ----------
+    seconds : float
+        To be added to the transcript's times.
+    share, share_before : float
+        Of the words' time that lies on speech, with the offset and without it.
+    """
+
+    seconds: float
+    share: float
+    share_before: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the words fit the speech clearly better with the offset."""
+        return self.share >= _LEAST_SHARE and self.share - self.share_before >= _LEAST_GAIN
+
+
+def find_offset(transcript: Transcript, speech: Sequence[Segment]) -> ClockOffset | None:
+    """Correlate the words of a transcript with the speech of a recording.
+
+    Parameters
+    ----------
+    transcript : Transcript
+        By its words' times where it has any, else by its segments'.
+    speech : sequence of Segment
+        Where anybody speaks.
+
+    Returns
+    -------
+    ClockOffset or None
+        None where there is too little to tell it by.
+    """
+    import numpy as np
+    from scipy.signal import correlate
+
+    words = [(w["start"], w["end"]) for w in transcript.words() if has_times(w)]
+    spans = words or [(s["start"], s["end"]) for s in transcript.segments if s["text"].strip()]
+    if len(spans) < _FEWEST or not speech:
+        return None
+    last = max(max(end for _, end in spans), max(part.end for part in speech))
+    size = round(last / _STEP) + 1
+    said = _track(spans, size)
+    heard = _track(((part.start, part.end) for part in speech), size)
+    total = float(said.sum())
+    if total == 0:
+        return None
+    common = correlate(heard, said, method="fft") / total
+    farthest = min(round(_FARTHEST / _STEP), size - 1)
+    shares = common[size - 1 - farthest : size + farthest]
+    best = int(np.argmax(shares))
+    first = last_alike = best
+    while first > 0 and shares[first - 1] >= shares[best] - _PLATEAU:
+        first -= 1
+    while last_alike + 1 < len(shares) and shares[last_alike + 1] >= shares[best] - _PLATEAU:
+        last_alike += 1
+    lag = (first + last_alike) / 2 - farthest
+    return ClockOffset(round(lag * _STEP, 2), float(shares[best]), float(shares[farthest]))
+
+
+def _track(spans: Iterable[tuple[float, float]], size: int) -> Any:
+    """Return a row of ones where a span is, of zeros elsewhere; a value a step."""
+    import numpy as np
+
+    track = np.zeros(size, dtype=np.float32)
+    for start, end in spans:
+        track[max(0, round(start / _STEP)) : max(0, round(end / _STEP))] = 1.0
+    return track
+
+
+def on_recordings_clock(
+    transcript: Transcript, speech: Sequence[Segment], offset: float | str | None, name: str
+) -> tuple[Transcript, str | None]:
+    """Shift a transcript as is asked for, and say what was done or should be.
+
+    Parameters
+    ----------
+    transcript : Transcript
+    speech : sequence of Segment
+        Where anybody speaks.
+    offset : float, "auto" or None
+        Seconds to add; ``auto``: what :func:`find_offset` is sure of; None: only tell of that.
+    name : str
+        What to call the transcript.
+
+    Returns
+    -------
+    Transcript
+    str or None
+        What the user should know.
+    """
+    if isinstance(offset, (int, float)):
+        return (shifted(transcript, offset) if offset else transcript), None
+    found = find_offset(transcript, speech)
+    off = found is not None and found.is_sure and abs(found.seconds) >= NOTICED
+    if found is None or not off:
+        told = f"{name}: no offset from the recording's clock is found; it stays as it is"
+        return transcript, told if offset == "auto" else None
+    side = "late" if found.seconds < 0 else "early"
+    fits = f"with that {found.share:.0%} of its words are on speech, now {found.share_before:.0%}"
+    if offset == "auto":
+        told = (
+            f"{name} is {abs(found.seconds):.2f} s {side} and is shifted by {found.seconds:+.2f} s"
+        )
+        return shifted(transcript, found.seconds), told
+    return transcript, (
+        f"{name} seems to be {abs(found.seconds):.2f} s {side} beside the recording ({fits}): "
+        f"shift it with --transcript-offset={found.seconds:.2f}, or =auto"
+    )
+
+
+def shifted(transcript: Transcript, seconds: float) -> Transcript:
+    """Return a transcript whose times are later by some seconds; none becomes negative."""
+    segments = []
+    for segment in transcript.segments:
+        moved = _later(segment, seconds)
+        if segment.get("words"):
+            moved["words"] = [_later(word, seconds) for word in segment["words"]]
+        segments.append(moved)
+    return replace(transcript, data={**transcript.data, "segments": segments})
+
+
+def _later(item: dict[str, Any], seconds: float) -> dict[str, Any]:
+    moved = dict(item)
+    for key in ("start", "end"):
+        if key in item:
+            moved[key] = max(0.0, round(item[key] + seconds, 3))
+    return moved
