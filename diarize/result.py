@@ -211,6 +211,7 @@ def to_block(result: Result) -> dict[str, Any]:
                 "confidence": None if turn.confidence is None else round(turn.confidence, 4),
                 "overlap": turn.overlap,
                 "unsure": turn.unsure,
+                **({"candidates": _candidates(turn)} if turn.candidates else {}),
             }
             for turn in diarization.turns
         ],
@@ -218,6 +219,10 @@ def to_block(result: Result) -> dict[str, Any]:
         "warnings": list(diarization.warnings),
         **({"relabelling": asdict(relabelling)} if relabelling else {}),
     }
+
+
+def _candidates(turn: Turn) -> list[dict[str, Any]]:
+    return [{"name": name, "score": score} for name, score in turn.candidates]
 
 
 def _candidate(one: Candidate) -> dict[str, Any]:
@@ -339,6 +344,7 @@ def _from_block(block: Mapping[str, Any]) -> Diarization:
             item.get("confidence"),
             bool(item.get("overlap", False)),
             bool(item.get("unsure", False)),
+            tuple((str(one["name"]), float(one["score"])) for one in item.get("candidates") or ()),
         )
         for item in block["turns"]
     ]

@@ -107,6 +107,9 @@ class Turn:
         True where somebody else talks at the same time.
     unsure : bool
         True where the turn does not sound like the enrolled person that its speaker is named after.
+    candidates : tuple of (str, float)
+        Of a turn that was identified by itself: the enrolled people whom it sounds most like, best
+        first, with the cosines.
     """
 
     start: float
@@ -115,6 +118,7 @@ class Turn:
     confidence: float | None = field(default=None, compare=False)
     overlap: bool = field(default=False, compare=False)
     unsure: bool = field(default=False, compare=False)
+    candidates: tuple[tuple[str, float], ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.segment}  {self.speaker}"

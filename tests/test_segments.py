@@ -158,3 +158,27 @@ def test_a_book_of_another_model_is_refused(example_dir, book, tmp_path, embedde
         people.add("Ann", known.samples("Ann"), BookModel("old", "0" * 64, embedder.dimension))
     with pytest.raises(SpeakerBookError, match="re-enroll"):
         identify_segments([(1, 3)], example_dir / "meeting.mp3", other, embedder=embedder)
+
+
+def test_the_main_job_names_each_turn_by_itself(example_dir, book, tmp_path):
+    words = [str(example_dir / "meeting.mp3"), "--speakers", str(book), "--no-transcript", "-q"]
+    plain, single = tmp_path / "plain", tmp_path / "single"
+    assert main([*words, "-f", "json", "-o", str(plain)]) == 0
+    assert main([*words, "--identify-segments", "-f", "json,csv", "-o", str(single)]) == 0
+    before, after = (
+        json.loads((folder / "meeting.json").read_text())["diarization"]
+        for folder in (plain, single)
+    )
+    times = [[(turn["start"], turn["end"]) for turn in block["turns"]] for block in (before, after)]
+    assert times[0] == times[1]
+    shown = {one["label"]: one["name"] or one["label"] for one in after["speakers"]}
+    rows = list(csv.DictReader(io.StringIO((single / "meeting.csv").read_text())))
+    for turn, row in zip(after["turns"], rows, strict=True):
+        assert row["speaker"] == shown[turn["speaker"]]
+        best, second = turn["candidates"]
+        assert (row["best"], row["runner_up"]) == (best["name"], second["name"])
+        assert float(row["score"]) == pytest.approx(best["score"], abs=6e-4)
+    named = sum(
+        turn["end"] - turn["start"] for turn in after["turns"] if shown[turn["speaker"]] == "Ann"
+    )
+    assert 30 < named < 45

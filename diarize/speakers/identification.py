@@ -228,7 +228,8 @@ def _by_turn(diarization: Diarization, matches: Sequence[SegmentMatch]) -> Diari
         best = speakers.get(label)
         if best is None or (found.score or -1.0) > (best.score or -1.0):
             speakers[label] = Speaker(label, found.name, found.score, found.lead, found.candidates)
-        turns.append(replace(turn, speaker=label))
+        candidates = tuple((one.name, one.score) for one in found.candidates)
+        turns.append(replace(turn, speaker=label, candidates=candidates))
     return replace(
         diarization,
         turns=turns,

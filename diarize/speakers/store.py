@@ -8,13 +8,13 @@ embedding model, and thresholds where they were calibrated.
 
 Where: one file, by default ``speakers.db`` in the user's data folder (``default_path()``), readable
 by its owner only; ``--speakers PATH`` or ``$DIARIZE_SPEAKERS`` name another. While the book is in
-use, SQLite keeps ``-wal`` and ``-shm`` files beside it; a book of many thousands of samples also
-has an ``.index`` file there, a copy of the vectors for fast matching. Nothing leaves the machine.
+use, SQLite keeps ``-wal`` and ``-shm`` files beside it. Nothing leaves the machine.
 
 How to remove: ``diarize forget NAME`` deletes a person: the freed pages are overwritten, the file
-is rewritten without them, its log is emptied, and the ``.index`` file is deleted. Deleting the book
-and the files beside it removes everybody. Exports, backups, other copies of the file, and what a
-file system or a flash disk keeps of overwritten blocks are beyond this program's reach.
+is rewritten without them, its log is emptied, and an ``.index`` file of an earlier version is
+deleted. Deleting the book and the files beside it removes everybody. Exports, backups, other copies
+of the file, and what a file system or a flash disk keeps of overwritten blocks are beyond this
+program's reach.
 """
 
 from __future__ import annotations
