@@ -1,7 +1,8 @@
 """How many words get the wrong speaker: ``python -m diarize.evaluation.words``.
 
-Dialogues are made of recorded speech whose word times are known, and labelled by four ways of
-putting speakers on words, with and without the timing errors that Whisper makes.
+One table: a row a difficulty, a column a way of putting speakers on words. The dialogues are
+written (:mod:`diarize.evaluation.written_dialogues`) and, where a folder of recorded speech is
+given, made of that as well, with the timing errors that Whisper makes.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from diarize.annotation import Diarization
+from diarize.annotation import Diarization, Segment, Turn
 from diarize.audio import Waveform
 from diarize.errors import DiarizeError
 from diarize.evaluation.dialogues import (
@@ -25,16 +27,32 @@ from diarize.evaluation.dialogues import (
     make_dialogue,
     transcribe,
 )
+from diarize.evaluation.whisperx_words import whisperx_labels
 from diarize.evaluation.wordtimes import SpokenClip, spoken_clips
-from diarize.timeline import Segment, Turn
+from diarize.evaluation.written_dialogues import WRITTEN, Difficulty, write_dialogue
 from diarize.transcript.assign import AssignOptions, label_transcript
 from diarize.transcript.sentences import ends_sentence
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.word_times import Energy, energy_of, seconds
 
 # The options of the merge were chosen on the first seeds; what is reported are others.
-TUNING_SEEDS = range(24)
-REPORT_SEEDS = range(100, 130)
+TUNING_SEEDS = range(20, 28)
+REPORT_SEEDS = range(1000, 1010)
+
+Labels = list["str | None"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A transcript, the turns, and who really says each word."""
+
+    transcript: Mapping[str, Any]
+    diarization: Diarization
+    truth: Sequence[str]
+    energy: Energy | None = None
+
+
+Method = Callable[[Case], Labels]
 
 
 @dataclass(frozen=True)
@@ -52,9 +70,6 @@ MATERIALS = (
     Material("single words", "dev", ("dspspeech20",)),
     Material("digits", "train", ("fsdd",), unseen=False),
 )
-
-Labels = list["str | None"]
-Method = Callable[[Mapping[str, Any], Diarization, Energy], Labels]
 
 
 @dataclass(frozen=True)
@@ -80,13 +95,12 @@ PIPELINE_CONDITIONS = (
 )
 
 
+# --- ways of putting speakers on words ------------------------------------------------------------
+
+
 def _spoken(segment: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a segment's words; those of its text, without times, where it has none."""
     return segment.get("words") or [{"word": text} for text in tokens(segment["text"])]
-
-
-def _words(transcript: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [word for segment in transcript["segments"] for word in _spoken(segment)]
 
 
 def _most(turns: Sequence[Turn], start: float, end: float) -> str | None:
@@ -100,42 +114,31 @@ def _most(turns: Sequence[Turn], start: float, end: float) -> str | None:
     return max(talk, key=lambda name: talk[name]) if talk else None
 
 
-def segment_majority(
-    transcript: Mapping[str, Any], diarization: Diarization, energy: Energy
-) -> Labels:
-    """Give all words of a segment to the speaker who overlaps it most."""
-    labels: Labels = []
-    for segment in transcript["segments"]:
-        speaker = _most(diarization.turns, segment["start"], segment["end"])
-        labels += [speaker] * len(_spoken(segment))
-    return labels
+def largest_overlap(case: Case) -> Labels:
+    """Give each word to the speaker who overlaps it most, or to the nearest turn.
 
-
-def word_overlap(transcript: Mapping[str, Any], diarization: Diarization, energy: Energy) -> Labels:
-    """Give each word to the speaker who overlaps it most, as whisperX does.
-
-    A word that has no time or touches no turn takes the speaker of its segment, which is kinder
-    than leaving it without one.
+    A word without a time takes the speaker who overlaps its segment most.
     """
+    turns = case.diarization.turns
     labels: Labels = []
-    for segment in transcript["segments"]:
-        fallback = _most(diarization.turns, segment["start"], segment["end"])
+    for segment in case.transcript["segments"]:
+        fallback = _most(turns, segment["start"], segment["end"])
         for word in _spoken(segment):
             start, end = seconds(word.get("start")), seconds(word.get("end"))
-            speaker = None
-            if start is not None and end is not None:
-                speaker = _most(diarization.turns, start, end)
-            labels.append(speaker or fallback)
+            speaker = fallback
+            if start is not None and end is not None and turns:
+                span = Segment(start, max(start, end))
+                nearest = min(turns, key=lambda turn: turn.segment.gap(span))
+                speaker = _most(turns, start, end) or nearest.speaker
+            labels.append(speaker)
     return labels
 
 
-def sentence_majority(
-    transcript: Mapping[str, Any], diarization: Diarization, energy: Energy
-) -> Labels:
-    """Take word overlap, then give each sentence to the speaker of more than half its words."""
-    labels = word_overlap(transcript, diarization, energy)
+def sentence_majority(case: Case) -> Labels:
+    """Take the largest overlap, then give each sentence to the speaker of more than half of it."""
+    labels = largest_overlap(case)
     start = 0
-    words = _words(transcript)
+    words = [word for segment in case.transcript["segments"] for word in _spoken(segment)]
     for place, word in enumerate(words):
         if ends_sentence(word["word"]) or place + 1 == len(words) or place + 1 - start >= 50:
             part = labels[start : place + 1]
@@ -149,8 +152,10 @@ def sentence_majority(
 def ours(options: AssignOptions) -> Method:
     """Return our way under some options."""
 
-    def label(transcript: Mapping[str, Any], diarization: Diarization, energy: Energy) -> Labels:
-        labelled = label_transcript(transcript, diarization, options=options, energy=energy)
+    def label(case: Case) -> Labels:
+        labelled = label_transcript(
+            case.transcript, case.diarization, options=options, energy=case.energy
+        )
         return [
             word["speaker"] if "speaker" in word else segment["speaker"]
             for segment in labelled["segments"]
@@ -161,30 +166,68 @@ def ours(options: AssignOptions) -> Method:
 
 
 METHODS: dict[str, Method] = {
-    "segment majority": segment_majority,
-    "word overlap (whisperX's way)": word_overlap,
-    "word overlap, then sentence majority": sentence_majority,
-    "ours, without realignment": ours(AssignOptions(realign=False)),
+    "largest overlap": largest_overlap,
+    "sentence majority": sentence_majority,
     "ours": ours(AssignOptions()),
 }
 
 
-def word_errors(
+def wrong_words(labels: Sequence[Labels], cases: Sequence[Case]) -> int:
+    """Count the words with a wrong speaker, or none."""
+    return sum(
+        found != true
+        for row, case in zip(labels, cases, strict=True)
+        for found, true in zip(row, case.truth, strict=True)
+    )
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def written_cases(difficulty: Difficulty, seeds: Sequence[int]) -> list[Case]:
+    """Write one dialogue a seed."""
+    cases = []
+    for seed in seeds:
+        written = write_dialogue(difficulty, np.random.default_rng([seed, 5]))
+        end = max(turn.end for turn in written.turns)
+        diarization = Diarization(written.turns, duration=end)
+        cases.append(Case(written.transcript, diarization, written.speakers))
+    return cases
+
+
+def meeting_cases(folder: Path) -> dict[str, list[Case]]:
+    """Return the example meeting with its true turns, and with those of our diarizer."""
+    from diarize.audio import load
+    from diarize.pipeline import Diarizer
+    from diarize.rttm import read_rttm
+    from diarize.transcript.readers import read_transcript
+
+    transcript = read_transcript(folder / "meeting.json").data
+    turns = read_rttm(folder / "meeting.rttm")["meeting"]
+    true = Diarization(turns, duration=max(turn.end for turn in turns))
+    truth = [
+        line.partition(": ")[0]
+        for line in (folder / "meeting.expected.srt").read_text(encoding="utf-8").splitlines()
+        if line.startswith("SPEAKER_")
+        for _ in line.partition(": ")[2].split()
+    ]
+    waveform = load(folder / "meeting.mp3")
+    found = renamed(Diarizer()(waveform), turns)
+    energy = energy_of(waveform)
+    return {
+        "the example meeting, true turns": [Case(transcript, true, truth, energy)],
+        "the example meeting, our diarizer": [Case(transcript, found, truth, energy)],
+    }
+
+
+def recorded_cases(
     dialogues: Sequence[Dialogue],
     condition: Condition,
-    methods: Mapping[str, Method],
     seeds: Sequence[int],
     diarizations: Sequence[Diarization] | None = None,
-) -> tuple[dict[str, int], int]:
-    """Count the words to which each method gives a wrong speaker, or none.
-
-    Returns
-    -------
-    errors : dict of method to int
-    words : int
-    """
-    errors = dict.fromkeys(methods, 0)
-    total = 0
+) -> list[Case]:
+    """Return recorded dialogues under a condition."""
+    cases = []
     for place, (dialogue, seed) in enumerate(zip(dialogues, seeds, strict=True)):
         rng = np.random.default_rng([seed, 77])
         transcript = transcribe(dialogue, rng, condition.timing)
@@ -199,22 +242,18 @@ def word_errors(
             diarization = diarizations[place]
         energy = energy_of(Waveform(dialogue.samples, path="dialogue"))
         truth = [word.speaker for word in dialogue.words]
-        total += len(truth)
-        for name, method in methods.items():
-            labels = method(transcript, diarization, energy)
-            errors[name] += sum(a != b for a, b in zip(labels, truth, strict=True))
-    return errors, total
+        cases.append(Case(transcript, diarization, truth, energy))
+    return cases
 
 
-def diarized(dialogue: Dialogue, diarizer: Any) -> Diarization:
-    """Diarize a dialogue's sound; speakers get the names of the people they fit best."""
+def renamed(found: Diarization, turns: Sequence[Turn]) -> Diarization:
+    """Give speakers the names of the people they fit best."""
     from scipy.optimize import linear_sum_assignment
 
-    found: Diarization = diarizer(Waveform(dialogue.samples, path="dialogue"))
-    people = list(dict.fromkeys(turn.speaker for turn in dialogue.turns))
+    people = list(dict.fromkeys(turn.speaker for turn in turns))
     shared = np.zeros((len(found.labels), len(people)))
     for turn in found.turns:
-        for true in dialogue.turns:
+        for true in turns:
             row, column = found.labels.index(turn.speaker), people.index(true.speaker)
             shared[row, column] += turn.segment.overlap(true.segment)
     rows, columns = linear_sum_assignment(-shared)
@@ -233,10 +272,10 @@ def dialogues_of(clips: Sequence[SpokenClip], seeds: Sequence[int]) -> list[Dial
     return made
 
 
-def report(
+def recorded_rows(
     speech_dir: str, seeds: Sequence[int], *, pipeline: int = 0, cache: str | None = None
-) -> Iterator[str]:
-    """Yield the lines of a Markdown report.
+) -> Iterator[tuple[str, list[Case]]]:
+    """Yield the rows of recorded speech.
 
     Parameters
     ----------
@@ -251,42 +290,49 @@ def report(
     for material in MATERIALS:
         clips = spoken_clips(speech_dir, material.part, corpora=material.corpora, cache=cache)
         if not clips:
-            yield f"\nNo recordings for {material.name}."
             continue
         dialogues = dialogues_of(clips, seeds)
-        people = len({clip.speaker for clip in clips})
-        title = f"{material.name} ({people} people of {', '.join(material.corpora)})"
-        yield from _table(title, dialogues, seeds, CONDITIONS)
+        for condition in CONDITIONS:
+            yield f"{material.name}: {condition.name}", recorded_cases(dialogues, condition, seeds)
         if pipeline and material.unseen:
             from diarize.pipeline import Diarizer
 
             diarizer = Diarizer()
             few = dialogues[:pipeline]
-            found = [diarized(dialogue, diarizer) for dialogue in few]
-            yield from _table(title, few, seeds[:pipeline], PIPELINE_CONDITIONS, found)
+            found = [
+                renamed(diarizer(Waveform(dialogue.samples, path="dialogue")), dialogue.turns)
+                for dialogue in few
+            ]
+            for condition in PIPELINE_CONDITIONS:
+                cases = recorded_cases(few, condition, seeds[:pipeline], found)
+                yield f"{material.name}: {condition.name}", cases
 
 
-def _table(
-    title: str,
-    dialogues: Sequence[Dialogue],
-    seeds: Sequence[int],
-    conditions: Sequence[Condition],
-    diarizations: Sequence[Diarization] | None = None,
+def report(
+    rows: Sequence[tuple[str, Sequence[Case]]], whisperx_python: str | None = None
 ) -> Iterator[str]:
-    """Yield one table: a row a method, a column a condition."""
-    rows: dict[str, list[str]] = {name: [] for name in METHODS}
-    total = 0
-    for condition in conditions:
-        errors, total = word_errors(dialogues, condition, METHODS, seeds, diarizations)
-        for name, count in errors.items():
-            rows[name].append(f"{100 * count / total:.2f}")
-    yield (
-        f"\nWords with the wrong speaker, %: {title}, {len(dialogues)} dialogues, {total} words\n"
-    )
-    yield "| method | " + " | ".join(condition.name for condition in conditions) + " |"
-    yield "| --- |" + " ---: |" * len(conditions)
-    for name, cells in rows.items():
-        yield f"| {name} | " + " | ".join(cells) + " |"
+    """Yield the lines of the table."""
+    counts: list[dict[str, int]] = [
+        {
+            name: wrong_words([method(case) for case in cases], cases)
+            for name, method in METHODS.items()
+        }
+        for _, cases in rows
+    ]
+    if whisperx_python is not None:
+        everything = [case for _, cases in rows for case in cases]
+        for name, fill in (("whisperX", False), ("whisperX, fill_nearest", True)):
+            pairs = [(case.transcript, case.diarization.turns) for case in everything]
+            labels = iter(whisperx_labels(whisperx_python, pairs, fill_nearest=fill))
+            for count, (_, cases) in zip(counts, rows, strict=True):
+                count[name] = wrong_words([next(labels) for _ in cases], cases)
+    names = sorted(counts[0], key=lambda name: name == "ours")
+    yield "| | words | " + " | ".join(names) + " |"
+    yield "|---|--:|" + "--:|" * len(names)
+    for count, (title, cases) in zip(counts, rows, strict=True):
+        total = sum(len(case.truth) for case in cases)
+        cells = " | ".join(f"{100 * count[name] / total:.2f}" for name in names)
+        yield f"| {title} | {total} | {cells} |"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -299,19 +345,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         "speech_dir",
         nargs="?",
         default=os.environ.get("DIARIZE_SPEECH_DIR"),
-        help="folder of one-voice recordings with clips.csv (default: $DIARIZE_SPEECH_DIR)",
+        help="folder of one-voice recordings with clips.csv, for dialogues of recorded speech, too "
+        "(default: $DIARIZE_SPEECH_DIR)",
     )
     parser.add_argument("--cache", help="JSON file that keeps the word times found")
     parser.add_argument(
         "--pipeline", type=int, default=0, metavar="N", help="diarize the first N dialogues too"
     )
+    parser.add_argument(
+        "--whisperx-python",
+        metavar="PATH",
+        help="Python of an environment with whisperX, to measure its assign_word_speakers as well",
+    )
     parser.add_argument("--tuning", action="store_true", help="use the seeds the options fit")
     args = parser.parse_args(argv)
-    if args.speech_dir is None:
-        parser.error("give the folder of one-voice recordings, or set DIARIZE_SPEECH_DIR")
     seeds = TUNING_SEEDS if args.tuning else REPORT_SEEDS
+    examples = Path(__file__).parents[2] / "examples"
     try:
-        for line in report(args.speech_dir, seeds, pipeline=args.pipeline, cache=args.cache):
+        rows = [(name, written_cases(kind, seeds)) for name, kind in WRITTEN.items()]
+        if (examples / "meeting.expected.srt").is_file():
+            rows += list(meeting_cases(examples).items())
+        if args.speech_dir is not None:
+            rows += recorded_rows(args.speech_dir, seeds, pipeline=args.pipeline, cache=args.cache)
+        for line in report(rows, args.whisperx_python):
             print(line, flush=True)
     except DiarizeError as error:
         print(f"diarize: {error}", file=sys.stderr)

@@ -110,7 +110,7 @@ class TurnIndex:
         index = {name: place for place, name in enumerate(self.names)}
         speakers = {label: index[diarization.display(label)] for label in diarization.labels}
         error = error or BoundaryError(options.pause_std, options.change_std)
-        self.turns = _indexed(diarization.turns, speakers)
+        self.turns = _indexed(diarization.turns, speakers, options)
         self._pieces = _pieces(diarization.turns, speakers, options, error)
         self._starts = [piece.start for piece in self._pieces]
         self._ends = [piece.end for piece in self._pieces]
@@ -232,7 +232,9 @@ def _pieces(
     return _with_errors(pieces, options, error)
 
 
-def _indexed(turns: Sequence[Turn], speakers: Mapping[str, int]) -> list[IndexedTurn]:
+def _indexed(
+    turns: Sequence[Turn], speakers: Mapping[str, int], options: AssignOptions
+) -> list[IndexedTurn]:
     """Give turns their speakers' indices and find those within other speakers' turns."""
     indexed = []
     active: list[Turn] = []
@@ -241,7 +243,15 @@ def _indexed(turns: Sequence[Turn], speakers: Mapping[str, int]) -> list[Indexed
     ends = {turn.end for turn in ordered}
     for turn in ordered:
         active = [other for other in active if other.end > turn.start]
-        nested = any(_lies_within(turn, other, speakers) for other in active)
+        covered = max(
+            (
+                turn.segment.overlap(other.segment)
+                for other in active
+                if speakers[other.speaker] != speakers[turn.speaker]
+            ),
+            default=0.0,
+        )
+        nested = covered >= options.nested_share * turn.duration
         touches = turn.start in ends or turn.end in starts
         indexed.append(IndexedTurn(turn.start, turn.end, speakers[turn.speaker], nested, touches))
         active.append(turn)

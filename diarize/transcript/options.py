@@ -45,6 +45,8 @@ class AssignOptions:
     gap_weight, gap_scale : float
         Weight of a turn that does not touch the word, and the distance in seconds over which it
         falls to a third.
+    nested_share : float
+        Share of a short turn that another one covers, from which on it may have no words at all.
     nested_weight : float
         Weight of a turn where another one lies wholly within it: a remark under somebody's speech
         has words of its own.
@@ -85,11 +87,12 @@ class AssignOptions:
     max_gap: float = 2.0
     gap_weight: float = 0.3
     gap_scale: float = 0.5
+    nested_share: float = 0.8
     nested_weight: float = 0.4
     word_step: float = 0.3
     confident: float = 0.1
     confidence_floor: float = 0.5
-    switch_inside: float = 4.0
+    switch_inside: float = 3.6
     switch_comma: float = 3.0
     switch_capital: float = 1.5
     switch_segment: float = 2.0
