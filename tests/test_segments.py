@@ -115,6 +115,11 @@ def test_segments_of_every_kind(tmp_path):
     said = SegmentMatch(1.0, 3.0, text="Hello there.")
     assert segments_of(srt) == [said]
     assert segments_of({"segments": [{"start": 1, "end": 3, "text": " Hello there."}]}) == [said]
+    labelled_text = SegmentMatch(1.0, 3.0, label="A", text="Hi.")
+    spoken = {"segments": [{"start": 1, "end": 3, "text": "Hi.", "speaker": "A"}]}
+    said_json = tmp_path / "talk.json"
+    said_json.write_text(json.dumps(spoken))
+    assert segments_of(spoken) == segments_of(said_json) == [labelled_text]
     for odd in (3, [3], [("a", "b")], [{"start": 1}]):
         with pytest.raises(UsageError):
             segments_of(odd)

@@ -282,7 +282,7 @@ def _segment(one: Any) -> SegmentMatch:
     """Return one segment, whatever it is written as."""
     try:
         if isinstance(one, Mapping):
-            label, text = one.get("speaker"), one.get("text")
+            label, text = one.get("speaker") or one.get("original_speaker"), one.get("text")
             start, end = float(one["start"]), float(one["end"])
         elif hasattr(one, "start"):
             label, text = getattr(one, "speaker", None), None
