@@ -43,7 +43,7 @@ def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[s
     broken = whole.count("\ufffd")
     if broken < sum(character > "\x7f" for character in whole) / 2:
         return whole, ()
-    warning = "is not UTF-8; read as Windows/Latin-1 text, so check the accented letters"
+    warning = "is not UTF-8; read as Windows/Latin-1 text; save it as UTF-8 if letters are wrong"
     try:
         return raw.decode("cp1252"), (warning,)
     except UnicodeDecodeError:

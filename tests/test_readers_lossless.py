@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,8 @@ def test_srt_of_any_system(end: str) -> None:
         ("00:00:09 --> 00:00:10", (9.0, 10.0)),
         ("0:0:9.25-->0:0:10.5", (9.25, 10.5)),
         ("00:09,250 --> 00:10,500 X1:10 X2:20", (9.25, 10.5)),
+        ("00: 00: 09,250 --> 00: 00: 10,500", (9.25, 10.5)),
+        ("00:09.250 --> 00:10.500 50%", (9.25, 10.5)),
         ("-00:00:00,015 --> 00:00:01,000", (0.0, 1.0)),
         ("100:00:00,000 --> 100:00:01,000", (360000.0, 360001.0)),
     ],
@@ -110,6 +114,39 @@ def test_a_missing_end_is_estimated_and_told() -> None:
 def test_times_that_cannot_be_read_are_refused_with_their_line(clock: str) -> None:
     with pytest.raises(TranscriptError, match="line 6"):
         parse_transcript(srt((FIRST, "One."), (clock, "Two.")))
+
+
+def test_numbers_with_gaps_and_no_blank_lines() -> None:
+    raw = f"7\n{FIRST}\nOne.\n9\n{SECOND}\nTwo.\n".encode()
+    assert said(parse_transcript(raw)) == ["One.", "Two."]
+
+
+def test_youtubes_own_subtitles() -> None:
+    raw = b"0:00:01.000,0:00:04.000\nHello\nyou\n\n0:00:05.000,0:00:06.000\nBye\n"
+    transcript = parse_transcript(raw)
+    assert said(transcript) == ["Hello you", "Bye"]
+    assert times(transcript) == [(1.0, 4.0), (5.0, 6.0)]
+
+
+def test_text_before_any_time_is_told() -> None:
+    subrip = f"Title\n\n1\n{FIRST}\nOne.\n"
+    for raw in (subrip, f"WEBVTT\nKind: x\n\nTitle\n\n{FIRST}\nOne.\n".replace(",", ".")):
+        transcript = parse_transcript(raw.encode(), "a")
+        assert said(transcript) == ["One."]
+        assert "'Title' stands before any time" in transcript.warnings[0]
+
+
+def test_an_end_before_the_start_is_told() -> None:
+    transcript = parse_transcript(srt(("00:00:05,000 --> 00:00:04,000", "One.")))
+    assert times(transcript) == [(5.0, 5.0)]
+    assert "end before they start" in transcript.warnings[0]
+
+
+def test_times_of_words_with_spaces_before_them() -> None:
+    raw = b"WEBVTT\n\n00:01.000 --> 00:02.000\nHi <00:01.500>there you&nope;\n"
+    transcript = parse_transcript(raw)
+    assert said(transcript) == ["Hi there you&nope;"]
+    assert [word["start"] for word in transcript.words()][:2] == [1.0, 1.5]
 
 
 # --- captions that roll up ------------------------------------------------------------------------
@@ -298,6 +335,14 @@ def test_times_are_not_invented(segments: list[dict[str, Any]], place: str) -> N
         parse_transcript(segments_json(*segments))
 
 
+@pytest.mark.parametrize("unit", [100, 1000])
+def test_whole_numbers_that_are_no_seconds_are_refused(unit: int) -> None:
+    times_of = [(1, 4), (11, 14), (21, 23)]
+    parts = [{"start": a * unit, "end": b * unit, "text": " Hello all."} for a, b in times_of]
+    with pytest.raises(TranscriptError, match="milliseconds or hundredths"):
+        parse_transcript(segments_json(*parts))
+
+
 def test_clocks_and_units_in_json() -> None:
     raw = segments_json(
         {"start": "00:00:01,500", "end": "00:01:02.250", "text": " a"},
@@ -411,7 +456,15 @@ def as_labels(cues: Cues) -> str:
     return "".join(f"{a:.6f}\t{b:.6f}\t{t}\n" for a, b, t in cues)
 
 
-WRITERS = {"srt": as_srt, "vtt": as_vtt, "tsv": as_tsv, "audacity": as_labels}
+def as_csv(cues: Cues) -> str:
+    buffer = io.StringIO()
+    table = csv.writer(buffer)
+    table.writerow(("start", "end", "text"))
+    table.writerows((round(a * 1000), round(b * 1000), text) for a, b, text in cues)
+    return buffer.getvalue()
+
+
+WRITERS = {"csv": as_csv, "srt": as_srt, "vtt": as_vtt, "tsv": as_tsv, "audacity": as_labels}
 
 
 @pytest.mark.parametrize("kind", WRITERS)

@@ -74,7 +74,7 @@ _JSON_FORMATS: tuple[Format, ...] = (
     whisper.WHISPER,
     whisper.SEGMENT_LIST,
 )
-_TEXT_FORMATS: tuple[Format, ...] = (vtt.FORMAT, srt.FORMAT, tsv.TABLE, tsv.LABELS)
+_TEXT_FORMATS: tuple[Format, ...] = (vtt.FORMAT, srt.FORMAT, tsv.TABLE, tsv.CSV, tsv.LABELS)
 _BY_PRODUCER = {fmt.producer: fmt for fmt in (*_JSON_FORMATS, *_TEXT_FORMATS)}
 
 

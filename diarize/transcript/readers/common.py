@@ -19,7 +19,7 @@ _SECONDS_PER_CHARACTER = 1 / 15
 _SHORTEST_PHRASE = 0.3
 # Times may lie before 0 by what rounding and padding do (seconds); more is another clock.
 _ROUNDING = 1.0
-_BACKWARDS = "\0backwards"
+_BACKWARDS, _BACKWARDS_SECONDS = "\0backwards", 0.05
 WARNINGS = "\0warnings"
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 _ISO = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
@@ -176,7 +176,7 @@ def make_segment(item: Mapping[str, Any], index: int, **known: Any) -> Data:
             "the recording: the times of the transcript are shifted"
         )
     set_times(segment, start, end)
-    if start is not None and end is not None and end < start - _ROUNDING:
+    if start is not None and end is not None and end < start - _BACKWARDS_SECONDS:
         segment[_BACKWARDS] = True
     if not isinstance(segment.get("words"), list):
         segment.pop("words", None)

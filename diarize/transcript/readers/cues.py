@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from diarize.errors import TranscriptError
 
-_CLOCK = r"-?(?:\d+:)?\d{1,2}:\d{1,2}(?:[.,]\d{1,9})?"
+_CLOCK = r"-?(?:\d+ ?: ?)?\d{1,2} ?: ?\d{1,2}(?:[.,]\d{1,9})?"
 _TIMING = re.compile(
-    rf"^\s*(?P<start>{_CLOCK})\s*(?:-{{1,3}}>|→)\s*(?P<end>{_CLOCK})?"
-    r"(?:[ \t]+(?P<settings>[^\d\s].*))?\s*$"
+    rf"^\s*(?P<start>{_CLOCK})\s*(?:-{{1,3}}>|→|,(?=\d+:\d+:))\s*(?P<end>{_CLOCK})?"
+    r"(?:[ \t]+(?P<settings>(?!\d+:)\S.*))?\s*$"
 )
-_BROKEN = re.compile(r"^\s*(?:-?\d+:\d.*-->|-->\s*-?\d+:\d)")
+_BROKEN = re.compile(r"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d)")
 # Short repetitions between two cues: how YouTube lets a line scroll up (seconds).
 _BLINK = 0.05
 _ADJACENT = 0.1
@@ -95,6 +95,8 @@ def find_cues(lines: Sequence[str], *, named: bool) -> list[Cue]:
     for place, top, following in zip(places, tops, [*tops[1:], len(lines)], strict=False):
         match = _TIMING.match(lines[place])
         assert match is not None
+        if following == len(lines):
+            following = _without_leftover(lines, place, lines[top].strip())
         inside = lines[place + 1 : following]
         cues.append(
             Cue(
@@ -107,6 +109,31 @@ def find_cues(lines: Sequence[str], *, named: bool) -> list[Cue]:
             )
         )
     return cues
+
+
+def _without_leftover(lines: Sequence[str], place: int, number: str) -> int:
+    """Return where the last cue ends: before the number of one that was cut off."""
+    stop = len(lines)
+    while stop > place + 1 and not lines[stop - 1].strip():
+        stop -= 1
+    left_over = (
+        stop - 3 > place
+        and number.isdecimal()
+        and lines[stop - 1].strip() == str(int(number) + 1)
+        and not lines[stop - 2].strip()
+    )
+    return stop - 1 if left_over else len(lines)
+
+
+def untimed(lines: Sequence[str], cues: Sequence[Cue]) -> list[str]:
+    """Return what to tell of text before the first cue, which has no time."""
+    stop = cues[0].line - 1 - bool(cues[0].name) if cues else len(lines)
+    found = [place for place in range(stop) if lines[place].strip("\ufeff \t")]
+    if not found:
+        return []
+    first = found[0]
+    text = lines[first].strip()
+    return [f"line {first + 1}: {text!r:.60} stands before any time and is left out"]
 
 
 def _tops(lines: Sequence[str], places: Sequence[int], named: bool) -> list[int]:
@@ -124,7 +151,7 @@ def _tops(lines: Sequence[str], places: Sequence[int], named: bool) -> list[int]
             counts = text.isdecimal() and (not order or count is not None)
             follows = counts and count is not None and int(text) == count + 1
             names = named and separate and not text.startswith("WEBVTT")
-            if names or follows or (counts and (separate or not order)):
+            if names or follows or (counts and (at == place - 1 or not order)):
                 top = at
                 count = int(text) if text.isdecimal() else count
         tops.append(top)

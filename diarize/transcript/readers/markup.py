@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from html.entities import html5
 
 from diarize.transcript.readers.common import Data
 from diarize.transcript.schema import join_texts
@@ -48,7 +49,12 @@ def plain_text(line: str, *, entities: bool) -> str:
 
 def unescape(text: str) -> str:
     """Replace whole HTML entities; an ampersand by itself stays."""
-    return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    return _ENTITY.sub(_character, text)
+
+
+def _character(entity: re.Match[str]) -> str:
+    known = entity[0].startswith("&#") or entity[0][1:] in html5
+    return html.unescape(entity[0]) if known else entity[0]
 
 
 def join_lines(lines: Sequence[str]) -> str:
@@ -84,10 +90,13 @@ def timed_words(lines: Sequence[str], start: float, end: float) -> list[Data]:
     edges = [0, *(at for stamp in stamps for at in stamp.span()), len(raw)]
     clock = [start, *(_seconds(stamp) for stamp in stamps), end]
     words: list[Data] = []
+    blank = ""  # at the end of a piece, before the time of the next
     for place, begin in enumerate(clock[:-1]):
         text = raw[edges[2 * place] : edges[2 * place + 1]]
         text = unescape(_OVERRIDE.sub("", _TAG.sub("", _BREAK.sub(" ", text))))
-        parts = tokens(re.sub(r"[ \t]+", " ", text))
+        text = re.sub(r"[ \t]+", " ", blank + text)
+        blank = " " if text.endswith(" ") else ""
+        parts = tokens(text)
         total, done = sum(map(len, parts)), 0
         length = max(0.0, clock[place + 1] - begin)
         for part in parts:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from diarize.transcript.readers.common import Data, Format, finish, make_segment
 from diarize.transcript.readers.cues import (
-    Cue,
     find_cues,
     is_broken_timing,
     is_timing,
     lines_of,
+    untimed,
     without_rolled,
 )
 from diarize.transcript.readers.labels import take_labels
@@ -25,20 +25,14 @@ def _matches(source: object) -> bool:
 def _read(source: str) -> Data:
     lines = lines_of(source)
     cues = find_cues(lines, named=False)
-    texts = [_lines(cue, last=cue is cues[-1]) for cue in cues]
+    plain = ([plain_text(line, entities=False) for line in cue.lines] for cue in cues)
+    texts = [[line for line in text if line] for text in plain]
     segments: list[Data] = []
     for cue, text, rolled in zip(cues, texts, without_rolled(cues, texts), strict=True):
         if text[rolled:]:
             said = {"text": join_lines(text[rolled:])}
             segments.append(make_segment({}, len(segments), start=cue.start, end=cue.end, **said))
-    return finish({}, take_labels(segments))
-
-
-def _lines(cue: Cue, *, last: bool) -> list[str]:
-    """Return a cue's text; a number left over at the end of a file that was cut is none."""
-    lines = [plain_text(line, entities=False) for line in cue.lines]
-    number = cue.name.isdecimal() and last and str(int(cue.name) + 1)
-    return [line for line in (lines[:-1] if lines and lines[-1] == number else lines) if line]
+    return finish({}, take_labels(segments), warnings=untimed(lines, cues))
 
 
 FORMAT = Format("srt", "SRT subtitles", _matches, _read)

@@ -1,6 +1,9 @@
-"""Tables with tabs: openai-whisper's TSV (milliseconds), and Audacity labels (seconds)."""
+"""Tables: openai-whisper's TSV and whisper.cpp's CSV (milliseconds), Audacity labels (seconds)."""
 
 from __future__ import annotations
+
+import csv
+import io
 
 from diarize.errors import TranscriptError
 from diarize.transcript.readers.common import Data, Format, finish, make_segment, number
@@ -17,6 +20,18 @@ def _rows(source: str) -> list[tuple[int, list[str]]]:
     return [(number, line.split("\t")) for number, line in rows if line.strip()]
 
 
+def _csv_rows(source: str) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(source, newline=""))
+    return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+
+
+def _is_csv(source: object) -> bool:
+    if not isinstance(source, str):
+        return False
+    header = lines_of(source.lstrip())[0].strip().lower().replace('"', "").split(",")
+    return all(column in header for column in _COLUMNS)
+
+
 def _is_table(source: object) -> bool:
     if not isinstance(source, str):
         return False
@@ -25,7 +40,15 @@ def _is_table(source: object) -> bool:
 
 
 def _read_table(source: str) -> Data:
-    (_, header), *rows = _rows(source)
+    return _read_rows(_rows(source))
+
+
+def _read_csv(source: str) -> Data:
+    return _read_rows(_csv_rows(source))
+
+
+def _read_rows(table: list[tuple[int, list[str]]]) -> Data:
+    (_, header), *rows = table
     names = [name.strip().lower() for name in header]
     records = [(line, _record(names, row, line)) for line, row in rows]
     # Whisper writes whole milliseconds; a decimal point anywhere means seconds.
@@ -83,5 +106,6 @@ def _read_labels(source: str) -> Data:
     return finish({}, take_labels(segments))
 
 
+CSV = Format("csv", "CSV (start, end, text)", _is_csv, _read_csv)
 TABLE = Format("tsv", "TSV (start, end, text)", _is_table, _read_table)
 LABELS = Format("audacity", "Audacity labels", _are_labels, _read_labels)

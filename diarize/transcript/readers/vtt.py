@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from diarize.transcript.readers.common import Data, Format, finish, make_segment
-from diarize.transcript.readers.cues import Cue, find_cues, lines_of, without_rolled
+from diarize.transcript.readers.cues import Cue, find_cues, lines_of, untimed, without_rolled
 from diarize.transcript.readers.labels import take_labels
 from diarize.transcript.readers.markup import (
     has_stamps,
@@ -38,7 +38,10 @@ def _read(source: str) -> Data:
         segments = _phrases(segments)
     header = lines[: cues[0].line - 1 if cues else None]
     language = next((match[1] for line in header if (match := _LANGUAGE.match(line))), None)
-    return finish({"language": language} if language else {}, take_labels(segments))
+    extra = {"language": language} if language else {}
+    top = next((place for place, line in enumerate(header) if not line.strip()), len(header))
+    stray = untimed(["" if place < top else line for place, line in enumerate(lines)], cues)
+    return finish(extra, take_labels(segments), warnings=stray)
 
 
 def _plain(line: str) -> str:

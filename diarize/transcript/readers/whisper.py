@@ -4,8 +4,10 @@ segments as dictionaries, and the labelled JSON that this package writes itself.
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
+from diarize.errors import TranscriptError
 from diarize.transcript.readers.common import (
     Data,
     Format,
@@ -17,6 +19,8 @@ from diarize.transcript.readers.common import (
 )
 from diarize.transcript.readers.words import make_word, set_word_texts
 
+# Seconds that phrases last at most, and letters a second that people say at least.
+_LONGEST_SEGMENT, _SLOWEST = 60, 0.5
 # What this package itself adds to a segment or a word that it labels.
 _OWN_KEYS = ("speaker", "speaker_confidence", "speaker_name", "overlap")
 
@@ -43,7 +47,22 @@ def is_own(source: object) -> bool:
 
 def _read(source: Data) -> Data:
     segments = [read_segment(item, index) for index, item in enumerate(source["segments"])]
+    _check_unit(source["segments"])
     return finish(without(source, "segments"), segments)
+
+
+def _check_unit(items: list[Data]) -> None:
+    """Refuse whole numbers that cannot be seconds, as nobody speaks so slowly."""
+    times: list[tuple[Any, Any]] = [(item.get("start"), item.get("end")) for item in items]
+    if len(times) < 2 or not all(type(a) is int and type(b) is int for a, b in times):
+        return
+    lengths = [end - start for start, end in times]
+    letters = sum(len(str(item.get("text") or "").strip()) for item in items)
+    if median(lengths) > _LONGEST_SEGMENT and letters < _SLOWEST * sum(lengths):
+        raise TranscriptError(
+            f"segment 1 lasts from {times[0][0]} to {times[0][1]}, too long for its text in "
+            "seconds: divide the times, which seem to be in milliseconds or hundredths"
+        )
 
 
 def _read_own(source: Data) -> Data:
