@@ -22,7 +22,7 @@ _COMPRESSION = 2.4
 _REPEATS = 3  # segments in a row with the same text
 
 # When a transcript is doubted to belong to the recording: seconds, and shares of time. By hand.
-_OVERHANG = 2.0
+_OVERHANG = 0.5
 _OVERHANG_SHARE = 0.02
 _LEAST_SHARE_IN_SPEECH = 0.4
 _LEAST_SHARE_COVERED = 0.5
