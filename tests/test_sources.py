@@ -222,7 +222,7 @@ def film(
         for number, (hertz, count, default) in enumerate(tracks):
             layout = {1: "mono", 2: "stereo"}[count]
             stream = container.add_stream("flac", rate=16000, layout=layout)
-            stream.disposition = av.stream.Disposition.default if default else 0
+            stream.disposition = av.stream.Disposition.default.value if default else 0
             stream.metadata["language"] = ["eng", "deu", "fra"][number]
             sounds.append((stream, np.tile(tone(16000, hertz, seconds), (count, 1)), layout))
         for stream, planes, layout in sounds:
