@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from diarize import display
 from diarize.rttm import rttm_text
-from diarize.timeline import Segment as Segment
-from diarize.timeline import Turn as Turn
-from diarize.timeline import layers
-from diarize.timeline import union as union
+from diarize.timeline import Segment, Turn, layers, union
 
 if TYPE_CHECKING:
     import numpy as np

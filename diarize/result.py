@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from diarize import display
-from diarize.annotation import Candidate, Diarization, Speaker, Turn
+from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.display import one_line
 from diarize.errors import TranscriptError
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 from diarize.transcript.schema import Transcript, join_texts
 
 _PARAGRAPH_SECONDS = 45.0  # from this length on a pause begins a new paragraph (by taste)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Diarization, Speaker, Turn, find_speaker
+from diarize.annotation import Diarization, Speaker, find_speaker
 from diarize.rttm import rttm_field
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 
 times = st.integers(0, 600).map(lambda n: n / 10)
 

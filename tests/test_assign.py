@@ -8,8 +8,9 @@ from unicodedata import category
 import numpy as np
 import pytest
 
-from diarize.annotation import Diarization, Speaker, Turn
+from diarize.annotation import Diarization, Speaker
 from diarize.errors import TranscriptError
+from diarize.timeline import Turn
 from diarize.transcript.assign import AssignOptions, label_transcript
 from diarize.transcript.boundaries import BoundaryError
 from diarize.transcript.emissions import TurnIndex, as_diarization

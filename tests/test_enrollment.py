@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from diarize.annotation import Diarization, Segment, Turn
+from diarize.annotation import Diarization
 from diarize.audio import Waveform
 from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
 from diarize.networks import Thresholds
@@ -23,6 +23,7 @@ from diarize.speakers.reenrollment import re_enroll
 from diarize.speakers.results import enroll_from_result
 from diarize.speakers.sampling import MOST_SAMPLES, voice_samples
 from diarize.speakers.store import SpeakerBook
+from diarize.timeline import Segment, Turn
 
 RATE = 16_000
 ANN, BOB = 200.0, 900.0

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diarize.annotation import Diarization, Segment, Turn
+from diarize.annotation import Diarization
 from diarize.audio import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
+from diarize.timeline import Segment, Turn
 from diarize.transcript.engines import ENGINES
 from diarize.transcript.find import Outcome, find_or_make_transcript
 from diarize.transcript.hallucinations import doubts, drop_hallucinations

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Candidate, Diarization, Segment, Speaker, Turn
+from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.details import DiarizationDetails
 from diarize.display import speaker_rows
 from diarize.result import Result, from_json, to_block
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
 from diarize.speakers.records import unit
+from diarize.timeline import Segment, Turn
 from diarize.writers import TEXT_FORMATS, render, writable
 from diarize.writers.base import WriterOptions
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diarize.annotation import Candidate, Diarization, Speaker, Turn
+from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.cli import main
 from diarize.errors import TranscriptError, UsageError
 from diarize.result import Result, from_json
+from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.relabel import relabel
 from diarize.writers import names, write_files

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.annotation import Segment
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.speakers import exchange, schema
 from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant, unit
 from diarize.speakers.store import MAX_SAMPLES, SpeakerBook, default_path, index_path
+from diarize.timeline import Segment
 
 MODEL = BookModel("tiny", "a" * 64, 8)
 OTHER = BookModel("other", "b" * 64, 8)

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from diarize.annotation import Candidate, Diarization, Speaker, Turn
+from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.errors import OutputError, UsageError
 from diarize.files import RECORD_NAME
 from diarize.result import Result, from_json, one_line
+from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 from diarize.writers import WRITERS, WriterOptions, get_writer, names, writable, write_files
 from diarize.writers.csv import guarded

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from diarize.annotation import Diarization, Turn
+from diarize.annotation import Diarization
 from diarize.errors import MissingExtraError
 from diarize.result import Result
+from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.readers import parse_transcript
 from diarize.writers import WriterOptions, get_writer

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diarize.annotation import Segment
 from diarize.errors import OutputError, SpeakerBookError
 from diarize.files import replacing
 from diarize.speakers.records import BookModel, BookThresholds, Note, Sample
+from diarize.timeline import Segment
 
 if TYPE_CHECKING:
     from diarize.speakers.store import SpeakerBook

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from diarize.annotation import Diarization, Speaker, Turn, speaker_label, union
+from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.errors import SpeakerBookError
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
 from diarize.speakers.records import Vectors, unit
 from diarize.speakers.store import SpeakerBook
-from diarize.timeline import coverage
+from diarize.timeline import Turn, coverage, union
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from diarize.annotation import Diarization, union
+from diarize.annotation import Diarization
 from diarize.errors import TranscriptError
+from diarize.timeline import union
 from diarize.transcript.anchors import anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diarize.annotation import Segment
 from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
 from diarize.files import Record, describe_recording, is_file, is_same_recording
+from diarize.timeline import Segment
 from diarize.transcript.cache import (
     SAME_LENGTH,
     describe,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from diarize.annotation import Segment, union
+from diarize.timeline import Segment, union
 from diarize.transcript.schema import Transcript, join_texts
 
 # Whisper's segment boundaries are off by a few tenths of a second, and a speech detector cuts word

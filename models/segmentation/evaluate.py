@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.annotation import Segment, Turn, union
 from diarize.audio import Waveform, load
 from diarize.embedding import Embedder, OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
@@ -26,6 +25,7 @@ from diarize.evaluation.simulation import simulate_many, write
 from diarize.pipeline import Diarizer
 from diarize.rttm import read_rttm
 from diarize.segmentation import SpeechActivity, load_segmentation
+from diarize.timeline import Segment, Turn, union
 from diarize.vad import VadOptions, WebRtcVad
 from models.autospeech.data import CACHE
 from models.segmentation import TARGET
