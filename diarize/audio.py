@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize import decode
-from diarize.arrays import SAMPLE_RATE, Progress
+from diarize.arrays import SAMPLE_RATE, Float32, Progress
 from diarize.display import clock
 from diarize.errors import AudioError, UsageError
 from diarize.mixing import FULL_SCALE, Mixer
-from diarize.sources import Samples, Source, opened_source
+from diarize.sources import Source, opened_source
 
 # Decoders overshoot full scale a little; a float file beyond this was never scaled to ±1.
 UNSCALED_PEAK = 4.0
@@ -63,10 +63,10 @@ class Waveform:
         """Length in seconds."""
         return self.samples.size / SAMPLE_RATE
 
-    def block(self, start: int, stop: int) -> Samples:
+    def block(self, start: int, stop: int) -> Float32:
         """Return samples ``start`` to ``stop`` (indices, clamped) as float32 in [-1, 1]."""
         part = self.samples[max(0, start) : max(0, stop)]
-        floats: Samples = np.multiply(part, 1 / FULL_SCALE, dtype=np.float32)
+        floats: Float32 = np.multiply(part, 1 / FULL_SCALE, dtype=np.float32)
         return floats
 
     def power(self, start: int, stop: int) -> float:
@@ -84,7 +84,7 @@ class Waveform:
             total += float(np.sum(np.square(block, dtype=np.float64)))
         return total / max(1, stop - start)
 
-    def blocks(self, seconds: float = 60.0) -> Iterator[Samples]:
+    def blocks(self, seconds: float = 60.0) -> Iterator[Float32]:
         """Yield the whole as float32 blocks of ``seconds`` each, the last one shorter."""
         step = max(1, round(seconds * SAMPLE_RATE))
         for start in range(0, self.samples.size, step):
@@ -143,7 +143,7 @@ def load(
 
 
 def _load(
-    blocks: Callable[[], Iterable[tuple[int, Samples]]],
+    blocks: Callable[[], Iterable[tuple[int, Float32]]],
     name: str,
     channels: str | int,
     report: decode.Report | None,
@@ -186,7 +186,7 @@ def _load(
 
 
 def _mixed(
-    blocks: Iterable[tuple[int, Samples]],
+    blocks: Iterable[tuple[int, Float32]],
     name: str,
     pick: int | None,
     split: bool,
@@ -206,7 +206,7 @@ def _mixed(
     return mixers
 
 
-def _advice(name: str, decibels: NDArray[np.float32]) -> Iterator[str]:
+def _advice(name: str, decibels: Float32) -> Iterator[str]:
     """Yield a line where channels by themselves would tell more than their mix."""
     from diarize import channels
 
@@ -222,17 +222,17 @@ def _advice(name: str, decibels: NDArray[np.float32]) -> Iterator[str]:
         )
 
 
-def _slices(planes: Samples, rate: int) -> Iterator[tuple[int, Samples]]:
+def _slices(planes: Float32, rate: int) -> Iterator[tuple[int, Float32]]:
     for start in range(0, planes.shape[1], decode.BLOCK):
         yield rate, planes[:, start : start + decode.BLOCK]
 
 
 def _ticker(
     report: decode.Report, on_progress: Progress | None
-) -> Callable[[Iterable[tuple[int, Samples]]], Iterator[tuple[int, Samples]]]:
+) -> Callable[[Iterable[tuple[int, Float32]]], Iterator[tuple[int, Float32]]]:
     """Return a wrapper that reports each block's progress in whole seconds."""
 
-    def tick(blocks: Iterable[tuple[int, Samples]]) -> Iterator[tuple[int, Samples]]:
+    def tick(blocks: Iterable[tuple[int, Float32]]) -> Iterator[tuple[int, Float32]]:
         for block in blocks:
             yield block
             if on_progress is not None:

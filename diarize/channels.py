@@ -7,16 +7,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from diarize.arrays import SAMPLE_RATE
+from diarize.arrays import SAMPLE_RATE, Bool, Float32
 from diarize.settings import ChannelSettings
 from diarize.timeline import Segment, difference
 
 if TYPE_CHECKING:
     from diarize.audio import Waveform
-
-Levels = NDArray[np.float32]
 
 
 class LevelMeter:
@@ -24,23 +21,21 @@ class LevelMeter:
 
     def __init__(self, settings: ChannelSettings | None = None) -> None:
         self.settings = settings or ChannelSettings()
-        self._parts: list[Levels] = []
+        self._parts: list[Float32] = []
 
-    def add(self, planes: NDArray[np.float32], rate: int) -> None:
+    def add(self, planes: Float32, rate: int) -> None:
         """Take in the next samples, (channels, n) with full scale at ±1."""
         part = levels(planes, rate, self.settings)
         if not self._parts or len(part) == len(self._parts[0]):
             self._parts.append(part)
 
     @property
-    def decibels(self) -> Levels:
+    def decibels(self) -> Float32:
         """(C, T) levels so far; (0, 0) before anything was added."""
         return np.concatenate(self._parts, axis=1) if self._parts else np.zeros((0, 0), np.float32)
 
 
-def levels(
-    planes: NDArray[np.float32], rate: int, settings: ChannelSettings | None = None
-) -> Levels:
+def levels(planes: Float32, rate: int, settings: ChannelSettings | None = None) -> Float32:
     """Return the level of each channel over time.
 
     Parameters
@@ -60,11 +55,11 @@ def levels(
     count = planes.shape[1] // hop
     frames = planes[:, : count * hop].reshape(len(planes), count, hop)
     power = np.einsum("cth,cth->ct", frames, frames) / hop
-    decibels: Levels = 10 * np.log10(np.maximum(power, 10 ** (settings.floor / 10)))
+    decibels: Float32 = 10 * np.log10(np.maximum(power, 10 ** (settings.floor / 10)))
     return decibels.astype(np.float32)
 
 
-def hold_different_voices(decibels: Levels, settings: ChannelSettings | None = None) -> bool:
+def hold_different_voices(decibels: Float32, settings: ChannelSettings | None = None) -> bool:
     """Return whether every two channels that are not silent take turns.
 
     Then one of the two is much louder for a while, and then the other, and each by its own voice:
@@ -77,7 +72,7 @@ def hold_different_voices(decibels: Levels, settings: ChannelSettings | None = N
     return len(live) > 1 and all(_take_turns(a, b, settings) for a, b in combinations(live, 2))
 
 
-def _take_turns(first: Levels, second: Levels, settings: ChannelSettings) -> bool:
+def _take_turns(first: Float32, second: Float32, settings: ChannelSettings) -> bool:
     active = np.zeros(len(first), dtype=bool)
     for one in (first, second):
         active |= one > _speech_level(one) - settings.active
@@ -96,7 +91,7 @@ def _take_turns(first: Levels, second: Levels, settings: ChannelSettings) -> boo
 
 
 def faint_channels(
-    decibels: Levels, settings: ChannelSettings | None = None
+    decibels: Float32, settings: ChannelSettings | None = None
 ) -> list[tuple[int, int]]:
     """Return the channels that are far fainter than the loudest, but not mere noise.
 
@@ -117,11 +112,11 @@ def faint_channels(
     return found
 
 
-def _speech_level(decibels: Levels) -> float:
+def _speech_level(decibels: Float32) -> float:
     return float(np.percentile(decibels, 95)) if decibels.size else -np.inf
 
 
-def two_sides(values: Levels) -> tuple[float, float]:
+def two_sides(values: Float32) -> tuple[float, float]:
     """Return the centres of the two groups that values fall into (2-means in one dimension).
 
     Examples
@@ -198,7 +193,7 @@ def speech_of_each(
     return own
 
 
-def _own_leads(lead: Levels, settings: ChannelSettings) -> tuple[float, float] | None:
+def _own_leads(lead: Float32, settings: ChannelSettings) -> tuple[float, float] | None:
     """Return the leads (dB) down to and from which one channel alone talks: the second, the first.
 
     In between both may talk. None where the lead does not fall into two groups: then nobody has a
@@ -211,28 +206,28 @@ def _own_leads(lead: Levels, settings: ChannelSettings) -> tuple[float, float] |
     return low + quarter, high - quarter
 
 
-def _levels_of(wave: Waveform, length: int, settings: ChannelSettings) -> Levels:
+def _levels_of(wave: Waveform, length: int, settings: ChannelSettings) -> Float32:
     parts = [levels(block[None], SAMPLE_RATE, settings)[0] for block in wave.blocks(60.0)]
     whole = np.concatenate(parts)[:length] if parts else np.zeros(0, np.float32)
     return np.pad(whole, (0, length - whole.size), constant_values=settings.floor)
 
 
-def _mask(segments: Sequence[Segment], length: int, settings: ChannelSettings) -> NDArray[np.bool_]:
+def _mask(segments: Sequence[Segment], length: int, settings: ChannelSettings) -> Bool:
     mask = np.zeros(length, dtype=bool)
     for segment in segments:
         mask[round(segment.start / settings.step) : round(segment.end / settings.step)] = True
     return mask
 
 
-def _smooth(mask: NDArray[np.bool_], settings: ChannelSettings) -> NDArray[np.bool_]:
+def _smooth(mask: Bool, settings: ChannelSettings) -> Bool:
     """Return a mask without its holes and islands of a syllable or less."""
     from scipy.ndimage import median_filter
 
-    smooth: NDArray[np.bool_] = median_filter(mask, settings.smooth)
+    smooth: Bool = median_filter(mask, settings.smooth)
     return smooth
 
 
-def _regions(mask: NDArray[np.bool_], settings: ChannelSettings) -> list[Segment]:
+def _regions(mask: Bool, settings: ChannelSettings) -> list[Segment]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     times = [float(edge) * settings.step for edge in edges]
     return [Segment(start, end) for start, end in zip(times[::2], times[1::2], strict=True)]

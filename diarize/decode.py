@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from diarize.arrays import Float32
 from diarize.errors import AudioError, UsageError
-from diarize.sources import Samples, scaled
+from diarize.sources import scaled
 
 if TYPE_CHECKING:
     import av
@@ -170,7 +171,7 @@ def check_path(path: Path) -> None:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}).") from None
 
 
-def blocks(source: Source) -> Iterator[tuple[int, Samples]]:
+def blocks(source: Source) -> Iterator[tuple[int, Float32]]:
     """Decode the best audio stream and yield ``(sample rate, (channels, n) float32)`` blocks.
 
     Damaged packets are skipped and counted in ``source.report``, which is complete once the
@@ -299,7 +300,7 @@ def _frames(
             report.skipped += 1
 
 
-def _drain(fifo: av.AudioFifo, report: Report) -> Iterator[tuple[int, Samples]]:
+def _drain(fifo: av.AudioFifo, report: Report) -> Iterator[tuple[int, Float32]]:
     frame = fifo.read()
     if frame is None or frame.samples == 0:
         return
@@ -307,7 +308,7 @@ def _drain(fifo: av.AudioFifo, report: Report) -> Iterator[tuple[int, Samples]]:
     yield frame.sample_rate, _to_float(frame)
 
 
-def _to_float(frame: av.AudioFrame) -> Samples:
+def _to_float(frame: av.AudioFrame) -> Float32:
     """Return a frame as (channels, n) float32 with full scale at ±1."""
     raw = frame.to_ndarray()
     if not frame.format.is_planar:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.arrays import SAMPLE_RATE
+from diarize.arrays import SAMPLE_RATE, Float32, Float64
 from diarize.channels import LevelMeter
 from diarize.errors import UsageError
-from diarize.sources import Samples
 
 FULL_SCALE = np.float32(32768.0)
 # Ninefold below what unrelated channels give: only opposite polarity cancels as much as that.
@@ -30,10 +29,10 @@ class Mixer:
         self.meter = LevelMeter()
         self._name = name
         self._track = _Track(pad)
-        self._energies: NDArray[np.float64] = np.zeros(0)
+        self._energies: Float64 = np.zeros(0)
         self._mixed = 0.0
 
-    def add(self, planes: Samples, rate: int) -> None:
+    def add(self, planes: Float32, rate: int) -> None:
         """Take in the next samples of all channels."""
         self._track.add(self._mix(planes, rate), rate)
 
@@ -62,7 +61,7 @@ class Mixer:
             return None
         return int(self._energies.argmax())
 
-    def _mix(self, planes: Samples, rate: int) -> Samples:
+    def _mix(self, planes: Float32, rate: int) -> Float32:
         energies = _energies(planes)
         if not np.isfinite(energies.sum()):
             planes = self._repair(planes)
@@ -82,23 +81,23 @@ class Mixer:
             mixed *= np.float32(1 / len(planes))
             self._weigh(energies, mixed)
             self.meter.add(planes, rate)
-        louder: Samples = mixed * self.gain if self.gain != 1 else mixed
+        louder: Float32 = mixed * self.gain if self.gain != 1 else mixed
         return louder
 
-    def _repair(self, planes: Samples) -> Samples:
+    def _repair(self, planes: Float32) -> Float32:
         good = np.abs(planes) < GARBAGE  # false for NaN as well
         self.invalid += good.size - int(np.count_nonzero(good))
-        repaired: Samples = np.where(good, planes, np.float32(0))
+        repaired: Float32 = np.where(good, planes, np.float32(0))
         return repaired
 
-    def _weigh(self, energies: NDArray[np.float64], mixed: Samples) -> None:
+    def _weigh(self, energies: Float64, mixed: Float32) -> None:
         if self._energies.size < energies.size:
             self._energies = np.pad(self._energies, (0, energies.size - self._energies.size))
         self._energies[: energies.size] += energies
         self._mixed += float(np.vdot(mixed, mixed))
 
 
-def _energies(planes: Samples) -> NDArray[np.float64]:
+def _energies(planes: Float32) -> Float64:
     """Return the sum of squares of each channel; not finite where a sample is not."""
     return np.array([np.vdot(plane, plane) for plane in planes], dtype=np.float64)
 
@@ -118,7 +117,7 @@ class _Track:
     def __post_init__(self) -> None:
         self._write(np.zeros(round(self.pad * SAMPLE_RATE), np.float32))
 
-    def add(self, samples: Samples, rate: int) -> None:
+    def add(self, samples: Float32, rate: int) -> None:
         if rate != self._rate:
             self._flush()
             self._start(rate)
@@ -146,7 +145,7 @@ class _Track:
             self._write(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
             self._resampler = None
 
-    def _write(self, samples: Samples) -> None:
+    def _write(self, samples: Float32) -> None:
         if not samples.size:
             return
         end = self._size + samples.size

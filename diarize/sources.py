@@ -11,9 +11,8 @@ from typing import IO, Any, Protocol, Union, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from diarize.arrays import Float32
 from diarize.errors import UsageError
-
-Samples = NDArray[np.float32]
 
 
 class ArrayLike(Protocol):
@@ -38,7 +37,7 @@ _MOST_CHANNELS = 64
 
 def opened_source(
     source: Source, sample_rate: int | None = None
-) -> tuple[str | Path | IO[bytes] | Samples, int]:
+) -> tuple[str | Path | IO[bytes] | Float32, int]:
     """Return a recording as a path, as a stream, or as float samples with their rate.
 
     Parameters
@@ -133,7 +132,7 @@ def _as_array(source: Any) -> NDArray[Any]:
         return np.asarray(source.float())
 
 
-def _planes(array: NDArray[Any]) -> Samples:
+def _planes(array: NDArray[Any]) -> Float32:
     """Return an array of the user's as (channels, n) float32."""
     if array.dtype.kind not in "fiu":
         raise UsageError(f"audio arrays are float or integer, not {array.dtype}.")
@@ -175,7 +174,7 @@ def full_scale(array: NDArray[Any]) -> float:
     return 2.0 ** (bits - 1)
 
 
-def scaled(raw: NDArray[Any], full: float) -> Samples:
+def scaled(raw: NDArray[Any], full: float) -> Float32:
     """Return samples as float32 with full scale at ±1; of unsigned ones the middle is silence.
 
     Examples
@@ -189,5 +188,5 @@ def scaled(raw: NDArray[Any], full: float) -> Samples:
         return raw.astype(np.float32, copy=False)
     if raw.dtype.kind == "u":
         raw = raw.astype(np.int64) - int(full)
-    floats: Samples = np.multiply(raw, np.float32(1 / full), dtype=np.float32, casting="unsafe")
+    floats: Float32 = np.multiply(raw, np.float32(1 / full), dtype=np.float32, casting="unsafe")
     return floats

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Diarization
-from diarize.arrays import SAMPLE_RATE
+from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.errors import EnrollmentError
 from diarize.evaluation.acoustics import add_noise
 from diarize.evaluation.scenes import (
@@ -40,7 +40,7 @@ from diarize.settings import IdentificationSettings
 from diarize.speakers.enrollment import enroll
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
-from diarize.speakers.records import Vectors, unit
+from diarize.speakers.records import unit
 from diarize.timeline import Turn
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Meeting:
     details: DiarizationDetails
     reference: tuple[Turn, ...]
     people: tuple[str, ...]
-    samples: dict[str, Vectors]
+    samples: dict[str, Float32]
     refused: int
     table: Table
     shares: dict[tuple[float, float], dict[str, float]] = field(default_factory=dict)
@@ -171,7 +171,7 @@ def hold(
     rows = rng.choice(len(able), table.people, replace=False)
     chosen = [bank.voices[able[int(at)]] for at in rows]
     talk = _conversation(bank, chosen, seed, table.minutes, scene)
-    samples: dict[str, Vectors] = {}
+    samples: dict[str, Float32] = {}
     refused = 0
     for voice in chosen:
         alone = Waveform(recorded_alone(rng, bank, voice), voice.name)
@@ -216,7 +216,7 @@ def recorded_alone(
 
 
 def castings(
-    meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Vectors]] = ()
+    meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Float32]] = ()
 ) -> list[tuple[Diarization, list[str]]]:
     """Return the meeting with names for each choice of who is enrolled, and who that is.
 
@@ -238,7 +238,7 @@ def castings(
 
 
 def outcomes(
-    meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Vectors]] = ()
+    meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Float32]] = ()
 ) -> list[MeetingOutcome]:
     """Return what becomes of the names with each choice of who is enrolled."""
     return [
@@ -247,7 +247,7 @@ def outcomes(
     ]
 
 
-def absent_from(meeting: Meeting, meetings: Iterable[Meeting]) -> list[tuple[str, Vectors]]:
+def absent_from(meeting: Meeting, meetings: Iterable[Meeting]) -> list[tuple[str, Float32]]:
     """Return the first people of other meetings who are not at this one, with their samples."""
     others = {
         name: samples
@@ -470,7 +470,7 @@ def report(held: Sequence[Sequence[Meeting]], thresholds: Thresholds) -> str:
 def _bars(
     meetings: Sequence[Meeting],
     thresholds: Thresholds,
-    absent: Mapping[int, Sequence[tuple[str, Vectors]]],
+    absent: Mapping[int, Sequence[tuple[str, Float32]]],
 ) -> str:
     """Return what other bars would do."""
     rows = [

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diarize.arrays import Bool, Float64
+from diarize.arrays import Bool, Float32, Float64
 from diarize.evaluation.trials import ENROLMENTS, TESTS, Material
 from diarize.speakers.calibration import threshold_at
-from diarize.speakers.records import Vectors, unit
+from diarize.speakers.records import unit
 from diarize.speakers.sampling import voice_samples
 
 #: Share of impostors, and of strangers, that may be accepted where thresholds are chosen.
@@ -31,7 +31,7 @@ Condition = tuple[float, float]
 class Side:
     """One side of a comparison: a (D,) unit vector, and how near it is to the cohort."""
 
-    vector: Vectors
+    vector: Float32
     mean: float
     spread: float
 
@@ -46,9 +46,9 @@ class Scoring:
     """
 
     name: str = "cosine"
-    cohort: Vectors | None = None
+    cohort: Float32 | None = None
 
-    def side(self, vectors: Vectors) -> Side:
+    def side(self, vectors: Float32) -> Side:
         """Return the mean of (n, D) vectors, ready for many comparisons."""
         centroid = unit(vectors.mean(axis=0))
         if self.cohort is None:
@@ -94,7 +94,7 @@ class Trials:
 
 
 def score_all(
-    halves: Sequence[Material], others: Sequence[Vectors], condition: Condition, scoring: Scoring
+    halves: Sequence[Material], others: Sequence[Float32], condition: Condition, scoring: Scoring
 ) -> Trials:
     """Score every test piece against everybody who can be enrolled, and against ``others``."""
     enrol, test = condition
@@ -271,7 +271,7 @@ class Measured:
         return self.lines[1 - half]
 
 
-def measure(people: Sequence[Material], others: Sequence[Vectors], scoring: Scoring) -> Measured:
+def measure(people: Sequence[Material], others: Sequence[Float32], scoring: Scoring) -> Measured:
     """Score both halves under all conditions, and choose their thresholds."""
     conditions = [(enrol, test) for enrol in ENROLMENTS for test in TESTS]
     scored = [

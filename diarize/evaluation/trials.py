@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from diarize.arrays import Float32
 from diarize.errors import DiarizeError
-from diarize.speakers.records import Vectors, unit
+from diarize.speakers.records import unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 from diarize.timeline import Segment
 
@@ -52,8 +53,8 @@ class Material:
 
     name: str
     corpus: str
-    enrolment: Mapping[float, tuple[list[Segment], Vectors]]
-    tests: Mapping[float, Sequence[Vectors]]
+    enrolment: Mapping[float, tuple[list[Segment], Float32]]
+    tests: Mapping[float, Sequence[Float32]]
     sessions_apart: bool
 
 
@@ -89,7 +90,7 @@ def background(
     count: int,
     seconds: float = 8.0,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Vectors]:
+) -> list[Float32]:
     """Return ``count`` people, evenly chosen over all corpora, as one (1, D) sample each.
 
     Raises
@@ -149,7 +150,7 @@ def joined(bank: VoiceBank, clips: Sequence[Clip]) -> npt.NDArray[np.int16]:
 
 def embed_piece(
     samples: npt.NDArray[np.int16], embedder: Embedder
-) -> tuple[list[Segment], Vectors]:
+) -> tuple[list[Segment], Float32]:
     """Return what is heard in one go of a piece of speech, and the (n, D) vectors of that."""
     from diarize.audio import Waveform
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from diarize.arrays import Float64
 from diarize.errors import MissingExtraError, OutputError, SpeakerBookError
 from diarize.speakers.records import BookThresholds, Sample, unit
 
@@ -26,8 +26,6 @@ FALSE_ACCEPT_RATE = 0.01
 #: Fewer impostor scores than this many per false accept tell nothing about the rate.
 SCORES_PER_FALSE_ACCEPT = 3
 
-Scores = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -36,7 +34,7 @@ class Calibration:
     Parameters
     ----------
     genuine, impostor : (n,) float64 arrays
-        Scores, ascending.
+        Float64, ascending.
     threshold, margin : float
         Suggested.
     false_accepts, false_rejects : float
@@ -45,8 +43,8 @@ class Calibration:
         Why not to lean on the suggestion, where there is a reason.
     """
 
-    genuine: Scores
-    impostor: Scores
+    genuine: Float64
+    impostor: Float64
     threshold: float
     margin: float
     false_accepts: float
@@ -104,7 +102,7 @@ def calibrate(
     )
 
 
-def scores(people: Sequence[Sequence[Sample]]) -> tuple[Scores, Scores]:
+def scores(people: Sequence[Sequence[Sample]]) -> tuple[Float64, Float64]:
     """Return the cosines of samples with their own person, and with others, ascending.
 
     A person is the mean of the samples, as in matching; for the person's own sample, of those from
@@ -113,7 +111,7 @@ def scores(people: Sequence[Sequence[Sample]]) -> tuple[Scores, Scores]:
     filled = [samples for samples in people if samples]
     stacked = [np.array([one.embedding for one in samples], np.float64) for samples in filled]
     genuine: list[float] = []
-    impostor: list[Scores] = [np.empty(0)]
+    impostor: list[Float64] = [np.empty(0)]
     for who, vectors in enumerate(stacked):
         centroid = unit(vectors.mean(axis=0))
         impostor += [other @ centroid for at, other in enumerate(stacked) if at != who]
@@ -129,7 +127,7 @@ def _others(samples: Sequence[Sample], at: int) -> list[int]:
     return elsewhere or [row for row in range(len(samples)) if row != at]
 
 
-def threshold_at(impostor: Scores, rate: float) -> float:
+def threshold_at(impostor: Float64, rate: float) -> float:
     """Return the lowest threshold that at most the share ``rate`` of impostor scores reaches.
 
     Examples
@@ -150,7 +148,7 @@ def threshold_at(impostor: Scores, rate: float) -> float:
     return float((blocked + passing[-1]) / 2) if len(passing) else float(np.nextafter(blocked, 2))
 
 
-def _warnings(impostor: Scores, rate: float) -> list[str]:
+def _warnings(impostor: Float64, rate: float) -> list[str]:
     if rate * len(impostor) >= SCORES_PER_FALSE_ACCEPT:
         return []
     return [
@@ -174,7 +172,7 @@ def histogram(calibration: Calibration, width: int = 40, bins: int = 24) -> str:
     return "\n".join(rows)
 
 
-def _binned(calibration: Calibration, bins: int) -> tuple[Scores, Scores, Scores]:
+def _binned(calibration: Calibration, bins: int) -> tuple[Float64, Float64, Float64]:
     everything = np.concatenate(
         [calibration.genuine, calibration.impostor, [calibration.threshold]]
     )

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diarize.annotation import find_speaker
-from diarize.arrays import Progress
+from diarize.arrays import Float32, Progress
 from diarize.errors import EnrollmentError, UsageError
 from diarize.settings import EnrollmentSettings
 from diarize.speakers.quality import recording_warnings, signal_to_noise, unlike_others
-from diarize.speakers.records import Sample, Vectors, centroid_of, unit
+from diarize.speakers.records import Sample, centroid_of, unit
 from diarize.speakers.sampling import voice_samples
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 from diarize.speakers.voices import answering, speakers_of, table_of, voices_of
@@ -273,7 +273,7 @@ def _check_alike(groups: Sequence[Sequence[Sample]], paths: Sequence[str], line:
             )
 
 
-def typical(vectors: Vectors) -> list[int]:
+def typical(vectors: Float32) -> list[int]:
     """Return which of one voice's (n, D) vectors to keep: coughs and noises are not it.
 
     Examples
@@ -295,7 +295,7 @@ def voice_of(
     diarizer: Diarizer,
     regions: Sequence[Segment] = (),
     on_progress: Progress | None = None,
-) -> tuple[Vectors, tuple[str, ...]]:
+) -> tuple[Float32, tuple[str, ...]]:
     """Return the mean of all speech in a recording as a (D,) unit vector, and warnings.
 
     Raises

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from diarize.annotation import Diarization, Speaker, speaker_label
+from diarize.arrays import Bool, Float32
 from diarize.errors import SpeakerBookError
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
-from diarize.speakers.records import Vectors, unit
+from diarize.speakers.records import unit
 from diarize.speakers.store import SpeakerBook
 from diarize.timeline import Turn, coverage, union
 
@@ -130,7 +130,7 @@ def identify_in(
     return replace(named, turns=_marked(details, named, gallery, options.turn))
 
 
-def _talk_at_once(diarization: Diarization, labels: Sequence[str]) -> npt.NDArray[np.bool_]:
+def _talk_at_once(diarization: Diarization, labels: Sequence[str]) -> Bool:
     """Return which pairs of speakers ever talk at the same time, and so are two people, (C, C)."""
     regions = [
         union(turn.segment for turn in diarization.turns if turn.speaker == label)
@@ -153,7 +153,7 @@ def _with_names(diarization: Diarization, matches: Mapping[str, Match]) -> Diari
             speakers[label] = Speaker(
                 label, found.name, found.score, found.margin, found.candidates, found.proposal
             )
-    sums: dict[str, Vectors] = {}
+    sums: dict[str, Float32] = {}
     for label, vector in diarization.embeddings.items():
         share = vector * np.float32(max(diarization.talk_time(label), 1e-3))
         sums[merged[label]] = sums.get(merged[label], np.zeros_like(share)) + share

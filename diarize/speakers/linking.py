@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from diarize.annotation import Diarization, Speaker, speaker_label
+from diarize.arrays import Float64
 from diarize.settings import LinkingSettings
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _groups(
 
 def _distances(
     voices: Sequence[tuple[int, Speaker]], diarizations: Sequence[Diarization]
-) -> npt.NDArray[np.float64]:
+) -> Float64:
     """Return cosine distances, with what is certain put in: the same name, the same recording."""
     vectors = [diarizations[at].embeddings.get(speaker.label) for at, speaker in voices]
     size = max((len(vector) for vector in vectors if vector is not None), default=1)
@@ -103,7 +103,7 @@ def _distances(
     distances[named[:, None] | named[None, :]] = _NEVER
     distances[named[:, None] & (names[:, None] == names[None, :])] = 0.0
     np.fill_diagonal(distances, 0.0)
-    bounded: npt.NDArray[np.float64] = np.maximum(distances, 0.0)
+    bounded: Float64 = np.maximum(distances, 0.0)
     return bounded
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from diarize.annotation import Candidate
+from diarize.arrays import Bool, Float32
 from diarize.settings import IdentificationSettings
-from diarize.speakers.records import SAME_VOICE, Vectors, unit
+from diarize.speakers.records import SAME_VOICE, unit
 
 if TYPE_CHECKING:
     from diarize.networks import Thresholds
@@ -27,8 +27,6 @@ CANDIDATES = 2
 
 #: Score of a voice and a person that it was rejected for: below any cosine.
 REJECTED = -2.0
-
-Scores = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class Gallery:
     """
 
     names: tuple[str, ...]
-    centroids: Vectors
-    rejected: Mapping[str, Vectors] = field(default_factory=dict)
+    centroids: Float32
+    rejected: Mapping[str, Float32] = field(default_factory=dict)
 
     @classmethod
     def of(cls, book: SpeakerBook) -> Gallery:
@@ -68,12 +66,12 @@ class Gallery:
             self, names=tuple(self.names[row] for row in rows), centroids=self.centroids[rows]
         )
 
-    def scores(self, voices: Vectors) -> Scores:
+    def scores(self, voices: Float32) -> Float32:
         """Return the cosines of (C, D) voices with the people, (C, P).
 
         A voice that was rejected for a person has no likeness with that person at all.
         """
-        cosines: Scores = (voices @ self.centroids.T).astype(np.float32)
+        cosines: Float32 = (voices @ self.centroids.T).astype(np.float32)
         for name, vectors in self.rejected.items():
             if name in self.names:
                 same = (voices @ vectors.T).max(axis=1) >= SAME_VOICE
@@ -172,10 +170,10 @@ class Match:
 
 
 def match(
-    voices: Vectors,
+    voices: Float32,
     gallery: Gallery,
     options: MatchOptions,
-    apart: npt.NDArray[np.bool_] | None = None,
+    apart: Bool | None = None,
     candidates: int = CANDIDATES,
 ) -> list[Match]:
     """Decide for each voice of one recording which enrolled person it is, if any.
@@ -209,7 +207,7 @@ def match(
 
 
 def _match(
-    scores: Scores,
+    scores: Float32,
     person: int | None,
     taken: set[int],
     names: Sequence[str],
@@ -230,9 +228,7 @@ def _match(
     return Match(name, float(scores[order[0]]), lead, best, proposal)
 
 
-def decide(
-    scores: Scores, apart: npt.NDArray[np.bool_], options: MatchOptions, bar: float
-) -> list[int | None]:
+def decide(scores: Float32, apart: Bool, options: MatchOptions, bar: float) -> list[int | None]:
     """Return which person each voice is, from all scores at once.
 
     Parameters
@@ -280,5 +276,5 @@ def decide(
     return chosen
 
 
-def _unit_rows(vectors: Vectors) -> Vectors:
+def _unit_rows(vectors: Float32) -> Float32:
     return np.array([unit(vector) for vector in vectors], np.float32)

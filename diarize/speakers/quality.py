@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diarize.arrays import SAMPLE_RATE
 from diarize.speakers.records import Sample, unit
 from diarize.timeline import Segment, union
 
@@ -31,7 +32,9 @@ def recording_warnings(
     """
     clipped, power, count = 0, 0.0, 0
     for region in union(regions):
-        samples = waveform.samples[round(region.start * 16_000) : round(region.end * 16_000)]
+        samples = waveform.samples[
+            round(region.start * SAMPLE_RATE) : round(region.end * SAMPLE_RATE)
+        ]
         clipped += int(np.count_nonzero(np.abs(samples.astype(np.int32)) >= FULL_SCALE))
         power += float(np.square(samples.astype(np.float64) / 32768.0).sum())
         count += len(samples)
@@ -58,7 +61,9 @@ def signal_to_noise(waveform: Waveform, regions: Sequence[Segment]) -> float:
     """
     powers = []
     for region in union(regions):
-        samples = waveform.samples[round(region.start * 16_000) : round(region.end * 16_000)]
+        samples = waveform.samples[
+            round(region.start * SAMPLE_RATE) : round(region.end * SAMPLE_RATE)
+        ]
         frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
         powers.append(np.square(frames.astype(np.float64)).mean(axis=1))
     power = np.concatenate(powers) if powers else np.empty(0)

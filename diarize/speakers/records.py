@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from diarize.arrays import Float32
 from diarize.errors import UsageError
 from diarize.timeline import Segment, union
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 SAME_VOICE = 0.7
 #: How far a stored vector's length may be from 1 before the book counts as damaged.
 UNIT_TOLERANCE = 1e-3
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Sample:
         Date and time, ISO 8601, UTC.
     """
 
-    embedding: Vectors = field(repr=False, compare=False)
+    embedding: Float32 = field(repr=False, compare=False)
     source: str
     regions: tuple[Segment, ...]
     seconds: float
@@ -112,7 +111,7 @@ class BookThresholds:
     note: str
 
 
-def decoded(blobs: Iterable[bytes], count: int, dimension: int) -> Vectors:
+def decoded(blobs: Iterable[bytes], count: int, dimension: int) -> Float32:
     """Return stored vectors as (count, D) float32; ValueError where one is no unit vector."""
     vectors = np.empty((count, dimension), np.float32)
     for row, blob in enumerate(blobs):
@@ -150,7 +149,7 @@ def total_seconds(samples: Sequence[Sample]) -> float:
     return known + sum(sample.seconds for sample in samples if not sample.regions)
 
 
-def redundant(vectors: Vectors, quality: Sequence[float], keep: int) -> list[int]:
+def redundant(vectors: Float32, quality: Sequence[float], keep: int) -> list[int]:
     """Return which of ``vectors`` to drop so that the ``keep`` most different ones stay.
 
     Of the closest pair, the one of lower quality goes (the older one where both are equal),
@@ -174,7 +173,7 @@ def redundant(vectors: Vectors, quality: Sequence[float], keep: int) -> list[int
     return sorted(dropped)
 
 
-def consistency(vectors: Vectors) -> float | None:
+def consistency(vectors: Float32) -> float | None:
     """Return the mean cosine of (N, D) samples to the mean of the others; None below two.
 
     Examples
@@ -188,12 +187,12 @@ def consistency(vectors: Vectors) -> float | None:
     return float(np.mean([unit(total - vector) @ vector for vector in vectors]))
 
 
-def centroid_of(samples: Sequence[Sample]) -> Vectors:
+def centroid_of(samples: Sequence[Sample]) -> Float32:
     """Return the mean of samples as a (D,) unit vector."""
     return unit(np.mean([sample.embedding for sample in samples], axis=0))
 
 
-def unit(vector: npt.ArrayLike) -> Vectors:
+def unit(vector: npt.ArrayLike) -> Float32:
     """Return ``vector`` scaled to length 1, as float32; zeros stay zeros.
 
     What has length 1 already comes back bit for bit, so that copies stay equal.

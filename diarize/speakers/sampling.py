@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from diarize.speakers.records import Sample, Vectors, unit
+from diarize.arrays import Float32
+from diarize.speakers.records import Sample, unit
 from diarize.timeline import Segment, union
 
 #: Seconds of speech in one sample. Fewer seconds are noisier, more of them leave fewer samples.
@@ -16,7 +17,7 @@ SAMPLE_SECONDS = 6.0
 MOST_SAMPLES = 10
 
 
-def voice_samples(windows: Sequence[Segment], vectors: Vectors, source: str = "") -> list[Sample]:
+def voice_samples(windows: Sequence[Segment], vectors: Float32, source: str = "") -> list[Sample]:
     """Return samples of about ``SAMPLE_SECONDS`` of speech, spread over the recording.
 
     Parameters
@@ -53,7 +54,7 @@ def voice_samples(windows: Sequence[Segment], vectors: Vectors, source: str = ""
     ]
 
 
-def _spread(windows: Sequence[Segment], vectors: Vectors, source: str, parts: int) -> list[Sample]:
+def _spread(windows: Sequence[Segment], vectors: Float32, source: str, parts: int) -> list[Sample]:
     """Cut into many parts and keep ``MOST_SAMPLES`` of them at even distances."""
     cut = np.array_split(np.arange(len(windows)), min(parts, len(windows)))
     step = len(cut) / MOST_SAMPLES
@@ -62,7 +63,7 @@ def _spread(windows: Sequence[Segment], vectors: Vectors, source: str, parts: in
 
 
 def _sample(
-    windows: Sequence[Segment], vectors: Vectors, rows: npt.NDArray[np.intp], source: str
+    windows: Sequence[Segment], vectors: Float32, rows: npt.NDArray[np.intp], source: str
 ) -> Sample:
     regions = tuple(union(windows[row] for row in rows))
     mean = unit(vectors[rows].mean(axis=0))

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diarize.annotation import Candidate, Diarization
+from diarize.arrays import Float32
 from diarize.errors import UsageError
 from diarize.settings import IdentificationSettings
-from diarize.speakers.matching import REJECTED, Gallery, MatchOptions, Scores
-from diarize.speakers.records import Vectors
+from diarize.speakers.matching import REJECTED, Gallery, MatchOptions
 from diarize.speakers.store import SpeakerBook, book_path
 from diarize.speakers.voiceprints import embed_means
 from diarize.timeline import Segment
@@ -166,10 +166,10 @@ SHORTEST = 0.1
 
 def pooled_scores(
     segments: Sequence[Segment],
-    vectors: Vectors,
-    scores: Scores,
+    vectors: Float32,
+    scores: Float32,
     settings: IdentificationSettings | None = None,
-) -> Scores:
+) -> Float32:
     """Return the (N, P) scores, those of short segments joined with their neighbours'.
 
     A neighbour counts by its seconds, if it is near in time and sounds like the short one.
@@ -190,7 +190,7 @@ def pooled_scores(
     ['0.90', '0.85', '0.10']
     """
     settings = settings or IdentificationSettings()
-    pooled: Scores = scores.copy()
+    pooled: Float32 = scores.copy()
     order = sorted(range(len(segments)), key=lambda row: segments[row])
     for at, row in enumerate(order):
         if segments[row].duration >= settings.short_segment:
@@ -210,13 +210,13 @@ def pooled_scores(
     return pooled
 
 
-def _alike(one: Vectors, other: Vectors, least: float) -> bool:
+def _alike(one: Float32, other: Float32, least: float) -> bool:
     """Return whether two voices sound alike; one that is too short to hear does to all."""
     return not other.any() or float(one @ other) >= least
 
 
 def _matched(
-    asked: SegmentMatch, scores: Scores, names: Sequence[str], bar: float, margin: float
+    asked: SegmentMatch, scores: Float32, names: Sequence[str], bar: float, margin: float
 ) -> SegmentMatch:
     order = [int(who) for who in np.argsort(-scores, kind="stable") if scores[who] > REJECTED][:2]
     if not order:

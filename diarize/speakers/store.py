@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from diarize.arrays import Float32, Int64
 from diarize.display import NAME_WIDTH, counted, shortened, table
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.speakers import schema
@@ -40,7 +40,6 @@ from diarize.speakers.records import (
     Note,
     Person,
     Sample,
-    Vectors,
     centroid_of,
     consistency,
     decoded,
@@ -201,7 +200,7 @@ class SpeakerBook(BookFile):
         """Return the voices of which the user said that they are not this person."""
         return self._samples(self._person(name), "rejections")
 
-    def rejected_vectors(self) -> dict[str, Vectors]:
+    def rejected_vectors(self) -> dict[str, Float32]:
         """Return the (n, D) vectors of :meth:`rejections` of those people who have any."""
         rows = self._rows(
             "SELECT DISTINCT p.name FROM people p JOIN rejections r ON r.person = p.id"
@@ -223,7 +222,7 @@ class SpeakerBook(BookFile):
         hint = f"did you mean {close[0]!r}?" if close else "see: diarize speakers"
         return f"{self.path}: nobody called {name!r} is enrolled; {hint}"
 
-    def vectors(self) -> tuple[Vectors, npt.NDArray[np.int64], list[str]]:
+    def vectors(self) -> tuple[Float32, Int64, list[str]]:
         """Return all samples at once, grouped by person.
 
         Returns
@@ -245,7 +244,7 @@ class SpeakerBook(BookFile):
             vectors = decoded((row[0] for row in rows), int(starts[-1]), dimension)
         return vectors, starts, [name for name, _ in counted]
 
-    def snapshot(self) -> tuple[Vectors, npt.NDArray[np.int64], list[str], int]:
+    def snapshot(self) -> tuple[Float32, Int64, list[str], int]:
         """Return :meth:`vectors` and the revision they belong to, read as one."""
         with self._reading():
             return (*self.vectors(), self.revision)

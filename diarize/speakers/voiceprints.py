@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diarize.arrays import Float32
 from diarize.settings import EmbeddingSettings, IdentificationSettings
-from diarize.speakers.records import Vectors, unit
+from diarize.speakers.records import unit
 from diarize.timeline import Segment
 from diarize.windows import whole
 
@@ -28,14 +29,14 @@ def split_into_segments(regions: Sequence[Segment]) -> list[Segment]:
     return segments or sorted(regions, key=lambda region: -region.duration)[:1]
 
 
-def embed_segments(waveform: Waveform, segments: Sequence[Segment], embedder: Embedder) -> Vectors:
+def embed_segments(waveform: Waveform, segments: Sequence[Segment], embedder: Embedder) -> Float32:
     """Return the (n, D) unit vectors of segments, in their order; none for none."""
     if not segments:
         return np.empty((0, embedder.dimension), np.float32)
     return embedder.embed(waveform, segments)
 
 
-def embed_means(waveform: Waveform, turns: Sequence[Segment], embedder: Embedder) -> Vectors:
+def embed_means(waveform: Waveform, turns: Sequence[Segment], embedder: Embedder) -> Float32:
     """Return one (D,) unit vector for each of n turns, long ones by the mean of their segments."""
     parts = [whole([turn], EmbeddingSettings().longest, 0.0) for turn in turns]
     vectors = embed_segments(waveform, [part for mine in parts for part in mine], embedder)

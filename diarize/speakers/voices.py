@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from diarize.arrays import Float32, Float64
 from diarize.display import clock, table
 from diarize.overlap import solo_seconds
 from diarize.settings import EnrollmentSettings
-from diarize.speakers.records import Vectors, unit
+from diarize.speakers.records import unit
 from diarize.timeline import Segment, coverage, difference, intersection, union
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ class Voice:
 
     labels: tuple[str, ...]
     regions: tuple[Segment, ...]
-    centroid: Vectors
+    centroid: Float32
     overlapped: tuple[Segment, ...] = ()
 
     @property
@@ -196,14 +194,12 @@ def answering(
     return total / weight if weight else 0.0, total
 
 
-def _local_seconds(
-    regions: Sequence[Segment], local: LocalSpeakers, index: int
-) -> npt.NDArray[np.float64]:
+def _local_seconds(regions: Sequence[Segment], local: LocalSpeakers, index: int) -> Float64:
     """Return how long each local speaker of a window talks alone in regions."""
     start = float(local.starts[index])
     window = Segment(start, start + local.activity.shape[1] * local.step)
     inside = [part for part in (region & window for region in regions) if part]
-    seconds: npt.NDArray[np.float64] = solo_seconds(inside, local, index).sum(axis=0)
+    seconds: Float64 = solo_seconds(inside, local, index).sum(axis=0)
     return seconds
 
 

@@ -8,15 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from diarize.arrays import SAMPLE_RATE
+from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.timeline import Segment
 from diarize.transcript.options import AssignOptions
 from diarize.transcript.sentences import ends_sentence
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from diarize.audio import Waveform
 
 _FAR_OUTSIDE = 2.0  # seconds outside its segment from which a word's time is taken as broken
@@ -47,10 +44,10 @@ class Energy:
         Seconds between two values.
     """
 
-    power: npt.NDArray[np.float32]
+    power: Float32
     step: float = 0.01
 
-    def between(self, start: float, end: float) -> npt.NDArray[np.float32]:
+    def between(self, start: float, end: float) -> Float32:
         """Return the values of the steps from ``start`` to ``end`` (seconds)."""
         first = max(0, math.floor(start / self.step + 1e-6))
         return self.power[first : max(first, math.ceil(end / self.step - 1e-6))]
