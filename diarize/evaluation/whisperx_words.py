@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from diarize.annotation import Turn
 from diarize.errors import DiarizeError
+from diarize.timeline import Turn
 from diarize.transcript.tokenize import tokens
 
 _PROGRAM = """

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from diarize.annotation import Diarization, Segment, Turn
+from diarize.annotation import Diarization
 from diarize.audio import Waveform
 from diarize.errors import DiarizeError
 from diarize.evaluation.dialogues import (
@@ -30,6 +30,7 @@ from diarize.evaluation.dialogues import (
 from diarize.evaluation.whisperx_words import whisperx_labels
 from diarize.evaluation.wordtimes import SpokenClip, spoken_clips
 from diarize.evaluation.written_dialogues import WRITTEN, Difficulty, write_dialogue
+from diarize.timeline import Segment, Turn
 from diarize.transcript.assign import AssignOptions, label_transcript
 from diarize.transcript.sentences import ends_sentence
 from diarize.transcript.tokenize import tokens

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from diarize.annotation import Segment, Turn, union
 from diarize.evaluation.dialogues import DialogueWord, TurnErrors, disturbed
+from diarize.timeline import Segment, Turn, union
 from diarize.transcript.tokenize import tokens
 
 _LETTER = 0.055  # seconds a letter of a spaced script takes
