@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ def diarize_many(
     threads: int | None = None,
     speakers: SpeakerBook | str | Path | None = None,
     identify_segments: bool = False,
+    participants: Sequence[str] | None = None,
     settings: Settings | None = None,
 ) -> list[Outcome]:
     """Diarize many recordings in parallel; one that fails does not stop the others.
@@ -63,7 +64,7 @@ def diarize_many(
     on_done : callable, optional
         Called with each outcome as it arrives, in any order.
     vad, embedder, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
-identify_segments, settings
+identify_segments, participants, settings
         As for :class:`diarize.Diarizer`. Where ``threads`` is not given, local workers
         share the cores.
 
@@ -92,6 +93,7 @@ identify_segments, settings
         "threads": threads,
         "speakers": speakers,
         "identify_segments": identify_segments,
+        "participants": participants,
         "settings": settings,
     }
     names = [str(source) for source in sources]

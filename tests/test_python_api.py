@@ -28,7 +28,7 @@ from diarize.pipeline import Diarizer, diarize
 from diarize.speakers import BookModel, Sample, SpeakerBook
 from diarize.vad import WebRtcVad
 
-OF_OTHERS = {"whisper_options"}  # what goes to another library's function as it is
+OF_OTHERS = {"whisper_options", "decoding"}  # what goes to another library's function as it is
 
 
 # --- signatures -----------------------------------------------------------------------------------
