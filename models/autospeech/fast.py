@@ -104,8 +104,9 @@ def separable(x: Tensor, layer: Separable) -> Tensor:
     return normalise(pointwise(hidden, layer.pointwise), layer.norm)
 
 
-def join(x: Tensor, layer: Join) -> Tensor:
+def join(x: Tensor, layer: nn.Module) -> Tensor:
     """As :class:`Join`."""
+    assert isinstance(layer, Join)
     return normalise(pointwise(functional.relu(x), layer.conv), layer.norm)
 
 
@@ -117,11 +118,13 @@ def apply(x: Tensor, layer: nn.Module) -> Tensor:
         return x
     if isinstance(layer, Separable):
         return separable(x, layer)
-    return layer(x)
+    out: Tensor = layer(x)
+    return out
 
 
-def cell(before_last: Tensor, last: Tensor, layer: Cell) -> Tensor:
+def cell(before_last: Tensor, last: Tensor, layer: nn.Module) -> Tensor:
     """As :class:`Cell`."""
+    assert isinstance(layer, Cell)
     states = [join(before_last, layer.entrance[0]), join(last, layer.entrance[1])]
     for node in range(NODES):
         first, second = (
@@ -147,8 +150,8 @@ def last_map(network: AutoSpeech, features: Tensor, dtype: torch.dtype = torch.f
     """The trunk's output (n, features, about t/32, about bands/32) for the same, in float32."""
     with torch.autocast(features.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
         x = features.contiguous(memory_format=torch.channels_last)
-        before_last = network.trunk.stem0(x)
-        last = network.trunk.stem1(before_last)
+        before_last: Tensor = network.trunk.stem0(x)
+        last: Tensor = network.trunk.stem1(before_last)
     before_last = before_last.to(dtype).permute(1, 0, 2, 3).contiguous()
     last = last.to(dtype).permute(1, 0, 2, 3).contiguous()
     for layer in network.trunk.cells:

@@ -177,7 +177,7 @@ def mel_matrix(bands: int, low: float = 50.0, high: float = 7900.0) -> np.ndarra
         fall = max(edges[band + 2] - centre, width)
         slope = np.where(bins < centre, 1 - (centre - bins) / rise, 1 - (bins - centre) / fall)
         out[:, band] = np.maximum(slope, 0.0)
-    return out / out.sum(axis=0)
+    return np.asarray(out / out.sum(axis=0))
 
 
 class FrontEnd(nn.Module):
@@ -190,6 +190,7 @@ class FrontEnd(nn.Module):
 
     FLOOR = 1e-3
     SCALE = 1.5
+    mel: Tensor
 
     def __init__(self, bands: int) -> None:
         super().__init__()

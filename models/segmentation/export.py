@@ -55,12 +55,19 @@ def flat(network: SegmentationNet) -> SegmentationNet:
     """Return a copy for running alone: normalisations folded, convolutions over images."""
     network = copy.deepcopy(network).eval()
     for part in (network.stem, network.down, network.mix):
-        part[0], part[1] = Flat(fuse_conv_bn_eval(part[0], part[1])), nn.Identity()
+        part[0], part[1] = _folded(part[0], part[1]), nn.Identity()
     for block in (network.local, *network.context):
-        block.convolution = Flat(fuse_conv_bn_eval(block.convolution, block.norm))
-        block.norm = nn.Identity()
-    network.up, network.head = Flat(network.up), Flat(network.head)
+        block.add_module("convolution", _folded(block.convolution, block.norm))
+        block.add_module("norm", nn.Identity())
+    for name in ("up", "head"):
+        network.add_module(name, Flat(getattr(network, name)))
     return network
+
+
+def _folded(convolution: object, norm: object) -> Flat:
+    """A convolution with the normalization behind it."""
+    assert isinstance(convolution, nn.Conv1d) and isinstance(norm, nn.BatchNorm1d)
+    return Flat(fuse_conv_bn_eval(convolution, norm))
 
 
 def averaged(path: Path) -> SegmentationNet:

@@ -57,8 +57,8 @@ class Shape:
 
 def mel_filters(bins: int = BINS, mels: int = MELS, rate: int = 16_000) -> NDArray[np.float32]:
     """Triangular filters (bins, mels), even on the mel scale from 60 to 7800 Hz, each of sum 1."""
-    to_mel = lambda hertz: 2595.0 * np.log10(1.0 + hertz / 700.0)  # noqa: E731
-    points = np.linspace(to_mel(60.0), to_mel(7800.0), mels + 2)
+    low, high = (2595.0 * float(np.log10(1.0 + edge / 700.0)) for edge in (60.0, 7800.0))
+    points = np.linspace(low, high, mels + 2)
     hertz = 700.0 * (10.0 ** (points / 2595.0) - 1.0)
     frequency = np.linspace(0.0, rate / 2, bins)[:, None]
     rising = (frequency - hertz[:-2]) / (hertz[1:-1] - hertz[:-2])
@@ -67,7 +67,7 @@ def mel_filters(bins: int = BINS, mels: int = MELS, rate: int = 16_000) -> NDArr
     # The lowest filters are narrower than a bin: give those that caught none the nearest one.
     for mel in np.flatnonzero(filters.sum(0) == 0):
         filters[int(np.argmin(np.abs(frequency[:, 0] - hertz[mel + 1]))), mel] = 1.0
-    return (filters / filters.sum(0)).astype(np.float32)
+    return np.asarray(filters / filters.sum(0), dtype=np.float32)
 
 
 def normalise(mels: Tensor) -> Tensor:
@@ -87,7 +87,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, T) → (N, C, T)."""
-        return x + self.dropout(F.relu(self.norm(self.convolution(x))))
+        added: Tensor = self.dropout(F.relu(self.norm(self.convolution(x))))
+        return x + added
 
 
 class SegmentationNet(nn.Module):
@@ -135,7 +136,8 @@ class SegmentationNet(nn.Module):
         up = self.up(both)
         # Each step twice; the runtime does this faster than an interleaving repetition.
         wide = torch.stack([up, up], dim=-1).flatten(2)
-        return self.head(self.mix(F.relu(wide + fine))).transpose(1, 2)
+        scores: Tensor = self.head(self.mix(F.relu(wide + fine)))
+        return scores.transpose(1, 2)
 
     def forward(self, mels: Tensor) -> Tensor:
         """Return the scores before softmax."""
@@ -145,6 +147,8 @@ class SegmentationNet(nn.Module):
 
 class FromMagnitude(nn.Module):
     """The network with its front end: |STFT| (N, T, 257) → log probabilities (N, T / 2, 7)."""
+
+    filters: Tensor
 
     def __init__(self, network: SegmentationNet) -> None:
         super().__init__()
@@ -262,11 +266,11 @@ def affinity_loss(vectors: Tensor, activity: Tensor) -> Tensor:
     v = F.normalize(vectors, dim=1) * speech
     y = F.one_hot(target, len(POWERSET)).float().transpose(1, 2) * speech
     pairs = speech.sum(dim=(1, 2)) ** 2
-    error = sum(
-        sign * torch.square(a @ b.transpose(1, 2)).sum(dim=(1, 2))
+    parts = [
+        sign * torch.square(a @ b.transpose(1, 2)).sum()
         for sign, a, b in ((1.0, v, v), (-2.0, v, y), (1.0, y, y))
-    )
-    return error.sum() / pairs.sum().clamp(min=1.0)
+    ]
+    return torch.stack(parts).sum() / pairs.sum().clamp(min=1.0)
 
 
 def voice_loss(vectors: Tensor, activity: Tensor, voices: Tensor) -> Tensor:

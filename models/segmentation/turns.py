@@ -38,12 +38,12 @@ def schedule(rng: np.random.Generator, speakers: int, frames: int) -> list[Plan]
         both = [replace(plan, speaker=who) for who, own in enumerate(alone) for plan in own]
         return sorted(both, key=lambda plan: plan.start)
     plans: list[Plan] = []
-    now = -float(rng.uniform(0.0, 4.0))
+    now, end = -float(rng.uniform(0.0, 4.0)), float(frames)
     if rng.random() < SPARSE:
-        now, frames = (float(x) for x in np.sort(rng.uniform(0.0, frames, 2)))
+        now, end = (float(x) for x in np.sort(rng.uniform(0.0, frames, 2)))
         now /= 100.0
     speaker = int(rng.integers(speakers))
-    while now * 100 < frames:
+    while now * 100 < end:
         length = float(np.clip(rng.lognormal(np.log(median), 0.7), 0.3, 9.0))
         plans.append(Plan(speaker, int(now * 100), int(length * 100), 0.0))
         if rng.random() < backchannels * max(1.0, length / 2.0):
