@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,26 +72,38 @@ def anchors(
     least_std = max(_SMALLEST_STD, error.pause)
     longest = _REACH * math.hypot(least_std, max(stds, default=0.0))
     doubtful_changes = error.change > 2.0 * error.pause
+    phantom = -math.log(options.outlier_probability)
     for turn in turns:
         if turn.nested or (turn.touches and doubtful_changes):
             continue
-        best, run, fit = math.inf, (0, 0), 0.0
-        left, right = turn.start - longest, turn.start + longest
-        for first in order[bisect_left(starts, left) : bisect_right(starts, right)]:
-            opening = switch_costs[first - 1] if first else 0.0
+        first = bisect_left(starts, turn.start - longest)
+        near = order[first : bisect_right(starts, turn.start + longest)]
+        best: tuple[float, float, range] | None = None
+        for first in near:
             std = math.hypot(least_std, stds[first])
-            chance = 2.0 * math.log(options.word_step / std / math.sqrt(math.tau))
-            for last in range(first, min(first + _MOST_WORDS, len(spoken))):
-                begin, finish = spoken[first][0], spoken[last][1]
-                apart = ((turn.start - begin) / std) ** 2 + ((turn.end - finish) / std) ** 2
-                cost = 0.5 * apart + opening + switch_costs[last]
-                overlaps = begin < turn.end and finish > turn.start
-                if overlaps and abs(turn.end - finish) <= _REACH * std and cost < best:
-                    best, run, fit = cost, (first, last + 1), chance - 0.5 * apart
-        if run[1] == 0:
+            opening = switch_costs[first - 1] if first else 0.0
+            for last, misfit in _runs(turn, spoken, first, std):
+                cost = misfit + opening + switch_costs[last]
+                if best is None or cost < best[0]:
+                    chance = 2.0 * math.log(options.word_step / std / math.sqrt(math.tau))
+                    best = cost, chance - misfit, range(first, last + 1)
+        if best is None:
             continue
-        phantom = -math.log(options.outlier_probability)
-        share = (phantom + max(0.0, fit)) / (run[1] - run[0])
-        for word in range(*run):
+        _, fit, words = best
+        share = (phantom + max(0.0, fit)) / len(words)
+        for word in words:
             anchored[word][turn.speaker] = max(share, anchored[word].get(turn.speaker, 0.0))
     return anchored
+
+
+def _runs(
+    turn: IndexedTurn, spoken: Sequence[tuple[float, float]], first: int, std: float
+) -> Iterator[tuple[int, float]]:
+    """Yield the last words of the runs from ``first`` on that a turn may be, and their misfits."""
+    begin = spoken[first][0]
+    for last in range(first, min(first + _MOST_WORDS, len(spoken))):
+        finish = spoken[last][1]
+        overlaps = begin < turn.end and finish > turn.start
+        if overlaps and abs(turn.end - finish) <= _REACH * std:
+            apart = ((turn.start - begin) / std) ** 2 + ((turn.end - finish) / std) ** 2
+            yield last, 0.5 * apart

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _CLOSERS = "\"'”’»›)]}』」》）"
 # With those of Hindi, Urdu, Armenian, Ethiopic, Khmer, Burmese and Tibetan.
-_SENTENCE_ENDS = frozenset(".?!…。？！｡؟।॥۔։።፧៕។။;‽⁇⁈⁉")
+_SENTENCE_ENDS = frozenset(".?!…。？！｡؟।॥۔։።፧៕។။‽⁇⁈⁉")
 _SENTENCE_OPENERS = frozenset("¿¡")
 _CLAUSE_ENDS = frozenset(",;:，、；：،—–-")
 _OPENERS = "\"'“‘«‹([{『「《（"
