@@ -226,6 +226,20 @@ NOTE this
     assert said(parse_transcript(raw)) == ["One & two <b> AT&T 3 < 4 three.", "NOTE this"]
 
 
+def test_what_whisper_prints() -> None:
+    raw = b"[00:01.000 --> 00:04.000]  Hello all.\n[01:00:11.000 --> 01:00:14.000]   Yes.\nWell.\n"
+    transcript = parse_transcript(raw)
+    assert said(transcript) == ["Hello all.", "Yes. Well."]
+    assert times(transcript) == [(1.0, 4.0), (3611.0, 3614.0)]
+
+
+def test_lyrics_have_starts_alone() -> None:
+    transcript = parse_transcript(b"[by:whisper.cpp]\n[00:01.50]Hello all.\n[00:11.00]Yes.\n")
+    assert said(transcript) == ["Hello all.", "Yes."]
+    assert [start for start, _ in times(transcript)] == [1.5, 11.0]
+    assert "lack a time" in transcript.warnings[0]
+
+
 # --- names in front of the text -------------------------------------------------------------------
 
 

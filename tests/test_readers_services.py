@@ -376,6 +376,19 @@ def test_text_in_is_text_out(name: str, words: Words) -> None:
         assert transcript.end == pytest.approx(words[-1][2])
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"results": {"channels": [{"alternatives": [{"transcript": "hello", "words": []}]}]}},
+        {"results": {"transcripts": [{"transcript": "hello"}], "items": []}},
+        {"text": "hello", "words": [], "audio_duration": 3},
+    ],
+)
+def test_a_text_without_times_is_refused(source: Any) -> None:
+    with pytest.raises(TranscriptError, match="no times"):
+        read_transcript(source)
+
+
 # --- what is peculiar to one ----------------------------------------------------------------------
 
 

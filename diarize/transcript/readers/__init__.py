@@ -18,6 +18,7 @@ from diarize.transcript.readers import (
     assemblyai,
     aws,
     azure,
+    brackets,
     captions,
     deepgram,
     files,
@@ -74,7 +75,14 @@ _JSON_FORMATS: tuple[Format, ...] = (
     whisper.WHISPER,
     whisper.SEGMENT_LIST,
 )
-_TEXT_FORMATS: tuple[Format, ...] = (vtt.FORMAT, srt.FORMAT, tsv.TABLE, tsv.CSV, tsv.LABELS)
+_TEXT_FORMATS: tuple[Format, ...] = (
+    brackets.FORMAT,
+    vtt.FORMAT,
+    srt.FORMAT,
+    tsv.TABLE,
+    tsv.CSV,
+    tsv.LABELS,
+)
 _BY_PRODUCER = {fmt.producer: fmt for fmt in (*_JSON_FORMATS, *_TEXT_FORMATS)}
 
 
@@ -123,7 +131,7 @@ def parse_transcript(raw: bytes, name: str = "transcript") -> Transcript:
     """Read a transcript from the bytes of a file; ``name`` is for messages."""
     if not raw.strip():
         raise TranscriptError(f"{name}: the transcript file is empty")
-    if files.looks_like_json(raw):
+    if files.looks_like_json(raw) and not brackets.is_bracketed(decode(raw[:4096])[0]):
         return _parse_json(raw, name)
     text, warnings = decode(raw)
     if "\0" in text[:4096]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from diarize.errors import TranscriptError
 from diarize.transcript.readers.common import Data, finish
 from diarize.transcript.readers.words import add_spaces, group_words, make_word, set_word_texts
 
@@ -29,7 +30,17 @@ def append_mark(words: list[Data], text: object) -> None:
 
 
 def phrases(words: Sequence[Data], text: object = None) -> list[Data]:
-    """Return segments made of words, written as in ``text`` where that is at hand."""
+    """Return segments made of words, written as in ``text`` where that is at hand.
+
+    Raises
+    ------
+    TranscriptError
+        If there is a text but no word with its time.
+    """
+    if isinstance(text, str) and text.strip() and not words:
+        raise TranscriptError(
+            f"{text.strip()!r:.40} has no times to match speakers to: ask for the times of words"
+        )
     if isinstance(text, str) and text.strip():
         set_word_texts(words, text)
     else:
