@@ -6,7 +6,6 @@ import io
 import json
 import sys
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -18,21 +17,13 @@ from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.readers import parse_transcript
 from diarize.writers import WriterOptions, get_writer
-from tests.test_writers import ODD_NAME, SPEAKERS, TEXTS, result  # noqa: F401
-from tests.test_writers import render as _render
-
-
-def render(one: Result, name: str, **options: object) -> Any:
-    return _render(one, name, **options)
-
-
-WRITTEN = ["=1+1 --> 2, is it?", "Да, 你好 & <b>.", '"Fine" | *ok*']
+from tests.test_writers import ODD_NAME, SPEAKERS, TEXTS, render, result  # noqa: F401
 
 
 def test_ass_through_pysubs2(result: Result) -> None:  # noqa: F811
     pysubs2 = pytest.importorskip("pysubs2")
     document = pysubs2.SSAFile.from_string(render(result, "ass", speaker_prefix="never"))
-    assert [event.plaintext for event in document] == WRITTEN
+    assert [event.plaintext for event in document] == TEXTS
     assert [event.name for event in document] == SPEAKERS
     assert [event.style for event in document] == SPEAKERS
     colours = {str(document.styles[name].primarycolor) for name in SPEAKERS}
@@ -58,7 +49,7 @@ def test_ttml_through_ttconv(result: Result) -> None:  # noqa: F811
     document = reader.to_model(ElementTree.ElementTree(ElementTree.fromstring(text)))
     paragraphs = [p for div in document.get_body() for p in div]
     shown = ["".join(t.get_text() for s in p for t in s) for p in paragraphs]
-    assert shown == WRITTEN
+    assert shown == TEXTS
     assert [(float(p.get_begin()), float(p.get_end())) for p in paragraphs] == [
         (0.1, 1.6),
         (2.3, 3.7),
@@ -79,7 +70,7 @@ def test_ttml_through_pycaption(result: Result) -> None:  # noqa: F811
     pycaption = pytest.importorskip("pycaption", reason="pip install pycaption")
     captions = pycaption.DFXPReader().read(render(result, "ttml", speaker_prefix="never"))
     (language,) = captions.get_languages()
-    assert [c.get_text() for c in captions.get_captions(language)] == WRITTEN
+    assert [c.get_text() for c in captions.get_captions(language)] == TEXTS
 
 
 def test_stm_and_ctm_through_meeteval(result: Result, tmp_path: Path) -> None:  # noqa: F811

@@ -13,8 +13,6 @@ from diarize.errors import TranscriptError
 from diarize.transcript.readers.common import Data, Format, make_segment, time_of, without
 from diarize.transcript.readers.items import dicts, get, interleaved, phrases, spoken
 
-_WORD_KEYS = {"word", "startOffset", "endOffset", "startTime", "endTime"}
-
 
 def _unwrap(source: Any) -> Any:
     """An answer of a batch call holds one of a single call for each file."""
