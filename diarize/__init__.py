@@ -16,7 +16,7 @@ from diarize.version import __version__
 if TYPE_CHECKING:
     from diarize.annotation import Candidate, Diarization, Speaker
     from diarize.errors import DiarizeError
-    from diarize.pipeline import Diarizer, diarize
+    from diarize.pipeline.diarizer import Diarizer, diarize
     from diarize.speakers.segments import identify_segments
     from diarize.timeline import Segment, Turn
     from diarize.transcript.assign import label_transcript
@@ -54,8 +54,8 @@ _HOMES = {
     "Speaker": "diarize.annotation",
     "Turn": "diarize.timeline",
     "DiarizeError": "diarize.errors",
-    "Diarizer": "diarize.pipeline",
-    "diarize": "diarize.pipeline",
+    "Diarizer": "diarize.pipeline.diarizer",
+    "diarize": "diarize.pipeline.diarizer",
     "identify_segments": "diarize.speakers.segments",
     "label_transcript": "diarize.transcript.assign",
     "read_transcript": "diarize.transcript.readers",

@@ -13,8 +13,8 @@ from diarize.errors import DiarizeError, UsageError
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.embedding import Embedder
-    from diarize.pipeline import Detector, Diarizer
+    from diarize.embedding.embedder import Embedder
+    from diarize.pipeline.diarizer import Detector, Diarizer
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook
 
@@ -122,7 +122,7 @@ def _on_this_machine(
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
-    from diarize.session import available_processors
+    from diarize.onnx.session import available_processors
 
     cores = available_processors()
     count = min(len(names), workers or max(1, cores // 2))
@@ -172,7 +172,7 @@ def _diarize_one(name: str, options: dict[str, Any]) -> Outcome:
     key = repr(sorted(options.items(), key=lambda item: item[0]))
     try:
         if _pipeline is None or _pipeline[0] != key:
-            from diarize.pipeline import Diarizer
+            from diarize.pipeline.diarizer import Diarizer
 
             _pipeline = (key, Diarizer(**options))
         return Outcome(name, diarization=_pipeline[1](name))

@@ -1,7 +1,7 @@
 """Every tuned number of the pipeline, in one place, each with where it comes from.
 
 Thresholds that belong to a model live in the model's own metadata; see
-:class:`diarize.networks.Thresholds`.
+:class:`diarize.embedding.formats.Thresholds`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ClusteringSettings:
     """How windows become a first guess of the speakers, and who counts as one.
 
     On 36 simulated conversations of two to eight ``dev`` people (seeds 21000 to 21035, 3 to 5
-    minutes, every scene of :mod:`diarize.evaluation.scenes`), with both bundled models: cutting at
+    minutes, every scene of :mod:`models.simulation.scenes`), with both bundled models: cutting at
     the model's distance or 0.06 from it, and 25 or 40 groups, move DER Full by less than half a
     point; see :class:`VariationalSettings`, which does the counting. A least share of 0.02 or 0.03
     gives the same DER, 0.04 loses quiet people (half a point of JER).
@@ -110,7 +110,7 @@ class VariationalSettings:
     """The hidden Markov model that decides how many speakers there are.
 
     Chosen on 57 simulated conversations of two to eight ``dev`` people, three to five minutes each:
-    the 36 named at :class:`ClusteringSettings` and the 21 of :mod:`diarize.evaluation.tuning`
+    the 36 named at :class:`ClusteringSettings` and the 21 of :mod:`models.benchmark.tuning`
     (seeds 7000 to 7020). By DER Full and Forgiving without second turns, and the number of
     speakers, with version 2 of both models: without joining, and a prior of 6 s and a fiftieth,
     29.7 and 14.7 %, the number right in 23 of 57, off by 0.96; with joining and these numbers, but
@@ -203,7 +203,7 @@ class OverlapSettings:
     with 0.4, 28.6 % with 0.6 or no second turns at all; Forgiving 14.7, 14.3, 13.9 and 13.4 %.
     With version 4 Full is 28.6 % with 0.4, 28.8 % with 0.6, 28.9 % with none. With version 5, whose
     overlaps begin at a probability of 0.5, second turns are only written where it is 0.75
-    (:attr:`diarize.segmentation.SegmentationOptions.sure`): Full and Forgiving 26.7 and 11.1 %, in
+    (``SegmentationOptions.sure``): Full and Forgiving 26.7 and 11.1 %, in
     all overlaps 26.9 and 11.8 %, nowhere 27.3 and 11.0 %."""
     reach: float = 3.0
     """Seconds within which the second speaker has to talk elsewhere, where nothing else tells."""
@@ -213,7 +213,7 @@ class OverlapSettings:
 class IdentificationSettings:
     """When a voice of a finished diarization is given the name of an enrolled person.
 
-    Chosen by ``python -m diarize.evaluation.named_meetings``; its tables are in the README.
+    Chosen by ``python -m models.benchmark.named_meetings``; its tables are in the README.
     """
 
     offset: float = 0.0
@@ -251,7 +251,7 @@ class LinkingSettings:
     lift: float = -0.15
     """Least average cosine of their centroids, from the model's verification threshold. Of 105
     pairs of voices of one person in simulated recordings
-    (:mod:`diarize.evaluation.linked_recordings`, 16 folders of ``dev`` people, 0.641 the model's
+    (:mod:`models.benchmark.linked_recordings`, 16 folders of ``dev`` people, 0.641 the model's
     line): at 0.00 54 joined, and one pair of two people; at -0.06 62 and 1; at -0.12 71 and 1; at
     -0.21 74 and 1; at -0.30 77 and 1. With version 5 of the segmentation 58, 66, 71, 76 and 79 of
     123, and one other pair each, but three at the last two. With version 3 of the embedding (line

@@ -33,10 +33,10 @@ import av
 import numpy as np
 
 from diarize.annotation import Diarization
-from diarize.evaluation import acoustics
 from diarize.result import Result
 from diarize.timeline import Turn
 from diarize.writers import WriterOptions, get_writer
+from models.simulation import acoustics
 
 HERE = Path(__file__).resolve().parent
 RATE = 16000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.errors import DiarizeError
-from diarize.evaluation import acoustics
+from models.simulation import acoustics
 
 RATE = acoustics.SAMPLE_RATE
 

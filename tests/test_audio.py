@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.arrays import SAMPLE_RATE
-from diarize.audio import Waveform, clock, load
+from diarize.audio.loading import Waveform, clock, load
 from diarize.errors import AudioError, UsageError
 
 SECONDS = 3.0
@@ -140,7 +140,7 @@ def test_any_rate_gives_the_length_it_should(rate: int, length: int) -> None:
 
 def test_standard_input(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.m4a", tone(44100)[None], 44100, "aac")
-    code = "from diarize.audio import load; w = load('-'); print(w.path, w.samples.size)"
+    code = "from diarize.audio.loading import load; w = load('-'); print(w.path, w.samples.size)"
     with path.open("rb") as file:
         done = subprocess.run(
             [sys.executable, "-c", code], stdin=file, capture_output=True, text=True, check=True
@@ -150,7 +150,7 @@ def test_standard_input(tmp_path: Path) -> None:
 
 def test_nothing_on_standard_input() -> None:
     code = (
-        "from diarize.audio import load\nfrom diarize.errors import AudioError\n"
+        "from diarize.audio.loading import load\nfrom diarize.errors import AudioError\n"
         "try: load('-')\nexcept AudioError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True)

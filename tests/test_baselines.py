@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from diarize.audio import load
-from diarize.evaluation import baselines
-from diarize.evaluation.baselines import BicOptions, diarize_by_bic, mfcc
+from diarize.audio.loading import load
 from diarize.evaluation.metrics import diarization_error
 from diarize.timeline import Segment, Turn
+from models.benchmark import baselines
+from models.benchmark.baselines import BicOptions, diarize_by_bic, mfcc
 
 RATE = 16_000
 

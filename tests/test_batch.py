@@ -6,7 +6,7 @@ import pytest
 
 from diarize.batch import diarize_many
 from diarize.errors import UsageError
-from diarize.pipeline import Diarizer
+from diarize.pipeline.diarizer import Diarizer
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization
-from diarize.cli import main
 from diarize.errors import UsageError
-from diarize.evaluation import race, report
-from diarize.evaluation.benchmark import (
+from models.benchmark import report, speed
+from models.benchmark.__main__ import main
+from models.benchmark.lengths import as_markdown, measure_lengths, write_long
+from models.benchmark.runner import (
     Recording,
     kept_outcomes,
     measure,
@@ -22,8 +23,7 @@ from diarize.evaluation.benchmark import (
     run_all,
     simulated,
 )
-from diarize.evaluation.lengths import as_markdown, measure_lengths, write_long
-from diarize.evaluation.scenes import SimulationOptions
+from models.simulation.scenes import SimulationOptions
 
 SHORT = SimulationOptions(minutes=(0.3, 0.35), scenes=("clean", "call"))
 
@@ -72,7 +72,7 @@ def test_run_keep_report(items: list[Recording], tmp_path: Path) -> None:
     kept = kept_outcomes(systems, items, tmp_path)
     rows = report.summary(kept)
     assert [row["system"] for row in rows] == systems and rows[0]["recordings"] == 2
-    page = report.as_markdown(kept, "diarize bench …")
+    page = report.as_markdown(kept, "python -m models.benchmark …")
     assert "MFCC + BIC" in page and "What others published" in page and "Forgiving DER" in page
     data = json.loads(json.dumps(report.as_json(kept, "x")))
     assert len(data["runs"]) == 4 and data["machine"]["processors"] >= 1
@@ -126,23 +126,23 @@ def test_long_files_hold_what_was_asked_for(items: list[Recording], tmp_path: Pa
 
 def test_a_race_alternates_and_compares(items: list[Recording]) -> None:
     told: list[str] = []
-    laps = race.race(
+    laps = speed.race(
         ["diarize", "bic"], items, minutes=0.2, rounds=2, threads=1,
         told=lambda lap: told.append(lap.system),
     )  # fmt: skip
     assert told == ["diarize", "bic"] * 2 == [lap.system for lap in laps]
     assert all(lap.seconds > 0 and lap.cpu_seconds > 0 and lap.megabytes > 20 for lap in laps)
     with pytest.raises(UsageError, match="--peers-python"):
-        race.race(["diarize", "resemblyzer"], items)
+        speed.race(["diarize", "resemblyzer"], items)
 
 
 def test_a_race_tells_medians_and_ratios() -> None:
     laps = [
-        race.Lap(system, seconds, 2 * seconds, 100.0, 0.5)
+        speed.Lap(system, seconds, 2 * seconds, 100.0, 0.5)
         for first, second in ((1.0, 30.0), (9.0, 10.0), (2.0, 20.0))
         for system, seconds in (("diarize", first), ("resemblyzer", second))
     ]
-    page = race.as_markdown(laps, 10.0, "diarize bench --race")
+    page = speed.as_markdown(laps, 10.0, "python -m models.benchmark --race")
     row = "| 40.0 (20.0–60.0) | 20.0 (10.0–30.0) | 10.0 | 10.0 | 0.0333 | 100 |"
     assert f"| Resemblyzer as documented {row}" in page
     assert "the median of 3 runs" in page
@@ -150,7 +150,7 @@ def test_a_race_tells_medians_and_ratios() -> None:
 
 def test_ablation_tries_everything_once(speech_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyroomacoustics", reason="pip install pyroomacoustics")
-    from diarize.evaluation import ablation
+    from models.benchmark import ablation
 
     page = ablation.run(speech_dir, tmp_path, quick=True)
     for title in ("Speech detection", "Linkage", "Number of speakers", "Resegmentation", "Window"):
@@ -164,12 +164,12 @@ def test_ablation_tries_everything_once(speech_dir: Path, tmp_path: Path) -> Non
 
 def test_command_line(items: list[Recording], tmp_path: Path, capsys) -> None:
     folder = str(items[0].audio.parent)
-    words = ["bench", "--data", folder, "--work", str(tmp_path), "--systems", "bic",
+    words = ["--data", folder, "--work", str(tmp_path), "--systems", "bic",
              "-o", str(tmp_path / "out")]  # fmt: skip
     assert main(words) == 0
     told = capsys.readouterr()
     assert told.out.startswith("# Benchmark") and "bic: RTF" in told.err
     assert {file.name for file in (tmp_path / "out").iterdir()} >= {"RESULTS.md", "results.json"}
-    assert main(["bench"]) == 2
+    assert main([]) == 2
     assert "--speech" in capsys.readouterr().err
-    assert main(["bench", "--speech", folder, "--lengths", "--hours", "x"]) == 2
+    assert main(["--speech", folder, "--lengths", "--hours", "x"]) == 2

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample, unit
-from diarize.speakers.store import SpeakerBook
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="processes are forked and killed as POSIX does"

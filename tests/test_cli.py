@@ -61,7 +61,7 @@ def meeting(tmp_path, example_dir) -> Path:
 @pytest.fixture(scope="session")
 def speech(example_dir) -> np.ndarray:
     """The first 20 seconds of the example, (n,) float32 at 16 kHz."""
-    from diarize.audio import load
+    from diarize.audio.loading import load
 
     return load(example_dir / "meeting.mp3").block(0, 20 * RATE)
 

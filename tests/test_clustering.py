@@ -11,7 +11,7 @@ from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import pdist
 
 from diarize.arrays import unit
-from diarize.clustering import (
+from diarize.clustering.speakers import (
     Tree,
     by_first_appearance,
     cluster,
@@ -231,7 +231,7 @@ def test_what_all_windows_share_comes_off() -> None:
 
 
 def test_long_recordings_of_unlike_windows_stay_within_bounds() -> None:
-    from diarize.clustering import _tree
+    from diarize.clustering.speakers import _tree
 
     rng = np.random.default_rng(0)
     vectors = unit(rng.normal(size=(1000, 32)))

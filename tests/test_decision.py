@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from diarize.arrays import unit
-from diarize.decision import decide
-from diarize.details import Listening
-from diarize.segmentation import SpeechActivity
+from diarize.pipeline.assignment import decide
+from diarize.pipeline.intermediate import Listening
+from diarize.segmentation.segmenters import SpeechActivity
 from diarize.timeline import Segment
 
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.annotation import Diarization, Speaker
-from diarize.audio import Waveform
-from diarize.details import DiarizationDetails, Listening
+from diarize.audio.loading import Waveform
 from diarize.display import timeline
 from diarize.errors import SpeakerBookError
+from diarize.pipeline.intermediate import DiarizationDetails, Listening
 from diarize.result import Result
-from diarize.segmentation import LocalSpeakers, SpeechActivity
+from diarize.segmentation.segmenters import LocalSpeakers, SpeechActivity
 from diarize.speakers import BookModel, Sample, SpeakerBook
 from diarize.timeline import Segment, Turn
 from diarize.transcript.readers import read_transcript

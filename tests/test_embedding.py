@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from diarize.arrays import unit
-from diarize.audio import Waveform
-from diarize.embedding import OnnxEmbedder
+from diarize.audio.loading import Waveform
+from diarize.audio.spectrogram import level, magnitude
+from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import ModelError
-from diarize.spectrogram import level, magnitude
 from diarize.timeline import Segment
 from tests.networks import OURS, write_mean_network
 
@@ -208,7 +208,7 @@ def test_fixed_batch_of_one(tmp_path: Path) -> None:
 
 
 def test_bundled_model_tells_its_windows_apart() -> None:
-    models = pytest.importorskip("diarize.models")
+    models = pytest.importorskip("diarize.onnx.files")
     embedder = OnnxEmbedder(models.bundled("autospeech"), threads=1)
     vectors = embedder.embed(sound(4), [Segment(0.0, 1.6), Segment(2.0, 3.6)])
     assert vectors.shape == (2, embedder.dimension)

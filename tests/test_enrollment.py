@@ -11,18 +11,18 @@ import pytest
 import soundfile
 
 from diarize.annotation import Diarization
-from diarize.audio import Waveform
+from diarize.audio.loading import Waveform
+from diarize.embedding.formats import Thresholds
 from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
-from diarize.networks import Thresholds
-from diarize.pipeline import Diarizer
+from diarize.pipeline.diarizer import Diarizer
 from diarize.result import Result, to_block
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.enrollment import enroll, voice_of
 from diarize.speakers.quality import signal_to_noise, unlike_others
 from diarize.speakers.records import BookModel, Sample, unit
 from diarize.speakers.reenrollment import re_enroll
 from diarize.speakers.results import enroll_from_result
 from diarize.speakers.sampling import MOST_SAMPLES, voice_samples
-from diarize.speakers.store import SpeakerBook
 from diarize.timeline import Segment, Turn
 
 RATE = 16_000

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diarize.audio import Waveform
-from diarize.faint import without_faint
-from diarize.segmentation import SpeechActivity
+from diarize.audio.loading import Waveform
+from diarize.segmentation.energy_gate import without_faint
+from diarize.segmentation.segmenters import SpeechActivity
 from diarize.settings import FaintSpeechSettings
 from diarize.timeline import Segment
 

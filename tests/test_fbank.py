@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diarize.fbank import BLOCK, fbank, mel_filters
+from diarize.audio.fbank import BLOCK, fbank, mel_filters
 
 knf = pytest.importorskip("kaldi_native_fbank", reason="pip install kaldi-native-fbank")
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization
-from diarize.audio import Waveform
+from diarize.audio.loading import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
 from diarize.timeline import Segment, Turn
 from diarize.transcript.engines import ENGINES
-from diarize.transcript.find import Outcome, find_or_make_transcript
 from diarize.transcript.hallucinations import doubts, drop_hallucinations
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
+from diarize.transcript.sources import Outcome, find_or_make_transcript
 from diarize.transcript.whisper import WhisperOptions
 
 SPEECH = [Segment(0.5, 4.0), Segment(6.0, 9.0)]

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diarize.audio.folders import recordings_in
 from diarize.errors import AudioError
-from diarize.folders import recordings_in
 from tests.conftest import ROOT
 from tests.test_audio import encode, tone
 

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.evaluation.identification import report
-from diarize.evaluation.open_set import (
+from diarize.speakers.records import unit
+from diarize.timeline import Segment
+from models.benchmark.enrollment_trials import ENROLMENTS, TESTS, Material, divide
+from models.benchmark.identification import report
+from models.benchmark.open_set import (
     Scoring,
     Trials,
     choose,
@@ -17,10 +20,7 @@ from diarize.evaluation.open_set import (
     halves_of,
     measure,
 )
-from diarize.evaluation.trials import ENROLMENTS, TESTS, Material, divide
-from diarize.evaluation.voices import Clip, Voice
-from diarize.speakers.records import unit
-from diarize.timeline import Segment
+from models.simulation.voices import Clip, Voice
 
 
 def voice(*sessions: tuple[str, float]) -> Voice:

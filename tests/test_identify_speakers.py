@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.annotation import Candidate, Diarization, Speaker
-from diarize.details import DiarizationDetails
 from diarize.display import speaker_rows
+from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.result import Result, from_json, to_block
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization
-from diarize.audio import Waveform
+from diarize.audio.loading import Waveform
 from diarize.errors import AudioError, MissingExtraError, UsageError
 from diarize.integrations import faster_whisper, pyannote, whisper, whisperx
 from diarize.timeline import Turn
@@ -24,7 +24,7 @@ SILENCE = np.zeros(64_000, dtype=np.float32)
 @pytest.fixture(scope="module")
 def excerpt(example_dir: Path) -> Waveform:
     """The first twelve seconds of the example meeting."""
-    from diarize.audio import load
+    from diarize.audio.loading import load
 
     whole = load(example_dir / "meeting.mp3")
     return Waveform(whole.samples[: 12 * 16_000], "meeting.mp3")

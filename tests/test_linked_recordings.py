@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from diarize.annotation import Diarization
-from diarize.evaluation.linked_recordings import (
+from diarize.speakers.records import unit
+from diarize.timeline import Turn
+from models.benchmark.linked_recordings import (
     Folder,
     Links,
     choose,
@@ -15,10 +17,8 @@ from diarize.evaluation.linked_recordings import (
     report,
     total,
 )
-from diarize.evaluation.named_meetings import halves
-from diarize.evaluation.voices import VoiceBank
-from diarize.speakers.records import unit
-from diarize.timeline import Turn
+from models.benchmark.named_meetings import halves
+from models.simulation.voices import VoiceBank
 
 
 def talk(uri: str, *vectors: list[float]) -> Diarization:
@@ -59,7 +59,7 @@ def test_owners_are_who_mainly_speaks():
 
 
 def test_folders_of_real_voices(speech_dir):
-    from diarize.pipeline import Diarizer
+    from diarize.pipeline.diarizer import Diarizer
 
     bank = VoiceBank(speech_dir, "dev")
     made = make(bank, halves(bank)[0], 1, Diarizer(threads=1), minutes=0.7)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from diarize import models
 from diarize.cli import main
 from diarize.errors import ModelError, UsageError
+from diarize.onnx import files
 
 CONTENT = b"not really a network, but the bytes that were published" * 10_000
 
@@ -52,30 +52,30 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def register(server: str, store: Path, monkeypatch: pytest.MonkeyPatch):
-    def add(file: str = "good.onnx", sha256: str | None = "right") -> models.RemoteModel:
+    def add(file: str = "good.onnx", sha256: str | None = "right") -> files.RemoteModel:
         if sha256 == "right":
             sha256 = hashlib.sha256(CONTENT).hexdigest()
         model = dataclasses.replace(
-            models.REGISTRY["wespeaker-campplus"],
+            files.REGISTRY["wespeaker-campplus"],
             name="test-model",
             url=f"{server}/{file}",
             filename=file,
             sha256=sha256,
         )
-        monkeypatch.setitem(models.REGISTRY, "test-model", model)
+        monkeypatch.setitem(files.REGISTRY, "test-model", model)
         return model
 
     return add
 
 
 def test_bundled_finds_the_checkout_model_and_names_a_missing_one() -> None:
-    assert models.bundled("autospeech").name == "autospeech.onnx"
+    assert files.bundled("autospeech").name == "autospeech.onnx"
     with pytest.raises(ModelError, match=r"nothing\.onnx is missing"):
-        models.bundled("nothing")
+        files.bundled("nothing")
 
 
 def test_registry_is_sound() -> None:
-    for name, model in models.REGISTRY.items():
+    for name, model in files.REGISTRY.items():
         assert name == model.name
         assert model.url.startswith("https://")
         assert model.kind in ("embedding", "segmentation")
@@ -83,32 +83,32 @@ def test_registry_is_sound() -> None:
         assert model.licence
         assert model.sha256 is None or (len(model.sha256) == 64 and int(model.sha256, 16))
         assert model.kind == "segmentation" or model.dimension > 0
-    names = [model.filename for model in models.REGISTRY.values()]
+    names = [model.filename for model in files.REGISTRY.values()]
     assert len(set(names)) == len(names)
 
 
 def test_fetch_brings_the_whole_file_and_reports_progress(register, store: Path) -> None:
     register()
     seen: list[tuple[str, int, int | None]] = []
-    path = models.fetch("test-model", on_progress=lambda *step: seen.append(step))
+    path = files.fetch("test-model", on_progress=lambda *step: seen.append(step))
     assert path == store / "good.onnx"
     assert path.read_bytes() == CONTENT
     assert seen[-1] == ("download", len(CONTENT), len(CONTENT))
     assert [file.name for file in store.iterdir()] == ["good.onnx"]
-    assert models.resolve("test-model") == path
+    assert files.resolve("test-model") == path
 
 
 def test_fetch_twice_downloads_once(register, monkeypatch: pytest.MonkeyPatch) -> None:
     register()
-    first = models.fetch("test-model")
+    first = files.fetch("test-model")
     monkeypatch.setenv("DIARIZE_OFFLINE", "1")
-    assert models.fetch("test-model") == first
+    assert files.fetch("test-model") == first
 
 
 def test_wrong_checksum_leaves_nothing_behind(register, store: Path) -> None:
     register(sha256="0" * 64)
     with pytest.raises(ModelError, match="thrown away"):
-        models.fetch("test-model")
+        files.fetch("test-model")
     assert list(store.iterdir()) == []
 
 
@@ -116,7 +116,7 @@ def test_wrong_checksum_leaves_nothing_behind(register, store: Path) -> None:
 def test_failed_download_says_how_to_do_it_by_hand(register, store: Path, file: str) -> None:
     model = register(file)
     with pytest.raises(ModelError) as raised:
-        models.fetch("test-model")
+        files.fetch("test-model")
     message = str(raised.value)
     assert model.url in message
     assert str(store / file) in message
@@ -126,68 +126,68 @@ def test_failed_download_says_how_to_do_it_by_hand(register, store: Path, file: 
 
 def test_unreachable_server_is_one_line(register, monkeypatch: pytest.MonkeyPatch) -> None:
     model = dataclasses.replace(register(), url="http://127.0.0.1:9/x.onnx")
-    monkeypatch.setitem(models.REGISTRY, "test-model", model)
+    monkeypatch.setitem(files.REGISTRY, "test-model", model)
     with pytest.raises(ModelError, match="could not be downloaded"):
-        models.fetch("test-model")
+        files.fetch("test-model")
 
 
 def test_offline_forbids_downloads(register, monkeypatch: pytest.MonkeyPatch) -> None:
     register()
     monkeypatch.setenv("DIARIZE_OFFLINE", "1")
     with pytest.raises(ModelError, match=r"DIARIZE_OFFLINE.*by hand"):
-        models.fetch("test-model")
+        files.fetch("test-model")
 
 
 @pytest.mark.parametrize(("value", "expected"), [("", False), ("0", False), ("1", True)])
 def test_offline_variable(monkeypatch: pytest.MonkeyPatch, value: str, expected: bool) -> None:
     monkeypatch.setenv("DIARIZE_OFFLINE", value)
-    assert models.offline() is expected
+    assert files.offline() is expected
 
 
 def test_unpinned_needs_a_yes_and_is_noted(register, store: Path) -> None:
     model = register(sha256=None)
     with pytest.raises(UsageError, match="--yes"):
-        models.fetch("test-model")
-    path = models.fetch("test-model", accept_unpinned=True)
-    assert models.check(model) is None
+        files.fetch("test-model")
+    path = files.fetch("test-model", accept_unpinned=True)
+    assert files.check(model) is None
     path.write_bytes(b"changed")
-    assert "is not the file it should be" in (models.check(model) or "")
+    assert "is not the file it should be" in (files.check(model) or "")
 
 
 def test_damaged_file_is_not_used_silently(register, store: Path) -> None:
     model = register()
-    models.fetch("test-model").write_bytes(b"changed")
+    files.fetch("test-model").write_bytes(b"changed")
     assert model.sha256 is not None
-    assert model.sha256 in (models.check(model) or "")
+    assert model.sha256 in (files.check(model) or "")
     with pytest.raises(ModelError, match="Delete the file"):
-        models.fetch("test-model")
+        files.fetch("test-model")
 
 
 def test_resolve_prefers_paths_and_knows_names(tmp_path: Path, store: Path) -> None:
     own = tmp_path / "own.onnx"
     own.write_bytes(b"x")
-    assert models.resolve(own) == own
-    assert models.resolve("autospeech") == models.bundled("autospeech")
+    assert files.resolve(own) == own
+    assert files.resolve("autospeech") == files.bundled("autospeech")
     with pytest.raises(ModelError, match="diarize models fetch wespeaker-campplus"):
-        models.resolve("wespeaker-campplus")
+        files.resolve("wespeaker-campplus")
     with pytest.raises(ModelError, match="no such model"):
-        models.resolve(tmp_path / "absent.onnx")
+        files.resolve(tmp_path / "absent.onnx")
 
 
 def test_thresholds_name_the_model_and_say_they_are_not_calibrated() -> None:
-    known = models.thresholds_of(Path("somewhere/wespeaker_en_voxceleb_CAM++.onnx"))
+    known = files.thresholds_of(Path("somewhere/wespeaker_en_voxceleb_CAM++.onnx"))
     assert "WeSpeaker CAM++" in known.note
-    assert "not calibrated" in models.thresholds_of(Path("mine.onnx")).note
+    assert "not calibrated" in files.thresholds_of(Path("mine.onnx")).note
 
 
 def test_command_lists_every_model(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in [*models.REGISTRY, *models.BUNDLED])
+    assert all(name in text for name in [*files.REGISTRY, *files.BUNDLED])
     assert str(store) in text
     assert main(["models", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert {row["name"] for row in rows} == {*models.REGISTRY, *models.BUNDLED}
+    assert {row["name"] for row in rows} == {*files.REGISTRY, *files.BUNDLED}
 
 
 def test_command_fetches_and_verifies(

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization, Speaker
-from diarize.details import DiarizationDetails
-from diarize.evaluation.named_meetings import (
+from diarize.embedding.formats import Thresholds
+from diarize.pipeline.intermediate import DiarizationDetails
+from diarize.speakers.matching import MatchOptions
+from diarize.timeline import Segment, Turn
+from models.benchmark.named_meetings import (
     OFFSETS,
     Meeting,
     Table,
@@ -19,10 +22,7 @@ from diarize.evaluation.named_meetings import (
     speech_shares,
     total,
 )
-from diarize.evaluation.voices import VoiceBank
-from diarize.networks import Thresholds
-from diarize.speakers.matching import MatchOptions
-from diarize.timeline import Segment, Turn
+from models.simulation.voices import VoiceBank
 
 PEOPLE = tuple("abcdef")
 THRESHOLDS = Thresholds(clustering=0.5, verification=0.7, margin=0.05)
@@ -125,7 +125,7 @@ def test_four_enrolled_people_and_two_strangers(bank, scene, named):
 
     At one microphone on the table most of the four may stay unnamed.
     """
-    from diarize.pipeline import Diarizer
+    from diarize.pipeline.diarizer import Diarizer
 
     diarizer = Diarizer(threads=1)
     held = hold(bank, halves(bank)[1], 1, diarizer, scene=scene, table=Table(minutes=2.0))

@@ -12,21 +12,21 @@ import pytest
 import soundfile
 
 from diarize.annotation import Diarization
-from diarize.audio import Waveform
-from diarize.embedding import OnnxEmbedder
+from diarize.audio.loading import Waveform
+from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
-from diarize.evaluation.scenes import SimulationOptions
-from diarize.evaluation.simulation import simulate
-from diarize.evaluation.trials import divide, joined
-from diarize.evaluation.voices import VoiceBank
-from diarize.pipeline import Diarizer
+from diarize.pipeline.diarizer import Diarizer
 from diarize.result import Result
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample
-from diarize.speakers.store import SpeakerBook
 from diarize.timeline import Segment
 from diarize.transcript.assign import label_transcript
 from diarize.writers import get_writer, writable
 from diarize.writers.base import WriterOptions
+from models.benchmark.enrollment_trials import divide, joined
+from models.simulation.conversations import simulate
+from models.simulation.scenes import SimulationOptions
+from models.simulation.voices import VoiceBank
 from tests.networks import write_mean_network
 
 RATE = 16_000

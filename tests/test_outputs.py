@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.annotation import Diarization
-from diarize.audio import load
+from diarize.audio.loading import load
 from diarize.cli import main
 from diarize.errors import OutputError, UsageError
 from diarize.files import RECORD_NAME, Note, Record, objection, write_whole
-from diarize.outputs import check_outputs, earlier_result, named_file, plan_outputs
+from diarize.relabel import keep_relabelling, relabel
 from diarize.result import Result, read_result
 from diarize.timeline import Turn
-from diarize.transcript.find import find_or_make_transcript
-from diarize.transcript.relabel import keep_relabelling, relabel
+from diarize.transcript.sources import find_or_make_transcript
 from diarize.writers import WriterOptions, get_writer, names, write_files
+from diarize.writers.outputs import check_outputs, earlier_result, named_file, plan_outputs
 from tests.test_cli import RATE, write_wav
 
 WORDS = ["please mind the wet paint", "over by the boats tonight"]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from diarize.arrays import unit
-from diarize.decision import decide
-from diarize.details import Listening
-from diarize.overlap import second_turns, solo_seconds
-from diarize.segmentation import LocalSpeakers, SpeechActivity
+from diarize.pipeline.assignment import decide
+from diarize.pipeline.intermediate import Listening
+from diarize.pipeline.overlap import second_turns, solo_seconds
+from diarize.segmentation.segmenters import LocalSpeakers, SpeechActivity
 from diarize.timeline import Segment, Turn
 
 

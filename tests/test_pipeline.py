@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.audio import Waveform
-from diarize.embedding import OnnxEmbedder
+from diarize.audio.loading import Waveform
+from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
-from diarize.pipeline import Diarizer, diarize
-from diarize.segmentation import SpeechActivity
+from diarize.pipeline.diarizer import Diarizer, diarize
+from diarize.segmentation.segmenters import SpeechActivity
 from diarize.timeline import Segment
 from tests.networks import write_mean_network
 

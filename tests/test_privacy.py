@@ -79,9 +79,9 @@ def test_a_run_leaves_nothing_in_the_home_folder(
 
 LATE = """
 import {first}
-import diarize.session
+import diarize.onnx.session
 for _ in range(2):
-    diarize.session.runtime()
+    diarize.onnx.session.runtime()
 """
 
 
@@ -105,4 +105,4 @@ def test_onnxruntime_is_imported_in_one_place() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if pattern.search(path.read_text(encoding="utf-8"))
     }
-    assert places == {"diarize/session.py"}
+    assert places == {"diarize/onnx/session.py"}

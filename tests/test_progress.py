@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize import Diarizer
-from diarize.audio import load
+from diarize.audio.loading import load
 from diarize.cli import COMMANDS, console, main
 from diarize.progress import STAGE_COSTS, OverallProgress
 from diarize.transcript.engines import ENGINES
@@ -144,17 +144,17 @@ def test_several_recordings_are_counted(clip: np.ndarray, tmp_path: Path, capsys
 def test_an_unexpected_error_does_not_stop_the_others(
     clip: np.ndarray, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from diarize.cli import job
+    from diarize.cli import main_job
 
     paths = [write_wav(tmp_path / f"{name}.wav", clip[: 10 * RATE]) for name in "ab"]
-    analyse = job._analyse
+    analyse = main_job._analyse
 
     def fails_once(source: str, *rest: Any) -> Any:
         if source.endswith("a.wav"):
             raise ZeroDivisionError("by zero")
         return analyse(source, *rest)
 
-    monkeypatch.setattr(job, "_analyse", fails_once)
+    monkeypatch.setattr(main_job, "_analyse", fails_once)
     assert main([*map(str, paths), "--no-transcript", "--rttm", "--vad", "webrtc"]) == 1
     assert "a.wav: unexpected ZeroDivisionError: by zero" in capsys.readouterr().err
     assert (tmp_path / "b.rttm").is_file()
@@ -176,7 +176,7 @@ def test_an_unexpected_error_does_not_stop_the_others(
 def test_speakers_that_were_not_found_are_told(
     clip: np.ndarray, options: dict[str, int], said: str | None
 ) -> None:
-    from diarize.audio import Waveform
+    from diarize.audio.loading import Waveform
 
     waveform = Waveform((clip * 32767).astype(np.int16))
     warnings = " ".join(Diarizer()(waveform, **options).warnings)
@@ -228,17 +228,17 @@ def test_help_lists_the_commands(capsys: Any) -> None:
 
 
 def test_a_missing_segmentation_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    from diarize import models
     from diarize.errors import ModelError
+    from diarize.onnx import files
 
-    bundled = models.bundled
+    bundled = files.bundled
 
     def gone(name: str) -> Path:
         if name == "segmentation":
             raise ModelError("the bundled model segmentation.onnx is missing")
         return bundled(name)
 
-    monkeypatch.setattr(models, "bundled", gone)
+    monkeypatch.setattr(files, "bundled", gone)
     with pytest.raises(ModelError, match="segmentation"):
         Diarizer()
     Diarizer(vad="webrtc")

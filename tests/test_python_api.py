@@ -18,15 +18,15 @@ import numpy as np
 import pytest
 
 import diarize as package
-from diarize.audio import Waveform, load
+from diarize.audio.loading import Waveform, load
 from diarize.batch import diarize_many
-from diarize.embedding import OnnxEmbedder
+from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.integrations.pyannote import Pipeline
 from diarize.integrations.whisperx import DiarizationPipeline
-from diarize.pipeline import Diarizer, diarize
+from diarize.pipeline.diarizer import Diarizer, diarize
+from diarize.segmentation.webrtc import WebRtcVad
 from diarize.speakers import BookModel, Sample, SpeakerBook
-from diarize.vad import WebRtcVad
 
 OF_OTHERS = {"whisper_options", "decoding"}  # what goes to another library's function as it is
 
@@ -36,7 +36,13 @@ OF_OTHERS = {"whisper_options", "decoding"}  # what goes to another library's fu
 
 def public_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield every public function and method of the package that is used from Python."""
-    names = ["diarize", "diarize.pipeline", "diarize.batch", "diarize.vad", "diarize.result"]
+    names = [
+        "diarize",
+        "diarize.pipeline.diarizer",
+        "diarize.batch",
+        "diarize.segmentation.webrtc",
+        "diarize.result",
+    ]
     for folder in ("integrations", "speakers", "transcript", "writers"):
         inner = importlib.import_module(f"diarize.{folder}")
         names += [
@@ -132,7 +138,7 @@ def test_a_pickled_model_is_the_one_of_the_place_it_comes_to(tmp_path: Path) -> 
 
 
 def test_other_networks_can_be_copied(tmp_path: Path) -> None:
-    from diarize.segmentation import load_segmentation
+    from diarize.segmentation.segmenters import load_segmentation
     from tests.test_segmentation import bursts, pyannote_model, silero_model
 
     sound = bursts(12.0, (2, 4.5), (7, 11))
@@ -231,7 +237,7 @@ def test_stages_are_logged(excerpt: Waveform, caplog: pytest.LogCaptureFixture) 
 
 def test_nothing_is_printed_where_logging_is_not_set_up(example_dir: Path) -> None:
     code = (
-        "import sys, diarize; from diarize.audio import load, Waveform;"
+        "import sys, diarize; from diarize.audio.loading import load, Waveform;"
         "part = Waveform(load(sys.argv[1]).samples[:80000], 'a', ('a: is damaged.',));"
         "diarize.Diarizer(threads=1)(part)"
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.resegmentation import best_path, frame_scores, lead, to_turns
+from diarize.pipeline.resegmentation import best_path, frame_scores, lead, to_turns
 from diarize.settings import ResegmentationSettings
 from diarize.timeline import Segment, union
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize import powerset, spectrogram
-from diarize.audio import Waveform
+from diarize.audio import spectrogram
+from diarize.audio.loading import Waveform
 from diarize.errors import ModelError
-from diarize.segmentation import (
+from diarize.segmentation import networks
+from diarize.segmentation.segmenters import (
     LocalSpeakers,
     NeuralSegmenter,
     SegmentationOptions,
@@ -173,10 +174,10 @@ def test_local_speakers_tell_who_is_alone() -> None:
     assert len(local) == 1
 
 
-def track(speech: list[float], pair: list[float], leader: list[int]) -> powerset.FrameTrack:
+def track(speech: list[float], pair: list[float], leader: list[int]) -> networks.FrameTrack:
     """A hand-made track with frames of one second."""
     local = LocalSpeakers(np.zeros(1), 1.0, np.zeros((1, len(speech), 3), dtype=bool))
-    return powerset.FrameTrack(
+    return networks.FrameTrack(
         1.0,
         0.0,
         np.array(speech, dtype=np.float32),
@@ -248,7 +249,7 @@ def test_windows_cover_every_sample_and_lie_on_the_grid(
     shift = 5
     window = units * shift
     hop = max(int(share * window) // shift * shift, shift)
-    starts = powerset.window_starts(samples, window, hop, shift)
+    starts = networks.window_starts(samples, window, hop, shift)
     assert starts[0] == 0
     assert all(start % shift == 0 for start in starts)
     assert all(0 < b - a <= hop for a, b in pairwise(starts))
@@ -276,7 +277,7 @@ class Scripted:
             who = self.truth[start // self.shift :][:100]
             order = np.roll([0, 1, 2], start // self.shift // 50)
             shuffled = who[:, order]
-            out.append((shuffled[:, None] == powerset.MEMBERS).all(axis=2))
+            out.append((shuffled[:, None] == networks.MEMBERS).all(axis=2))
         return np.stack(out).astype(np.float32)
 
 
@@ -295,7 +296,7 @@ def test_shuffled_local_speakers_are_put_back_in_order() -> None:
     for window, start in enumerate(found.local.starts):
         mine = found.local.activity[window]
         told = truth[round(start / 0.02) :][:100]
-        assert any((mine[:, order] == told).all() for order in map(list, powerset.ORDERS))
+        assert any((mine[:, order] == told).all() for order in map(list, networks.ORDERS))
     # Bounded memory: the network never sees more windows at once than the batch.
     assert max(network.calls) == 2
 
@@ -359,8 +360,8 @@ def test_blocks_of_windows_do_not_change_the_result(tmp_path: Path) -> None:
     segmenter = load_segmentation(magnitude_model(tmp_path / "m.onnx"), threads=1)
     assert isinstance(segmenter, NeuralSegmenter)
     waveform = bursts(41.0, (3, 7), (12, 30))
-    one = powerset.run(segmenter.network, waveform, 1)
-    many = powerset.run(segmenter.network, waveform, 64)
+    one = networks.run(segmenter.network, waveform, 1)
+    many = networks.run(segmenter.network, waveform, 64)
     np.testing.assert_allclose(one.speech, many.speech, atol=1e-5)
 
 
@@ -459,7 +460,7 @@ def bundled() -> Path:
 
 
 def test_the_bundled_model_hears_real_speech(bundled: Path, speech_dir: Path) -> None:
-    from diarize.audio import load
+    from diarize.audio.loading import load
     from diarize.rttm import read_rttm
 
     segmenter = load_segmentation(bundled, threads=1)

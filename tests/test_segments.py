@@ -14,8 +14,9 @@ import pytest
 from diarize import Diarizer, identify_segments
 from diarize.annotation import Diarization
 from diarize.cli import main
-from diarize.embedding import OnnxEmbedder
+from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.enrollment import enroll
 from diarize.speakers.records import BookModel
 from diarize.speakers.segments import (
@@ -25,7 +26,6 @@ from diarize.speakers.segments import (
     segments_json,
     segments_of,
 )
-from diarize.speakers.store import SpeakerBook
 from diarize.timeline import Segment, Turn
 
 

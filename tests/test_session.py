@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from diarize.errors import ModelError
-from diarize.session import Session, available_processors, thread_count
+from diarize.onnx.session import Session, available_processors, thread_count
 
 
 @pytest.mark.parametrize("asked", [None, 1, 2, 1000])

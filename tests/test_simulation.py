@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.errors import DiarizeError
-from diarize.evaluation.scenes import SCENES, SimulationOptions
-from diarize.evaluation.simulation import simulate, simulate_many, write
-from diarize.evaluation.turntaking import TurnTaking, schedule
-from diarize.evaluation.voices import Talker, VoiceBank, frame_energy, speech_runs
 from diarize.rttm import read_rttm
 from diarize.timeline import union
+from models.simulation.conversations import simulate, simulate_many, write
+from models.simulation.scenes import SCENES, SimulationOptions
+from models.simulation.turntaking import TurnTaking, schedule
+from models.simulation.voices import Talker, VoiceBank, frame_energy, speech_runs
 
 RATE = 16_000
 QUIET = SimulationOptions(speakers=(2, 2), minutes=(0.4, 0.5), scenes=("clean",))

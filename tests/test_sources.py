@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from diarize import DiarizeError
 from diarize.arrays import SAMPLE_RATE
-from diarize.audio import load
+from diarize.audio.loading import load
 from tests.conftest import ROOT
 from tests.test_audio import encode, pitch, tone
 
@@ -192,7 +192,9 @@ def test_a_named_pipe_is_opened_once(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX kind")
 def test_process_substitution(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.m4a", SOUND[None], SAMPLE_RATE, "aac")
-    code = "import sys; from diarize.audio import load; print(load(sys.argv[1]).samples.size)"
+    code = (
+        "import sys; from diarize.audio.loading import load; print(load(sys.argv[1]).samples.size)"
+    )
     done = subprocess.run(
         ["bash", "-c", f'exec "$0" -c "$1" <(cat {path})', sys.executable, code],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

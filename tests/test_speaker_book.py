@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from diarize.errors import SpeakerBookError, UsageError
-from diarize.speakers import exchange, schema
+from diarize.speakers import export, schema
+from diarize.speakers.book import MAX_SAMPLES, SpeakerBook, default_path, index_path
 from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant, unit
-from diarize.speakers.store import MAX_SAMPLES, SpeakerBook, default_path, index_path
 from diarize.timeline import Segment
 
 MODEL = BookModel("tiny", "a" * 64, 8)
@@ -116,11 +116,11 @@ def test_notes_and_rejected_voices_stay_with_the_person(book, tmp_path):
     assert person.notes == tuple(book.notes("Ann"))
     vectors = book.rejected_vectors()
     np.testing.assert_array_equal(vectors["Ann"], sample(7).embedding[None])
-    data = json.loads(json.dumps(exchange.export_book(book)))
+    data = json.loads(json.dumps(export.export_book(book)))
     with SpeakerBook(tmp_path / "copy.db", create=True) as copy:
-        exchange.import_book(copy, data)
-        exchange.import_book(copy, data)
-        assert exchange.export_book(copy) == exchange.export_book(book)
+        export.import_book(copy, data)
+        export.import_book(copy, data)
+        assert export.export_book(copy) == export.export_book(book)
     book.add("Ann", [sample(7)], MODEL)  # it is Ann after all
     assert book.rejections("Ann") == []
     book.reject("Ann", sample(8), MODEL)
@@ -205,13 +205,13 @@ def test_export_and_import_are_inverse(book, tmp_path):
     book.add("Боб", [sample(3)], MODEL)
     book.set_thresholds(BookThresholds(0.6, 0.1, "calibrated"))
     target = tmp_path / "people.json"
-    exchange.write_export(book, target)
+    export.write_export(book, target)
     if os.name == "posix":
         assert target.stat().st_mode & 0o077 == 0
     with SpeakerBook(tmp_path / "second.db", create=True) as second:
-        assert exchange.import_book(second, exchange.read_export(target)) == {"Ann": 2, "Боб": 1}
-        assert exchange.export_book(second) == exchange.export_book(book)
-        assert exchange.import_book(second, exchange.read_export(target)) == {"Ann": 0, "Боб": 0}
+        assert export.import_book(second, export.read_export(target)) == {"Ann": 2, "Боб": 1}
+        assert export.export_book(second) == export.export_book(book)
+        assert export.import_book(second, export.read_export(target)) == {"Ann": 0, "Боб": 0}
 
 
 @pytest.mark.parametrize(
@@ -228,13 +228,13 @@ def test_export_and_import_are_inverse(book, tmp_path):
 )
 def test_a_bad_import_changes_nothing(book, tmp_path, damage):
     book.add("Ann", [sample(1)], MODEL)
-    data = exchange.export_book(book)
+    data = export.export_book(book)
     data["people"][0]["name"] = "Eve"
     damage(data)
-    before = exchange.export_book(book)
+    before = export.export_book(book)
     with pytest.raises(SpeakerBookError):
-        exchange.import_book(book, json.loads(json.dumps(data)))
-    assert exchange.export_book(book) == before
+        export.import_book(book, json.loads(json.dumps(data)))
+    assert export.export_book(book) == before
 
 
 def _version_1(path: Path) -> None:
@@ -351,7 +351,7 @@ READ_ONLY = """
 import sys, numpy as np
 from pathlib import Path
 from diarize.errors import SpeakerBookError
-from diarize.speakers.store import SpeakerBook
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample
 import diarize.annotation, difflib, os
 if os.getuid() == 0:  # permissions do not bind the superuser

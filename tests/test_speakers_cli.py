@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from diarize.evaluation.voices import VoiceBank
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample, unit
-from diarize.speakers.store import SpeakerBook
+from models.simulation.voices import VoiceBank
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 16_000

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.arrays import unit
+from diarize.clustering.spectral import affinity, partition
 from diarize.settings import ClusteringSettings
-from diarize.spectral import affinity, partition
 
 
 def voices(sizes: list[int], noise: float, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize import spectrogram
+from diarize.audio import spectrogram
 
 
 def noise(samples: int, seed: int = 0) -> np.ndarray:

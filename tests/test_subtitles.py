@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.result import Utterance, one_line
-from diarize.transcript.subtitles import cues, width_of
+from diarize.writers.cues import cues, width_of
 
 
 def said(

@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.arrays import SAMPLE_RATE
-from diarize.audio import Waveform, load
+from diarize.audio.loading import Waveform, load
 from diarize.errors import DiarizeError, UsageError
-from diarize.timeline import Segment
-from diarize.vad import (
+from diarize.segmentation.webrtc import (
     BAND_EDGES,
     VadOptions,
     VoiceActivityDetector,
@@ -25,6 +24,7 @@ from diarize.vad import (
     prominence,
     to_segments,
 )
+from diarize.timeline import Segment
 
 SECONDS = 20
 TIME = np.arange(SECONDS * SAMPLE_RATE) / SAMPLE_RATE
@@ -131,7 +131,7 @@ def test_segments_are_ordered_apart_and_inside(speech: np.ndarray) -> None:
 def test_blocks_leave_no_seam(speech: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     waveform = wave(np.concatenate([speech, noise(1e-3, 3), speech]))
     whole = WebRtcVad()(waveform)
-    monkeypatch.setattr("diarize.vad.BLOCK_SECONDS", 1)
+    monkeypatch.setattr("diarize.segmentation.webrtc.BLOCK_SECONDS", 1)
     assert WebRtcVad()(waveform) == whole
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.arrays import unit
+from diarize.clustering.vbx import _Model, forward_backward, reassign
 from diarize.settings import VariationalSettings
-from diarize.variational import _Model, forward_backward, reassign
 
 
 def voices(sizes: list[int], noise: float, seed: int = 0) -> np.ndarray:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from diarize.audio import Waveform
+from diarize.audio.loading import Waveform
+from diarize.embedding.windows import whole
 from diarize.settings import EmbeddingSettings, IdentificationSettings
 from diarize.speakers.voiceprints import embed_means, embed_segments, split_into_segments
 from diarize.timeline import Segment
-from diarize.windows import whole
 
 LONGEST, SHORTEST = EmbeddingSettings().longest, IdentificationSettings().min_segment
 SILENCE = Waveform(np.zeros(16_000 * 60, np.int16))

@@ -28,7 +28,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def excerpt(source: Path, path: Path) -> Path:
     """Write the first seconds of a recording as WAV."""
-    from diarize.audio import load
+    from diarize.audio.loading import load
 
     samples = load(source).samples[: SECONDS * 16_000]
     with wave.open(str(path), "wb") as file:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize import windows
+from diarize.embedding import windows
 from diarize.timeline import Segment
 
 

@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization
-from diarize.audio import Waveform
+from diarize.audio.loading import Waveform
 from diarize.errors import DiarizeError
-from diarize.evaluation import words as benchmark
-from diarize.evaluation.dialogues import (
+from diarize.evaluation.whisperx_words import whisperx_labels
+from diarize.evaluation.written_dialogues import WRITTEN, Difficulty, write_dialogue
+from diarize.timeline import Turn
+from diarize.transcript.word_times import energy_of
+from models.benchmark import words as benchmark
+from models.simulation.dialogues import (
     Dialogue,
     TimingErrors,
     TurnErrors,
@@ -21,11 +25,7 @@ from diarize.evaluation.dialogues import (
     make_dialogue,
     transcribe,
 )
-from diarize.evaluation.whisperx_words import whisperx_labels
-from diarize.evaluation.wordtimes import SpokenClip, SpokenWord, spoken_clips
-from diarize.evaluation.written_dialogues import WRITTEN, Difficulty, write_dialogue
-from diarize.timeline import Turn
-from diarize.transcript.word_times import energy_of
+from models.simulation.wordtimes import SpokenClip, SpokenWord, spoken_clips
 
 RATE = 16000
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from diarize.cli.options import CommandParser, HelpFormatter
 
@@ -29,7 +29,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("diarize.cli.verify", "say whether two recordings are of one person"),
     "calibrate": ("diarize.cli.calibrate", "find the decision threshold that fits your people"),
     "eval": ("diarize.cli.evaluate", "score a diarization against a reference"),
-    "bench": ("diarize.cli.bench", "measure accuracy, speed and memory, beside other tools"),
     "models": ("diarize.cli.models", "list, fetch or verify embedding models"),
     "doctor": ("diarize.cli.doctor", "show what is installed and what is missing"),
 }
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse_args(words[1:] if name else words)
     except SystemExit as exit_:  # argparse leaves by itself after --help and on usage errors
         return exit_.code if isinstance(exit_.code, int) else 2
-    return _guarded(module, args)
+    return guarded(importlib.import_module(module).run, args)
 
 
 def _misspelt(word: str) -> str | None:
@@ -74,7 +73,7 @@ def _misspelt(word: str) -> str | None:
 
 def _parser(name: str | None) -> tuple[argparse.ArgumentParser, str]:
     """Return the parser of a command (None: the main job) and the module that runs it."""
-    module, summary = COMMANDS[name] if name else ("diarize.cli.job", "")
+    module, summary = COMMANDS[name] if name else ("diarize.cli.main_job", "")
     parser = CommandParser(
         prog=f"diarize {name}" if name else "diarize",
         description=summary[:1].upper() + summary[1:] + "." if summary else None,
@@ -87,12 +86,12 @@ def _parser(name: str | None) -> tuple[argparse.ArgumentParser, str]:
     return parser, module
 
 
-def _guarded(module: str, args: argparse.Namespace) -> int:
+def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command; turn every error into one line on stderr and an exit code."""
     from diarize.errors import DiarizeError
 
     try:
-        code: int = importlib.import_module(module).run(args)
+        code = run(args)
         sys.stdout.flush()
         return code
     except DiarizeError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from diarize.cli.common import add_book_option, add_model_options, open_book, say
 from diarize.cli.console import emit
 from diarize.cli.options import add
-from diarize.cli.people import add_book_option, add_model_options, open_book, say
 
 EPILOG = """\
 Each stored sample is scored against its own person's other samples and against everybody else's.
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Print histograms and the suggested threshold; store it where asked to."""
     import json
 
-    from diarize.embedding import OnnxEmbedder
+    from diarize.embedding.embedder import OnnxEmbedder
     from diarize.speakers.calibration import calibrate, histogram, plot
     from diarize.speakers.matching import MatchOptions
 

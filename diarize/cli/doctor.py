@@ -141,7 +141,7 @@ def _decoders() -> Iterator[Finding]:
 
 def _detector() -> Iterator[Finding]:
     from diarize.errors import DiarizeError
-    from diarize.vad import WebRtcVad
+    from diarize.segmentation.webrtc import WebRtcVad
 
     try:
         WebRtcVad()
@@ -151,7 +151,7 @@ def _detector() -> Iterator[Finding]:
 
 
 def _runtime() -> Iterator[Finding]:
-    from diarize.session import available_processors, runtime
+    from diarize.onnx.session import available_processors, runtime
 
     try:
         providers = ", ".join(runtime().get_available_providers())
@@ -167,20 +167,20 @@ def _runtime() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
-    from diarize import models
     from diarize.errors import ModelError
+    from diarize.onnx import files
 
-    for name in models.BUNDLED:
+    for name in files.BUNDLED:
         try:
-            path = models.bundled(name)
-            digest = models.sha256_of(path)[:12]
+            path = files.bundled(name)
+            digest = files.sha256_of(path)[:12]
             yield Finding("model", name, "ok", f"{path} (SHA-256 {digest}…)")
         except ModelError as error:
             state = "problem" if name == "autospeech" else "missing"
             yield Finding("model", name, state, str(error))
-    for model in models.REGISTRY.values():
+    for model in files.REGISTRY.values():
         if model.path.is_file():
-            problem = models.check(model)
+            problem = files.check(model)
             yield Finding(
                 "model", model.name, "problem" if problem else "ok", problem or str(model.path)
             )
@@ -219,14 +219,14 @@ def _present(module: str) -> bool:
 
 
 def _places() -> Iterator[Finding]:
-    from diarize import models
-    from diarize.speakers.store import default_path
+    from diarize.onnx import files
+    from diarize.speakers.book import default_path
 
     download = (
-        "downloads are forbidden (DIARIZE_OFFLINE)" if models.offline() else "downloads are allowed"
+        "downloads are forbidden (DIARIZE_OFFLINE)" if files.offline() else "downloads are allowed"
     )
     for name, path, detail in (
-        ("fetched models", models.folder(), download),
+        ("fetched models", files.folder(), download),
         ("speaker book", default_path(), "" if default_path().is_file() else "nobody enrolled yet"),
     ):
         writable = _writable(path)

@@ -6,9 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diarize.cli.console import Console, display_name
-from diarize.cli.options import add, positive_int
-from diarize.cli.people import (
+from diarize.cli.common import (
     add_book_option,
     add_model_options,
     open_book,
@@ -16,9 +14,11 @@ from diarize.cli.people import (
     regions,
     say,
 )
+from diarize.cli.console import Console, display_name
+from diarize.cli.options import add, positive_int
 
 if TYPE_CHECKING:
-    from diarize.pipeline import Diarizer
+    from diarize.pipeline.diarizer import Diarizer
     from diarize.speakers.enrollment import Enrollment
 
 EPILOG = """\
@@ -83,9 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Enroll a person; the book is changed once all recordings have proved fit."""
     _check(args)
+    from diarize.speakers.book import SpeakerBook, book_path
     from diarize.speakers.fitness import check_person, similar_people
     from diarize.speakers.records import BookModel, person_name
-    from diarize.speakers.store import SpeakerBook, book_path
 
     name = person_name(args.name)
     path = book_path(args.speakers)

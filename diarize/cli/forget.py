@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from diarize.cli.people import add_book_option, open_book, say
+from diarize.cli.common import add_book_option, open_book, say
 
 EPILOG = """\
 The name and all voice prints of the person are deleted, and the file is rewritten without them, so

@@ -6,9 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from diarize.cli.console import Console, clock, display_name, emit
-from diarize.cli.options import add, add_speaker_count_options, positive_int
-from diarize.cli.people import (
+from diarize.cli.common import (
     add_book_option,
     add_model_options,
     add_talk_options,
@@ -17,13 +15,15 @@ from diarize.cli.people import (
     open_embedder,
     say,
 )
+from diarize.cli.console import Console, clock, display_name, emit
+from diarize.cli.options import add, add_speaker_count_options, positive_int
 from diarize.display import table
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.pipeline import Diarizer
+    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.book import SpeakerBook
     from diarize.speakers.matching import MatchOptions
-    from diarize.speakers.store import SpeakerBook
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _segments(args: argparse.Namespace) -> int:
     """Print whom each segment of one recording matches."""
-    from diarize.audio import load
+    from diarize.audio.loading import load
     from diarize.errors import UsageError
     from diarize.speakers.segments import identify_segments, segments_csv, segments_json
 
@@ -145,7 +145,7 @@ def _identified(
 
     The options returned hold the bar for the number of its speakers.
     """
-    from diarize.audio import load
+    from diarize.audio.loading import load
     from diarize.speakers.identification import identify_speakers
 
     with talk.progress(display_name(source)) as progress:

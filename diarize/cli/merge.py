@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.cli import console
     from diarize.errors import UsageError
-    from diarize.outputs import named_file
     from diarize.result import Result
     from diarize.transcript.assign import AssignOptions, label_transcript
     from diarize.transcript.clock import on_recordings_clock
     from diarize.transcript.readers import read_transcript
     from diarize.writers import options_from, render, write_files
+    from diarize.writers.outputs import named_file
 
     file, formats = named_file(args.output_dir, formats_from(args, default=()))
     formats = formats or (["json"] if args.output_dir == "-" else ["srt", "json"])
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         talk.warn(warning)
     energy = None
     if args.audio is not None:
-        from diarize.audio import load
+        from diarize.audio.loading import load
         from diarize.transcript.word_times import energy_of
 
         energy = energy_of(load(args.audio))

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from diarize.models import RemoteModel
+    from diarize.onnx.files import RemoteModel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(as_json: bool) -> int:
-    from diarize import models
+    from diarize.onnx import files
 
-    rows = [_bundled_row(name) for name in models.BUNDLED]
-    rows += [_remote_row(model) for model in models.REGISTRY.values()]
+    rows = [_bundled_row(name) for name in files.BUNDLED]
+    rows += [_remote_row(model) for model in files.REGISTRY.values()]
     if as_json:
         import json
 
@@ -55,16 +55,16 @@ def _list(as_json: bool) -> int:
     widths = [max(len(row[column]) for row in shown) for column in range(len(keys))]
     for row in shown:
         print("  ".join(map(str.ljust, row, widths)).rstrip())
-    print(f"\nFetched models are kept in {models.folder()}")
+    print(f"\nFetched models are kept in {files.folder()}")
     return 0
 
 
 def _bundled_row(name: str) -> dict[str, str]:
-    from diarize import models
     from diarize.errors import ModelError
+    from diarize.onnx import files
 
     try:
-        path = models.bundled(name)
+        path = files.bundled(name)
         state, size = "bundled", f"{path.stat().st_size / 1e6:.1f}"
     except ModelError:
         state, size, path = "missing", "-", None
@@ -99,30 +99,30 @@ def _remote_row(model: RemoteModel) -> dict[str, str]:
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    from diarize import models
     from diarize.cli.console import Console
+    from diarize.onnx import files
 
     for name in args.names:
-        models.find(name)  # an unknown name stops before anything is downloaded
+        files.find(name)  # an unknown name stops before anything is downloaded
     console = Console(quiet=args.quiet)
     for name in args.names:
         with console.progress(name) as report:
-            path = models.fetch(name, accept_unpinned=args.yes, on_progress=report)
+            path = files.fetch(name, accept_unpinned=args.yes, on_progress=report)
         print(path)
-        model = models.REGISTRY[name]
+        model = files.REGISTRY[name]
         if not args.quiet:
             print(f"{name}: {model.source}; licence: {model.licence}", file=sys.stderr)
     return 0
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from diarize import models
+    from diarize.onnx import files
 
-    chosen = [models.find(name) for name in args.names]
-    chosen = chosen or [model for model in models.REGISTRY.values() if model.path.is_file()]
+    chosen = [files.find(name) for name in args.names]
+    chosen = chosen or [model for model in files.REGISTRY.values() if model.path.is_file()]
     failed = 0
     for model in chosen:
-        problem = models.check(model)
+        problem = files.check(model)
         failed += problem is not None
         pinned = "" if model.sha256 else " (unpinned: unchanged since it was fetched, if noted)"
         print(problem or f"{model.name}: right{pinned}")

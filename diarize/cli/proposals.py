@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diarize.cli.common import add_book_option, add_model_options, open_book, open_embedder, say
 from diarize.cli.console import Console
 from diarize.cli.options import add
-from diarize.cli.people import add_book_option, add_model_options, open_book, open_embedder, say
 
 if TYPE_CHECKING:
     from diarize.result import Result
+    from diarize.speakers.book import SpeakerBook
     from diarize.speakers.enrollment import Enrollment
-    from diarize.speakers.store import SpeakerBook
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +33,10 @@ def confirm(args: argparse.Namespace) -> int:
     The result is named where a sample is refused, too; the exit code is 1 then.
     """
     from diarize.errors import AudioError, EnrollmentError
+    from diarize.relabel import relabel
     from diarize.speakers.fitness import check_person
     from diarize.speakers.records import BookModel
     from diarize.speakers.results import enroll_from_result
-    from diarize.transcript.relabel import relabel
 
     path, talk = Path(args.result), Console()
     audio = _audio(args)
@@ -67,9 +67,9 @@ def confirm(args: argparse.Namespace) -> int:
 
 def reject(args: argparse.Namespace) -> int:
     """Take a name off a speaker, and remember that this voice is not that person."""
+    from diarize.relabel import withdraw
     from diarize.speakers.records import BookModel
     from diarize.speakers.results import rejected_voice
-    from diarize.transcript.relabel import withdraw
 
     path = Path(args.result)
     with open_book(args) as book:
@@ -124,7 +124,7 @@ def _request(
 
 def _write(result: Result, path: Path, before: Result, talk: Console) -> None:
     """Write the result and its other outputs anew, as ``diarize relabel`` does."""
-    from diarize.outputs import rewrite
+    from diarize.writers.outputs import rewrite
 
     written = rewrite(path, before, result, [], None)
     for message in written.messages:

@@ -10,8 +10,8 @@ from diarize.cli import console
 from diarize.cli.options import add, add_output_options, formats_from
 
 if TYPE_CHECKING:
-    from diarize.outputs import Written
     from diarize.result import Result
+    from diarize.writers.outputs import Written
 
 EPILOG = """\
 examples:
@@ -59,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from diarize.relabel import relabel
     from diarize.result import read_json, read_result
-    from diarize.transcript.relabel import relabel
 
     path = Path(args.result)
     data = read_json(path)
@@ -85,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
 def _write(result: Result, path: Path, args: argparse.Namespace, before: Result | None) -> Written:
     """Write a result that was read from ``path``; before is None for another tool's file."""
     from diarize.errors import UsageError
-    from diarize.outputs import Written, named_file, rewrite
     from diarize.writers import OWN_SUFFIX, WriterOptions, options_from, render, write_files
+    from diarize.writers.outputs import Written, named_file, rewrite
 
     options = options_from(args)
     file, formats = named_file(args.output_dir, formats_from(args, default=()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from diarize.cli.people import add_book_option, open_book, say
+from diarize.cli.common import add_book_option, open_book, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

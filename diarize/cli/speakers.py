@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize.cli import forget, proposals, rename
-from diarize.cli.console import Console, emit
-from diarize.cli.options import add
-from diarize.cli.people import (
+from diarize.cli.common import (
     add_book_option,
     add_model_options,
     open_book,
     open_diarizer,
     say,
 )
+from diarize.cli.console import Console, emit
+from diarize.cli.options import add
 from diarize.display import table
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _list(args: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from diarize.speakers.store import book_path
+    from diarize.speakers.book import book_path
 
     path = book_path(args.speakers)
     people, model, thresholds = [], None, None
@@ -155,7 +155,7 @@ def _merge(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     import json
 
-    from diarize.speakers.exchange import export_book, write_export
+    from diarize.speakers.export import export_book, write_export
 
     with open_book(args) as book:
         if args.output == "-":
@@ -167,7 +167,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from diarize.speakers.exchange import import_book, read_export
+    from diarize.speakers.export import import_book, read_export
 
     data = read_export(Path(args.file))
     with open_book(args, create=True) as book:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from diarize.cli.common import add_model_options, add_talk_options, open_diarizer, regions
 from diarize.cli.console import Console, display_name, emit
 from diarize.cli.options import add
-from diarize.cli.people import add_model_options, add_talk_options, open_diarizer, regions
 
 EPILOG = """\
 The similarity is the cosine of the two voices, each the mean of all its speech. It is a match from

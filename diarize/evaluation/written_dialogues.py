@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from diarize.evaluation.dialogues import DialogueWord, TurnErrors, disturbed
 from diarize.timeline import Segment, Turn, union
 from diarize.transcript.tokenize import tokens
+from models.simulation.dialogues import DialogueWord, TurnErrors, disturbed
 
 _LETTER = 0.055  # seconds a letter of a spaced script takes
 _CHARACTER = 0.17  # seconds a Chinese character, a kana or a Thai syllable takes

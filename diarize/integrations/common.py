@@ -11,8 +11,8 @@ from diarize.errors import UsageError
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.arrays import Progress
-    from diarize.audio import Waveform
-    from diarize.pipeline import Diarizer
+    from diarize.audio.loading import Waveform
+    from diarize.pipeline.diarizer import Diarizer
 
 
 def load_audio(audio: Any) -> Waveform:
@@ -23,7 +23,7 @@ def load_audio(audio: Any) -> Waveform:
     audio : path, Waveform, array or tensor
         Samples are float in [-1, 1], or int16, shaped (n,).
     """
-    from diarize.audio import Waveform, load
+    from diarize.audio.loading import Waveform, load
 
     if isinstance(audio, Waveform):
         return audio
@@ -48,7 +48,7 @@ def run_diarizer(
 ) -> Diarization:
     """Run the diarizer that was given, or one with default settings."""
     if diarizer is None:
-        from diarize.pipeline import Diarizer
+        from diarize.pipeline.diarizer import Diarizer
 
         diarizer = Diarizer()
     return diarizer(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pyannote.core import Annotation
 
     from diarize.annotation import Diarization
-    from diarize.embedding import Embedder
-    from diarize.pipeline import Detector
+    from diarize.embedding.embedder import Embedder
+    from diarize.pipeline.diarizer import Detector
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook
 
@@ -84,7 +84,7 @@ identify_segments, participants, settings
         participants: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        from diarize.pipeline import Diarizer
+        from diarize.pipeline.diarizer import Diarizer
 
         self.diarizer = Diarizer(
             vad=vad,
@@ -143,7 +143,7 @@ def _load(file: Any) -> Any:
         return load_audio(file)
     if "waveform" not in file:
         return load_audio(file["audio"])
-    from diarize.audio import load
+    from diarize.audio.loading import load
 
     samples = file["waveform"]
     if hasattr(samples, "detach"):

@@ -15,7 +15,7 @@ from diarize.integrations.common import label, load_audio, run_diarizer
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.pipeline import Diarizer
+    from diarize.pipeline.diarizer import Diarizer
 
 __all__ = ["add_speakers", "transcribe"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from diarize.speakers.book import SpeakerBook, default_path
 from diarize.speakers.enrollment import enroll
 from diarize.speakers.identification import identify_speakers, identify_turns
 from diarize.speakers.linking import link
 from diarize.speakers.matching import Gallery, Match, MatchOptions
 from diarize.speakers.records import BookModel, BookThresholds, Person, Sample
 from diarize.speakers.segments import SegmentMatch, identify_segments
-from diarize.speakers.store import SpeakerBook, default_path
 
 __all__ = [
     "BookModel",

@@ -19,7 +19,7 @@ from diarize.errors import MissingExtraError, OutputError, SpeakerBookError
 from diarize.speakers.records import BookThresholds, Sample, unit
 
 if TYPE_CHECKING:
-    from diarize.speakers.store import SpeakerBook
+    from diarize.speakers.book import SpeakerBook
 
 #: Share of impostors accepted, where the user does not say.
 FALSE_ACCEPT_RATE = 0.01

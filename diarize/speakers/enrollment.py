@@ -22,10 +22,10 @@ from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.audio import Waveform
-    from diarize.details import Listening
-    from diarize.embedding import Embedder
-    from diarize.pipeline import Diarizer
+    from diarize.audio.loading import Waveform
+    from diarize.embedding.embedder import Embedder
+    from diarize.pipeline.diarizer import Diarizer
+    from diarize.pipeline.intermediate import Listening
     from diarize.speakers.voices import Voice
 
 
@@ -322,6 +322,6 @@ def source_of(waveform: Waveform) -> str:
 
 def loaded(source: Any) -> Waveform:
     """Decode a recording, unless it is decoded already."""
-    from diarize.audio import Waveform, load
+    from diarize.audio.loading import Waveform, load
 
     return source if isinstance(source, Waveform) else load(source)

@@ -12,8 +12,8 @@ from diarize.settings import EnrollmentSettings
 from diarize.speakers.records import Sample, centroid_of
 
 if TYPE_CHECKING:
-    from diarize.networks import Thresholds
-    from diarize.speakers.store import SpeakerBook
+    from diarize.embedding.formats import Thresholds
+    from diarize.speakers.book import SpeakerBook
 
 
 def check_person(

@@ -18,17 +18,17 @@ import numpy as np
 from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.arrays import Bool, Float32
 from diarize.errors import SpeakerBookError
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
 from diarize.speakers.records import unit
-from diarize.speakers.store import SpeakerBook
 from diarize.timeline import Turn, coverage, union
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from diarize.audio import Waveform
-    from diarize.details import DiarizationDetails
-    from diarize.embedding import Embedder
+    from diarize.audio.loading import Waveform
+    from diarize.embedding.embedder import Embedder
+    from diarize.pipeline.intermediate import DiarizationDetails
     from diarize.speakers.segments import SegmentMatch
 
 

@@ -19,8 +19,8 @@ from diarize.settings import IdentificationSettings
 from diarize.speakers.records import SAME_VOICE, unit
 
 if TYPE_CHECKING:
-    from diarize.networks import Thresholds
-    from diarize.speakers.store import SpeakerBook
+    from diarize.embedding.formats import Thresholds
+    from diarize.speakers.book import SpeakerBook
 
 #: Candidates named in results, whether they are accepted or not.
 CANDIDATES = 2

@@ -16,10 +16,10 @@ from diarize.speakers.records import BookModel, Sample, unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:
-    from diarize.audio import Waveform
-    from diarize.embedding import Embedder
-    from diarize.pipeline import Diarizer
-    from diarize.speakers.store import SpeakerBook
+    from diarize.audio.loading import Waveform
+    from diarize.embedding.embedder import Embedder
+    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.book import SpeakerBook
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def re_enroll(
 
 def _load(source: str, folder: Path | None) -> Waveform:
     """Decode a recording."""
-    from diarize.audio import load
+    from diarize.audio.loading import load
 
     places = [Path(source), *([folder / Path(source).name] if folder else [])]
     for place in places:

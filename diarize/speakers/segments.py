@@ -20,15 +20,15 @@ from diarize.annotation import Candidate, Diarization
 from diarize.arrays import Float32
 from diarize.errors import UsageError
 from diarize.settings import IdentificationSettings
+from diarize.speakers.book import SpeakerBook, book_path
 from diarize.speakers.matching import REJECTED, Gallery, MatchOptions
-from diarize.speakers.store import SpeakerBook, book_path
 from diarize.speakers.voiceprints import embed_means
 from diarize.timeline import Segment
 
 if TYPE_CHECKING:
     from diarize.arrays import Progress
-    from diarize.audio import Waveform
-    from diarize.embedding import Embedder
+    from diarize.audio.loading import Waveform
+    from diarize.embedding.embedder import Embedder
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,8 @@ def identify_segments(
     >>> for match in identify_segments("talk.rttm", "talk.mp3", "default"):  # doctest: +SKIP
     ...     print(match.start, match.end, match.name or "somebody", match.score)
     """
-    from diarize.audio import Waveform, load
-    from diarize.embedding import OnnxEmbedder
+    from diarize.audio.loading import Waveform, load
+    from diarize.embedding.embedder import OnnxEmbedder
     from diarize.speakers.identification import opened
 
     waveform = audio if isinstance(audio, Waveform) else load(audio, on_progress=on_progress)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.arrays import Float32
+from diarize.embedding.windows import whole
 from diarize.settings import EmbeddingSettings, IdentificationSettings
 from diarize.speakers.records import unit
 from diarize.timeline import Segment
-from diarize.windows import whole
 
 if TYPE_CHECKING:
-    from diarize.audio import Waveform
-    from diarize.embedding import Embedder
+    from diarize.audio.loading import Waveform
+    from diarize.embedding.embedder import Embedder
 
 
 def split_into_segments(regions: Sequence[Segment]) -> list[Segment]:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from diarize.arrays import Float32, Float64
 from diarize.display import clock, table
-from diarize.overlap import solo_seconds
+from diarize.pipeline.overlap import solo_seconds
 from diarize.settings import EnrollmentSettings
 from diarize.speakers.records import unit
 from diarize.timeline import Segment, coverage, difference, intersection, union
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.segmentation import LocalSpeakers
+    from diarize.segmentation.segmenters import LocalSpeakers
 
 
 #: Seconds that each of two voices has to talk in a window for the window to say something.

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError, UsageError
-from diarize.models import offline
+from diarize.onnx.files import offline
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
 from diarize.transcript.whisper import ELSEWHERE, WhisperOptions
 
 if TYPE_CHECKING:
-    from diarize.audio import Waveform
+    from diarize.audio.loading import Waveform
 
 # What a folder needs to be a model, besides an optional preprocessor_config.json.
 _FILES = ("model.bin", "tokenizer.json")

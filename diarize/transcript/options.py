@@ -10,7 +10,7 @@ class AssignOptions:
     """How words find their speakers.
 
     The costs are in nats: 1 is the evidence that makes one speaker e times as likely as another.
-    The numbers were chosen on the tuning seeds of ``python -m diarize.evaluation.words``, which
+    The numbers were chosen on the tuning seeds of ``python -m models.benchmark.words``, which
     prints its table for other seeds.
 
     Parameters

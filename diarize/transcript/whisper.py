@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError, UsageError
-from diarize.models import offline, sha256_of
+from diarize.onnx.files import offline, sha256_of
 
 if TYPE_CHECKING:
-    from diarize.audio import Waveform
+    from diarize.audio.loading import Waveform
 
 
 ELSEWHERE = (

@@ -26,7 +26,7 @@ from diarize.files import (
     relative_path,
     write_whole,
 )
-from diarize.transcript import subtitles
+from diarize.writers import cues
 from diarize.writers.base import Writer, WriterOptions
 
 if TYPE_CHECKING:
@@ -113,14 +113,14 @@ def options_from(args: Namespace) -> WriterOptions:
     """Return what the command line's output options say."""
     width, count, seconds = args.max_line_width, args.max_line_count, args.max_cue_seconds
     if args.broadcast:
-        width, count = width or subtitles.LINE_WIDTH, count or subtitles.LINE_COUNT
-        seconds = seconds or subtitles.BROADCAST_SECONDS
+        width, count = width or cues.LINE_WIDTH, count or cues.LINE_COUNT
+        seconds = seconds or cues.BROADCAST_SECONDS
     return WriterOptions(
         speaker_prefix=args.speaker_prefix,
         max_line_width=width,
         max_line_count=count,
         max_cue_seconds=seconds,
-        max_characters_per_second=subtitles.BROADCAST_SPEED if args.broadcast else None,
+        max_characters_per_second=cues.BROADCAST_SPEED if args.broadcast else None,
         dashes=args.broadcast,
         exclusive=args.exclusive,
         mark_unsure=args.mark_unsure,

@@ -10,7 +10,7 @@ from typing import Protocol
 from diarize.annotation import Diarization
 from diarize.result import Result, Utterance
 from diarize.timeline import union
-from diarize.transcript.subtitles import Cue, cues
+from diarize.writers.cues import Cue, cues
 
 UNKNOWN = "Unknown"
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

@@ -9,8 +9,8 @@ from itertools import groupby
 
 from diarize.result import Result
 from diarize.rttm import rttm_field
-from diarize.transcript.subtitles import timed_words
 from diarize.writers.base import UNKNOWN, WriterOptions
+from diarize.writers.cues import timed_words
 
 
 class CtmWriter:

@@ -6,8 +6,8 @@ import io
 
 from diarize.errors import MissingExtraError
 from diarize.result import Result
-from diarize.transcript.subtitles import timed_words
 from diarize.writers.base import WriterOptions
+from diarize.writers.cues import timed_words
 
 
 class ParquetWriter:

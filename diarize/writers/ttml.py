@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 from diarize.display import one_line
 from diarize.result import Result
-from diarize.transcript.subtitles import Cue
 from diarize.writers.base import WriterOptions, cues_of, milliseconds, xml_text
+from diarize.writers.cues import Cue
 
 _TT = "http://www.w3.org/ns/ttml"
 _SPACES = {

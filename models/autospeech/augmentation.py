@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE
-from diarize.evaluation import acoustics
+from models.simulation import acoustics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ class Augmenter:
     rooms : sequence of ndarray
         Impulse responses, see :func:`room_bank`.
     noises : mapping of str to ndarray
-        Background recordings, see :func:`diarize.evaluation.acoustics.load_noises`.
+        Background recordings, see :func:`models.simulation.acoustics.load_noises`.
     """
 
     rooms: Sequence[NDArray[np.float32]]

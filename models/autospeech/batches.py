@@ -35,7 +35,7 @@ NOBODY = -1
 
 
 def magnitude(samples: Tensor) -> Tensor:
-    """(n, samples) to (n, t, 257) magnitudes, as ``diarize.spectrogram.magnitude``."""
+    """(n, samples) to (n, t, 257) magnitudes, as ``diarize.audio.spectrogram.magnitude``."""
     window = torch.nn.functional.pad(
         torch.hann_window(FRAME, device=samples.device), (0, FFT - FRAME)
     )

@@ -4,7 +4,7 @@
 - The identification margin: the lead over the second best person that keeps an enrolled person from
   getting another one's name (strangers are the threshold's business).
 - The clustering distance: the middle of the least diarization errors of the default pipeline on
-  simulated conversations (:mod:`diarize.evaluation.tuning`), none of which the benchmark has.
+  simulated conversations (:mod:`models.benchmark.tuning`), none of which the benchmark has.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.evaluation import tuning
 from models.autospeech import data
 from models.autospeech.evaluate import (
     RATE,
@@ -28,6 +27,7 @@ from models.autospeech.evaluate import (
     trials,
 )
 from models.autospeech.recipe import CalibrationSettings
+from models.benchmark import tuning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +146,7 @@ def clustering_points(
     model: Path, speech: Path, work: Path, count: int, notify: Callable[[str], None]
 ) -> list[tuning.Point]:
     """Diarization error by distance, of the whole default pipeline, speakers not told."""
-    from diarize.pipeline import Diarizer
+    from diarize.pipeline.diarizer import Diarizer
 
     diarizer = Diarizer(embedder=str(model), threads=1)
     items = tuning.conversations(speech, work, count)

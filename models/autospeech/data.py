@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.arrays import SAMPLE_RATE
-from diarize.evaluation.acoustics import decode
+from models.simulation.acoustics import decode
 from models.training.checkpoints import write_whole
 
 CACHE = Path(__file__).parent / "runs" / "cache"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from diarize import spectrogram
+from diarize.audio import spectrogram
 from models.autospeech import data
 from models.autospeech.teachers import Resemblyzer, Teachers
 
@@ -115,7 +115,7 @@ def onnx_embedder(path: Path, window: float = 4.8, hop: float = 2.4, threads: in
 
     What is longer is the mean of such pieces every `hop` seconds, of unit length.
     """
-    from diarize.session import runtime
+    from diarize.onnx.session import runtime
 
     options = runtime().SessionOptions()
     options.intra_op_num_threads = threads

@@ -199,7 +199,7 @@ def read_weights(path: Path) -> AutoSpeech:
 
 def check(network: AutoSpeech, path: Path) -> float:
     """Largest difference between PyTorch and ONNX Runtime over several lengths and levels."""
-    from diarize.session import runtime
+    from diarize.onnx.session import runtime
 
     session = runtime().InferenceSession(str(path))
     generator = torch.Generator().manual_seed(0)

@@ -30,8 +30,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from diarize import fbank
 from diarize.arrays import unit
+from diarize.audio import fbank
 
 Floats = NDArray[np.float32]
 # A network without PyTorch.
@@ -114,7 +114,7 @@ def segment_means(x: Tensor, seg_len: int = 100) -> Tensor:
 def centred_fbank(samples: Tensor) -> Tensor:
     """(n, samples) in [-1, 1] to (n, frames, 80): Kaldi's log-mel energies less their means.
 
-    As :func:`diarize.fbank.fbank` of 16-bit scale, for many windows at once.
+    As :func:`diarize.audio.fbank.fbank` of 16-bit scale, for many windows at once.
     """
     frames = (samples * 32768.0).unfold(1, fbank.FRAME, fbank.HOP)
     frames = frames - frames.mean(dim=2, keepdim=True)
@@ -226,7 +226,7 @@ def as_onnx(network: nn.Module, shape: tuple[int, ...]) -> bytes:
 
 def on_onnxruntime(graph: bytes) -> Run:
     """A graph on one thread of ONNX Runtime."""
-    from diarize.session import runtime
+    from diarize.onnx.session import runtime
 
     options = runtime().SessionOptions()
     options.intra_op_num_threads = 1

@@ -20,7 +20,6 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from diarize.evaluation import acoustics
 from models.autospeech import data, evaluate, export, targets
 from models.autospeech.augmentation import Augmenter, room_bank
 from models.autospeech.batches import Batch, Batches
@@ -29,6 +28,7 @@ from models.autospeech.losses import Distillation, MarginSoftmax
 from models.autospeech.network import AutoSpeech
 from models.autospeech.recipe import Recipe
 from models.autospeech.teachers import Teachers
+from models.simulation import acoustics
 from models.training.provenance import commit, fingerprint, manifest
 from models.training.recipe import digest, read_recipe
 from models.training.stages import Stage, run_stages

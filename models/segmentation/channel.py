@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from diarize.evaluation import acoustics
 from models.segmentation import material
 from models.segmentation.network import LOG_FLOOR, mel_filters
+from models.simulation import acoustics
 
 Samples = NDArray[np.float32]
 RATE = 16_000

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from diarize.evaluation import acoustics
-from diarize.evaluation.voices import LONGEST_INNER_PAUSE
 from models.autospeech.data import Speech, load
 from models.segmentation import channel, material, noises
 from models.segmentation.network import LOCAL_SPEAKERS, LOG_FLOOR
 from models.segmentation.talks import Talks
 from models.segmentation.turns import schedule
+from models.simulation import acoustics
+from models.simulation.voices import LONGEST_INNER_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

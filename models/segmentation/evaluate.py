@@ -17,18 +17,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.audio import Waveform, load
-from diarize.embedding import Embedder, OnnxEmbedder
+from diarize.audio.loading import Waveform, load
+from diarize.embedding.embedder import Embedder, OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
-from diarize.evaluation.scenes import SimulationOptions
-from diarize.evaluation.simulation import simulate_many, write
-from diarize.pipeline import Diarizer
+from diarize.pipeline.diarizer import Diarizer
 from diarize.rttm import read_rttm
-from diarize.segmentation import SpeechActivity, load_segmentation
+from diarize.segmentation.segmenters import SpeechActivity, load_segmentation
+from diarize.segmentation.webrtc import VadOptions, WebRtcVad
 from diarize.timeline import Segment, Turn, union
-from diarize.vad import VadOptions, WebRtcVad
 from models.autospeech.data import CACHE
 from models.segmentation import TARGET
+from models.simulation.conversations import simulate_many, write
+from models.simulation.scenes import SimulationOptions
 
 # Conversations are kept here where no other folder is given.
 WORK = CACHE / "conversations"

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from diarize.segmentation import SegmentationOptions
+from diarize.segmentation.segmenters import SegmentationOptions
 from models.segmentation import TARGET
 from models.segmentation.network import BINS, FromMagnitude, SegmentationNet, Shape
 from models.training import checkpoints
@@ -140,7 +140,7 @@ def stamp(
 
 def parity(model: FromMagnitude, path: Path) -> float:
     """Largest difference in log probability between torch and onnxruntime, on two lengths."""
-    from diarize.session import runtime
+    from diarize.onnx.session import runtime
 
     session = runtime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     worst = 0.0

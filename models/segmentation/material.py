@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.evaluation import acoustics
-from diarize.evaluation.voices import speech_runs
 from models.autospeech.data import Speech, load
+from models.simulation import acoustics
+from models.simulation.voices import speech_runs
 
 Samples = NDArray[np.float32]
 Room = list[Samples]

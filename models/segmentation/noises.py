@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.evaluation import acoustics
+from models.simulation import acoustics
 
 Samples = NDArray[np.float32]
 RATE = 16_000

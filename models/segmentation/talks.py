@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.evaluation.scenes import SimulationOptions
-from diarize.evaluation.simulation import SimulatedConversation, simulate_many
 from models.autospeech.data import CACHE
+from models.simulation.conversations import SimulatedConversation, simulate_many
+from models.simulation.scenes import SimulationOptions
 
 # Length of a conversation in seconds, people in one at most, conversations to make.
 SECONDS, PEOPLE, COUNT = 60, 4, 1800

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation
+from diarize.segmentation.segmenters import NeuralSegmenter, SegmentationOptions, load_segmentation
 from models.autospeech import data as speech_data
 from models.autospeech import targets
 from models.segmentation import export, talks, tune

@@ -16,8 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize import powerset
-from diarize.segmentation import NeuralSegmenter, SegmentationOptions, decide, load_segmentation
+from diarize.segmentation import networks
+from diarize.segmentation.segmenters import (
+    NeuralSegmenter,
+    SegmentationOptions,
+    decide,
+    load_segmentation,
+)
 from models.segmentation import TARGET
 from models.segmentation.evaluate import WORK, Recording, counts, frames, simulated
 
@@ -44,7 +49,7 @@ class Heard:
 
     recording: Recording
     truth: NDArray[np.int64]
-    track: powerset.FrameTrack
+    track: networks.FrameTrack
 
 
 def hear(segmenter: NeuralSegmenter, recordings: Iterable[Recording], hop: float) -> list[Heard]:
@@ -53,7 +58,7 @@ def hear(segmenter: NeuralSegmenter, recordings: Iterable[Recording], hop: float
         Heard(
             recording,
             counts(recording.turns, recording.waveform.duration),
-            powerset.run(segmenter.network, recording.waveform, hop=hop),
+            networks.run(segmenter.network, recording.waveform, hop=hop),
         )
         for recording in recordings
     ]

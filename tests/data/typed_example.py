@@ -22,11 +22,11 @@ from diarize import (
     label_transcript,
     read_transcript,
 )
-from diarize.audio import Waveform, load
+from diarize.audio.loading import Waveform, load
 from diarize.batch import Outcome, diarize_many
-from diarize.embedding import Embedder, OnnxEmbedder
+from diarize.embedding.embedder import Embedder, OnnxEmbedder
 from diarize.result import Result
-from diarize.segmentation import SpeechActivity
+from diarize.segmentation.segmenters import SpeechActivity
 from diarize.settings import Settings
 from diarize.speakers import SpeakerBook
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from diarize import spectrogram
-from diarize.evaluation import acoustics
+from diarize.audio import spectrogram
 from models.autospeech import data, targets
 from models.autospeech.augmentation import Augmenter
 from models.autospeech.batches import NOBODY, Batches, magnitude
 from models.autospeech.losses import Distillation, MarginSoftmax, distillation
 from models.autospeech.network import AutoSpeech, NetworkConfig
 from models.autospeech.recipe import BatchSettings, LossSettings
+from models.simulation import acoustics
 from models.training.trainer import Optimization, Trainer
 from tests.training.corpus import buzz
 

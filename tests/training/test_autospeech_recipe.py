@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diarize.embedding import OnnxEmbedder
+from diarize.embedding.embedder import OnnxEmbedder
 from models.autospeech import export, train
 from models.autospeech.network import AutoSpeech, NetworkConfig
 

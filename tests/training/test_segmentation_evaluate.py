@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diarize import powerset
-from diarize.audio import Waveform
-from diarize.evaluation.simulation import SimulatedConversation, write
-from diarize.segmentation import LocalSpeakers, SegmentationOptions, SpeechActivity
+from diarize.audio.loading import Waveform
+from diarize.segmentation import networks
+from diarize.segmentation.segmenters import LocalSpeakers, SegmentationOptions, SpeechActivity
 from diarize.timeline import Segment, Turn
 from models.segmentation import evaluate, tune
+from models.simulation.conversations import SimulatedConversation, write
 
 RATE = 16_000
 TURNS = [Turn(1.0, 4.0, "a"), Turn(3.5, 6.0, "b"), Turn(7.0, 9.0, "a")]
@@ -80,7 +80,7 @@ def heard(speech: list[tuple[int, float]], pair: list[tuple[int, float]]) -> tun
 
     local = LocalSpeakers(np.zeros(1), 0.02, np.zeros((1, 500, 3), dtype=bool))
     voices = np.zeros((500, 3), dtype=np.float32)
-    track = powerset.FrameTrack(0.02, 0.0, spread(speech), spread(pair), voices, local)
+    track = networks.FrameTrack(0.02, 0.0, spread(speech), spread(pair), voices, local)
     made = recording(TURNS)
     return tune.Heard(made, evaluate.counts(TURNS, 10.0), track)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from diarize.segmentation import NeuralSegmenter, load_segmentation
+from diarize.segmentation.segmenters import NeuralSegmenter, load_segmentation
 from models.segmentation import noises, talks, train
 
 RECIPE = """

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from diarize import powerset, spectrogram
-from diarize.audio import Waveform
-from diarize.evaluation import acoustics
-from diarize.segmentation import NeuralSegmenter, SegmentationOptions, load_segmentation
+from diarize.audio import spectrogram
+from diarize.audio.loading import Waveform
+from diarize.segmentation import networks
+from diarize.segmentation.segmenters import NeuralSegmenter, SegmentationOptions, load_segmentation
 from models.segmentation import (
     channel,
     data,
@@ -30,6 +30,7 @@ from models.segmentation import (
     turns,
 )
 from models.segmentation.recipe import BatchSettings, LossSettings
+from models.simulation import acoustics
 from models.training.trainer import Optimization, Trainer
 
 RATE = 16_000
@@ -41,14 +42,14 @@ SMALL = network.Shape(fine=16, channels=16, hidden=8, dilations=(1, 2), layers=1
 
 def test_the_recipe_and_the_runtime_agree_on_the_classes() -> None:
     members = [[int(k in talkers) for k in range(3)] for talkers in network.POWERSET]
-    assert members == powerset.MEMBERS.astype(int).tolist()
+    assert members == networks.MEMBERS.astype(int).tolist()
     every = torch.tensor(members)[None]
     assert network.to_classes(every).tolist() == [[0, 1, 2, 3, 4, 5, 6]]
 
 
 def test_class_orders_follow_the_speakers() -> None:
     table = network.class_orders()
-    members = torch.tensor(powerset.MEMBERS)
+    members = torch.tensor(networks.MEMBERS)
     for row, order in zip(table, permutations(range(3)), strict=True):
         for old, new in enumerate(row):
             moved = torch.zeros(3)
@@ -495,7 +496,7 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
     assert segmenter.options == options
     rng = np.random.default_rng(1)
     waveform = Waveform((rng.normal(size=25 * RATE) * 2000).astype(np.int16))
-    track = powerset.run(segmenter.network, waveform)
+    track = networks.run(segmenter.network, waveform)
     assert track.speech.shape == (25 * 50,)
     # The same by torch, for the first window.
     samples = np.pad(waveform.block(0, 10 * RATE + 176), (176, 0))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diarize.audio import Waveform
-from diarize.embedding import Thresholds
+from diarize.audio.loading import Waveform
+from diarize.embedding.embedder import Thresholds
 from diarize.result import Result
 from diarize.timeline import Segment
 from diarize.writers import WriterOptions

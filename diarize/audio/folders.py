@@ -1,0 +1,94 @@
+"""The recordings in a folder, found by what is in the files, whatever they are called."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from diarize.audio import decoding
+from diarize.errors import AudioError
+
+# FFmpeg reads these as sound, but the sound lies in other files.
+_PLAYLISTS = ("hls", "concat", "dash")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    path : Path
+    recordings : tuple of Path
+        In order of their names, those of its sub-folders included.
+    others : tuple of Path
+        Files that hold no sound; hidden ones are not counted.
+    """
+
+    path: Path
+    recordings: tuple[Path, ...]
+    others: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        """Return a line for people: how many of each, and files that only look like recordings."""
+        count = len(self.recordings)
+        line = f"{self.path}: {count} recording{'s' * (count != 1)}"
+        if self.others:
+            files = "1 other file" if len(self.others) == 1 else f"{len(self.others)} other files"
+            line += f"; {files} skipped"
+        odd = [path.name for path in self.others if _named_as_sound(path)]
+        if odd:
+            more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
+            line += f", among them {', '.join(odd[:3])}{more}, in which no sound was found"
+        return line
+
+
+def recordings_in(path: str | Path) -> Folder:
+    """Look into every file of a folder and its sub-folders.
+
+    Raises
+    ------
+    AudioError
+        Where a folder may not be entered, or holds no recording.
+    """
+    folder = Path(path)
+
+    def refused(error: OSError) -> None:
+        raise AudioError(
+            f"{error.filename}: the folder may not be entered ({error.strerror}). "
+            "Check its permissions."
+        ) from None
+
+    recordings: list[Path] = []
+    others: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=refused):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            file = Path(place, name)
+            (recordings if _has_sound(file) else others).append(file)
+    found = Folder(folder, tuple(recordings), tuple(others))
+    if not recordings:
+        files = f"{len(others)} other files" if others else "nothing at all"
+        raise AudioError(f"{path}: holds no recording, but {files}. Name the recordings.")
+    return found
+
+
+def _has_sound(path: Path) -> bool:
+    """Return whether a file is a recording, or was one before it was cut off."""
+    import av
+
+    if not path.is_file():  # a pipe or a device would wait for somebody to write
+        return False
+    try:
+        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+            kind = container.format.name.split(",")[0]
+            return bool(container.streams.audio) and kind not in _PLAYLISTS
+    except (av.error.FFmpegError, OSError, ValueError):
+        return decoding.Source(str(path), path.name).head(4, 4) == b"ftyp"
+
+
+def _named_as_sound(path: Path) -> bool:
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    return kind.startswith(("audio/", "video/")) and "mpegurl" not in kind

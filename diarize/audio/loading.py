@@ -1,0 +1,269 @@
+"""A recording in memory: any file to mono 16 kHz, decoded, mixed and resampled in one pass.
+
+The samples stay 16-bit integers (115 MB an hour); floats are made block by block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.arrays import SAMPLE_RATE, Float32, Progress
+from diarize.audio import decoding
+from diarize.audio.mixing import FULL_SCALE, Mixer
+from diarize.audio.sources import Source, opened_source
+from diarize.display import clock
+from diarize.errors import AudioError, UsageError
+
+# Decoders overshoot full scale a little; a float file beyond this was never scaled to ±1.
+UNSCALED_PEAK = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """Mono sound at 16 kHz.
+
+    Parameters
+    ----------
+    samples : (n,) int16 array
+        Not to be written to.
+    path : str
+        Where it came from: a path, ``"-"`` for standard input, ``"array"``.
+    warnings : tuple of str
+        What the user should know, such as a truncated file.
+    channels : tuple of Waveform
+        Each channel by itself, where that was asked for.
+
+    Examples
+    --------
+    >>> wave = Waveform(np.full(8000, 16384, dtype=np.int16))
+    >>> wave.duration
+    0.5
+    >>> wave.block(0, 2).tolist()
+    [0.5, 0.5]
+    """
+
+    samples: NDArray[np.int16]
+    path: str = "array"
+    warnings: tuple[str, ...] = ()
+    channels: tuple[Waveform, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Waveform {self.path!r}: {self.duration:.1f} s>"
+
+    def __len__(self) -> int:
+        return int(self.samples.size)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.samples.size / SAMPLE_RATE
+
+    def block(self, start: int, stop: int) -> Float32:
+        """Return samples ``start`` to ``stop`` (indices, clamped) as float32 in [-1, 1]."""
+        part = self.samples[max(0, start) : max(0, stop)]
+        floats: Float32 = np.multiply(part, 1 / FULL_SCALE, dtype=np.float32)
+        return floats
+
+    def power(self, start: int, stop: int) -> float:
+        """Return the mean square of samples ``start`` to ``stop``, full scale 1; 0 for none.
+
+        Examples
+        --------
+        >>> Waveform(np.full(8000, 16384, dtype=np.int16)).power(100, 9000)
+        0.25
+        """
+        start, stop = max(0, start), min(stop, len(self))
+        total = 0.0
+        for first in range(start, stop, 1 << 20):
+            block = self.block(first, min(first + (1 << 20), stop))
+            total += float(np.sum(np.square(block, dtype=np.float64)))
+        return total / max(1, stop - start)
+
+    def blocks(self, seconds: float = 60.0) -> Iterator[Float32]:
+        """Yield the whole as float32 blocks of ``seconds`` each, the last one shorter."""
+        step = max(1, round(seconds * SAMPLE_RATE))
+        for start in range(0, self.samples.size, step):
+            yield self.block(start, start + step)
+
+
+def load(
+    source: Source,
+    *,
+    channels: str | int = "mix",
+    sample_rate: int | None = None,
+    audio_track: int | None = None,
+    on_progress: Progress | None = None,
+) -> Waveform:
+    """Decode a recording to mono 16 kHz.
+
+    Parameters
+    ----------
+    source : path, ``"-"`` (standard input), binary file, bytes, array, tensor, pair or mapping
+        Arrays and tensors are (n,), (n, channels) or (channels, n), float with full scale at ±1 or
+        integer of any width. A pair is ``(array, rate)``, a mapping has the samples under
+        ``waveform`` or ``array`` and their rate under ``sample_rate`` or ``sampling_rate``.
+    channels : "mix", "split" or int
+        The mean of all channels; the same, with each channel in :attr:`Waveform.channels` besides;
+        or one channel by its number from 0.
+    sample_rate : int
+        Of an array, in Hz; needed with bare arrays only.
+    audio_track : int, optional
+        Which audio track of a file that has several, from 0; None takes the one that FFmpeg takes.
+    on_progress : callable, optional
+        Called as ``(stage, done, total)``: stage ``"audio"``, seconds; ``total`` may be None.
+
+    Returns
+    -------
+    Waveform
+        Truncated and damaged files give what could be decoded, and a warning.
+
+    Raises
+    ------
+    AudioError
+        The file is missing, a folder, unreadable, empty, no media file, without sound, protected;
+        or it has one channel, and ``channels`` is ``"split"``.
+    UsageError
+        ``source``, ``channels``, ``sample_rate`` or ``audio_track`` make no sense.
+    """
+    if isinstance(channels, str) and channels not in ("mix", "split"):
+        raise UsageError(f"channels={channels!r}: use 'mix', 'split' or a channel number.")
+    found, rate = opened_source(source, sample_rate)
+    if isinstance(found, np.ndarray):
+        planes = found
+        return _load(lambda: _slices(planes, rate), "array", channels, None)
+    with decoding.opened(found, audio_track) as ready:
+        tick = _ticker(ready.report, on_progress)
+        wave = _load(lambda: tick(decoding.blocks(ready)), ready.name, channels, ready.report)
+    return replace(wave, path=str(found)) if isinstance(found, str | Path) else wave
+
+
+def _load(
+    blocks: Callable[[], Iterable[tuple[int, Float32]]],
+    name: str,
+    channels: str | int,
+    report: decoding.Report | None,
+) -> Waveform:
+    """Mix and resample; decode once more where the first pass shows that its plan was wrong."""
+    pick = channels if isinstance(channels, int) else None
+    mixers = _mixed(blocks(), name, pick, channels == "split")
+    mixer = mixers[0]
+    warnings = list(_remarks(name, report)) if report else []
+    loudest = mixer.cancelled()
+    if loudest is not None and channels != "split":
+        pick = loudest
+        warnings.append(
+            f"{name}: its channels cancel each other out (opposite polarity); "
+            f"channel {loudest} alone is used."
+        )
+    gain = 1.0
+    peak = max(one.peak for one in mixers)
+    if peak > UNSCALED_PEAK:
+        gain = 1.0 / peak
+        warnings.append(f"{name}: its samples reach {peak:.0f} times full scale; scaled down.")
+    if pick != mixer.pick or gain != 1.0:
+        mixers = _mixed(blocks(), name, pick, channels == "split", gain)
+    samples = [one.samples for one in mixers]
+    if mixer.invalid:
+        warnings.append(f"{name}: {mixer.invalid} samples were not numbers and became silence.")
+    if not samples[0].size:
+        raise _nothing_decoded(name, report)
+    if channels == "mix":
+        warnings += _advice(name, mixer.meter.decibels)
+    if channels == "split" and len(samples) < 3:
+        raise AudioError(
+            f"{name}: has one channel, so there is nothing to split. Leave out "
+            "channels='split' (--channels split)."
+        )
+    # Opposite polarity: the mix would be silent, a channel is not.
+    mono = samples[0] if loudest is None or channels != "split" else samples[1 + loudest]
+    each = tuple(Waveform(one, name) for one in samples[1:])
+    return Waveform(mono, name, tuple(warnings), each)
+
+
+def _mixed(
+    blocks: Iterable[tuple[int, Float32]],
+    name: str,
+    pick: int | None,
+    split: bool,
+    gain: float = 1.0,
+) -> list[Mixer]:
+    """Decode once: what to make of all channels and, where they are split, each of them."""
+    mixers = [Mixer(name, pick, gain)]
+    for rate, planes in blocks:
+        while split and len(mixers) <= len(planes):  # those that join late are silent until then
+            mixers.append(Mixer(name, len(mixers) - 1, gain, pad=mixers[0].received))
+        mixers[0].add(planes, rate)
+        for number, mixer in enumerate(mixers[1:]):
+            gone = number >= len(planes)
+            mixer.add(np.zeros((number + 1, planes.shape[1]), np.float32) if gone else planes, rate)
+    for mixer in mixers:
+        mixer.finish()
+    return mixers
+
+
+def _advice(name: str, decibels: Float32) -> Iterator[str]:
+    """Yield a line where channels by themselves would tell more than their mix."""
+    from diarize.audio import channels
+
+    if channels.hold_different_voices(decibels):
+        yield (
+            f"{name}: its channels hold different voices: channels='split' (--channels split) "
+            "gives each channel a speaker of its own."
+        )
+    for channel, below in channels.faint_channels(decibels):
+        yield (
+            f"{name}: channel {channel} is {below} dB fainter than the loudest, and who speaks "
+            f"there may be missed: channels='split' (--channels split), or channels={channel}."
+        )
+
+
+def _slices(planes: Float32, rate: int) -> Iterator[tuple[int, Float32]]:
+    for start in range(0, planes.shape[1], decoding.BLOCK):
+        yield rate, planes[:, start : start + decoding.BLOCK]
+
+
+def _ticker(
+    report: decoding.Report, on_progress: Progress | None
+) -> Callable[[Iterable[tuple[int, Float32]]], Iterator[tuple[int, Float32]]]:
+    """Return a wrapper that reports each block's progress in whole seconds."""
+
+    def tick(blocks: Iterable[tuple[int, Float32]]) -> Iterator[tuple[int, Float32]]:
+        for block in blocks:
+            yield block
+            if on_progress is not None:
+                total = None if report.expected is None else round(report.expected)
+                on_progress("audio", round(report.decoded), total)
+
+    return tick
+
+
+def _remarks(name: str, report: decoding.Report) -> Iterator[str]:
+    """Yield a line for several tracks, and for what a file should have held and did not."""
+    if report.tracks:
+        yield f"{name}: has {report.tracks}"
+    expected, decoded = report.expected, report.decoded
+    # Encoder padding and rounding make headers differ by a fraction of a second.
+    there = max(decoded, report.reached)
+    short = expected is not None and there < expected - max(1.0, 0.002 * expected)
+    if expected is not None and short:
+        yield (
+            f"{name}: truncated or damaged: {clock(decoded)} of {clock(expected)} could be decoded."
+        )
+    elif report.cut:
+        yield f"{name}: damaged: reading broke off after {clock(decoded)}."
+    elif report.skipped:
+        yield f"{name}: damaged: {report.skipped} packets were skipped, {clock(decoded)} decoded."
+
+
+def _nothing_decoded(name: str, report: decoding.Report | None) -> AudioError:
+    if report is not None and (report.skipped or report.cut):
+        return AudioError(
+            f"{name}: none of its audio could be decoded: it is damaged or protected. "
+            "Try a fresh copy, or convert it to WAV with the program that plays it."
+        )
+    return AudioError(f"{name}: holds no audio samples. Record or export it again.")

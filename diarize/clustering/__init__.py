@@ -1,0 +1,1 @@
+"""From embeddings to speakers: how many there are and whose each window is."""

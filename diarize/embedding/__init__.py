@@ -1,0 +1,1 @@
+"""From windows of speech to one unit vector each."""

@@ -1,0 +1,183 @@
+"""Embedding networks in ONNX files: open them, and tell by metadata and shape what they want."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diarize.audio import spectrogram
+from diarize.embedding.frontends import (
+    PORT_FRAMES,
+    PORT_SHIFT,
+    Frontend,
+    KaldiFbank,
+    Magnitude,
+    PortMagnitude,
+)
+from diarize.errors import ModelError
+from diarize.onnx.session import Session
+from diarize.settings import EmbeddingSettings
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where a model draws its lines, calibrated for that model alone.
+
+    Parameters
+    ----------
+    clustering : float
+        Average-linkage cosine distance up to which two groups of windows are one speaker.
+    verification : float
+        Cosine from which two utterances are taken for one person.
+    margin : float
+        Lead in cosine over the next best person that an identification needs.
+    note : str
+        The data that the numbers were chosen on.
+    """
+
+    clustering: float
+    verification: float
+    margin: float = 0.05
+    note: str = ""
+
+
+PORT_THRESHOLDS = Thresholds(
+    clustering=0.6,
+    verification=0.26,
+    margin=0.05,
+    note="verification: the public port's; clustering: not calibrated, "
+    "a little stricter than its verification line",
+)
+
+
+@dataclass(frozen=True)
+class ModelFormat:
+    """What there is to know of a network before it runs.
+
+    Attributes
+    ----------
+    name : str
+    frontend : Frontend
+    frames, shift : int
+        Of a window, and from window to window of what is too long for one.
+    window, hop : float
+        Seconds of the windows for diarization.
+    thresholds : Thresholds
+    longest : int
+        Frames up to which a longer segment goes through the network in one piece; 0 where the
+        network takes windows only.
+    whole_partials, unit_partials : bool
+        Whether a last, incomplete window is left out, and whether vectors are averaged as unit
+        vectors.
+    """
+
+    name: str
+    frontend: Frontend
+    frames: int
+    shift: int
+    window: float
+    hop: float
+    thresholds: Thresholds
+    longest: int = 0
+    whole_partials: bool = False
+    unit_partials: bool = True
+
+
+def recognise(session: Session, settings: EmbeddingSettings) -> ModelFormat:
+    """Tell from metadata and input shape what kind of embedding model a session holds.
+
+    Raises
+    ------
+    ModelError
+        Where it is none that can be run.
+    """
+    path, metadata, inputs = session.path, session.metadata, session.inputs
+    shape = inputs[0].shape
+    if len(inputs) == 1 and len(shape) == 3 and inputs[0].type == "tensor(float)":
+        if metadata.get("diarize.kind") == "autospeech":
+            return _our_format(path, metadata, shape, settings)
+        if shape[2] == spectrogram.BINS:
+            return _port_format(path, shape, settings)
+        if shape[2] == 80:
+            return _kaldi_format(path, shape, settings)
+    found = ", ".join(f"{item.name} {item.shape}" for item in inputs)
+    raise ModelError(
+        f"{path}: not an embedding model of a known kind: one float input of shape (n, t, 257) "
+        f"or (n, t, 80) is expected, this one has {found}"
+    )
+
+
+def _our_format(
+    path: Path, metadata: Mapping[str, str], shape: Sequence[Any], settings: EmbeddingSettings
+) -> ModelFormat:
+    """Read the metadata that our own export writes."""
+
+    def number(key: str) -> float:
+        try:
+            return float(metadata[f"diarize.{key}"])
+        except (KeyError, ValueError):
+            raise ModelError(
+                f"{path}: the model's metadata lacks a number for diarize.{key}; export it again"
+            ) from None
+
+    window, hop = number("window"), number("hop")
+    frames = _fixed(shape[1], round(window * spectrogram.FRAME_RATE))
+    version = metadata.get("diarize.version", "")
+    return ModelFormat(
+        name=f"{path.stem}-{version}" if version else path.stem,
+        frontend=Magnitude(),
+        frames=frames,
+        shift=max(1, round(hop * spectrogram.FRAME_RATE)),
+        window=window,
+        hop=hop,
+        thresholds=Thresholds(
+            clustering=number("threshold.clustering"),
+            verification=number("threshold.verification"),
+            margin=number("threshold.margin"),
+            note=metadata.get("diarize.threshold.note", ""),
+        ),
+        longest=_longest(shape[1], settings),
+    )
+
+
+def _port_format(path: Path, shape: Sequence[Any], settings: EmbeddingSettings) -> ModelFormat:
+    """Describe the public AutoSpeech port, which has no metadata."""
+    return ModelFormat(
+        name=path.stem,
+        frontend=PortMagnitude.beside(path),
+        frames=_fixed(shape[1], PORT_FRAMES),
+        shift=PORT_SHIFT,
+        window=settings.window,
+        hop=settings.hop,
+        thresholds=PORT_THRESHOLDS,
+        whole_partials=True,
+        unit_partials=False,
+    )
+
+
+def _kaldi_format(path: Path, shape: Sequence[Any], settings: EmbeddingSettings) -> ModelFormat:
+    """Describe a kaldi-style network; its thresholds are looked up in the registry of models."""
+    from diarize.onnx.files import thresholds_of
+
+    return ModelFormat(
+        name=path.stem,
+        frontend=KaldiFbank(),
+        frames=_fixed(shape[1], round(settings.window * spectrogram.FRAME_RATE)),
+        shift=round(settings.hop * spectrogram.FRAME_RATE),
+        window=settings.window,
+        hop=settings.hop,
+        thresholds=thresholds_of(path),
+        longest=_longest(shape[1], settings),
+    )
+
+
+def _longest(axis: Any, settings: EmbeddingSettings) -> int:
+    """Return the frames of the longest piece: none but windows where the graph pins the axis."""
+    return 0 if _fixed(axis, 0) else round(settings.longest * spectrogram.FRAME_RATE)
+
+
+def _fixed(axis: Any, otherwise: int) -> int:
+    """Return the size of an axis that the graph pins, else the given one."""
+    return axis if isinstance(axis, int) and axis > 0 else otherwise

@@ -1,0 +1,1 @@
+"""The order of stages: a recording in, who spoke when out."""

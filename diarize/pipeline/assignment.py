@@ -1,0 +1,149 @@
+"""From vectors of windows to labelled turns: the cheap half of the pipeline, no network in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from diarize.annotation import speaker_label
+from diarize.arrays import Float32, Float64, Int64
+from diarize.clustering.speakers import cluster, neighbour_scatter
+from diarize.pipeline import overlap, resegmentation
+from diarize.pipeline.intermediate import Listening
+from diarize.settings import Settings, VariationalSettings
+from diarize.timeline import Turn
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who spoke when.
+
+    Parameters
+    ----------
+    turns : tuple of Turn
+        In order of time, labelled by first appearance.
+    embeddings : dict of str to (D,) float32 array
+        Each speaker's unit centroid.
+    labels : tuple of str
+        The speaker of each window.
+    """
+
+    turns: tuple[Turn, ...]
+    embeddings: dict[str, Float32]
+    labels: tuple[str, ...]
+
+
+def decide(
+    heard: Listening,
+    *,
+    threshold: float,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    settings: Settings | None = None,
+    quietest: resegmentation.Quietest | None = None,
+) -> Decision:
+    """Tell the speakers of windows apart, and lay out their turns.
+
+    Parameters
+    ----------
+    heard : Listening
+        Speech, windows and their vectors.
+    threshold : float
+        Cosine distance at which voices are different people.
+    num_speakers, min_speakers, max_speakers : int, optional
+        What is known of the number of speakers.
+    quietest : callable, optional
+        Returns the quietest instant of a stretch; changes of speaker move there.
+
+    Raises
+    ------
+    UsageError
+        Where the numbers of speakers contradict each other.
+    """
+    settings = settings or Settings()
+    local = heard.activity.local
+    if local is None:
+        settings = replace(settings, variational=_plain(settings.variational))
+    result = cluster(
+        heard.vectors,
+        heard.seconds,
+        threshold=threshold,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        scatter=neighbour_scatter(
+            heard.vectors, heard.windows, heard.activity.changes, settings.clustering
+        ),
+        fresh=heard.fresh,
+        settings=settings,
+    )
+    scores = (heard.vectors @ result.centroids.T).astype(np.float64)
+    turns = resegmentation.to_turns(
+        heard.activity.speech,
+        heard.windows,
+        scores,
+        changes=heard.activity.changes,
+        quietest=quietest,
+        settings=settings.resegmentation,
+    )
+    sure = heard.activity.overlaps if heard.activity.sure is None else heard.activity.sure
+    turns += overlap.second_turns(turns, sure, heard.windows, scores, local, settings.overlap)
+    return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
+
+
+def doubt_of_count(
+    heard: Listening, found: int, asked: int, threshold: float, settings: Settings
+) -> str | None:
+    """Say where fewer speakers are found than asked for, or more than can be told apart.
+
+    Parameters
+    ----------
+    heard : Listening
+    found, asked : int
+        How many speakers there are in the result, and how many there had to be at least.
+    threshold : float
+        As for :func:`decide`.
+    """
+    if asked < 2 or found > asked or not found:
+        return None
+    if found < asked:
+        return f"{asked} speakers were asked for, but no more than {found} could be found"
+    alike = decide(heard, threshold=threshold, settings=settings)
+    voices = len({turn.speaker for turn in alike.turns})
+    if voices >= asked:
+        return None
+    return (
+        f"{asked} speakers were asked for, but only {voices} "
+        f"{'voice is' if voices == 1 else 'voices are'} told apart without that: the others are "
+        "parts of these, and may be nobody"
+    )
+
+
+def _plain(settings: VariationalSettings) -> VariationalSettings:
+    """Return the settings for windows of which some hold two voices."""
+    return replace(
+        settings,
+        prior=settings.plain * settings.prior,
+        prior_share=settings.plain * settings.prior_share,
+    )
+
+
+def _by_first_appearance(
+    turns: list[Turn], centres: Float32, labels: Int64, scores: Float64
+) -> Decision:
+    """Number speakers in the order of their first turns; who got no turn is left out."""
+    present = {turn.speaker for turn in turns}
+    kept = [index for index in range(len(centres)) if speaker_label(index) in present]
+    order = dict.fromkeys(turn.speaker for turn in turns)
+    names = {label: speaker_label(index) for index, label in enumerate(order)}
+    if 0 < len(kept) < len(centres):
+        nearest = np.asarray(kept)[scores[:, kept].argmax(axis=1)]
+        labels = np.where(np.isin(labels, kept), labels, nearest)
+    vectors = {names[speaker_label(index)]: centres[index] for index in kept}
+    return Decision(
+        tuple(replace(turn, speaker=names[turn.speaker]) for turn in turns),
+        dict(sorted(vectors.items())),
+        tuple(names[speaker_label(int(label))] for label in labels),
+    )

@@ -1,0 +1,81 @@
+"""What lies between hearing a recording and saying who spoke when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.arrays import Float32, Float64
+from diarize.timeline import coverage, difference
+
+if TYPE_CHECKING:
+    from diarize.annotation import Diarization
+    from diarize.segmentation.segmenters import SpeechActivity
+    from diarize.timeline import Segment
+
+
+@dataclass(frozen=True, repr=False)
+class Listening:
+    """What was heard, before anybody is told apart: all that clustering needs.
+
+    Parameters
+    ----------
+    activity : SpeechActivity
+    windows : tuple of Segment
+    vectors : (N, D) float32 array
+        Unit vectors of the windows.
+    """
+
+    activity: SpeechActivity
+    windows: tuple[Segment, ...]
+    vectors: Float32
+
+    def __repr__(self) -> str:
+        return f"<Listening: {len(self.windows)} windows in {self.activity!r}>"
+
+    @property
+    def seconds(self) -> Float64:
+        """(N,) seconds of each window in which one voice is alone, pauses left out."""
+        return coverage(self.windows, difference(self.activity.speech, self.activity.overlaps))
+
+    @property
+    def fresh(self) -> float:
+        """Share of a window that the one before does not cover: 0.5 where the hop is half of it."""
+        if len(self.windows) < 2:
+            return 1.0
+        starts = np.array([window.start for window in self.windows])
+        lengths = np.array([window.duration for window in self.windows])
+        return float(min(1.0, np.median(np.diff(starts)) / max(np.median(lengths), 1e-3)))
+
+
+@dataclass(frozen=True, repr=False)
+class DiarizationDetails:
+    """A diarization and what it was made from, for naming speakers and for tuning.
+
+    Parameters
+    ----------
+    diarization : Diarization
+    windows : tuple of Segment
+    vectors : (N, D) float32 array
+        Unit vectors of the windows.
+    labels : tuple of str
+        The speaker of each window.
+    """
+
+    diarization: Diarization
+    windows: tuple[Segment, ...]
+    vectors: Float32
+    labels: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<DiarizationDetails: {len(self.windows)} windows behind {self.diarization!r}>"
+
+    def vectors_of(self, label: str) -> Float32:
+        """Return the vectors of one speaker's windows, those nearest to the centroid first."""
+        chosen = [index for index, mine in enumerate(self.labels) if mine == label]
+        vectors = self.vectors[chosen]
+        nearness = vectors @ self.diarization.embeddings[label]
+        ordered: Float32 = vectors[np.argsort(-nearness, kind="stable")]
+        return ordered

@@ -1,0 +1,147 @@
+"""Who else talks where two talk at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.annotation import speaker_label
+from diarize.arrays import Float64
+from diarize.settings import OverlapSettings
+from diarize.timeline import Segment, Turn
+
+if TYPE_CHECKING:
+    from diarize.segmentation.segmenters import LocalSpeakers
+
+
+def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -> Float64:
+    """Return how long each local speaker of one local window is alone in each window.
+
+    Parameters
+    ----------
+    windows : sequence of Segment
+    local : LocalSpeakers
+    index : int
+        The local window.
+
+    Returns
+    -------
+    (len(windows), S) float64 array
+        Seconds; S is the number of local speakers that a local window can have.
+    """
+    start = float(local.starts[index])
+    activity = local.activity[index]
+    alone = activity & (activity.sum(axis=1, keepdims=True) == 1)
+    so_far = np.vstack([np.zeros(alone.shape[1]), np.cumsum(alone, axis=0)])
+    edges = np.array([[window.start, window.end] for window in windows]).reshape(-1, 2)
+    frames = np.clip(np.rint((edges - start) / local.step), 0, len(activity)).astype(np.int64)
+    seconds: Float64 = (so_far[frames[:, 1]] - so_far[frames[:, 0]]) * local.step
+    return seconds
+
+
+def second_turns(
+    turns: Sequence[Turn],
+    overlaps: Sequence[Segment],
+    windows: Sequence[Segment],
+    scores: Float64,
+    local: LocalSpeakers | None,
+    settings: OverlapSettings | None = None,
+) -> list[Turn]:
+    """Return the turns of those who talk at the same time as the main speaker.
+
+    The two local speakers of an overlap are assigned to two different speakers by the windows in
+    which they talk alone. Where that is unknown, the second speaker is the nearest other one in
+    time: overlaps happen where a turn passes from one to the next.
+
+    Parameters
+    ----------
+    turns : sequence of Turn
+        The main speakers' turns: in order, disjoint, labelled ``speaker_label(k)``.
+    overlaps : sequence of Segment
+    windows : sequence of Segment
+        In order of their beginning.
+    scores : (len(windows), K) float array
+        Cosine of each window with each speaker.
+    local : LocalSpeakers or None
+
+    Returns
+    -------
+    list of Turn
+        With ``overlap`` set and half the confidence of the turn they lie over.
+    """
+    settings = settings or OverlapSettings()
+    if scores.shape[1] < 2:
+        return []
+    starts = np.array([window.start for window in windows])
+    ends = np.array([turn.end for turn in turns])
+    added: list[Turn] = []
+    for part in overlaps:
+        pair = _pair(part, windows, starts, scores, local) if local is not None else []
+        for index in range(int(np.searchsorted(ends, part.start, side="right")), len(turns)):
+            main = turns[index]
+            shared = main.segment & part
+            if main.start >= part.end:
+                break
+            if shared.duration < settings.shortest:
+                continue
+            others = [label for label in pair if label != main.speaker]
+            second = others[0] if others else _neighbour(turns, index, shared, settings.reach)
+            if second is not None:
+                confidence = round((main.confidence or 0.0) / 2, 4)
+                added.append(Turn(shared.start, shared.end, second, confidence, overlap=True))
+    return added
+
+
+def _inside(starts: Float64, local: LocalSpeakers, index: int) -> tuple[int, int]:
+    """Return the range of windows that begin within a local window."""
+    begin = float(local.starts[index])
+    end = begin + local.activity.shape[1] * local.step
+    first, last = np.searchsorted(starts, [begin - 1e-6, end])
+    return int(first), int(last)
+
+
+def _pair(
+    part: Segment,
+    windows: Sequence[Segment],
+    starts: Float64,
+    scores: Float64,
+    local: LocalSpeakers,
+) -> list[str]:
+    """Return the labels of those who talk in an overlap, as far as known, the surest first."""
+    from scipy.optimize import linear_sum_assignment
+
+    span = local.activity.shape[1] * local.step
+    index = int(np.abs(local.starts + span / 2 - part.middle).argmin())
+    first, last = _inside(starts, local, index)
+    seconds = solo_seconds(windows[first:last], local, index)
+    if not seconds.size:
+        return []
+    evidence = seconds.T @ scores[first:last]
+    frames = np.rint((np.array([part.start, part.end]) - local.starts[index]) / local.step)
+    begin, end = np.clip(frames, 0, local.activity.shape[1]).astype(np.int64)
+    talking = local.activity[index, begin:end].sum(axis=0)
+    known = seconds.sum(axis=0) > 0
+    rows, columns = linear_sum_assignment(-evidence)
+    speaker = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+    order = np.argsort(-talking, kind="stable")[:2]
+    return [
+        speaker_label(speaker[local_speaker])
+        for local_speaker in order.tolist()
+        if talking[local_speaker] and known[local_speaker] and local_speaker in speaker
+    ]
+
+
+def _neighbour(turns: Sequence[Turn], index: int, part: Segment, reach: float) -> str | None:
+    """Return the other speaker whose turn is nearest to a part of turn ``index``."""
+    best: tuple[float, str] | None = None
+    for step in (1, -1):
+        other = index + step
+        while 0 <= other < len(turns) and turns[other].speaker == turns[index].speaker:
+            other += step
+        if 0 <= other < len(turns):
+            gap = turns[other].segment.gap(part)
+            if gap <= reach and (best is None or gap < best[0]):
+                best = (gap, turns[other].speaker)
+    return None if best is None else best[1]

@@ -1,0 +1,1 @@
+"""Where somebody speaks, where speakers change and where two talk at once."""

@@ -1,0 +1,486 @@
+"""The speaker book: enrolled people and their voice samples, in one SQLite file.
+
+What is stored: for each person the name, your notes, and for each voice sample a vector of numbers
+computed from the voice (the *embedding*, a voice print), the path of the recording it came from and
+which part of it, its length in seconds, its quality, and the date; the same of voices of which you
+said that they are not this person. No audio is stored. Beside that: the name and checksum of the
+embedding model, and thresholds where they were calibrated.
+
+Where: one file, by default ``speakers.db`` in the user's data folder (``default_path()``), readable
+by its owner only; ``--speakers PATH`` or ``$DIARIZE_SPEAKERS`` name another. While the book is in
+use, SQLite keeps ``-wal`` and ``-shm`` files beside it. Nothing leaves the machine.
+
+How to remove: ``diarize forget NAME`` deletes a person: the freed pages are overwritten, the file
+is rewritten without them, its log is emptied, and an ``.index`` file of an earlier version is
+deleted. Deleting the book and the files beside it removes everybody. Exports, backups, other copies
+of the file, and what a file system or a flash disk keeps of overwritten blocks are beyond this
+program's reach.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from diarize.arrays import Float32, Int64
+from diarize.display import NAME_WIDTH, counted, shortened, table
+from diarize.errors import SpeakerBookError, UsageError
+from diarize.speakers import schema
+from diarize.speakers.bookfile import BookFile
+from diarize.speakers.records import (
+    SAME_VOICE,
+    BookModel,
+    BookThresholds,
+    Note,
+    Person,
+    Sample,
+    centroid_of,
+    consistency,
+    decoded,
+    now,
+    person_name,
+    redundant,
+    total_seconds,
+)
+
+if TYPE_CHECKING:
+    from diarize.embedding.embedder import Embedder
+
+#: Samples kept for one person; the most redundant go first. More than this adds cost, not accuracy.
+MAX_SAMPLES = 20
+
+
+def default_path() -> Path:
+    """Return where the book is: ``$DIARIZE_SPEAKERS``, or a file in the user's data folder."""
+    chosen = os.environ.get("DIARIZE_SPEAKERS")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("diarize", appauthor=False)) / "speakers.db"
+
+
+def book_path(book: str | Path | None) -> Path:
+    """Return the file that a book's name stands for; None and ``"default"``: the usual one.
+
+    Examples
+    --------
+    >>> book_path("team.db").name
+    'team.db'
+    >>> book_path("default") == book_path(None)
+    True
+    """
+    return default_path() if book in (None, "default") else Path(book).expanduser()
+
+
+def index_path(book: Path) -> Path:
+    """Return where the matching index of a book lies."""
+    return book.with_name(book.name + ".index")
+
+
+class SpeakerBook(BookFile):
+    """Enrolled people, in one file that several processes may use at once.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        The book's file; :func:`default_path` where not given, or ``"default"``.
+    create : bool
+        Make the file where there is none.
+
+    Raises
+    ------
+    SpeakerBookError
+        The file is missing, no speaker book, damaged, or from a newer version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ones = Sample(np.float32([1, 0]), "ann.wav", (), 8.0, 0.9)
+    >>> with SpeakerBook(Path(folder.name) / "book.db", create=True) as book:
+    ...     book.add("Ann", [ones], BookModel("tiny", "0" * 64, 2))
+    ...     book.names()
+    1
+    ['Ann']
+    """
+
+    def __init__(self, path: str | Path | None = None, *, create: bool = False) -> None:
+        super().__init__(book_path(path), create=create)
+
+    def __repr__(self) -> str:
+        try:
+            held = counted(len(self), "person", "people")
+        except SpeakerBookError:
+            held = "closed"
+        return f"<SpeakerBook {str(self.path)!r}: {held}>"
+
+    def __str__(self) -> str:
+        people = self.people()
+        rows = [
+            [shortened(one.name, NAME_WIDTH), str(one.samples), f"{one.seconds:.1f}"]
+            for one in people
+        ]
+        listed = "\n\n" + table(["name", "samples", "seconds"], rows, [1, 2]) if rows else ""
+        return f"{self.path}: {counted(len(people), 'person', 'people')}{listed}"
+
+    def __reduce__(self) -> tuple[type[SpeakerBook], tuple[str]]:
+        return SpeakerBook, (str(self.path.absolute()),)
+
+    def __len__(self) -> int:
+        return int(self._rows("SELECT count(*) FROM people")[0][0])
+
+    # -- reading ------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """A random number that tells this book from any other."""
+        return self._value("id") or ""
+
+    @property
+    def revision(self) -> int:
+        """A counter that grows with every change."""
+        return int(self._value("revision") or 0)
+
+    @property
+    def model(self) -> BookModel | None:
+        """The embedding model of all samples; None while nobody is enrolled."""
+        found = self._value("model")
+        return BookModel(**json.loads(found)) if found else None
+
+    @property
+    def thresholds(self) -> BookThresholds | None:
+        """Thresholds calibrated for this book; None where the model's own are in force."""
+        found = self._value("thresholds")
+        return BookThresholds(**json.loads(found)) if found else None
+
+    def require(self, embedder: Embedder) -> None:
+        """Raise SpeakerBookError unless the samples were made by this very model."""
+        self._require(BookModel.of(embedder))
+
+    def names(self) -> list[str]:
+        """Return everybody's name, in order of enrollment."""
+        return [row[0] for row in self._rows("SELECT name FROM people ORDER BY id")]
+
+    def people(self) -> list[Person]:
+        """Return everybody, by name, with how much is stored of them."""
+        found = []
+        for number, name, created in self._rows("SELECT id, name, created FROM people"):
+            samples = self._samples(number)
+            vectors = np.array([sample.embedding for sample in samples])
+            rejected = self._rows("SELECT count(*) FROM rejections WHERE person = ?", number)
+            found.append(
+                Person(
+                    name,
+                    len(samples),
+                    total_seconds(samples),
+                    consistency(vectors),
+                    created,
+                    tuple(self._notes(number)),
+                    int(rejected[0][0]),
+                )
+            )
+        return sorted(found, key=lambda person: (person.name.casefold(), person.name))
+
+    def samples(self, name: str) -> list[Sample]:
+        """Return one person's samples, oldest first."""
+        return self._samples(self._person(name))
+
+    def notes(self, name: str) -> list[Note]:
+        """Return what was noted of a person, oldest first."""
+        return self._notes(self._person(name))
+
+    def rejections(self, name: str) -> list[Sample]:
+        """Return the voices of which the user said that they are not this person."""
+        return self._samples(self._person(name), "rejections")
+
+    def rejected_vectors(self) -> dict[str, Float32]:
+        """Return the (n, D) vectors of :meth:`rejections` of those people who have any."""
+        rows = self._rows(
+            "SELECT DISTINCT p.name FROM people p JOIN rejections r ON r.person = p.id"
+        )
+        return {
+            name: np.array([voice.embedding for voice in self.rejections(name)]) for (name,) in rows
+        }
+
+    def enrolled(self, name: str) -> bool:
+        """Return whether somebody is called so."""
+        wanted = (name, " ".join(name.split()))
+        return bool(self._rows("SELECT 1 FROM people WHERE name IN (?, ?)", *wanted))
+
+    def unknown(self, name: str) -> str:
+        """Return the line that says that nobody is called so, and who may have been meant."""
+        import difflib
+
+        close = difflib.get_close_matches(name, self.names(), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "see: diarize speakers"
+        return f"{self.path}: nobody called {name!r} is enrolled; {hint}"
+
+    def vectors(self) -> tuple[Float32, Int64, list[str]]:
+        """Return all samples at once, grouped by person.
+
+        Returns
+        -------
+        vectors : (N, D) float32 array
+        starts : (P + 1,) int64 array
+            Person ``p`` has the rows from ``starts[p]`` up to ``starts[p + 1]``.
+        names : list of P str
+        """
+        dimension = self.model.dimension if self.model else 0
+        counted = self._rows(
+            "SELECT p.name, count(*) FROM people p JOIN samples s ON s.person = p.id "
+            "GROUP BY p.id ORDER BY p.id"
+        )
+        starts = np.zeros(len(counted) + 1, np.int64)
+        np.cumsum([count for _, count in counted], out=starts[1:])
+        with schema.guarded(self.path), self._readable_samples():
+            rows = self._connection.execute("SELECT embedding FROM samples ORDER BY person, id")
+            vectors = decoded((row[0] for row in rows), int(starts[-1]), dimension)
+        return vectors, starts, [name for name, _ in counted]
+
+    def snapshot(self) -> tuple[Float32, Int64, list[str], int]:
+        """Return :meth:`vectors` and the revision they belong to, read as one."""
+        with self._reading():
+            return (*self.vectors(), self.revision)
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def add(
+        self, name: str, samples: Sequence[Sample], model: BookModel, *, note: str | None = None
+    ) -> int:
+        """Enroll a person, or give an enrolled one more samples.
+
+        A voice that was rejected for this person, and that the samples are of, is so no more.
+
+        Parameters
+        ----------
+        note : str, optional
+            Kept with the person, with its date.
+
+        Returns
+        -------
+        int
+            How many of the samples were new. Beyond ``MAX_SAMPLES``, the most redundant of the
+            person's samples are dropped.
+        """
+        notes = {name: [Note(note, now())]} if note else {}
+        return self.add_people({name: samples}, model, notes=notes)[person_name(name)]
+
+    def add_people(
+        self,
+        people: Mapping[str, Sequence[Sample]],
+        model: BookModel,
+        thresholds: BookThresholds | None = None,
+        *,
+        notes: Mapping[str, Sequence[Note]] | None = None,
+        rejections: Mapping[str, Sequence[Sample]] | None = None,
+    ) -> dict[str, int]:
+        """Do as :meth:`add` for several people at once: all of it is stored, or nothing.
+
+        ``thresholds`` are taken where the book has none of its own.
+        """
+        added = {}
+        with self._changing():
+            self._require(model)
+            self._set("model", json.dumps(vars(model)))
+            if thresholds and not self.thresholds:
+                self._set("thresholds", json.dumps(vars(thresholds)))
+            for name, samples in people.items():
+                name = person_name(name)
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO people (name, created) VALUES (?, ?)", (name, now())
+                )
+                person = self._person(name)
+                added[name] = self._insert(person, samples, model.dimension)
+                self._prune(person)
+                self._withdraw_rejections(person, samples)
+            for name, written in (notes or {}).items():
+                self._write_notes(self._person(name), written)
+            for name, samples in (rejections or {}).items():
+                self._insert(self._person(name), samples, model.dimension, "rejections")
+        return added
+
+    def reject(self, name: str, voice: Sample, model: BookModel) -> None:
+        """Remember that a voice is not this person."""
+        with self._changing():
+            self._require(model)
+            self._insert(self._person(name), [voice], model.dimension, "rejections")
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a person another name; the new one must be free."""
+        new = person_name(new)
+        with self._changing():
+            person = self._person(old)
+            if new != old and self._rows("SELECT 1 FROM people WHERE name = ?", new):
+                raise SpeakerBookError(
+                    f"{self.path}: {new!r} is enrolled already; to make both one person: "
+                    f"diarize speakers merge {new!r} {old!r}"
+                )
+            self._connection.execute("UPDATE people SET name = ? WHERE id = ?", (new, person))
+
+    def merge(self, keep: str, other: str) -> None:
+        """Give ``keep`` the samples of ``other``, who then is no longer listed."""
+        if keep == other:
+            raise UsageError(f"{keep!r} cannot be merged with itself")
+        with self._changing():
+            target, source = self._person(keep), self._person(other)
+            for table in ("samples", "notes", "rejections"):
+                self._connection.execute(
+                    f"UPDATE {table} SET person = ? WHERE person = ?", (target, source)
+                )
+            self._connection.execute("DELETE FROM people WHERE id = ?", (source,))
+            self._prune(target)
+
+    def forget(self, names: Iterable[str]) -> bool:
+        """Delete people and everything stored of them, beyond recovery from the file.
+
+        Returns
+        -------
+        bool
+            False where another process holds the book open, so that traces stay in its log
+            until that process ends; calling again then removes them.
+        """
+        with self._changing():
+            for name in names:
+                self._connection.execute("DELETE FROM people WHERE id = ?", (self._person(name),))
+            if not self._rows("SELECT 1 FROM people LIMIT 1"):
+                self._connection.execute("DELETE FROM book WHERE key IN ('model', 'thresholds')")
+        index_path(self.path).unlink(missing_ok=True)
+        with schema.guarded(self.path):
+            return schema.wipe(self._connection)
+
+    def set_thresholds(self, thresholds: BookThresholds | None) -> None:
+        """Store calibrated thresholds, or with None go back to the model's own."""
+        with self._changing():
+            self._set("thresholds", json.dumps(vars(thresholds)) if thresholds else None)
+
+    def replace_samples(
+        self,
+        people: Mapping[str, Sequence[Sample]],
+        model: BookModel,
+        rejections: Mapping[str, Sequence[Sample]] | None = None,
+    ) -> None:
+        """Put new samples and rejected voices in the place of all old ones, of another model.
+
+        People without new samples are deleted, and calibrated thresholds with them: they
+        belonged to the old model.
+        """
+        with self._changing():
+            self._connection.execute("DELETE FROM samples")
+            self._connection.execute("DELETE FROM rejections")
+            for name in self.names():
+                if not people.get(name):
+                    self._connection.execute("DELETE FROM people WHERE name = ?", (name,))
+            self._set("model", json.dumps(vars(model)))
+            self._set("thresholds", None)
+            for name, samples in people.items():
+                if samples:
+                    self._insert(self._person(name), samples, model.dimension)
+                    self._insert(
+                        self._person(name),
+                        (rejections or {}).get(name, ()),
+                        model.dimension,
+                        "rejections",
+                    )
+        with schema.guarded(self.path):
+            schema.wipe(self._connection)
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _require(self, model: BookModel) -> None:
+        stored = self.model
+        if stored and (stored.checksum, stored.dimension) != (model.checksum, model.dimension):
+            raise SpeakerBookError(
+                f"{self.path}: enrolled with the model {stored.name} ({stored.checksum[:8]}), "
+                f"not with {model.name} ({model.checksum[:8]}); embed its recordings anew with: "
+                f"diarize speakers re-enroll --speakers {str(self.path)!r}"
+            )
+
+    def _person(self, name: str) -> int:
+        found = self._rows("SELECT id FROM people WHERE name = ?", name)
+        if not found:
+            found = self._rows("SELECT id FROM people WHERE name = ?", person_name(name))
+        if not found:
+            raise SpeakerBookError(self.unknown(name))
+        return int(found[0][0])
+
+    def _samples(self, person: int, table: str = "samples") -> list[Sample]:
+        dimension = self.model.dimension if self.model else 0
+        rows = self._rows(
+            "SELECT embedding, source, regions, seconds, quality, created "
+            f"FROM {table} WHERE person = ? ORDER BY id",
+            person,
+        )
+        with self._readable_samples():
+            return [Sample.from_row(row, dimension) for row in rows]
+
+    @contextmanager
+    def _readable_samples(self) -> Iterator[None]:
+        """Name the book where a stored vector is no unit vector."""
+        try:
+            yield
+        except ValueError as error:
+            raise SpeakerBookError(
+                f"{self.path}: the speaker book is damaged ({error}); "
+                "restore it from a backup or an export"
+            ) from error
+
+    def _notes(self, person: int) -> list[Note]:
+        rows = self._rows("SELECT text, created FROM notes WHERE person = ? ORDER BY id", person)
+        return [Note(*row) for row in rows]
+
+    def _write_notes(self, person: int, notes: Sequence[Note]) -> None:
+        known = self._notes(person)
+        for note in notes:
+            if note not in known:
+                self._connection.execute(
+                    "INSERT INTO notes (person, text, created) VALUES (?, ?, ?)",
+                    (person, note.text, note.created),
+                )
+
+    def _insert(
+        self, person: int, samples: Sequence[Sample], dimension: int, table: str = "samples"
+    ) -> int:
+        known = {
+            row[0] for row in self._rows(f"SELECT embedding FROM {table} WHERE person = ?", person)
+        }
+        added = 0
+        for sample in samples:
+            row = sample.to_row()
+            if len(row[0]) != 4 * dimension:
+                raise SpeakerBookError(
+                    f"{self.path}: a sample of {sample.source} has {len(row[0]) // 4} numbers, "
+                    f"the book's have {dimension}"
+                )
+            if row[0] in known:
+                continue
+            known.add(row[0])
+            self._connection.execute(
+                f"INSERT INTO {table} (person, embedding, source, regions, seconds, quality,"
+                " created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (person, *row),
+            )
+            added += 1
+        return added
+
+    def _withdraw_rejections(self, person: int, samples: Sequence[Sample]) -> None:
+        """Forget those rejected voices of a person that new samples are of."""
+        rows = self._rows("SELECT id, embedding FROM rejections WHERE person = ?", person)
+        for number, blob in rows if samples else ():
+            if np.frombuffer(blob, "<f4") @ centroid_of(samples) >= SAME_VOICE:
+                self._connection.execute("DELETE FROM rejections WHERE id = ?", (number,))
+
+    def _prune(self, person: int) -> None:
+        """Drop the most redundant samples beyond ``MAX_SAMPLES``."""
+        rows = self._rows(
+            "SELECT id, embedding, quality FROM samples WHERE person = ? ORDER BY id", person
+        )
+        vectors = np.array([np.frombuffer(blob, "<f4") for _, blob, _ in rows])
+        for index in redundant(vectors, [row[2] for row in rows], MAX_SAMPLES):
+            self._connection.execute("DELETE FROM samples WHERE id = ?", (rows[index][0],))

@@ -1,0 +1,414 @@
+"""Where a recording's transcript comes from: given, found beside it, kept from before, or made."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diarize.arrays import Progress
+from diarize.errors import MissingExtraError, ModelError, TranscriptError
+from diarize.files import Record, describe_recording, is_file, is_same_recording
+from diarize.timeline import Segment
+from diarize.transcript.cache import (
+    SAME_LENGTH,
+    describe,
+    is_as_asked,
+    keep,
+    read_cached,
+)
+from diarize.transcript.clock import on_recordings_clock
+from diarize.transcript.engines import Engine, get_engine, is_asked, options_of
+from diarize.transcript.hallucinations import doubts, drop_hallucinations
+from diarize.transcript.readers import read_transcript
+from diarize.transcript.readers.whisper import is_own
+from diarize.transcript.schema import Transcript
+from diarize.transcript.whisper import (
+    Transcriber,
+    WhisperOptions,
+)
+
+if TYPE_CHECKING:
+    from diarize.audio.loading import Waveform
+
+# Subtitles and tables that may hold a recording's words; the first that can be read is taken.
+_TEXT_EXTENSIONS = ("srt", "vtt", "tsv", "txt")
+# What a list of bare turns shows in the place of words.
+_LABEL_ONLY = re.compile(r"(SPEAKER_\d+|Unknown)?:?")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of looking for a transcript.
+
+    Parameters
+    ----------
+    transcript : Transcript or None
+        None where there is none to be had; a message then says how to get one.
+    origin : str
+        ``given``, ``found``, ``kept`` (from an earlier run), ``made``, or ``none``.
+    path : Path or None
+        The file it came from, or was kept in.
+    messages : tuple of str
+        What the user should know, in whole sentences.
+    dropped : tuple of dict
+        Segments that were taken out because nobody speaks there.
+    """
+
+    transcript: Transcript | None
+    origin: str = "none"
+    path: Path | None = None
+    messages: tuple[str, ...] = ()
+    dropped: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Files of the user's that must not be overwritten by a result."""
+        return (self.path,) if self.path and self.origin in ("given", "found") else ()
+
+
+def find_or_make_transcript(
+    waveform: Waveform,
+    *,
+    audio: Path | None = None,
+    transcript: str | Path | Transcript | None = None,
+    directory: Path | None = None,
+    stem: str | None = None,
+    speech: Sequence[Segment] | None = None,
+    options: WhisperOptions | None = None,
+    transcriber: Transcriber | None = None,
+    make: bool = True,
+    keep_nonspeech: bool = False,
+    trust_words: bool = True,
+    offset: float | str | None = None,
+    on_progress: Progress | None = None,
+) -> Outcome:
+    """Return the transcript of a recording: the one given, else one found, else one made.
+
+    Looked for are, beside the recording and in ``directory``: ``STEM.json`` and ``AUDIO.json``
+    of any producer, subtitles and tables of the same names (SRT, VTT, TSV, and TXT if it has
+    times), a transcript kept from an earlier run, the words in a result of an earlier run, and
+    last its subtitles. Only what was transcribed with the same options is used again, if a model,
+    a language or a task was asked for.
+
+    Parameters
+    ----------
+    waveform : Waveform
+        The decoded recording.
+    audio : Path or None
+        Its file; None for standard input, beside which nothing can be found.
+    transcript : path, Transcript or None
+        A transcript that the user names; it must be readable.
+    directory : Path or None
+        Where results go, and a transcript is kept.
+    stem : str, optional
+        What a transcript is kept under; the recording's name where not given.
+    speech : sequence of Segment or None
+        Where anybody speaks, if that is known. Where nobody does, Whisper is not run.
+    options : WhisperOptions, optional
+    transcriber : Transcriber, optional
+        Instead of the engine that :func:`get_engine` chooses. One that is given keeps its model
+        over many recordings.
+    make : bool
+        False: only look for one.
+    keep_nonspeech : bool
+        Keep what a recogniser wrote where nobody speaks.
+    trust_words : bool
+        Leave it out only where the recogniser's own figures doubt it, too.
+    offset : float, "auto" or None
+        Seconds to add to the times of a transcript that was not made here; see
+        :func:`diarize.transcript.clock.on_recordings_clock`.
+
+    Raises
+    ------
+    TranscriptError
+        When ``transcript`` cannot be read.
+    ModelError
+        When a Whisper model that was asked for by name cannot be had.
+    """
+    runner = transcriber or get_engine("auto", options)
+    if transcript is not None:
+        return _checked(_given(transcript), waveform, speech, offset)
+    messages: list[str] = []
+    found = None
+    if audio is not None:
+        found = _look(waveform, audio, directory, stem or audio.stem, runner, messages)
+    if found is None and make:
+        found = _make(waveform, audio, speech, runner, on_progress)
+        if found is not None and found.origin == "made" and audio and directory:
+            found = _kept(found, audio, directory, stem or audio.stem)
+    if found is None:
+        return Outcome(None, messages=(*messages, *([_hint(audio)] if make else [])))
+    found = replace(found, messages=(*messages, *found.messages))
+    if _is_ours(found) and speech is not None and not keep_nonspeech:
+        found = _without_hallucinations(found, speech, trust_words)
+    if found.origin in ("made", "none"):
+        return found
+    return _checked(found, waveform, speech, None if _is_ours(found) else offset)
+
+
+def _given(source: str | Path | Transcript) -> Outcome:
+    found = read_transcript(source)
+    return Outcome(found, "given", Path(found.path) if found.path else None, found.warnings)
+
+
+def will_transcribe(
+    runner: Transcriber, audio: Path | None, directory: Path | None, stem: str
+) -> bool:
+    """Guess, from names of files alone, whether a transcript will have to be made."""
+    if isinstance(runner, Engine) and not runner.is_installed():
+        return False
+    if audio is None:
+        return True
+    extensions = ["whisper.json"]
+    if not is_asked(runner):
+        extensions += ["json", *_TEXT_EXTENSIONS[:-1]]
+    return not any(
+        is_file(folder / f"{name}.{extension}")
+        for folder in (audio.parent, directory)
+        if folder is not None
+        for name in (audio.stem, audio.name, stem)
+        for extension in extensions
+    )
+
+
+def _checked(
+    outcome: Outcome,
+    waveform: Waveform,
+    speech: Sequence[Segment] | None,
+    offset: float | str | None,
+) -> Outcome:
+    """Shift a transcript as asked; warn where it seems to be of another clock or recording."""
+    if outcome.transcript is None:
+        return outcome
+    name = str(outcome.path or "the transcript")
+    moved, message = on_recordings_clock(outcome.transcript, speech or (), offset, name)
+    if message:
+        outcome = replace(outcome, messages=(*outcome.messages, message))
+    outcome = replace(outcome, transcript=moved)
+    if message and offset is None:
+        return outcome
+    found = doubts(moved, waveform.duration, speech or ())
+    told = tuple(f"{name} {doubt}: is it of this recording?" for doubt in found)
+    return replace(outcome, messages=(*outcome.messages, *told))
+
+
+def _is_ours(outcome: Outcome) -> bool:
+    """Return whether a recogniser was run from here: nothing is taken out of users' transcripts."""
+    if outcome.transcript is None or outcome.origin not in ("made", "kept"):
+        return False
+    return "transcriber" in outcome.transcript.data
+
+
+def _without_hallucinations(
+    outcome: Outcome, speech: Sequence[Segment], trust_words: bool
+) -> Outcome:
+    assert outcome.transcript is not None
+    kept, dropped = drop_hallucinations(outcome.transcript, speech, trust_words=trust_words)
+    if not dropped:
+        return outcome
+    examples = "; ".join(f"{s['start']:.1f} s {s['text'].strip()[:40]!r}" for s in dropped[:3])
+    more = ", …" if len(dropped) > 3 else ""
+    message = (
+        f"{len(dropped)} segment(s) that Whisper wrote where nobody speaks are left out "
+        f"({examples}{more}); --keep-nonspeech keeps them"
+    )
+    told = (*outcome.messages, message)
+    return replace(outcome, transcript=kept, messages=told, dropped=tuple(dropped))
+
+
+# --- looking --------------------------------------------------------------------------------------
+
+
+def _look(
+    waveform: Waveform,
+    audio: Path,
+    directory: Path | None,
+    stem: str,
+    runner: Transcriber,
+    messages: list[str],
+) -> Outcome | None:
+    """Return the best transcript that lies about; say what was passed over, and why."""
+    folders = [Path(folder) for folder in dict.fromkeys((audio.parent, directory)) if folder]
+    stems = list(dict.fromkeys((audio.stem, audio.name, stem)))
+    files = _Candidates(folders, audio, waveform, messages)
+    by_users: Iterator[Outcome] = iter(())
+    if not is_asked(runner):
+        by_users = files.by_users(stems)
+    for found in by_users:
+        if _is_as_asked(found, runner):
+            return found
+    cached = read_cached(folders, stems, waveform, audio, runner, messages)
+    if cached is not None:
+        path, transcript = cached
+        origin = "kept" if "transcriber" in transcript.data else "found"
+        return Outcome(transcript, origin, path, transcript.warnings)
+    if is_asked(runner):
+        return None
+    ours = (*files.results, *files.by_us(stems))
+    return next((outcome for outcome in ours if _is_as_asked(outcome, runner)), None)
+
+
+def _is_as_asked(outcome: Outcome, runner: Transcriber) -> bool:
+    """Return whether words were made as is wanted now, as far as they tell how."""
+    note = outcome.transcript.data.get("transcriber") if outcome.transcript else None
+    return not isinstance(note, dict) or is_as_asked(note, runner)
+
+
+class _Candidates:
+    """The files that may hold the words of one recording, by their names."""
+
+    def __init__(
+        self, folders: Sequence[Path], audio: Path, waveform: Waveform, messages: list[str]
+    ) -> None:
+        self.results: list[Outcome] = []
+        self._records = {folder: Record(folder) for folder in folders}
+        self._audio = audio
+        self._waveform = waveform
+        self._messages = messages
+
+    def by_users(self, stems: Sequence[str]) -> Iterator[Outcome]:
+        """Yield what users and other tools wrote; results of our own are put into ``results``."""
+        for extension in ("json", *_TEXT_EXTENSIONS):
+            for path in self._existing(stems, extension):
+                outcome = self._read(path)
+                if outcome is not None and outcome.origin == "kept":
+                    self.results.append(outcome)
+                elif outcome is not None and not self._wrote(path):
+                    yield outcome
+
+    def by_us(self, stems: Sequence[str]) -> Iterator[Outcome]:
+        """Yield subtitles that we wrote with words; those corrected by hand come first."""
+        ours = [
+            path
+            for extension in _TEXT_EXTENSIONS
+            for path in self._existing(stems, extension)
+            if self._wrote(path)
+        ]
+        for path in sorted(ours, key=lambda path: self._record(path).note_of(path) is not None):
+            note = self._record(path).note_of(path)
+            if note is None or note.words:
+                outcome = self._read(path)
+                if outcome is not None:
+                    yield replace(outcome, origin="found" if note is None else "kept")
+
+    def _record(self, path: Path) -> Record:
+        return self._records[path.parent]
+
+    def _wrote(self, path: Path) -> bool:
+        return path.suffix.lower() != ".json" and self._record(path).knows(path.name)
+
+    def _existing(self, stems: Sequence[str], extension: str) -> Iterator[Path]:
+        """Yield files that are there, but for results of other recordings."""
+        for folder, record in self._records.items():
+            for name in dict.fromkeys(f"{stem}.{extension}" for stem in stems):
+                path = next(filter(is_file, (folder / name, folder / name.upper())), None)
+                if path is None:
+                    continue
+                note = record.note_of(path)
+                if (
+                    note is None
+                    or not note.recording
+                    or is_same_recording(note.recording, describe_recording(self._audio, folder))
+                ):
+                    yield path
+
+    def _read(self, path: Path) -> Outcome | None:
+        """Read a file that may be a transcript by its name; an own result is told from others'."""
+        try:
+            transcript = read_transcript(path)
+        except TranscriptError as error:
+            if path.suffix.lower() != ".txt" and not _is_result(path):
+                self._messages.append(f"{error}. It is passed over")
+            return None
+        if transcript.producer == "autospeech-diarize":
+            return self._read_result(path, transcript)
+        if path.suffix.lower() != ".json" and _holds_labels_only(transcript):
+            return None
+        return Outcome(transcript, "found", path, transcript.warnings)
+
+    def _read_result(self, path: Path, transcript: Transcript) -> Outcome | None:
+        """Return the words of an earlier result; one that may have been changed is the user's."""
+        length = transcript.source["diarization"].get("duration")  # type: ignore[index]
+        if not isinstance(length, (int, float)) or abs(length - self._waveform.duration) > (
+            SAME_LENGTH
+        ):
+            self._messages.append(f"{path} is the result of another recording. It is passed over")
+            return None
+        origin = "found" if self._record(path).note_of(path) is None else "kept"
+        return Outcome(transcript, origin, path, transcript.warnings)
+
+
+def _holds_labels_only(transcript: Transcript) -> bool:
+    """Return whether subtitles are a list of bare turns, as we write without a transcript."""
+    texts = [str(segment.get("text") or "").strip() for segment in transcript.segments]
+    return bool(texts) and all(_LABEL_ONLY.fullmatch(text) for text in texts)
+
+
+def _is_result(path: Path) -> bool:
+    """Return whether a file is a result of our own, with words or without."""
+    try:
+        return is_own(json.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        return False
+
+
+# --- making ---------------------------------------------------------------------------------------
+
+
+def _make(
+    waveform: Waveform,
+    audio: Path | None,
+    speech: Sequence[Segment] | None,
+    runner: Transcriber,
+    on_progress: Progress | None,
+) -> Outcome | None:
+    """Transcribe, and keep the transcript; None where no recogniser is installed nor asked for."""
+    options = options_of(runner)
+    asked = is_asked(runner)
+    if isinstance(runner, Engine) and not runner.is_installed():
+        if asked:
+            raise MissingExtraError(runner.engine, runner.extra, "transcribing")
+        return None
+    if speech is not None and not speech:
+        return Outcome(Transcript({"text": "", "segments": []}), "made")
+    try:
+        transcript = read_transcript(runner(waveform, on_progress))
+    except ModelError as error:
+        if asked:
+            raise
+        return Outcome(None, messages=(str(error),))
+    told = options or WhisperOptions()
+    note = {
+        "name": runner.name,
+        "language": told.language,
+        "task": told.task,
+        "initial_prompt": told.initial_prompt,
+        "audio": describe(waveform, audio),
+    }
+    transcript = replace(transcript, data={**transcript.data, "transcriber": note})
+    return Outcome(transcript, "made", None, transcript.warnings)
+
+
+def _kept(outcome: Outcome, audio: Path, directory: Path, stem: str) -> Outcome:
+    """Keep a transcript that was made, so that it need not be made again."""
+    if outcome.transcript is None or "transcriber" not in outcome.transcript.data:
+        return outcome
+    path, message = keep(outcome.transcript, audio, directory, stem)
+    return replace(outcome, path=path, messages=(*outcome.messages, *([message] * bool(message))))
+
+
+def _hint(audio: Path | None) -> str:
+    """Say how to get words."""
+    beside = ""
+    if audio is not None:
+        text = audio.with_suffix(".txt")
+        beside = f" (nothing readable at {audio.with_suffix('.json')} or .srt, .vtt, .tsv"
+        beside += f"; {text.name} has no times)" if text.is_file() else ")"
+    return (
+        f"there is no transcript{beside}, only who speaks when. Give one with --transcript FILE, "
+        'or have it made: pip install "autospeech-diarize[faster-whisper]"'
+    )

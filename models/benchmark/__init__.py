@@ -1,0 +1,1 @@
+"""Measures accuracy, speed and memory: ``python -m models.benchmark``."""

@@ -1,0 +1,415 @@
+"""What decides the defaults: one setting at a time, on conversations that the benchmark never uses.
+
+Listening (speech, windows, vectors) is kept on disk for each choice that changes it, so that the
+choices behind it cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.clustering.speakers import centroids
+from diarize.evaluation.metrics import DiarizationError, diarization_error
+from diarize.evaluation.scoring import Score, score, total
+from diarize.pipeline.assignment import decide
+from diarize.pipeline.diarizer import Diarizer
+from diarize.pipeline.intermediate import Listening
+from diarize.settings import Settings
+from diarize.timeline import Turn, union
+from models.benchmark.count_estimators import by_eigengap, by_silhouette
+from models.benchmark.runner import Recording, recordings, simulated
+from models.simulation.scenes import SimulationOptions
+
+if TYPE_CHECKING:
+    from diarize.audio.loading import Waveform
+    from diarize.embedding.embedder import Embedder
+
+FIRST_SEED = 3000
+CONVERSATIONS = 14
+MINUTES = (2.4, 2.6)
+# Offsets from the model's own clustering distance that are tried.
+OFFSETS = (-0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15)
+WINDOWS = ((1.2, 0.6), (1.6, 0.8), (1.6, 0.4), (2.4, 0.8))
+
+Tell = Callable[[str], None]
+Row = tuple[str, Score, str]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A recording and what one listener made of it."""
+
+    recording: Recording
+    listening: Listening
+
+
+class _Windowed:
+    """An embedder with another window and hop."""
+
+    def __init__(self, inner: Embedder, window: float, hop: float) -> None:
+        self._inner = inner
+        self.window, self.hop = window, hop
+        self.name, self.dimension = inner.name, inner.dimension
+        self.thresholds, self.checksum = inner.thresholds, inner.checksum
+
+    def embed(self, waveform: Waveform, segments: Any, on_progress: Any = None) -> Any:
+        """Embed as the model does."""
+        return self._inner.embed(waveform, segments, on_progress)
+
+
+class Bench:
+    """The recordings of the ablation and a cache of what was heard in them.
+
+    Parameters
+    ----------
+    items : sequence of Recording
+    cache : Path
+    tell : callable
+        Told what is going on.
+    """
+
+    def __init__(self, items: Sequence[Recording], cache: Path, tell: Tell) -> None:
+        self.items = items
+        self._cache = cache
+        self._tell = tell
+        cache.mkdir(parents=True, exist_ok=True)
+
+    def listen(self, name: str, diarizer: Diarizer) -> list[Heard]:
+        """Return what a diarizer hears in all recordings; ``name`` tells its settings apart."""
+        from diarize.audio import loading
+
+        made = []
+        for item in self.items:
+            models = f"{diarizer.embedder.checksum}|{_segmentation()}"
+            key = f"{name}|{models}|{item.audio.resolve()}"
+            file = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.pickle"
+            if file.is_file():
+                made.append(Heard(item, pickle.loads(file.read_bytes())))
+                continue
+            self._tell(f"{name}: {item.uri}")
+            heard = diarizer.listen(loading.load(item.audio))
+            file.write_bytes(pickle.dumps(heard))
+            made.append(Heard(item, heard))
+        return made
+
+
+@lru_cache
+def _segmentation() -> str:
+    """Return the checksum of the bundled segmentation model, by which some recordings are heard."""
+    from diarize.onnx.files import bundled
+
+    return hashlib.sha256(bundled("segmentation").read_bytes()).hexdigest()
+
+
+def run(
+    speech_dir: Path,
+    work: Path,
+    *,
+    part: str = "dev",
+    quick: bool = False,
+    tell: Tell | None = None,
+) -> str:
+    """Try all settings; return a page of tables.
+
+    Parameters
+    ----------
+    speech_dir : Path
+    work : Path
+    part : str
+        Speakers to make conversations of.
+    quick : bool
+        One short conversation: only to see that it works.
+    tell : callable, optional
+        Told what is going on.
+    """
+    tell = tell or (lambda _message: None)
+    items = conversations(speech_dir, work, part=part, quick=quick)
+    if (speech_dir / "real").is_dir() and not quick:
+        items = [*items, *recordings(speech_dir / "real", "real")]
+    bench = Bench(items, work / "heard", tell)
+    main = Diarizer()
+    base = bench.listen(f"default {main.vad}", main)
+    own = main.embedder.thresholds.clustering
+    sections = [
+        ("Speech detection (all else at the defaults)", speech_rows(bench, main)),
+        ("Clustering distance", threshold_rows(base, own)),
+        ("Linkage, each at its own best distance", linkage_rows(base, own)),
+        ("Number of speakers", count_rows(base, own)),
+        ("How many speakers: the model's numbers", variational_rows(base, own)),
+        ("Silence that windows reach across", bridge_rows(bench, main, own)),
+        ("Resegmentation", resegmentation_rows(base, own)),
+        ("Window and hop in seconds, each at its own best distance", window_rows(bench, main, own)),
+    ]
+    return _page(items, main, own, sections)
+
+
+def conversations(
+    speech_dir: Path, work: Path, *, part: str = "dev", quick: bool = False
+) -> list[Recording]:
+    """Make the ablation's simulated conversations, or find them in the work folder."""
+    return simulated(
+        speech_dir,
+        work / ("ablation-quick" if quick else "ablation"),
+        part=part,
+        count=1 if quick else CONVERSATIONS,
+        first_seed=FIRST_SEED,
+        options=SimulationOptions(minutes=(0.5, 0.6) if quick else MINUTES),
+    )
+
+
+def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
+    """Score WebRTC's modes and the bundled segmentation model."""
+    from diarize.segmentation.webrtc import VadOptions, WebRtcVad
+
+    detectors: dict[str, Any] = {
+        f"WebRTC mode {mode}": WebRtcVad(VadOptions(mode=mode)) for mode in (1, 2, 3)
+    }
+    for onset in (0.25, 0.45):
+        detectors[f"WebRTC mode 3, onset {onset}"] = WebRtcVad(VadOptions(onset=onset))
+    detectors["neural"] = "neural"
+    rows = []
+    for name, detector in detectors.items():
+        own = name == "WebRTC mode 3" and main.vad == "webrtc"
+        key = f"default {main.vad}" if own else name
+        heard = bench.listen(key, Diarizer(vad=detector, embedder=main.embedder))
+        speech = sum((_speech_error(one) for one in heard), DiarizationError())
+        note = (
+            f"speech missed {100 * speech.missed / speech.total:.1f} %, "
+            f"false {100 * speech.false_alarm / speech.total:.1f} %"
+        )
+        rows.append((name, decided(heard, main.embedder.thresholds.clustering), note))
+    return rows
+
+
+def _speech_error(one: Heard) -> DiarizationError:
+    """Score speech against silence, whoever speaks."""
+    truth = [Turn(p.start, p.end, "") for p in union(turn.segment for turn in one.recording.turns)]
+    return diarization_error(
+        truth, [Turn(p.start, p.end, "") for p in one.listening.activity.speech]
+    )
+
+
+def threshold_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score clustering distances around the model's own."""
+    return [(f"{own + offset:.2f}", decided(base, own + offset), "") for offset in OFFSETS]
+
+
+def linkage_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score ways to measure how far two groups of windows are apart."""
+    rows: list[Row] = []
+    for method, distances in (
+        ("average", [own + offset for offset in OFFSETS]),
+        ("complete", [own + 0.1 * step for step in range(-1, 6)]),
+        ("centroid", [own + 0.05 * step for step in range(-10, 3)]),
+        ("ward", [1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0]),
+    ):
+        scored = [(_linked(base, method, distance), distance) for distance in distances]
+        best, distance = min(scored, key=lambda pair: pair[0].errors["Full"].rate)
+        rows.append((method, best, f"distance {distance:.2f}"))
+    return rows
+
+
+def _linked(base: Iterable[Heard], method: Any, distance: float) -> Score:
+    """Score scipy's linkage: its number of groups, without those too small to be a speaker."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import pdist
+
+    scores = []
+    for one in base:
+        vectors = one.listening.vectors.astype(np.float64)
+        if len(vectors) < 2:
+            scores.append(_score(one, num_speakers=1, threshold=distance))
+            continue
+        if method in ("ward", "centroid"):
+            # On unit vectors the squared Euclidean distance is twice the cosine distance.
+            tree = linkage(vectors, method)
+            cut = distance if method == "ward" else np.sqrt(max(2.0 * distance, 0.0))
+        else:
+            tree, cut = linkage(pdist(vectors, "cosine"), method), distance
+        labels = fcluster(tree, cut, "distance")
+        scores.append(_score_labels(one, _without_small(labels, one.listening.seconds)))
+    return total(scores)
+
+
+def _without_small(labels: NDArray[Any], seconds: NDArray[np.float64]) -> NDArray[Any]:
+    """Mark the windows of groups with too little speech to be a speaker by −1, as ours does."""
+    settings = Settings().clustering
+    least = max(settings.least_seconds, settings.least_share * float(seconds.sum()))
+    out = labels.copy()
+    for label in np.unique(labels):
+        if seconds[labels == label].sum() < least:
+            out[labels == label] = -1
+    return out if (out >= 0).any() else np.zeros_like(labels)
+
+
+def _score_labels(one: Heard, labels: NDArray[Any]) -> Score:
+    """Score given groups of windows behind our own resegmentation."""
+    from diarize.pipeline import resegmentation
+
+    heard = one.listening
+    kept = np.unique(labels[labels >= 0])
+    centres = np.stack([heard.vectors[labels == label].mean(axis=0) for label in kept])
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    nearest = (heard.vectors @ centres.T).argmax(axis=1).astype(np.int64)
+    centres = centroids(heard.vectors, heard.seconds, nearest)
+    turns = resegmentation.to_turns(
+        heard.activity.speech,
+        heard.windows,
+        (heard.vectors @ centres.T).astype(np.float64),
+        changes=heard.activity.changes,
+    )
+    return score(one.recording.turns, turns)
+
+
+def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score ways to find the number of speakers; the clustering is ours in each."""
+    methods: dict[str, Callable[[Heard], int]] = {
+        "silhouette": lambda one: by_silhouette(one.listening.vectors),
+        "eigengap": lambda one: by_eigengap(one.listening.vectors),
+        "told the truth": lambda one: one.recording.speakers,
+    }
+    first = replace(Settings(), variational=replace(Settings().variational, rounds=0))
+    rows: list[Row] = [
+        ("variational Bayes (default)", decided(base, own), ""),
+        ("its first guess alone", decided(base, own, first), ""),
+    ]
+    for name, method in methods.items():
+        scores = [_score(one, threshold=own, num_speakers=method(one)) for one in base]
+        rows.append((name, total(scores), ""))
+    return rows
+
+
+def variational_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score the numbers that decide how many speakers there are, one changed at a time."""
+    settings = Settings()
+    model = settings.variational
+    choices = {
+        "default": model,
+        "half the evidence": replace(model, evidence=model.evidence / 2),
+        "twice the evidence": replace(model, evidence=model.evidence * 2),
+        "half the prior": replace(model, prior=model.prior / 2),
+        "twice the prior": replace(model, prior=model.prior * 2),
+        "three times the share": replace(model, prior_share=3 * model.prior_share),
+        "nobody joined": replace(model, joins=0),
+        "centre at the origin": replace(model, centring=0.0),
+        "centre at the mean": replace(model, centring=1.0),
+        "windows independent": replace(model, stay=0.0),
+        "windows hardly change": replace(model, stay=0.95),
+    }
+    return [
+        (name, decided(base, own, replace(settings, variational=choice)), "")
+        for name, choice in choices.items()
+    ]
+
+
+def bridge_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
+    """Score how long a silence windows, and the search for turns, may reach across."""
+    rows: list[Row] = []
+    settings = Settings()
+    usual = settings.embedding.bridge
+    for bridge in (0.0, 0.3, 0.6, 1.0):
+        changed = replace(
+            settings,
+            embedding=replace(settings.embedding, bridge=bridge),
+            resegmentation=replace(settings.resegmentation, bridge=bridge),
+        )
+        diarizer = Diarizer(vad=main.detector, embedder=main.embedder, settings=changed)
+        name = "default" if bridge == usual else f"bridge {bridge}"
+        heard = bench.listen(f"{name} {main.vad}", diarizer)
+        rows.append((f"{bridge} s", decided(heard, own, changed), ""))
+    return rows
+
+
+def resegmentation_rows(base: Sequence[Heard], own: float) -> list[Row]:
+    """Score the steps after the clustering, one left out or changed at a time."""
+    settings = Settings()
+    reseg = settings.resegmentation
+    choices = {
+        "all (default)": reseg,
+        "off": replace(reseg, switch=0.0, island=0.0, join=0.0),
+        "no cost of changing": replace(reseg, switch=0.0),
+        "half the cost of changing": replace(reseg, switch=reseg.switch / 2),
+        "twice the cost of changing": replace(reseg, switch=reseg.switch * 2),
+        "islands kept": replace(reseg, island=0.0),
+        "islands up to 1 s absorbed": replace(reseg, island=1.0),
+        "silences not joined": replace(reseg, join=0.0),
+        "silences up to 0.25 s joined": replace(reseg, join=0.25),
+        "silences up to 1 s joined": replace(reseg, join=1.0),
+    }
+    return [
+        (name, decided(base, own, replace(settings, resegmentation=choice)), "")
+        for name, choice in choices.items()
+    ]
+
+
+def window_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
+    """Score lengths and distances of the windows."""
+    rows: list[Row] = []
+    for window, hop in WINDOWS:
+        diarizer = Diarizer(vad=main.detector, embedder=_Windowed(main.embedder, window, hop))
+        same = (window, hop) == (main.embedder.window, main.embedder.hop)
+        name = "default" if same else f"{window}/{hop}"
+        heard = bench.listen(f"{name} {main.vad}", diarizer)
+        scored = [(decided(heard, own + offset), own + offset) for offset in OFFSETS]
+        best, distance = min(scored, key=lambda pair: pair[0].errors["Full"].rate)
+        rows.append((f"{window} / {hop}", best, f"distance {distance:.2f}"))
+    return rows
+
+
+def decided(heard: Iterable[Heard], threshold: float, settings: Settings | None = None) -> Score:
+    """Score the pipeline's second half on all recordings."""
+    return total(_score(one, threshold=threshold, settings=settings) for one in heard)
+
+
+def _score(one: Heard, **options: Any) -> Score:
+    return score(one.recording.turns, decide(one.listening, **options).turns)
+
+
+def _page(
+    items: Sequence[Recording], main: Diarizer, own: float, sections: list[tuple[str, list[Row]]]
+) -> str:
+    """Return the tables as Markdown."""
+    groups = {group: sum(item.group == group for item in items) for group in ("simulated", "real")}
+    minutes = sum(max(turn.end for turn in item.turns) for item in items) / 60
+    lines = [
+        "# Ablation",
+        "",
+        "Made by `python -m models.benchmark --speech DIR --ablation`. One setting at a time, "
+        "all others at "
+        f"their defaults (speech detection {main.vad}, model {main.embedder.name}, distance "
+        f"{own:.3f}), on {groups['simulated']} simulated conversations (seeds {FIRST_SEED} and up: "
+        f"not the benchmark's) and {groups['real']} real clips, {minutes:.0f} minutes together. "
+        "DER and its parts and JER in percent; Full and Forgiving as in RESULTS.md.",
+        "",
+    ]
+    for title, rows in sections:
+        best = min(row[1].errors["Full"].rate for row in rows)
+        lines += [f"## {title}", "", "| choice | Full DER | missed + false + confused "
+                  "| Forgiving DER | JER | count right | off by | |",
+                  "|---|--:|--:|--:|--:|--:|--:|---|"]  # fmt: skip
+        lines += [_line(row, best) for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(row: Row, best: float) -> str:
+    name, result, note = row
+    full = result.errors["Full"]
+    parts = " + ".join(
+        f"{100 * part / full.total:.1f}" for part in (full.missed, full.false_alarm, full.confusion)
+    )
+    rate = f"{100 * full.rate:.1f}"
+    return (
+        f"| {name} | {f'**{rate}**' if full.rate == best else rate} | {parts} "
+        f"| {100 * result.errors['Forgiving'].rate:.1f} | {100 * result.jaccard.rate:.1f} "
+        f"| {100 * result.count_exact:.0f} % | {result.count_error:.2f} | {note} |"
+    )

@@ -1,0 +1,525 @@
+"""Simulated meetings of enrolled people and strangers: is everybody called by the right name?
+
+``python -m models.benchmark.named_meetings --speech DIR`` lets six people meet in every kind of
+scene. Four of them, in turn, are enrolled by clips that the meeting does not use (of other sessions
+where there are any), recorded in a place of their own; two are strangers. Then others are enrolled
+as well who are not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from diarize.annotation import Diarization
+from diarize.arrays import SAMPLE_RATE, Float32
+from diarize.errors import EnrollmentError
+from diarize.evaluation.scoring import score
+from diarize.evaluation.scoring import total as scored
+from diarize.settings import IdentificationSettings
+from diarize.speakers.enrollment import enroll
+from diarize.speakers.identification import identify_in
+from diarize.speakers.matching import Gallery, MatchOptions
+from diarize.speakers.records import unit
+from diarize.timeline import Turn
+from models.benchmark.enrollment_trials import divide, joined
+from models.simulation.acoustics import add_noise
+from models.simulation.conversations import SimulatedConversation, simulate
+from models.simulation.scenes import (
+    SCENES,
+    SimulationOptions,
+    background,
+    channels,
+    even,
+    recorded,
+    recorded_noises,
+)
+from models.simulation.voices import VoiceBank
+
+if TYPE_CHECKING:
+    from diarize.embedding.formats import Thresholds
+    from diarize.pipeline.diarizer import Diarizer
+    from diarize.pipeline.intermediate import DiarizationDetails
+    from models.simulation.voices import Voice
+
+#: Who speaks less than this in all clips, in seconds, cannot both enrol and talk.
+LEAST_SECONDS = 40.0
+#: Where people enrol, and by how many seconds at most.
+ENROLMENT_SCENES = ("clean", "podcast", "web")
+ENROLMENT_SECONDS = 30.0
+#: Offsets of the bar tried, from the model's verification threshold.
+OFFSETS = (-0.23, -0.2, -0.17, -0.14, -0.11, -0.08, -0.04, 0.0, 0.04, 0.08)
+#: People enrolled who are not there, in the second half of each table.
+ABSENT = 6
+
+
+@dataclass(frozen=True)
+class Table:
+    """Who meets: ``people`` at the table, of whom ``strangers`` are not enrolled, in turn."""
+
+    people: int = 6
+    strangers: int = 2
+    minutes: float = 3.0
+
+    def castings(self) -> list[list[int]]:
+        """Return who is enrolled, up to three times, with other strangers each time.
+
+        Examples
+        --------
+        >>> Table().castings()
+        [[0, 1, 2, 3], [2, 3, 4, 5], [0, 1, 4, 5]]
+        """
+        strangers = [
+            {(self.people - self.strangers + turn * self.strangers + at) % self.people
+             for at in range(self.strangers)}
+            for turn in range(min(3, self.people // max(self.strangers, 1)))
+        ]  # fmt: skip
+        return [[at for at in range(self.people) if at not in some] for some in strangers]
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A meeting, heard once, to be named many times.
+
+    Parameters
+    ----------
+    reference : tuple of Turn
+    people : tuple of str
+    samples : mapping of name to (n, D) float32 array
+        Everybody's enrolment.
+    refused : int
+        Enrolments refused at first because a second voice was found in them, wrongly. Who could
+        not be enrolled at all is missing from ``samples``.
+    """
+
+    uri: str
+    scene: str
+    details: DiarizationDetails
+    reference: tuple[Turn, ...]
+    people: tuple[str, ...]
+    samples: dict[str, Float32]
+    refused: int
+    table: Table
+    shares: dict[tuple[float, float], dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MeetingOutcome:
+    """What became of the names in one meeting; times in seconds of hypothesis turns.
+
+    Parameters
+    ----------
+    right, wrong, unnamed : float
+        Turns in which mainly an enrolled person speaks: with that name, another, none.
+    strangers, strangers_named : float
+        Turns in which mainly a stranger speaks, and those of them that bear a name.
+    enrolled, people_named : int
+        People enrolled, and those of them whose name stands on a turn of theirs.
+    """
+
+    right: float = 0.0
+    wrong: float = 0.0
+    unnamed: float = 0.0
+    strangers: float = 0.0
+    strangers_named: float = 0.0
+    enrolled: int = 0
+    people_named: int = 0
+
+
+@dataclass(frozen=True)
+class SpeechShares:
+    """What became of the names in one meeting, in seconds of what people say.
+
+    Parameters
+    ----------
+    right, wrong, unnamed, missed : float
+        What enrolled people say, while a turn bears their name; while none does, but one bears
+        the name of somebody who is silent; while turns have no such name; and while there is none.
+    strangers, strangers_named : float
+        What strangers say, and that of it at which a turn bears the name of somebody silent.
+    """
+
+    right: float = 0.0
+    wrong: float = 0.0
+    unnamed: float = 0.0
+    missed: float = 0.0
+    strangers: float = 0.0
+    strangers_named: float = 0.0
+
+
+def hold(
+    bank: VoiceBank,
+    able: Sequence[str],
+    seed: int,
+    diarizer: Diarizer,
+    *,
+    scene: str = "meeting",
+    table: Table | None = None,
+) -> Meeting:
+    """Draw some of the people, enroll them, simulate their meeting, and diarize it."""
+    from diarize.audio.loading import Waveform
+
+    table = table or Table()
+    rng = np.random.default_rng([seed, sorted(SCENES).index(scene), 0xB00C])
+    rows = rng.choice(len(able), table.people, replace=False)
+    chosen = [bank.voices[able[int(at)]] for at in rows]
+    talk = _conversation(bank, chosen, seed, table.minutes, scene)
+    samples: dict[str, Float32] = {}
+    refused = 0
+    for voice in chosen:
+        alone = Waveform(recorded_alone(rng, bank, voice), voice.name)
+        for speaker in (None, "0"):
+            try:
+                found = enroll(alone, diarizer, speaker=speaker)
+            except EnrollmentError:
+                refused += speaker is None
+                continue
+            samples[voice.name] = np.array([sample.embedding for sample in found.samples])
+            break
+    names = tuple(voice.name for voice in chosen)
+    details = diarizer.analyse(Waveform(talk.samples))
+    return Meeting(talk.uri, scene, details, talk.turns, names, samples, refused, table)
+
+
+def _conversation(
+    bank: VoiceBank, chosen: Sequence[Voice], seed: int, minutes: float, scene: str
+) -> SimulatedConversation:
+    """Return a conversation made of the clips that nobody is enrolled by."""
+    guests = copy.copy(bank)
+    guests.voices = {voice.name: replace(voice, clips=tuple(divide(voice)[1])) for voice in chosen}
+    options = SimulationOptions(
+        speakers=(len(chosen), len(chosen)),
+        minutes=(minutes, minutes),
+        scenes=(scene,),
+        within_corpus=0.0,
+        speech_factor=0.1,
+    )
+    return simulate(bank.folder, bank.part, seed, options, bank=guests)
+
+
+def recorded_alone(
+    rng: np.random.Generator, bank: VoiceBank, voice: Voice
+) -> npt.NDArray[np.int16]:
+    """Return a person's enrolment clips as recorded somewhere else than the meeting."""
+    speech = joined(bank, divide(voice)[0])[: round(ENROLMENT_SECONDS * SAMPLE_RATE)]
+    scene = SCENES[ENROLMENT_SCENES[int(rng.integers(len(ENROLMENT_SCENES)))]]
+    arriving = channels(rng, scene, 1)[0](speech.astype(np.float32) / 32768.0, 0.0)[: len(speech)]
+    noise = background(rng, scene, len(arriving), recorded_noises(bank.folder))
+    return recorded(rng, add_noise(arriving, noise, even(rng, scene.snr)), scene)
+
+
+def castings(
+    meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Float32]] = ()
+) -> list[tuple[Diarization, list[str]]]:
+    """Return the meeting with names for each choice of who is enrolled, and who that is.
+
+    Parameters
+    ----------
+    absent : sequence of (str, (n, D) float32 array)
+        People enrolled beside them who are not there, and their samples.
+    """
+    made = []
+    for group in meeting.table.castings():
+        names = [meeting.people[at] for at in group if meeting.people[at] in meeting.samples]
+        everybody = [*((name, meeting.samples[name]) for name in names), *absent]
+        gallery = Gallery(
+            tuple(name for name, _ in everybody),
+            np.array([unit(samples.mean(axis=0)) for _, samples in everybody], np.float32),
+        )
+        made.append((identify_in(meeting.details, gallery, options), names))
+    return made
+
+
+def outcomes(
+    meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Float32]] = ()
+) -> list[MeetingOutcome]:
+    """Return what becomes of the names with each choice of who is enrolled."""
+    return [
+        judge(named, meeting.reference, names, meeting.shares)
+        for named, names in castings(meeting, options, absent)
+    ]
+
+
+def absent_from(meeting: Meeting, meetings: Iterable[Meeting]) -> list[tuple[str, Float32]]:
+    """Return the first people of other meetings who are not at this one, with their samples."""
+    others = {
+        name: samples
+        for one in meetings
+        for name, samples in one.samples.items()
+        if name not in meeting.people
+    }
+    return list(others.items())[:ABSENT]
+
+
+def speech_shares(
+    found: Diarization, reference: Sequence[Turn], enrolled: Sequence[str]
+) -> SpeechShares:
+    """Compare names and speech instant by instant, every 10 ms.
+
+    Examples
+    --------
+    >>> from diarize.annotation import Speaker
+    >>> truth = [Turn(0, 4, "ann"), Turn(4, 9, "eve"), Turn(9, 10, "ann")]
+    >>> heard = Diarization(
+    ...     [Turn(0, 3, "S0"), Turn(5, 7, "S0"), Turn(7, 9, "S1")],
+    ...     10,
+    ...     speakers=[Speaker("S0", "ann")],
+    ... )
+    >>> one = speech_shares(heard, truth, ["ann"])
+    >>> one.right, one.wrong, one.unnamed, one.missed, one.strangers, one.strangers_named
+    (3.0, 0.0, 0.0, 2.0, 5.0, 2.0)
+    """
+    size = round(100 * max([found.duration, *(turn.end for turn in reference)])) + 1
+
+    def frames(turns: Iterable[Turn]) -> npt.NDArray[np.bool_]:
+        mask = np.zeros(size, bool)
+        for turn in turns:
+            mask[round(100 * turn.start) : round(100 * turn.end)] = True
+        return mask
+
+    speaks = {one: frames(t for t in reference if t.speaker == one) for one in enrolled}
+    named = {
+        speaker.name: frames(turn for turn in found if turn.speaker == speaker.label)
+        for speaker in found.speakers
+        if speaker.name is not None
+    }
+    nobody = np.zeros(size, bool)
+    false = nobody.copy()
+    for name, mask in named.items():
+        false |= mask & ~speaks.get(name, nobody)
+    turns, sums = frames(found), dict.fromkeys(vars(SpeechShares()), 0.0)
+    for one, mask in speaks.items():
+        right = mask & named.get(one, nobody)
+        wrong = mask & ~right & false
+        unnamed = mask & ~right & ~false & turns
+        for key, part in (("right", right), ("wrong", wrong), ("unnamed", unnamed)):
+            sums[key] += part.sum() / 100
+        sums["missed"] += (mask & ~right & ~wrong & ~unnamed).sum() / 100
+    for stranger in {turn.speaker for turn in reference} - set(enrolled):
+        mask = frames(turn for turn in reference if turn.speaker == stranger)
+        sums["strangers"] += mask.sum() / 100
+        sums["strangers_named"] += (mask & false).sum() / 100
+    return SpeechShares(**{key: float(value) for key, value in sums.items()})
+
+
+def judge(
+    found: Diarization,
+    reference: Sequence[Turn],
+    enrolled: Sequence[str],
+    known: dict[tuple[float, float], dict[str, float]] | None = None,
+) -> MeetingOutcome:
+    """Compare the names on turns with who mainly speaks in them.
+
+    Where people talk at once, the name of anybody who speaks for half of the turn is right.
+
+    Parameters
+    ----------
+    known : dict, optional
+        Remembers who speaks how long in a turn, by its start and end.
+
+    Examples
+    --------
+    >>> from diarize.annotation import Speaker
+    >>> truth = [Turn(0, 4, "ann"), Turn(4, 9, "eve")]
+    >>> heard = Diarization(
+    ...     [Turn(0, 4, "S0"), Turn(4, 7, "S1"), Turn(7, 9, "S0")], 9,
+    ...     speakers=[Speaker("S0", "ann"), Speaker("S1")],
+    ... )
+    >>> outcome = judge(heard, truth, ["ann", "bob"])
+    >>> outcome.right, outcome.wrong, outcome.strangers, outcome.strangers_named
+    (4.0, 0.0, 5.0, 2.0)
+    >>> outcome.enrolled, outcome.people_named
+    (2, 1)
+    """
+    names = {speaker.label: speaker.name for speaker in found.speakers if speaker.name}
+    known = {} if known is None else known
+    sums = dict.fromkeys(("right", "wrong", "unnamed", "strangers", "strangers_named"), 0.0)
+    people = set()
+    for turn in found:
+        key = (turn.start, turn.end)
+        if key not in known:
+            known[key] = _shares(turn, reference)
+        shares, name = known[key], names.get(turn.speaker)
+        main = max(sorted(shares), key=lambda speaker: shares[speaker], default="")
+        if name is not None and shares.get(name, 0.0) >= 0.5 * turn.duration:
+            main = name
+        if not main:
+            continue
+        if main not in enrolled:
+            sums["strangers"] += turn.duration
+            sums["strangers_named"] += turn.duration * (name is not None)
+        elif name is None:
+            sums["unnamed"] += turn.duration
+        else:
+            sums["right" if name == main else "wrong"] += turn.duration
+            people |= {name} & {main}
+    return MeetingOutcome(**sums, enrolled=len(enrolled), people_named=len(people))
+
+
+def _shares(turn: Turn, reference: Sequence[Turn]) -> dict[str, float]:
+    """Return how long each person speaks in a turn, in seconds."""
+    shares: dict[str, float] = {}
+    for one in reference:
+        if one.start < turn.end and one.end > turn.start:
+            shares[one.speaker] = shares.get(one.speaker, 0.0) + one.segment.overlap(turn.segment)
+    return shares
+
+
+Sums = TypeVar("Sums", MeetingOutcome, SpeechShares)
+
+
+def total(parts: Iterable[Sums]) -> Sums:
+    """Return the sum of outcomes."""
+    first, *rest = parts
+    rows = [tuple(vars(part).values()) for part in (first, *rest)]
+    return type(first)(*(sum(column) for column in zip(*rows, strict=True)))
+
+
+HEADINGS = (
+    "| scene | meetings | right | wrong name | no name | strangers named | people named "
+    "| without any error |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
+def row(scene: str, found: Sequence[MeetingOutcome]) -> str:
+    """Return a row of the table."""
+    one = total(found)
+    speech = max(one.right + one.wrong + one.unnamed, 1e-9)
+    clean = sum(part.wrong + part.strangers_named == 0 for part in found)
+    shares = (one.right / speech, one.wrong / speech, one.unnamed / speech)
+    return (
+        f"| {scene} | {len(found)} | "
+        + " | ".join(f"{share:.1%}" for share in shares)
+        + f" | {one.strangers_named / max(one.strangers, 1e-9):.1%} "
+        f"| {one.people_named / max(one.enrolled, 1):.0%} | {clean / len(found):.0%} |"
+    )
+
+
+def halves(bank: VoiceBank) -> tuple[list[str], list[str]]:
+    """Divide the people who speak enough in two, every second one of each corpus."""
+    able = [voice for voice in bank.voices.values() if voice.seconds >= LEAST_SECONDS]
+    ordered = [voice.name for voice in sorted(able, key=lambda voice: (voice.corpus, voice.name))]
+    return ordered[0::2], ordered[1::2]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Hold the meetings and print what became of the names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models.benchmark.named_meetings", description=__doc__
+    )
+    parser.add_argument("--speech", required=True, metavar="DIR", help="folder with clips.csv")
+    parser.add_argument("--part", default="dev", help="people never trained on (default: dev)")
+    parser.add_argument("--meetings", type=int, default=4, metavar="N", help="a scene and half")
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--people", type=int, nargs="+", default=[6], help="who meets, in turn")
+    parser.add_argument("--strangers", type=int, default=2, help="how many are not enrolled")
+    parser.add_argument("--scenes", nargs="+", default=list(SCENES), choices=list(SCENES))
+    parser.add_argument("--embedding-model", metavar="PATH")
+    parser.add_argument("--vad", default="auto")
+    parser.add_argument("--threads", type=int)
+    args = parser.parse_args(argv)
+    from diarize.pipeline.diarizer import Diarizer
+
+    diarizer = Diarizer(vad=args.vad, embedder=args.embedding_model, threads=args.threads)
+    bank = VoiceBank(args.speech, args.part)
+    held: list[list[Meeting]] = []
+    for half, able in enumerate(halves(bank)):
+        held.append([])
+        for seed in range(args.meetings):
+            for scene in args.scenes:
+                people = args.people[(seed + len(held[-1])) % len(args.people)]
+                table = Table(people, args.strangers, args.minutes)
+                one = hold(bank, able, 2 * seed + half, diarizer, scene=scene, table=table)
+                held[-1].append(one)
+                print(f"{one.uri}: heard", file=sys.stderr)
+    print(report(held, diarizer.embedder.thresholds))
+    return 0
+
+
+def report(held: Sequence[Sequence[Meeting]], thresholds: Thresholds) -> str:
+    """Return the tables: names scene by scene, other bars, and what names do to the turns."""
+    every = [meeting for half in held for meeting in half]
+    absent = {id(one): absent_from(one, half) for half in held for one in half}
+    options = MatchOptions.of(thresholds)
+    own = [(meeting, outcomes(meeting, options)) for meeting in every]
+    crowded = [(one, outcomes(one, options, absent[id(one)])) for one in every]
+    asked = sum(meeting.refused for meeting in every)
+    return "\n\n".join(
+        (
+            f"{asked} of {sum(len(one.people) for one in every)} people needed --speaker to be "
+            "enrolled. Shares of the turns in which mainly enrolled people, or strangers, speak:",
+            _table(own),
+            f"{ABSENT} more people enrolled who are not there:",
+            _table(crowded),
+            "One bar for books of any size, from the model's verification threshold "
+            f"({thresholds.verification:.3f}); right, wrong and strangers named without and with "
+            "the absent:",
+            _bars(every, thresholds, absent),
+            _whole(every, options),
+        )
+    )
+
+
+def _bars(
+    meetings: Sequence[Meeting],
+    thresholds: Thresholds,
+    absent: Mapping[int, Sequence[tuple[str, Float32]]],
+) -> str:
+    """Return what other bars would do."""
+    rows = [
+        "| offset | right | wrong | strangers | right | wrong | strangers |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for offset in OFFSETS:
+        settings = IdentificationSettings(offset=offset, relief=0.0)
+        options = MatchOptions.of(thresholds, settings=settings)
+        cells = []
+        for others in ({}, absent):
+            one = total(
+                part for m in meetings for part in outcomes(m, options, others.get(id(m), ()))
+            )
+            speech = max(one.right + one.wrong + one.unnamed, 1e-9)
+            cells += [one.right / speech, one.wrong / speech]
+            cells += [one.strangers_named / max(one.strangers, 1e-9)]
+        rows.append(f"| {offset:+.2f} | " + " | ".join(f"{cell:.1%}" for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+def _whole(meetings: Sequence[Meeting], options: MatchOptions) -> str:
+    """Return who spoke when with and without names, and what became of all that was said."""
+    named = [(one, found, names) for one in meetings for found, names in castings(one, options)]
+    plain = scored(score(one.reference, one.details.diarization.turns) for one in meetings)
+    after = scored(score(one.reference, found.turns) for one, found, _ in named)
+    said = total(speech_shares(found, one.reference, names) for one, found, names in named)
+    speech = max(said.right + said.wrong + said.unnamed + said.missed, 1e-9)
+    shares = [part / speech for part in (said.right, said.wrong, said.unnamed, said.missed)]
+    lines = ["| | DER Full / Forgiving | count right | off by |", "|---|---:|---:|---:|"]
+    for name, one in (("without names", plain), ("with names", after)):
+        rates = " / ".join(f"{100 * one.errors[key].rate:.1f}" for key in ("Full", "Forgiving"))
+        lines.append(f"| {name} | {rates} | {one.count_exact:.0%} | {one.count_error:.2f} |")
+    return (
+        "\n".join(lines)
+        + "\n\nOf what enrolled people say, right / wrong / no name / missed: "
+        + " / ".join(f"{100 * share:.1f}" for share in shares)
+        + " %; of what strangers say, named: "
+        + f"{said.strangers_named / max(said.strangers, 1e-9):.1%}"
+    )
+
+
+def _table(found: Sequence[tuple[Meeting, list[MeetingOutcome]]]) -> str:
+    rows = [HEADINGS]
+    for scene in dict.fromkeys(meeting.scene for meeting, _ in found):
+        mine = [part for meeting, parts in found if meeting.scene == scene for part in parts]
+        rows.append(row(scene, mine))
+    return "\n".join([*rows, row("all", [part for _, parts in found for part in parts])])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,307 @@
+"""The other systems of the benchmark, one process a recording.
+
+Run as ``python -m models.benchmark.peers SYSTEM AUDIO OUT.rttm [--speakers N]`` with the
+interpreter of an environment that has the system installed; nothing here is imported by the rest of
+the package. Every system is used as its own documentation shows, with exceptions that are in its
+favour and said in its description.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import wave
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.annotation import Diarization, speaker_label
+from diarize.arrays import SAMPLE_RATE
+from diarize.timeline import Segment, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A system of the benchmark.
+
+    Parameters
+    ----------
+    title : str
+        As in the table.
+    note : str
+        How it is used.
+    peers : bool
+        Runs with the peers' interpreter, not with ours.
+    told : bool
+        Is told the true number of speakers.
+    asked : bool
+        Runs only when asked for by name.
+    """
+
+    title: str
+    note: str
+    peers: bool = True
+    told: bool = False
+    asked: bool = False
+
+
+SYSTEMS: dict[str, System] = {
+    "diarize": System(
+        "diarize (this package)",
+        "`diarize AUDIO --no-transcript --rttm`, all defaults",
+        peers=False,
+    ),
+    "diarize-webrtc": System(
+        "diarize with WebRTC's detector", "the same with `--vad webrtc`", peers=False
+    ),
+    "resemblyzer-ours": System(
+        "Resemblyzer embeddings, our clustering",
+        "our speech detection, windows, clustering and resegmentation around Resemblyzer's "
+        "encoder; clustering distance chosen by the rule and on the conversations that ours was",
+    ),
+    "resemblyzer": System(
+        "Resemblyzer as documented",
+        "`preprocess_wav` and `embed_utterance(return_partials=True)` at its default rate, labels "
+        "from SpectralCluster's ICASSP 2018 configuration, the usual companion; times are mapped "
+        "back over the silences that `preprocess_wav` cuts out",
+    ),
+    "resemblyzer-demo": System(
+        "Resemblyzer as in its demo",
+        "the same with `rate=16`, as its diarization demo has it: twelve times as many vectors",
+        asked=True,
+    ),
+    "pyaudioanalysis": System(
+        "pyAudioAnalysis",
+        "`speaker_diarization(file, 0)`; it labels silence too, so our WebRTC speech detection is "
+        "laid over its output in its favour",
+    ),
+    "pyaudioanalysis-told": System(
+        "pyAudioAnalysis, told the number of speakers",
+        "`speaker_diarization(file, N)` with the true N, otherwise as above",
+        told=True,
+        asked=True,
+    ),
+    "bic": System(
+        "MFCC + BIC",
+        "textbook change detection and clustering (`models/benchmark/baselines.py`) after our "
+        "WebRTC speech detection",
+        peers=False,
+    ),
+}
+
+# Cosine distance at which Resemblyzer's windows are different people in our clustering, chosen on
+# the conversations that our own model's distance is chosen on, by the same rule
+# (`python -m models.benchmark.peers tune SPEECH_DIR WORK_DIR`).
+RESEMBLYZER_THRESHOLD = 0.14
+
+
+def bic(audio: Path, _speakers: int | None) -> list[Turn]:
+    """MFCC and BIC, after the WebRTC speech detection."""
+    from diarize.audio import loading as reading
+    from diarize.segmentation.webrtc import WebRtcVad
+    from models.benchmark.baselines import diarize_by_bic
+
+    return diarize_by_bic(reading.load(audio), WebRtcVad())
+
+
+class ResemblyzerEmbedder:
+    """Resemblyzer's encoder behind our protocol of an embedder."""
+
+    name = "resemblyzer"
+    dimension = 256
+    window = 1.6
+    hop = 0.8
+    checksum = "resemblyzer"
+
+    def __init__(self, threshold: float = RESEMBLYZER_THRESHOLD) -> None:
+        from resemblyzer import VoiceEncoder
+
+        from diarize.embedding.formats import Thresholds
+
+        self._encoder = VoiceEncoder("cpu", verbose=False)
+        self.thresholds = Thresholds(threshold, 0.75, note="simulated dev conversations")
+
+    def embed(
+        self,
+        waveform: Any,
+        segments: Sequence[Segment],
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Embed segments in windows of 1.6 s: longer ones are means, shorter ones repeated."""
+        import torch
+        from resemblyzer.audio import normalize_volume, wav_to_mel_spectrogram
+
+        from diarize.arrays import unit
+        from diarize.embedding.windows import cut
+
+        size = round(self.window * SAMPLE_RATE)
+        parts = [
+            (owner, part)
+            for owner, segment in enumerate(segments)
+            for part in cut([segment], self.window, self.hop, 0.0)
+        ]
+        sums = np.zeros((len(segments), self.dimension), dtype=np.float32)
+        # Its level normalisation is over the whole recording, as in its preprocess_wav.
+        whole = normalize_volume(waveform.block(0, len(waveform.samples)), -30, increase_only=True)
+        for first in range(0, len(parts), 32):
+            batch = parts[first : first + 32]
+            mels = []
+            for _, part in batch:
+                piece = whole[round(part.start * SAMPLE_RATE) : round(part.end * SAMPLE_RATE)]
+                mels.append(wav_to_mel_spectrogram(np.resize(piece, size))[:160])
+            with torch.no_grad():
+                out = self._encoder(torch.from_numpy(np.stack(mels))).numpy()
+            np.add.at(sums, [owner for owner, _ in batch], out)
+            if on_progress:
+                on_progress(first + len(batch), len(parts))
+        return unit(sums)
+
+
+def resemblyzer_ours(audio: Path, _speakers: int | None) -> list[Turn]:
+    """Resemblyzer's encoder inside our pipeline."""
+    from diarize.pipeline.diarizer import Diarizer
+
+    return list(Diarizer(embedder=ResemblyzerEmbedder())(audio).turns)
+
+
+def resemblyzer(
+    audio: Path, _speakers: int | None, options: Mapping[str, Any] | None = None
+) -> list[Turn]:
+    """Resemblyzer's continuous embedding, and SpectralCluster."""
+    from resemblyzer import VoiceEncoder
+    from resemblyzer.audio import normalize_volume, trim_long_silences
+    from spectralcluster import SpectralClusterer, configs
+
+    from diarize.audio import loading as reading
+
+    waveform = reading.load(audio)
+    # The two steps of its preprocess_wav, apart, so that the cut can be undone in the times.
+    wav = normalize_volume(waveform.block(0, len(waveform.samples)), -30, increase_only=True)
+    trimmed = trim_long_silences(wav)
+    kept = _kept(wav, trimmed)
+    if trimmed.size < SAMPLE_RATE // 2:
+        return []
+    encoder = VoiceEncoder("cpu", verbose=False)
+    _, vectors, slices = encoder.embed_utterance(trimmed, return_partials=True, **(options or {}))
+    clusterer = SpectralClusterer(
+        min_clusters=2,
+        max_clusters=10,
+        refinement_options=configs.icassp2018_refinement_options,
+        custom_dist="cosine",
+        max_spectral_size=2000,  # its own speed-up for long input
+    )
+    labels = clusterer.predict(vectors)
+    middles = np.array([(part.start + part.stop) / 2 for part in slices])
+    nearest = np.abs(np.arange(0, trimmed.size, 480)[:, None] - middles[None, :]).argmin(axis=1)
+    frames = np.asarray(labels)[nearest]
+    return _frames_to_turns(
+        kept[: frames.size] * 480 / SAMPLE_RATE, frames[: kept.size], 480 / SAMPLE_RATE
+    )
+
+
+def resemblyzer_demo(audio: Path, speakers: int | None) -> list[Turn]:
+    """The same at the rate of its demo."""
+    return resemblyzer(audio, speakers, {"rate": 16})
+
+
+def _kept(wav: NDArray[np.float32], trimmed: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the numbers of the 30 ms frames that were kept, by comparing samples."""
+    whole = wav[: wav.size // 480 * 480].reshape(-1, 480)
+    short = trimmed[: trimmed.size // 480 * 480].reshape(-1, 480)
+    kept, at = [], 0
+    for frame in short:
+        while at < len(whole) and not np.array_equal(whole[at], frame):
+            at += 1
+        kept.append(at)
+        at += 1
+    return np.array(kept, dtype=np.intp)
+
+
+def pyaudioanalysis(audio: Path, speakers: int | None) -> list[Turn]:
+    """pyAudioAnalysis' clustering of mid-term features."""
+    from pyAudioAnalysis import audioSegmentation
+
+    from diarize.audio import loading as reading
+    from diarize.segmentation.webrtc import WebRtcVad
+    from diarize.timeline import union
+
+    waveform = reading.load(audio)
+    with tempfile.TemporaryDirectory() as folder:  # it reads few formats: FLAC is not one of them
+        plain = Path(folder) / "audio.wav"
+        with wave.open(str(plain), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE)
+            file.writeframes(waveform.samples.astype("<i2").tobytes())
+        labels = np.asarray(audioSegmentation.speaker_diarization(str(plain), speakers or 0)[0])
+    step = 0.1
+    turns = _frames_to_turns(np.arange(labels.size) * step, labels, step)
+    speech = union(WebRtcVad()(waveform))
+    return [
+        Turn(max(turn.start, part.start), min(turn.end, part.end), turn.speaker)
+        for turn in turns
+        for part in speech
+        if turn.segment.overlap(part) > 0
+    ]
+
+
+def _frames_to_turns(starts: NDArray[Any], labels: NDArray[Any], step: float) -> list[Turn]:
+    """Join frames of one label that follow each other."""
+    turns: list[Turn] = []
+    for start, label in zip(starts, labels, strict=True):
+        name = speaker_label(int(label))
+        if turns and turns[-1].speaker == name and start - turns[-1].end < 1e-6:
+            turns[-1] = Turn(turns[-1].start, float(start) + step, name)
+        else:
+            turns.append(Turn(float(start), float(start) + step, name))
+    return turns
+
+
+_RUNNERS: dict[str, Callable[[Path, int | None], list[Turn]]] = {
+    "bic": bic,
+    "resemblyzer-ours": resemblyzer_ours,
+    "resemblyzer": resemblyzer,
+    "resemblyzer-demo": resemblyzer_demo,
+    "pyaudioanalysis": pyaudioanalysis,
+    "pyaudioanalysis-told": pyaudioanalysis,
+}
+
+
+def tune(speech_dir: Path, work: Path) -> None:
+    """Print the error of Resemblyzer in our pipeline by clustering distance, and the best one."""
+    from diarize.pipeline.diarizer import Diarizer
+    from models.benchmark import tuning
+
+    diarizer = Diarizer(embedder=ResemblyzerEmbedder())
+    items = tuning.conversations(speech_dir, work)
+    heard = tuning.listen(diarizer, items, lambda uri: print(uri, file=sys.stderr, flush=True))
+    points = tuning.curve(diarizer, heard)
+    print(tuning.as_markdown(points))
+    print(f"\nchosen: {tuning.best(points):.2f}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Diarize one recording by one system, and write RTTM; or tune Resemblyzer's threshold."""
+    parser = argparse.ArgumentParser(description="run one peer of the benchmark on one recording")
+    parser.add_argument("system", choices=sorted([*_RUNNERS, "tune"]))
+    parser.add_argument("audio", type=Path, help="a recording; to tune, the folder of voices")
+    parser.add_argument("output", type=Path, help="RTTM to write; to tune, the work folder")
+    parser.add_argument("--speakers", type=int)
+    args = parser.parse_args(argv)
+    if args.system == "tune":
+        tune(args.audio, args.output)
+        return 0
+    turns = _RUNNERS[args.system](args.audio, args.speakers)
+    end = max((turn.end for turn in turns), default=0.0)
+    text = Diarization(turns, end, uri=args.audio.stem).to_rttm()
+    args.output.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,358 @@
+"""The benchmark: systems, recordings with references, one process for each pair of them.
+
+Every run is kept in the work folder as it ends, so that a benchmark which was stopped goes on where
+it was, and a system can be run again by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from diarize.errors import DiarizeError, UsageError
+from diarize.evaluation.scoring import Score, score
+from diarize.rttm import read_rttm
+from diarize.timeline import Turn
+from models.benchmark.peers import SYSTEMS, System
+from models.simulation.conversations import simulate_many, write
+from models.simulation.scenes import SimulationOptions
+
+ROOT = Path(__file__).resolve().parents[2]  # so that the peers' interpreter finds this package
+SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus")
+CONVERSATIONS = 30
+FIRST_SEED = 1000  # the tuning of defaults uses other seeds: see the ablation
+MINUTES = (4.0, 4.4)
+SPEAKERS = range(2, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording of the benchmark: where it lies, what is true of it, which group it is in."""
+
+    uri: str
+    audio: Path
+    turns: tuple[Turn, ...]
+    group: str
+    scene: str = ""
+
+    @property
+    def speakers(self) -> int:
+        """The true number of speakers."""
+        return len({turn.speaker for turn in self.turns})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one process cost.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time of the whole process, its start included.
+    cpu_seconds : float
+        Time on all processors together.
+    megabytes : float
+        Peak resident memory.
+    audio_seconds : float
+        Length of the recording.
+    load : float
+        The machine's load average just before: above 0 other programmes shared the processors.
+    error : str
+        The last line that a failed process said; empty where it went well.
+    models : str
+        Which bundled models were in use; a run with others does not count as done.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    megabytes: float
+    audio_seconds: float
+    load: float
+    error: str = ""
+    models: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A system's run on a recording, with its score."""
+
+    system: str
+    recording: Recording
+    run: Run
+    score: Score
+
+
+def simulated(
+    speech_dir: Path,
+    folder: Path,
+    *,
+    part: str = "dev",
+    count: int = CONVERSATIONS,
+    first_seed: int = FIRST_SEED,
+    options: SimulationOptions | None = None,
+    speakers: Sequence[int] = SPEAKERS,
+) -> list[Recording]:
+    """Make the simulated conversations in ``folder``, or find them there from an earlier run.
+
+    Raises
+    ------
+    UsageError
+        When the folder holds conversations made in another way.
+    """
+    options = options or SimulationOptions(minutes=MINUTES)
+    recipe = {"part": part, "first_seed": first_seed, "speakers": list(speakers), **asdict(options)}
+    kept = folder / "recipe.json"
+    text = json.dumps(recipe, sort_keys=True)
+    if kept.is_file() and kept.read_text(encoding="utf-8") != text:
+        raise UsageError(f"{folder} holds conversations made otherwise: choose another --work")
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(text, encoding="utf-8")
+    have = len(list(folder.glob("*.done")))
+    order = [speakers[index % len(speakers)] for index in range(have, count)]
+    seeds = range(first_seed + have, first_seed + count)
+    for conversation in simulate_many(speech_dir, part, seeds, options, speakers=order):
+        write(conversation, folder)
+        (folder / f"{conversation.uri}.done").touch()
+    marks = sorted(folder.glob("*.done"), key=lambda mark: mark.stem[-4:])[:count]
+    found = []
+    for mark in marks:
+        scene = json.loads(mark.with_suffix(".json").read_text(encoding="utf-8"))["scene"]
+        found.append(_recording(mark.with_suffix(".wav"), "simulated", scene))
+    return found
+
+
+def recordings(folder: Path, group: str) -> list[Recording]:
+    """Find the sound files of a folder that have an RTTM file of the same name beside them.
+
+    The RTTM files may also lie in one sub-folder ``rttm``.
+
+    Raises
+    ------
+    DiarizeError
+        When there is none.
+    """
+    sounds = [file for file in sorted(folder.glob("*")) if file.suffix.lower() in SOUND_SUFFIXES]
+    found = [_recording(sound, group) for sound in sounds if _reference(sound)]
+    if not found:
+        raise DiarizeError(f"{folder}: no sound file with an RTTM file of the same name beside it")
+    return found
+
+
+def _reference(sound: Path) -> Path | None:
+    """Return the RTTM file of a sound file."""
+    beside = sound.with_suffix(".rttm")
+    below = sound.parent / "rttm" / beside.name
+    return next((file for file in (beside, below) if file.is_file()), None)
+
+
+def _recording(sound: Path, group: str, scene: str = "") -> Recording:
+    reference = _reference(sound)
+    if reference is None:
+        raise DiarizeError(f"{sound}: has no reference ({sound.stem}.rttm)")
+    turns = [turn for own in read_rttm(reference).values() for turn in own]
+    return Recording(sound.stem, sound, tuple(turns), group, scene)
+
+
+def run_all(
+    systems: Sequence[str],
+    items: Sequence[Recording],
+    work: Path,
+    *,
+    peers_python: Path | None = None,
+    threads: int | None = None,
+    redo: Iterable[str] = (),
+    told: Callable[[str, Recording, Run], None] | None = None,
+) -> list[Outcome]:
+    """Run systems on recordings, one process at a time, and score what they say.
+
+    Parameters
+    ----------
+    systems : sequence of str
+        Names out of :data:`models.benchmark.peers.SYSTEMS`.
+    items : sequence of Recording
+    work : Path
+        Folder that keeps each run's RTTM and cost: what is there is not run again.
+    peers_python : Path, optional
+        Interpreter of the environment that has the peers.
+    threads : int, optional
+        For every system's numeric libraries; theirs to choose where not given.
+    redo : iterable of str
+        Systems whose kept runs do not count.
+    told : callable, optional
+        Called with (system, recording, run) after each.
+
+    Raises
+    ------
+    UsageError
+        For an unknown system, or a peer without an interpreter.
+    """
+    interpreters = {name: interpreter_of(name, peers_python) for name in systems}
+    again = set(redo)
+    outcomes = []
+    # Recording by recording, so that a stopped benchmark has all systems on the same ones.
+    for item in items:
+        for name in systems:
+            folder = work / "runs" / name
+            run = None if name in again else _kept(folder, item)
+            if run is None or run.models != _models(name):
+                run = _run(name, item, folder, interpreters[name], threads)
+                if told:
+                    told(name, item, run)
+            outcomes.append(Outcome(name, item, run, _scored(folder, item, run)))
+    return outcomes
+
+
+def kept_outcomes(systems: Sequence[str], items: Sequence[Recording], work: Path) -> list[Outcome]:
+    """Return what earlier runs left in the work folder, without running anything."""
+    outcomes = []
+    for item in items:
+        for name in systems:
+            folder = work / "runs" / name
+            run = _kept(folder, item)
+            if run is not None:
+                outcomes.append(Outcome(name, item, run, _scored(folder, item, run)))
+    return outcomes
+
+
+def _kept(folder: Path, item: Recording) -> Run | None:
+    record = folder / f"{item.uri}.json"
+    if not record.is_file():
+        return None
+    return Run(**json.loads(record.read_text(encoding="utf-8")))
+
+
+@lru_cache
+def _models(name: str) -> str:
+    """Return a fingerprint of the bundled models that a system uses: none for a foreign one."""
+    from diarize.errors import ModelError
+    from diarize.onnx.files import bundled
+
+    if not name.startswith("diarize") and name != "resemblyzer-ours":
+        return ""
+    digest = hashlib.sha256()
+    for model in ("autospeech", "segmentation"):
+        try:
+            digest.update(bundled(model).read_bytes())
+        except (ModelError, OSError):
+            continue
+    return digest.hexdigest()[:16]
+
+
+def _scored(folder: Path, item: Recording, run: Run) -> Score:
+    """Score a run; a failed one found nobody."""
+    result = folder / f"{item.uri}.rttm"
+    found: list[Turn] = []
+    if not run.error and result.is_file():
+        found = [turn for own in read_rttm(result).values() for turn in own]
+    return score(item.turns, found)
+
+
+def interpreter_of(name: str, peers_python: Path | None) -> str:
+    """Return the Python that runs a system.
+
+    Raises
+    ------
+    UsageError
+        For an unknown system, or a peer without an interpreter.
+    """
+    if name not in SYSTEMS:
+        raise UsageError(f"unknown system {name!r}; choose from {', '.join(SYSTEMS)}")
+    if not SYSTEMS[name].peers:
+        return sys.executable
+    if peers_python is None:
+        raise UsageError(
+            f"system {name!r} needs --peers-python; make its environment as "
+            "examples/benchmark/peers.txt says"
+        )
+    return str(peers_python)
+
+
+def command_of(
+    name: str, item: Recording, result: Path, python: str, threads: int | None
+) -> list[str]:
+    """Return the command line of a system on a recording."""
+    system: System = SYSTEMS[name]
+    if name.startswith("diarize"):
+        words = [python, "-m", "diarize", str(item.audio), "--no-transcript", "--rttm", "--quiet"]
+        words += ["-o", str(result.parent)]
+        words += ["--vad", "webrtc"] if name == "diarize-webrtc" else []
+        return words + (["--threads", str(threads)] if threads else [])
+    words = [python, "-m", "models.benchmark.peers", name, str(item.audio), str(result)]
+    return words + (["--speakers", str(item.speakers)] if system.told else [])
+
+
+def _run(name: str, item: Recording, folder: Path, python: str, threads: int | None) -> Run:
+    """Run one process to its end, measure it, and keep the record."""
+    folder.mkdir(parents=True, exist_ok=True)
+    result = folder / f"{item.uri}.rttm"
+    result.unlink(missing_ok=True)
+    load = load_average()
+    command = command_of(name, item, result, python, threads)
+    measured = measure(command, environment_of(threads))
+    if not measured["error"] and not result.is_file():
+        measured["error"] = "it wrote no result"
+    measured |= {"audio_seconds": sound_seconds(item.audio), "models": _models(name)}
+    run = Run(load=load, **measured)
+    (folder / f"{item.uri}.json").write_text(json.dumps(asdict(run)), encoding="utf-8")
+    return run
+
+
+def environment_of(threads: int | None) -> dict[str, str]:
+    """Return the environment of a measured process, with the threads of numeric libraries."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    if threads:
+        for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+            environment[f"{library}_NUM_THREADS"] = str(threads)
+    return environment
+
+
+def load_average() -> float:
+    """Return how many processes wanted a processor in the last minute; 0 where nobody knows."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Run a command; return its seconds, cpu_seconds, megabytes, and error ("" if none).
+
+    The figures are the operating system's for that process with its children, its start included.
+
+    Raises
+    ------
+    DiarizeError
+        When the command cannot be started.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "cost.json"
+        meter = [sys.executable, "-S", "-E", str(Path(__file__).with_name("process_cost.py"))]
+        ran = subprocess.run(
+            [*meter, str(result), *command],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+        )
+        if not result.is_file():
+            said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise DiarizeError(f"{command[0]}: cannot be run ({said[-1] if said else 'no reason'})")
+        cost: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return cost
+
+
+def sound_seconds(audio: Path) -> float:
+    """Return a recording's length by its header."""
+    import av
+
+    with av.open(str(audio)) as container:
+        if container.duration is None:
+            raise DiarizeError(f"{audio}: its length is unknown")
+        return float(container.duration) / 1e6

@@ -1,0 +1,1 @@
+"""Makes conversations of one-voice recordings: rooms, channels, turns, words."""
