@@ -12,11 +12,10 @@ import pytest
 from diarize.annotation import Diarization
 from diarize.audio.loading import Waveform
 from diarize.errors import DiarizeError
-from diarize.evaluation.whisperx_words import whisperx_labels
-from diarize.evaluation.written_dialogues import WRITTEN, Difficulty, write_dialogue
 from diarize.timeline import Turn
 from diarize.transcript.word_times import energy_of
 from models.benchmark import words as benchmark
+from models.benchmark.whisperx_words import whisperx_labels
 from models.simulation.dialogues import (
     Dialogue,
     TimingErrors,
@@ -26,6 +25,7 @@ from models.simulation.dialogues import (
     transcribe,
 )
 from models.simulation.wordtimes import SpokenClip, SpokenWord, spoken_clips
+from models.simulation.written_dialogues import WRITTEN, Difficulty, write_dialogue
 
 RATE = 16000
 

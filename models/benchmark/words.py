@@ -1,7 +1,7 @@
 """How many words get the wrong speaker: ``python -m models.benchmark.words``.
 
 One table: a row a difficulty, a column a way of putting speakers on words. The dialogues are
-written (:mod:`diarize.evaluation.written_dialogues`) and, where a folder of recorded speech is
+written (:mod:`models.simulation.written_dialogues`) and, where a folder of recorded speech is
 given, made of that as well, with the timing errors that Whisper makes.
 """
 
@@ -20,13 +20,12 @@ import numpy as np
 from diarize.annotation import Diarization
 from diarize.audio.loading import Waveform
 from diarize.errors import DiarizeError
-from diarize.evaluation.whisperx_words import whisperx_labels
-from diarize.evaluation.written_dialogues import WRITTEN, Difficulty, write_dialogue
 from diarize.timeline import Segment, Turn
 from diarize.transcript.assign import AssignOptions, label_transcript
 from diarize.transcript.sentences import ends_sentence
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.word_times import Energy, energy_of, seconds
+from models.benchmark.whisperx_words import whisperx_labels
 from models.simulation.dialogues import (
     Dialogue,
     TimingErrors,
@@ -35,6 +34,7 @@ from models.simulation.dialogues import (
     transcribe,
 )
 from models.simulation.wordtimes import SpokenClip, spoken_clips
+from models.simulation.written_dialogues import WRITTEN, Difficulty, write_dialogue
 
 # The options of the merge were chosen on the first seeds; what is reported are others.
 TUNING_SEEDS = range(20, 28)
