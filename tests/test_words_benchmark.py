@@ -13,6 +13,7 @@ from diarize.annotation import Diarization
 from diarize.audio.loading import Waveform
 from diarize.errors import DiarizeError
 from diarize.timeline import Turn
+from diarize.transcript.options import AssignOptions
 from diarize.transcript.word_times import energy_of
 from models.benchmark import words as benchmark
 from models.benchmark.whisperx_words import whisperx_labels
@@ -242,3 +243,37 @@ def test_the_example_meeting_has_every_word_right_and_no_sentence_torn() -> None
     for name, (case,) in cases.items():
         assert len(case.truth) == 426
         assert benchmark.METHODS["ours"](case) == case.truth, name
+
+
+# A number of the merge, another value, and a dialogue in which that costs words.
+NUMBERS = [
+    ("word_seconds", 0.1, "no punctuation, boundaries ±0.6 s", 300),
+    ("word_seconds_per_character", 0.01, "segment times only, no punctuation", 301),
+    ("pause_std", 0.4, "segment times only, remarks", 300),
+    ("change_std", 0.6, "turns missed and invented, no punctuation", 300),
+    ("std_spread", 0.1, "no punctuation, boundaries ±0.6 s", 301),
+    ("estimated_std", 0.02, "segment times only, answers", 300),
+    ("estimated_share", 0.01, "segment times only, answers", 301),
+    ("outlier_probability", 0.2, "answers inside sentences, no pause", 300),
+    ("nested_share", 0.1, "no punctuation, pause 0.2 s, boundaries ±0.2 s", 300),
+    ("nested_weight", 1.0, "remarks in segments of their own under speech", 300),
+    ("word_step", 3.0, "short replies, boundaries ±0.6 s", 301),
+    ("switch_inside", 0.3, "punctuated, boundaries ±0.2 s", 300),
+    ("switch_capital", 8.0, "short replies, boundaries ±0.6 s", 301),
+    ("switch_sentence", 3.0, "answers, pause 0.2 s, boundaries ±0.2 s", 301),
+    ("switch_unpunctuated", 0.1, "no punctuation, boundaries ±0.6 s", 300),
+    ("pause_scale", 0.05, "punctuated, boundaries ±0.2 s", 300),
+    ("unpunctuated_pause_scale", 2.0, "no punctuation, pause 0.2 s, boundaries ±0.2 s", 300),
+    ("max_sentence_words", 3, "punctuated, boundaries ±0.3 s", 300),
+    ("capital_share", 0.0, "answers, pause 0.2 s, boundaries ±0.2 s", 300),
+]
+
+
+@pytest.mark.parametrize(("number", "value", "row", "seed"), NUMBERS)
+def test_each_number_of_the_merge_matters(number: str, value: float, row: str, seed: int) -> None:
+    cases = benchmark.written_cases(WRITTEN[row], [seed])
+    best, other = (
+        benchmark.wrong_words([benchmark.ours(options)(case) for case in cases], cases)
+        for options in (AssignOptions(), AssignOptions(**{number: value}))
+    )
+    assert best < other
