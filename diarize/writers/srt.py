@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import io
+
 from diarize.result import Result
 from diarize.writers.base import WriterOptions, cues_of, milliseconds
 
 
 class SrtWriter:
-    """Writes SRT."""
+    """Writes SRT through pysrt."""
 
     extension = "srt"
 
     def render(self, result: Result, options: WriterOptions) -> str:
         """Return the whole file as text."""
-        blocks = []
+        from pysrt import SubRipFile, SubRipItem, SubRipTime
+
+        items = SubRipFile()
         for number, cue in enumerate(cues_of(result, options), start=1):
-            text = "\n".join(map(_safe, cue.lines))
-            blocks.append(f"{number}\n{_stamp(cue.start)} --> {_stamp(cue.end)}\n{text}\n\n")
-        return "".join(blocks)
+            start = SubRipTime.from_ordinal(milliseconds(cue.start))
+            end = SubRipTime.from_ordinal(milliseconds(cue.end))
+            items.append(SubRipItem(number, start, end, "\n".join(map(_safe, cue.lines))))
+        buffer = io.StringIO()
+        items.write_into(buffer, eol="\n")
+        return buffer.getvalue()
 
 
 def _safe(line: str) -> str:
     """Return a line that no reader takes for a time stamp."""
     return line.replace("-->", "->")
-
-
-def _stamp(seconds: float) -> str:
-    minutes, rest = divmod(milliseconds(seconds), 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d},{rest % 1000:03d}"
