@@ -19,6 +19,21 @@ settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Markers of folders: what a checkout has beside the package can be left out, -m "not training".
+MARKERS = {
+    "tests/training": "training",
+    "tests/benchmark": "benchmark",
+    "tests/simulation": "benchmark",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of a folder with the folder's marker."""
+    for item in items:
+        folder = item.path.parent.relative_to(ROOT).as_posix()
+        if folder in MARKERS:
+            item.add_marker(MARKERS[folder])
+
 
 @pytest.fixture(scope="session")
 def speech_dir() -> Path:

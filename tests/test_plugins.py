@@ -17,8 +17,8 @@ import pytest
 
 from diarize import plugins
 from diarize.errors import UsageError
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PLUGIN = ROOT / "tests" / "data" / "plugin"
 
 

@@ -20,8 +20,8 @@ from diarize.audio.loading import load
 from diarize.cli import COMMANDS, console, main
 from diarize.progress import STAGE_COSTS, OverallProgress
 from diarize.transcript.engines import ENGINES
+from tests.cli.test_main_job import RATE, write_wav
 from tests.conftest import ROOT
-from tests.test_cli import RATE, write_wav
 
 STAGES = list(STAGE_COSTS)
 

@@ -24,7 +24,7 @@ from diarize.timeline import Turn
 from diarize.transcript.sources import find_or_make_transcript
 from diarize.writers import WriterOptions, get_writer, names, write_files
 from diarize.writers.outputs import check_outputs, earlier_result, named_file, plan_outputs
-from tests.test_cli import RATE, write_wav
+from tests.cli.test_main_job import RATE, write_wav
 
 WORDS = ["please mind the wet paint", "over by the boats tonight"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import diarize
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[1]
 FORGE = ROOT / ".github"
 yaml = pytest.importorskip("yaml", reason="pip install pyyaml")
 pytestmark = pytest.mark.skipif(not FORGE.is_dir(), reason="only in a checkout")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.conftest import ROOT
+
 EXAMPLE = ROOT / "tests" / "data" / "typed_example.py"
 WRONG = (
     'diarize("a.mp3", nun_speakers=2)',

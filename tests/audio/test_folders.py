@@ -13,8 +13,8 @@ import pytest
 
 from diarize.audio.folders import recordings_in
 from diarize.errors import AudioError
+from tests.audio.test_loading import encode, tone
 from tests.conftest import ROOT
-from tests.test_audio import encode, tone
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from diarize.audio.loading import Waveform
 from diarize.errors import AudioError, MissingExtraError, UsageError
 from diarize.integrations import faster_whisper, pyannote, whisper, whisperx
 from diarize.timeline import Turn
-from tests.test_readers import WHISPER, WHISPERX
+from tests.transcript.test_readers import WHISPER, WHISPERX
 
 TALK = Diarization([Turn(0.0, 1.7, "SPEAKER_00"), Turn(1.7, 4.0, "SPEAKER_01")], duration=4.0)
 SILENCE = np.zeros(64_000, dtype=np.float32)

@@ -15,8 +15,8 @@ import soundfile
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample, unit
 from models.simulation.voices import VoiceBank
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 RATE = 16_000
 # The last one is the stranger.
 READERS = ("libris_002", "libris_001", "libris_000")

@@ -17,6 +17,7 @@ from diarize.speakers import export, schema
 from diarize.speakers.book import MAX_SAMPLES, SpeakerBook, default_path, index_path
 from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant, unit
 from diarize.timeline import Segment
+from tests.conftest import ROOT
 
 MODEL = BookModel("tiny", "a" * 64, 8)
 OTHER = BookModel("other", "b" * 64, 8)
@@ -385,12 +386,11 @@ def test_a_read_only_disk_can_be_read(path, old):
     for folder in path.parents:  # whoever reads must be able to get there
         if folder.stat().st_uid == os.getuid() and folder != path.parent and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o055)
-    root = Path(__file__).resolve().parent.parent
     done = subprocess.run(
         [sys.executable, "-c", READ_ONLY, str(path)],
         capture_output=True,
         text=True,
-        cwd=root,
+        cwd=ROOT,
         check=False,
     )
     path.parent.chmod(0o755)

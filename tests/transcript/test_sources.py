@@ -228,7 +228,7 @@ def test_json_goes_out_in_the_shape_that_it_came_in() -> None:
     from diarize.result import Result
     from diarize.transcript.assign import label_transcript
     from diarize.writers import WriterOptions, get_writer
-    from tests.test_readers import SOURCES, unlabelled
+    from tests.transcript.test_readers import SOURCES, unlabelled
 
     talk = Diarization([Turn(0, 5000, "SPEAKER_00")], duration=5000)
     options = WriterOptions(json_shape="source")

@@ -17,7 +17,7 @@ from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.readers import parse_transcript
 from diarize.writers import WriterOptions, get_writer
-from tests.test_writers import ODD_NAME, SPEAKERS, TEXTS, render, result  # noqa: F401
+from tests.writers.test_writers import ODD_NAME, SPEAKERS, TEXTS, render, result  # noqa: F401
 
 
 def test_ass_through_pysubs2(result: Result) -> None:  # noqa: F811

@@ -14,7 +14,7 @@ from diarize.transcript.engines import ENGINES, get_engine, names, options_of
 from diarize.transcript.faster_whisper import FasterWhisperTranscriber
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.whisper import WhisperOptions, WhisperTranscriber
-from tests.test_whisper_cli import diarize, excerpt
+from tests.cli.test_whisper import diarize, excerpt
 
 needs_faster_whisper = pytest.mark.skipif(
     not FasterWhisperTranscriber.is_installed() or not WhisperTranscriber.is_installed(),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.conftest import ROOT
 
 pytest.importorskip("whisper", reason='pip install "autospeech-diarize[whisper]"')
 pysrt = pytest.importorskip("pysrt", reason="pip install pysrt")

@@ -27,6 +27,7 @@ from models.simulation.dialogues import (
 )
 from models.simulation.wordtimes import SpokenClip, SpokenWord, spoken_clips
 from models.simulation.written_dialogues import WRITTEN, Difficulty, write_dialogue
+from tests.conftest import ROOT
 
 RATE = 16000
 
@@ -239,7 +240,7 @@ def test_no_folder_is_one_line(
 
 
 def test_the_example_meeting_has_every_word_right_and_no_sentence_torn() -> None:
-    cases = benchmark.meeting_cases(Path(__file__).parents[1] / "examples")
+    cases = benchmark.meeting_cases(ROOT / "examples")
     for name, (case,) in cases.items():
         assert len(case.truth) == 426
         assert benchmark.METHODS["ours"](case) == case.truth, name

@@ -28,6 +28,7 @@ from diarize.segmentation.segmenters import (
     runs,
 )
 from diarize.timeline import Segment, union
+from tests.conftest import ROOT
 
 onnx = pytest.importorskip("onnx", reason='pip install "autospeech-diarize[train]"')
 RATE = 16_000
@@ -453,7 +454,7 @@ def test_the_hop_is_the_files_own_or_half_a_window(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def bundled() -> Path:
-    path = Path(__file__).parent.parent / "models" / "segmentation" / "segmentation.onnx"
+    path = ROOT / "models" / "segmentation" / "segmentation.onnx"
     if not path.is_file():
         pytest.skip("no bundled segmentation model in this checkout")
     return path

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from diarize import DiarizeError
 from diarize.arrays import SAMPLE_RATE
 from diarize.audio.loading import load
+from tests.audio.test_loading import encode, pitch, tone
 from tests.conftest import ROOT
-from tests.test_audio import encode, pitch, tone
 
 SOUND = tone(SAMPLE_RATE)
 

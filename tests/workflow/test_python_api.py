@@ -139,7 +139,7 @@ def test_a_pickled_model_is_the_one_of_the_place_it_comes_to(tmp_path: Path) -> 
 
 def test_other_networks_can_be_copied(tmp_path: Path) -> None:
     from diarize.segmentation.segmenters import load_segmentation
-    from tests.test_segmentation import bursts, pyannote_model, silero_model
+    from tests.segmentation.test_segmenters import bursts, pyannote_model, silero_model
 
     sound = bursts(12.0, (2, 4.5), (7, 11))
     for make in (pyannote_model, silero_model):

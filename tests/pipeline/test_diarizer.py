@@ -15,6 +15,7 @@ from diarize.errors import UsageError
 from diarize.pipeline.diarizer import Diarizer, diarize
 from diarize.segmentation.segmenters import SpeechActivity
 from diarize.timeline import Segment
+from tests.conftest import ROOT
 from tests.networks import write_mean_network
 
 RATE = 16000
@@ -170,7 +171,7 @@ def test_no_torch_is_imported(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent,
+        capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
     assert done.stdout.strip() == "set()"
 

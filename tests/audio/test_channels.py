@@ -17,6 +17,7 @@ from diarize.audio.channels import hold_different_voices, levels
 from diarize.audio.loading import Waveform, load
 from diarize.errors import AudioError, UsageError
 from diarize.rttm import read_rttm
+from tests.conftest import ROOT
 
 SECONDS = 60.0
 
@@ -28,7 +29,7 @@ def diarizer() -> Diarizer:
 
 @pytest.fixture(scope="module")
 def meeting() -> np.ndarray:
-    path = Path(__file__).resolve().parent.parent / "examples" / "meeting.mp3"
+    path = ROOT / "examples" / "meeting.mp3"
     samples = load(path).samples[: round(SECONDS * SAMPLE_RATE)]
     return samples.astype(np.float32) / 32768
 
@@ -213,7 +214,7 @@ def test_words_go_to_the_channel_that_spoke(tmp_path, example_dir, meeting, peop
 def _environment() -> dict[str, str]:
     import os
 
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 # --- lines --------------------------------------------------------------------------------------
