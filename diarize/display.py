@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from diarize.text import clock, counted, instant, one_line, shortened, table
+
 if TYPE_CHECKING:
     from diarize.annotation import Diarization, Speaker
     from diarize.result import Result
@@ -20,89 +22,6 @@ NAME_WIDTH = 40
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
 _WIDTH, _LEFT, _LANE, _LANE_NAME = 800, 160, 22, 22  # pixels, the last one characters
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as ``m:ss`` or ``h:mm:ss``.
-
-    Examples
-    --------
-    >>> clock(75.4), clock(3725)
-    ('1:15', '1:02:05')
-    """
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def instant(seconds: float) -> str:
-    """Return a time in a recording to a tenth of a second.
-
-    Examples
-    --------
-    >>> instant(75.46), instant(59.97), instant(3725)
-    ('1:15.5', '1:00.0', '1:02:05.0')
-    """
-    tenths = round(seconds * 10)
-    return f"{clock(tenths // 10)}.{tenths % 10}"
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` without line breaks, control characters or doubled spaces.
-
-    Examples
-    --------
-    >>> one_line(" Well,\\n  I\\tknow. ")
-    'Well, I know.'
-    """
-    return " ".join("".join(c if c >= " " and c != "\x7f" else " " for c in text).split())
-
-
-def shortened(text: str, width: int) -> str:
-    """Return ``text`` on one line of at most ``width`` characters.
-
-    Examples
-    --------
-    >>> shortened("I know what you mean.", 10)
-    'I know wh…'
-    """
-    text = one_line(text)
-    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Return rows as text in columns; the columns numbered in ``right`` are set to the right.
-
-    Examples
-    --------
-    >>> print(table(["name", "s"], [["Ann", "12.5"], ["Benedict", "8.0"]], right=[1]))
-    name         s
-    Ann       12.5
-    Benedict   8.0
-    """
-    from rich.cells import cell_len
-
-    lines = [list(headings), *[list(row) for row in rows]]
-    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(headings))]
-    shown = []
-    for line in lines:
-        cells = []
-        for column, cell in enumerate(line):
-            fill = " " * (widths[column] - cell_len(cell))
-            cells.append(fill + cell if column in right else cell + fill)
-        shown.append("  ".join(cells).rstrip())
-    return "\n".join(shown)
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Return a number of things.
-
-    Examples
-    --------
-    >>> counted(1, "turn"), counted(0, "turn"), counted(2, "person", "people")
-    ('1 turn', '0 turns', '2 people')
-    """
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def diarization_line(diarization: Diarization) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 from diarize import display
 from diarize.annotation import Candidate, Diarization, Speaker
-from diarize.display import one_line
 from diarize.errors import TranscriptError
+from diarize.text import one_line
 from diarize.timeline import Segment, Turn
 from diarize.transcript.schema import Transcript, join_texts
 

@@ -1,9 +1,10 @@
-"""Bytes to text, in whatever encoding they come."""
+"""Text from bytes of any encoding, and times, counts and tables as text."""
 
 from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -76,3 +77,86 @@ def _whole_characters(raw: bytes) -> bytes:
         return first + rest + between
 
     return _CUT_CHARACTER.sub(mended, raw)
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as ``m:ss`` or ``h:mm:ss``.
+
+    Examples
+    --------
+    >>> clock(75.4), clock(3725)
+    ('1:15', '1:02:05')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def instant(seconds: float) -> str:
+    """Return a time in a recording to a tenth of a second.
+
+    Examples
+    --------
+    >>> instant(75.46), instant(59.97), instant(3725)
+    ('1:15.5', '1:00.0', '1:02:05.0')
+    """
+    tenths = round(seconds * 10)
+    return f"{clock(tenths // 10)}.{tenths % 10}"
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` without line breaks, control characters or doubled spaces.
+
+    Examples
+    --------
+    >>> one_line(" Well,\\n  I\\tknow. ")
+    'Well, I know.'
+    """
+    return " ".join("".join(c if c >= " " and c != "\x7f" else " " for c in text).split())
+
+
+def shortened(text: str, width: int) -> str:
+    """Return ``text`` on one line of at most ``width`` characters.
+
+    Examples
+    --------
+    >>> shortened("I know what you mean.", 10)
+    'I know wh…'
+    """
+    text = one_line(text)
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Return rows as text in columns; the columns numbered in ``right`` are set to the right.
+
+    Examples
+    --------
+    >>> print(table(["name", "s"], [["Ann", "12.5"], ["Benedict", "8.0"]], right=[1]))
+    name         s
+    Ann       12.5
+    Benedict   8.0
+    """
+    from rich.cells import cell_len
+
+    lines = [list(headings), *[list(row) for row in rows]]
+    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(headings))]
+    shown = []
+    for line in lines:
+        cells = []
+        for column, cell in enumerate(line):
+            fill = " " * (widths[column] - cell_len(cell))
+            cells.append(fill + cell if column in right else cell + fill)
+        shown.append("  ".join(cells).rstrip())
+    return "\n".join(shown)
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "turn"), counted(0, "turn"), counted(2, "person", "people")
+    ('1 turn', '0 turns', '2 people')
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from diarize import display
+from diarize.text import instant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,7 @@ class Segment:
     end: float
 
     def __str__(self) -> str:
-        return f"{display.instant(self.start)} - {display.instant(self.end)}"
+        return f"{instant(self.start)} - {instant(self.end)}"
 
     @property
     def duration(self) -> float:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.annotation import Diarization, Speaker
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.display import timeline
 from diarize.errors import SpeakerBookError
 from diarize.pipeline.intermediate import DiarizationDetails, Listening

@@ -13,7 +13,7 @@ from diarize.settings import ChannelSettings
 from diarize.timeline import Segment, difference
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 
 class LevelMeter:

@@ -32,7 +32,7 @@ PROTECTED_TAGS = {"drms": "FairPlay", "aavd": "Audible", "enca": "Common Encrypt
 
 
 @dataclass
-class Report:
+class DecodeReport:
     """What a decode pass found out.
 
     Attributes
@@ -61,7 +61,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Source:
+class InputFile:
     """A readable recording: a path for FFmpeg or an open binary file, and the name to show.
 
     ``track`` is the number of an audio track, from 0; None takes the one that FFmpeg takes.
@@ -70,7 +70,7 @@ class Source:
     file: str | IO[bytes]
     name: str
     track: int | None = None
-    report: Report = field(default_factory=Report, compare=False)
+    report: DecodeReport = field(default_factory=DecodeReport, compare=False)
 
     def head(self, offset: int, size: int) -> bytes:
         """Return ``size`` bytes from ``offset``; fewer at the end of the file."""
@@ -98,8 +98,8 @@ class Source:
 
 
 @contextmanager
-def opened(source: str | Path | IO[bytes], track: int | None = None) -> Iterator[Source]:
-    """Yield a :class:`Source` for a path, ``"-"`` (standard input), or a binary file object.
+def opened(source: str | Path | IO[bytes], track: int | None = None) -> Iterator[InputFile]:
+    """Yield a :class:`InputFile` for a path, ``"-"`` (standard input), or a binary file object.
 
     What cannot seek is first copied to a temporary file: MP4 may hold its index at the end.
 
@@ -112,7 +112,7 @@ def opened(source: str | Path | IO[bytes], track: int | None = None) -> Iterator
         path = Path(source)
         check_path(path)
         if path.is_file():
-            yield Source(str(path), str(path), track)
+            yield InputFile(str(path), str(path), track)
             return
         with path.open("rb") as pipe, _seekable(pipe, str(path), track) as ready:
             yield ready
@@ -128,8 +128,8 @@ def opened(source: str | Path | IO[bytes], track: int | None = None) -> Iterator
 
 
 @contextmanager
-def _seekable(stream: IO[bytes], name: str, track: int | None) -> Iterator[Source]:
-    """Yield a stream's :class:`Source`: itself where it can seek, else a copy of all its bytes."""
+def _seekable(stream: IO[bytes], name: str, track: int | None) -> Iterator[InputFile]:
+    """Yield the stream itself where it can seek, else a temporary copy of all its bytes."""
     with tempfile.TemporaryFile() as copy:
         file: IO[bytes] = stream
         try:
@@ -138,7 +138,7 @@ def _seekable(stream: IO[bytes], name: str, track: int | None) -> Iterator[Sourc
                 file = copy
         except (OSError, ValueError) as error:
             raise AudioError(f"{name}: cannot be read ({error}). Open it again.") from None
-        ready = Source(file, name, track)
+        ready = InputFile(file, name, track)
         if ready.size() == 0:
             raise AudioError(f"{name}: no bytes arrived. Check the command before the pipe.")
         yield ready
@@ -171,7 +171,7 @@ def check_path(path: Path) -> None:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}).") from None
 
 
-def blocks(source: Source) -> Iterator[tuple[int, Float32]]:
+def blocks(source: InputFile) -> Iterator[tuple[int, Float32]]:
     """Decode the best audio stream and yield ``(sample rate, (channels, n) float32)`` blocks.
 
     Damaged packets are skipped and counted in ``source.report``, which is complete once the
@@ -202,7 +202,7 @@ def blocks(source: Source) -> Iterator[tuple[int, Float32]]:
         yield from _drain(fifo, report)
 
 
-def _open(source: Source) -> Any:  # an av InputContainer, which PyAV's own types leave open
+def _open(source: InputFile) -> Any:  # an av InputContainer, which PyAV's own types leave open
     import av
 
     try:
@@ -224,7 +224,7 @@ def _open(source: Source) -> Any:  # an av InputContainer, which PyAV's own type
         ) from None
 
 
-def _audio_stream(container: av.container.InputContainer, source: Source) -> Any:
+def _audio_stream(container: av.container.InputContainer, source: InputFile) -> Any:
     from av.stream import Disposition
 
     name, streams = source.name, container.streams.audio
@@ -269,7 +269,7 @@ def _listed(streams: Sequence[Any]) -> str:
 
 
 def _frames(
-    container: av.container.InputContainer, stream: Any, report: Report
+    container: av.container.InputContainer, stream: Any, report: DecodeReport
 ) -> Iterator[av.AudioFrame]:
     import av
 
@@ -300,7 +300,7 @@ def _frames(
             report.skipped += 1
 
 
-def _drain(fifo: av.AudioFifo, report: Report) -> Iterator[tuple[int, Float32]]:
+def _drain(fifo: av.AudioFifo, report: DecodeReport) -> Iterator[tuple[int, Float32]]:
     frame = fifo.read()
     if frame is None or frame.samples == 0:
         return
@@ -317,7 +317,7 @@ def _to_float(frame: av.AudioFrame) -> Float32:
 
 
 def _exact_length(
-    source: Source, container: av.container.InputContainer, stream: Any
+    source: InputFile, container: av.container.InputContainer, stream: Any
 ) -> float | None:
     """Return the seconds that the file's header promises, None where it does not say exactly."""
     name = container.format.name
@@ -341,7 +341,7 @@ def _own_length(stream: Any) -> float | None:
         return None
 
 
-def _missing_wav_seconds(source: Source, stream: Any) -> float:
+def _missing_wav_seconds(source: InputFile, stream: Any) -> float:
     """Seconds that a WAV header announces beyond the file's end (FFmpeg trusts the file's size)."""
     header = source.head(0, 8)
     bytes_per_second = (stream.codec_context.bit_rate or 0) / 8
@@ -354,7 +354,7 @@ def _missing_wav_seconds(source: Source, stream: Any) -> float:
     return float(max(0, announced - source.size()) / bytes_per_second)
 
 
-def _has_xing_header(source: Source) -> bool:
+def _has_xing_header(source: InputFile) -> bool:
     """Whether an MP3 states its number of frames (else its length is guessed from the bit rate)."""
     start = source.head(0, 10)
     offset = 0

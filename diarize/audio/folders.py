@@ -86,7 +86,7 @@ def _has_sound(path: Path) -> bool:
             kind = container.format.name.split(",")[0]
             return bool(container.streams.audio) and kind not in _PLAYLISTS
     except (av.error.FFmpegError, OSError, ValueError):
-        return decoding.Source(str(path), path.name).head(4, 4) == b"ftyp"
+        return decoding.InputFile(str(path), path.name).head(4, 4) == b"ftyp"
 
 
 def _named_as_sound(path: Path) -> bool:

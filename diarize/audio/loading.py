@@ -1,94 +1,23 @@
-"""A recording in memory: any file to mono 16 kHz, decoded, mixed and resampled in one pass.
-
-The samples stay 16-bit integers (115 MB an hour); floats are made block by block.
-"""
+"""Any recording to a mono 16 kHz waveform: decoded, mixed and resampled in one pass."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from diarize.arrays import SAMPLE_RATE, Float32, Progress
+from diarize.arrays import Float32, Progress
 from diarize.audio import decoding
-from diarize.audio.mixing import FULL_SCALE, Mixer
+from diarize.audio.mixing import Mixer
 from diarize.audio.sources import Source, opened_source
-from diarize.display import clock
+from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, UsageError
+from diarize.text import clock
 
 # Decoders overshoot full scale a little; a float file beyond this was never scaled to ±1.
 UNSCALED_PEAK = 4.0
-
-
-@dataclass(frozen=True, eq=False)
-class Waveform:
-    """Mono sound at 16 kHz.
-
-    Parameters
-    ----------
-    samples : (n,) int16 array
-        Not to be written to.
-    path : str
-        Where it came from: a path, ``"-"`` for standard input, ``"array"``.
-    warnings : tuple of str
-        What the user should know, such as a truncated file.
-    channels : tuple of Waveform
-        Each channel by itself, where that was asked for.
-
-    Examples
-    --------
-    >>> wave = Waveform(np.full(8000, 16384, dtype=np.int16))
-    >>> wave.duration
-    0.5
-    >>> wave.block(0, 2).tolist()
-    [0.5, 0.5]
-    """
-
-    samples: NDArray[np.int16]
-    path: str = "array"
-    warnings: tuple[str, ...] = ()
-    channels: tuple[Waveform, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"<Waveform {self.path!r}: {self.duration:.1f} s>"
-
-    def __len__(self) -> int:
-        return int(self.samples.size)
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds."""
-        return self.samples.size / SAMPLE_RATE
-
-    def block(self, start: int, stop: int) -> Float32:
-        """Return samples ``start`` to ``stop`` (indices, clamped) as float32 in [-1, 1]."""
-        part = self.samples[max(0, start) : max(0, stop)]
-        floats: Float32 = np.multiply(part, 1 / FULL_SCALE, dtype=np.float32)
-        return floats
-
-    def power(self, start: int, stop: int) -> float:
-        """Return the mean square of samples ``start`` to ``stop``, full scale 1; 0 for none.
-
-        Examples
-        --------
-        >>> Waveform(np.full(8000, 16384, dtype=np.int16)).power(100, 9000)
-        0.25
-        """
-        start, stop = max(0, start), min(stop, len(self))
-        total = 0.0
-        for first in range(start, stop, 1 << 20):
-            block = self.block(first, min(first + (1 << 20), stop))
-            total += float(np.sum(np.square(block, dtype=np.float64)))
-        return total / max(1, stop - start)
-
-    def blocks(self, seconds: float = 60.0) -> Iterator[Float32]:
-        """Yield the whole as float32 blocks of ``seconds`` each, the last one shorter."""
-        step = max(1, round(seconds * SAMPLE_RATE))
-        for start in range(0, self.samples.size, step):
-            yield self.block(start, start + step)
 
 
 def load(
@@ -146,7 +75,7 @@ def _load(
     blocks: Callable[[], Iterable[tuple[int, Float32]]],
     name: str,
     channels: str | int,
-    report: decoding.Report | None,
+    report: decoding.DecodeReport | None,
 ) -> Waveform:
     """Mix and resample; decode once more where the first pass shows that its plan was wrong."""
     pick = channels if isinstance(channels, int) else None
@@ -228,7 +157,7 @@ def _slices(planes: Float32, rate: int) -> Iterator[tuple[int, Float32]]:
 
 
 def _ticker(
-    report: decoding.Report, on_progress: Progress | None
+    report: decoding.DecodeReport, on_progress: Progress | None
 ) -> Callable[[Iterable[tuple[int, Float32]]], Iterator[tuple[int, Float32]]]:
     """Return a wrapper that reports each block's progress in whole seconds."""
 
@@ -242,7 +171,7 @@ def _ticker(
     return tick
 
 
-def _remarks(name: str, report: decoding.Report) -> Iterator[str]:
+def _remarks(name: str, report: decoding.DecodeReport) -> Iterator[str]:
     """Yield a line for several tracks, and for what a file should have held and did not."""
     if report.tracks:
         yield f"{name}: has {report.tracks}"
@@ -260,7 +189,7 @@ def _remarks(name: str, report: decoding.Report) -> Iterator[str]:
         yield f"{name}: damaged: {report.skipped} packets were skipped, {clock(decoded)} decoded."
 
 
-def _nothing_decoded(name: str, report: decoding.Report | None) -> AudioError:
+def _nothing_decoded(name: str, report: decoding.DecodeReport | None) -> AudioError:
     if report is not None and (report.skipped or report.cut):
         return AudioError(
             f"{name}: none of its audio could be decoded: it is damaged or protected. "

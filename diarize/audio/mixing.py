@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from diarize.arrays import SAMPLE_RATE, Float32, Float64
 from diarize.audio.channels import LevelMeter
+from diarize.audio.waveform import FULL_SCALE
 from diarize.errors import UsageError
 
-FULL_SCALE = np.float32(32768.0)
 # Ninefold below what unrelated channels give: only opposite polarity cancels as much as that.
 CANCELLED = 0.1
 # Beyond this a "sample" is garbage, not sound in any scale.
@@ -28,7 +28,7 @@ class Mixer:
         self.invalid = 0
         self.meter = LevelMeter()
         self._name = name
-        self._track = _Track(pad)
+        self._track = _ResampledChannel(pad)
         self._energies: Float64 = np.zeros(0)
         self._mixed = 0.0
 
@@ -103,7 +103,7 @@ def _energies(planes: Float32) -> Float64:
 
 
 @dataclass
-class _Track:
+class _ResampledChannel:
     """One channel on its way: resampled to 16 kHz into a buffer that grows in place."""
 
     pad: float = 0.0

@@ -77,7 +77,7 @@ def opened_source(
     if not isinstance(source, list) and not hasattr(source, "__array__"):
         raise UsageError(f"a {type(source).__name__} is no recording: {_WANTED}.")
     array = _as_array(source)
-    return _planes(array), _rate(sample_rate)
+    return _as_channels(array), _rate(sample_rate)
 
 
 def _unpacked(source: Mapping[str, Any], rate: Any) -> tuple[Any, Any]:
@@ -132,7 +132,7 @@ def _as_array(source: Any) -> NDArray[Any]:
         return np.asarray(source.float())
 
 
-def _planes(array: NDArray[Any]) -> Float32:
+def _as_channels(array: NDArray[Any]) -> Float32:
     """Return an array of the user's as (channels, n) float32."""
     if array.dtype.kind not in "fiu":
         raise UsageError(f"audio arrays are float or integer, not {array.dtype}.")

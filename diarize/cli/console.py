@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diarize import display
+from diarize import display, text
 from diarize.progress import STAGE_COSTS, OverallProgress
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def clock(seconds: float) -> str:
     >>> clock(3725)
     '1:02:05'
     """
-    return display.clock(round(seconds))
+    return text.clock(round(seconds))
 
 
 class Console:
@@ -92,7 +92,7 @@ class Console:
             screen.print(f"\n{title}", markup=False, soft_wrap=True)
         headings = ["speaker", "talks", "share", "turns"]
         rows = display.speaker_rows(diarization)
-        shown = display.table(headings, rows, right=[1, 2, 3]) if rows else "no speech found"
+        shown = text.table(headings, rows, right=[1, 2, 3]) if rows else "no speech found"
         screen.print(shown, markup=False, soft_wrap=True)
         factor = seconds / diarization.duration if diarization.duration else 0.0
         screen.print(

@@ -17,7 +17,7 @@ from diarize.cli.common import (
 )
 from diarize.cli.console import Console, clock, display_name, emit
 from diarize.cli.options import add, add_speaker_count_options, positive_int
-from diarize.display import table
+from diarize.text import table
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization

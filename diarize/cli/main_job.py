@@ -25,7 +25,7 @@ from diarize.cli.options import (
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.pipeline.diarizer import Diarizer
     from diarize.progress import OverallProgress
     from diarize.result import Result

@@ -17,7 +17,7 @@ from diarize.cli.common import (
 )
 from diarize.cli.console import Console, emit
 from diarize.cli.options import add
-from diarize.display import table
+from diarize.text import table
 
 if TYPE_CHECKING:
     from diarize.speakers.records import Person

@@ -20,7 +20,7 @@ from diarize.onnx.session import Session, first_line
 from diarize.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.timeline import Segment
 
 Progress = Callable[[int, int], None]

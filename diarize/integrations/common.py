@@ -11,7 +11,7 @@ from diarize.errors import UsageError
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.arrays import Progress
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.pipeline.diarizer import Diarizer
 
 
@@ -23,7 +23,8 @@ def load_audio(audio: Any) -> Waveform:
     audio : path, Waveform, array or tensor
         Samples are float in [-1, 1], or int16, shaped (n,).
     """
-    from diarize.audio.loading import Waveform, load
+    from diarize.audio.loading import load
+    from diarize.audio.waveform import Waveform
 
     if isinstance(audio, Waveform):
         return audio

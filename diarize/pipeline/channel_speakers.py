@@ -14,7 +14,7 @@ from diarize.pipeline.intermediate import DiarizationDetails, Listening
 from diarize.timeline import Turn, union
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 
 def check_names(waveform: Waveform, names: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ from diarize.version import __version__
 
 if TYPE_CHECKING:
     from diarize.audio import sources
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.speakers import SpeakerBook
 
 Source = Union["sources.Source", "Waveform"]
@@ -533,12 +533,13 @@ def _load(
     tell: Progress,
 ) -> Waveform:
     """Decode the recording, unless it is decoded already."""
-    from diarize.audio import loading
+    from diarize.audio.loading import load
+    from diarize.audio.waveform import Waveform
 
-    if isinstance(source, loading.Waveform):
+    if isinstance(source, Waveform):
         return source
     begin = perf_counter()
-    waveform = loading.load(
+    waveform = load(
         source,
         channels=channels,
         sample_rate=sample_rate,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from diarize.settings import FaintSpeechSettings
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.segmentation.segmenters import SpeechActivity
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from diarize.arrays import SAMPLE_RATE, Bool, Float32, Progress
 from diarize.audio import spectrogram
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.errors import ModelError
 from diarize.onnx.session import Session
 from diarize.segmentation.segmenters import (

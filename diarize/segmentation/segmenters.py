@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from diarize.arrays import Progress
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.segmentation.networks import FrameTrack, PowersetNetwork, SileroNetwork
 
 LOCAL_SPEAKERS = 3

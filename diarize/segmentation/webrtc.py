@@ -18,7 +18,7 @@ from diarize.errors import DiarizeError, UsageError
 from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 
 # Edges in Hz of the bands whose level is watched: speech, above hum, below hiss.

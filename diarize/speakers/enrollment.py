@@ -22,7 +22,7 @@ from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.embedder import Embedder
     from diarize.pipeline.diarizer import Diarizer
     from diarize.pipeline.intermediate import Listening
@@ -322,6 +322,7 @@ def source_of(waveform: Waveform) -> str:
 
 def loaded(source: Any) -> Waveform:
     """Decode a recording, unless it is decoded already."""
-    from diarize.audio.loading import Waveform, load
+    from diarize.audio.loading import load
+    from diarize.audio.waveform import Waveform
 
     return source if isinstance(source, Waveform) else load(source)

@@ -26,7 +26,7 @@ from diarize.timeline import Turn, coverage, union
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.embedder import Embedder
     from diarize.pipeline.intermediate import DiarizationDetails
     from diarize.speakers.segments import SegmentMatch

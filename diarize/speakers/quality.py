@@ -12,7 +12,7 @@ from diarize.speakers.records import Sample, unit
 from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.settings import EnrollmentSettings
 
 _FRAME = 320  # samples in 20 ms

@@ -16,7 +16,7 @@ from diarize.speakers.records import BookModel, Sample, unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.embedder import Embedder
     from diarize.pipeline.diarizer import Diarizer
     from diarize.speakers.book import SpeakerBook

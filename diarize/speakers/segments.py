@@ -27,7 +27,7 @@ from diarize.timeline import Segment
 
 if TYPE_CHECKING:
     from diarize.arrays import Progress
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.embedder import Embedder
 
 
@@ -120,7 +120,8 @@ def identify_segments(
     >>> for match in identify_segments("talk.rttm", "talk.mp3", "default"):  # doctest: +SKIP
     ...     print(match.start, match.end, match.name or "somebody", match.score)
     """
-    from diarize.audio.loading import Waveform, load
+    from diarize.audio.loading import load
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.embedder import OnnxEmbedder
     from diarize.speakers.identification import opened
 

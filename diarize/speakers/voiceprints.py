@@ -18,7 +18,7 @@ from diarize.speakers.records import unit
 from diarize.timeline import Segment
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.embedder import Embedder
 
 

@@ -14,10 +14,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from diarize.arrays import Float32, Float64
-from diarize.display import clock, table
 from diarize.pipeline.overlap import solo_seconds
 from diarize.settings import EnrollmentSettings
 from diarize.speakers.records import unit
+from diarize.text import clock, table
 from diarize.timeline import Segment, coverage, difference, intersection, union
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from diarize.transcript.schema import Transcript
 from diarize.transcript.whisper import Transcriber
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 # Two decoders may disagree about a recording's length by a codec frame or two (seconds).
 SAME_LENGTH = 0.5

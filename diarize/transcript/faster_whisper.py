@@ -16,7 +16,7 @@ from diarize.transcript.schema import Transcript
 from diarize.transcript.whisper import ELSEWHERE, WhisperOptions
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 # What a folder needs to be a model, besides an optional preprocessor_config.json.
 _FILES = ("model.bin", "tokenizer.json")

@@ -32,7 +32,7 @@ from diarize.transcript.whisper import (
 )
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 # Subtitles and tables that may hold a recording's words; the first that can be read is taken.
 _TEXT_EXTENSIONS = ("srt", "vtt", "tsv", "txt")

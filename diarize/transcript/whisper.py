@@ -22,7 +22,7 @@ from diarize.errors import MissingExtraError, ModelError, UsageError
 from diarize.onnx.files import offline, sha256_of
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 
 ELSEWHERE = (

@@ -14,7 +14,7 @@ from diarize.transcript.options import AssignOptions
 from diarize.transcript.sentences import ends_sentence
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 _FAR_OUTSIDE = 2.0  # seconds outside its segment from which a word's time is taken as broken
 _CLOSE = 1e-6  # seconds; nearer than this is the same instant

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from diarize.display import COLOURS, one_line
+from diarize.display import COLOURS
 from diarize.result import Result
+from diarize.text import one_line
 from diarize.writers.base import UNKNOWN, WriterOptions, cues_of, milliseconds
 
 # Braces enclose commands, and nothing can stand for one inside a text.

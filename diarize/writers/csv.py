@@ -6,8 +6,8 @@ import csv
 import io
 
 from diarize.annotation import Diarization
-from diarize.display import one_line
 from diarize.result import Result
+from diarize.text import one_line
 from diarize.writers.base import WriterOptions
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from diarize.display import one_line
 from diarize.result import Utterance
+from diarize.text import one_line
 from diarize.transcript.sentences import ends_clause, ends_sentence
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.word_times import seconds

@@ -7,9 +7,9 @@ import zipfile
 from datetime import datetime
 from typing import Any
 
-from diarize.display import one_line
 from diarize.errors import MissingExtraError
 from diarize.result import Result
+from diarize.text import one_line
 from diarize.writers.base import UNKNOWN, WriterOptions, clock, talk_shares, xml_text
 
 # The same input gives the same bytes, so no date is today's; ZIP knows none before 1980.

@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 from xml.etree import ElementTree
 
-from diarize.display import one_line
 from diarize.result import Result, Utterance
+from diarize.text import one_line
 from diarize.writers.base import UNKNOWN, WriterOptions, milliseconds, tiers, xml_text
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from diarize.display import one_line
 from diarize.result import Result
+from diarize.text import one_line
 from diarize.writers.base import UNKNOWN, WriterOptions, clock, talk_shares
 
 # an underscore inside a word is no markup

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from diarize.display import one_line
 from diarize.result import Result, Utterance
+from diarize.text import one_line
 from diarize.writers.base import UNKNOWN, WriterOptions, end_of, tiers
 
 

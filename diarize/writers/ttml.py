@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from diarize.display import one_line
 from diarize.result import Result
+from diarize.text import one_line
 from diarize.writers.base import WriterOptions, cues_of, milliseconds, xml_text
 from diarize.writers.cues import Cue
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from diarize.display import one_line
 from diarize.result import Result
+from diarize.text import one_line
 from diarize.writers.base import UNKNOWN, WriterOptions, clock
 
 

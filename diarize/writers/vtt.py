@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from diarize.display import one_line
 from diarize.result import Result
+from diarize.text import one_line
 from diarize.writers.base import WriterOptions, cues_of, milliseconds
 
 

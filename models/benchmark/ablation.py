@@ -30,7 +30,7 @@ from models.benchmark.runner import Recording, recordings, simulated
 from models.simulation.scenes import SimulationOptions
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.embedder import Embedder
 
 FIRST_SEED = 3000

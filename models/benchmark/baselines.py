@@ -17,7 +17,7 @@ from diarize.annotation import speaker_label
 from diarize.timeline import Segment, Turn
 
 if TYPE_CHECKING:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -152,7 +152,7 @@ def embed_piece(
     samples: npt.NDArray[np.int16], embedder: Embedder
 ) -> tuple[list[Segment], Float32]:
     """Return what is heard in one go of a piece of speech, and the (n, D) vectors of that."""
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
     waveform = Waveform(samples)
     parts = split_into_segments([Segment(0.0, waveform.duration)])

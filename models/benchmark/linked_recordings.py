@@ -69,7 +69,7 @@ def make(
     bank: VoiceBank, able: Sequence[str], seed: int, diarizer: Diarizer, minutes: float = 2.0
 ) -> Folder:
     """Simulate three recordings of people drawn from ``able``, and hear them."""
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
     rng = np.random.default_rng([seed, 0x117])
     people = [able[int(at)] for at in rng.choice(len(able), PEOPLE, replace=False)]

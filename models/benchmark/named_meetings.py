@@ -164,7 +164,7 @@ def hold(
     table: Table | None = None,
 ) -> Meeting:
     """Draw some of the people, enroll them, simulate their meeting, and diarize it."""
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
     table = table or Table()
     rng = np.random.default_rng([seed, sorted(SCENES).index(scene), 0xB00C])

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from diarize.annotation import Diarization
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError
 from diarize.timeline import Segment, Turn
 from diarize.transcript.assign import AssignOptions, label_transcript

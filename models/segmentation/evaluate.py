@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.audio.loading import Waveform, load
+from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import Embedder, OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.pipeline.diarizer import Diarizer

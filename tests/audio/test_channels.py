@@ -14,7 +14,8 @@ import soundfile
 from diarize import Diarization, Diarizer, label_transcript
 from diarize.arrays import SAMPLE_RATE
 from diarize.audio.channels import hold_different_voices, levels
-from diarize.audio.loading import Waveform, load
+from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, UsageError
 from diarize.rttm import read_rttm
 from tests.conftest import ROOT

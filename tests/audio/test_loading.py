@@ -19,8 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.arrays import SAMPLE_RATE
-from diarize.audio.loading import Waveform, clock, load
+from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, UsageError
+from diarize.text import clock
 
 SECONDS = 3.0
 

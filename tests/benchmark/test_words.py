@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError
 from diarize.timeline import Turn
 from diarize.transcript.options import AssignOptions

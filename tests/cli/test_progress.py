@@ -176,7 +176,7 @@ def test_an_unexpected_error_does_not_stop_the_others(
 def test_speakers_that_were_not_found_are_told(
     clip: np.ndarray, options: dict[str, int], said: str | None
 ) -> None:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
     waveform = Waveform((clip * 32767).astype(np.int16))
     warnings = " ".join(Diarizer()(waveform, **options).warnings)

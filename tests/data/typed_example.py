@@ -22,7 +22,8 @@ from diarize import (
     label_transcript,
     read_transcript,
 )
-from diarize.audio.loading import Waveform, load
+from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.batch import Outcome, diarize_many
 from diarize.embedding.embedder import Embedder, OnnxEmbedder
 from diarize.result import Result

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from diarize.arrays import unit
-from diarize.audio.loading import Waveform
 from diarize.audio.spectrogram import level, magnitude
+from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import ModelError
 from diarize.timeline import Segment

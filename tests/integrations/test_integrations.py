@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, MissingExtraError, UsageError
 from diarize.integrations import faster_whisper, pyannote, whisper, whisperx
 from diarize.timeline import Turn

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
 from diarize.pipeline.diarizer import Diarizer, diarize

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.segmentation.energy_gate import without_faint
 from diarize.segmentation.segmenters import SpeechActivity
 from diarize.settings import FaintSpeechSettings

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.audio import spectrogram
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.errors import ModelError
 from diarize.segmentation import networks
 from diarize.segmentation.segmenters import (

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.arrays import SAMPLE_RATE
-from diarize.audio.loading import Waveform, load
+from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError, UsageError
 from diarize.segmentation.webrtc import (
     BAND_EDGES,

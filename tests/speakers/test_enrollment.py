@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from diarize.annotation import Diarization
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.embedding.formats import Thresholds
 from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
 from diarize.pipeline.diarizer import Diarizer

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from diarize.annotation import Diarization
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.pipeline.diarizer import Diarizer

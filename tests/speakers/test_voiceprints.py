@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.embedding.windows import whole
 from diarize.settings import EmbeddingSettings, IdentificationSettings
 from diarize.speakers.voiceprints import embed_means, embed_segments, split_into_segments

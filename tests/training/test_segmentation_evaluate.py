@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.segmentation import networks
 from diarize.segmentation.segmenters import LocalSpeakers, SegmentationOptions, SpeechActivity
 from diarize.timeline import Segment, Turn

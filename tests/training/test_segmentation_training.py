@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from diarize.audio import spectrogram
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.segmentation import networks
 from diarize.segmentation.segmenters import NeuralSegmenter, SegmentationOptions, load_segmentation
 from models.segmentation import (

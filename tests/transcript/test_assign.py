@@ -289,7 +289,7 @@ def test_a_stretched_word_is_looked_for_where_its_sound_is() -> None:
 
 
 def test_the_energy_envelope_is_measured_in_steps() -> None:
-    from diarize.audio.loading import Waveform
+    from diarize.audio.waveform import Waveform
 
     samples = np.zeros(16000, dtype=np.int16)
     samples[8000:] = 16384

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.errors import MissingExtraError, ModelError, UsageError
 from diarize.transcript.engines import ENGINES, get_engine, names, options_of
 from diarize.transcript.faster_whisper import FasterWhisperTranscriber

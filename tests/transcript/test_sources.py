@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
 from diarize.timeline import Segment, Turn
 from diarize.transcript.engines import ENGINES

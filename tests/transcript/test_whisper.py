@@ -13,7 +13,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.errors import MissingExtraError, ModelError, UsageError
 from diarize.transcript.faster_whisper import FasterWhisperTranscriber
 from diarize.transcript.readers import read_transcript

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 import diarize as package
-from diarize.audio.loading import Waveform, load
+from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.batch import diarize_many
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError

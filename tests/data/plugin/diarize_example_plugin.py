@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import Thresholds
 from diarize.result import Result
 from diarize.timeline import Segment
