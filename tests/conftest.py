@@ -24,7 +24,14 @@ MARKERS = {
     "tests/training": "training",
     "tests/benchmark": "benchmark",
     "tests/simulation": "benchmark",
+    "models/training": "training",
+    "models/autospeech": "training",
+    "models/segmentation": "training",
+    "models/benchmark": "benchmark",
+    "models/simulation": "benchmark",
 }
+
+collect_ignore = ["data"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

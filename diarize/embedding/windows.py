@@ -39,8 +39,8 @@ def cut(pieces: Iterable[Segment], window: float, hop: float, shortest: float) -
 
     Examples
     --------
-    >>> cut([Segment(0.0, 2.0), Segment(3.0, 3.5)], window=1.6, hop=0.8, shortest=0.1)
-    [Segment(start=0.0, end=1.6), Segment(start=0.4, end=2.0), Segment(start=3.0, end=3.5)]
+    >>> cut([Segment(0.0, 2.0), Segment(3.0, 3.5)], window=1.5, hop=0.75, shortest=0.1)
+    [Segment(start=0.0, end=1.5), Segment(start=0.5, end=2.0), Segment(start=3.0, end=3.5)]
     """
     windows: list[Segment] = []
     for piece in pieces:

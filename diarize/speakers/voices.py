@@ -208,6 +208,7 @@ def table_of(voices: Sequence[Voice]) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> regions = (Segment(61.5, 64.0), Segment(70.0, 72.0))
     >>> print(table_of([Voice(("SPEAKER_01",), regions, np.float32([1, 0]))]))
     speaker     talks alone  first heard

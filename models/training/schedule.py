@@ -12,7 +12,7 @@ def rate_factor(step: int, *, steps: int, warm_up: int, anneal: int) -> float:
     over the last `anneal` ones. A run can be prolonged from any checkpoint of its plateau.
 
     >>> [round(rate_factor(s, steps=10, warm_up=2, anneal=4), 2) for s in (0, 1, 5, 8, 10)]
-    [0.5, 1.0, 1.0, 0.5, 0.01]
+    [0.5, 1.0, 1.0, 0.51, 0.01]
     """
     if step < warm_up:
         return (step + 1) / warm_up
