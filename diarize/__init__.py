@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
+from diarize.onnx import telemetry
 from diarize.version import __version__
 
 if TYPE_CHECKING:
@@ -37,11 +36,7 @@ __all__ = [
     "read_transcript",
 ]
 
-# From 1.29 on, onnxruntime reports to its maker from the moment of its import, unless this is set;
-# processes that are started from here inherit it. See docs/privacy.md.
-_REPORTS_ALREADY = "onnxruntime" in sys.modules and not os.environ.get("ORT_DISABLE_TELEMETRY")
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+telemetry.forbid()
 
 # Silent unless the user sets logging up: info tells what was done, debug what each stage cost.
 logging.getLogger("diarize").addHandler(logging.NullHandler())

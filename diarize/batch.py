@@ -13,7 +13,7 @@ from diarize.errors import DiarizeError, UsageError
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
     from diarize.pipeline.diarizer import Detector, Diarizer
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook

@@ -1,7 +1,7 @@
 """Every tuned number of the pipeline, in one place, each with where it comes from.
 
 Thresholds that belong to a model live in the model's own metadata; see
-:class:`diarize.embedding.formats.Thresholds`.
+:class:`diarize.embedding.base.Thresholds`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from diarize.cli.options import add, positive_int
 
 if TYPE_CHECKING:
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
     from diarize.pipeline.diarizer import Diarizer
     from diarize.speakers.book import SpeakerBook
     from diarize.timeline import Segment

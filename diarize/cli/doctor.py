@@ -168,19 +168,19 @@ def _runtime() -> Iterator[Finding]:
 
 def _models() -> Iterator[Finding]:
     from diarize.errors import ModelError
-    from diarize.onnx import files
+    from diarize.onnx import bundled, files, registry
 
-    for name in files.BUNDLED:
+    for name in bundled.BUNDLED:
         try:
-            path = files.bundled(name)
+            path = bundled.bundled(name)
             digest = files.sha256_of(path)[:12]
             yield Finding("model", name, "ok", f"{path} (SHA-256 {digest}…)")
         except ModelError as error:
             state = "problem" if name == "autospeech" else "missing"
             yield Finding("model", name, state, str(error))
-    for model in files.REGISTRY.values():
+    for model in registry.REGISTRY.values():
         if model.path.is_file():
-            problem = files.check(model)
+            problem = files.verify(model)
             yield Finding(
                 "model", model.name, "problem" if problem else "ok", problem or str(model.path)
             )
@@ -219,14 +219,14 @@ def _present(module: str) -> bool:
 
 
 def _places() -> Iterator[Finding]:
-    from diarize.onnx import files
+    from diarize.onnx import files, registry
     from diarize.speakers.book import default_path
 
     download = (
         "downloads are forbidden (DIARIZE_OFFLINE)" if files.offline() else "downloads are allowed"
     )
     for name, path, detail in (
-        ("fetched models", files.folder(), download),
+        ("fetched models", registry.cache_folder(), download),
         ("speaker book", default_path(), "" if default_path().is_file() else "nobody enrolled yet"),
     ):
         writable = _writable(path)

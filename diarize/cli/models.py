@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from diarize.onnx.files import RemoteModel
+    from diarize.onnx.registry import RemoteModel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(as_json: bool) -> int:
-    from diarize.onnx import files
+    from diarize.onnx import bundled, registry
 
-    rows = [_bundled_row(name) for name in files.BUNDLED]
-    rows += [_remote_row(model) for model in files.REGISTRY.values()]
+    rows = [_bundled_row(name) for name in bundled.BUNDLED]
+    rows += [_remote_row(model) for model in registry.REGISTRY.values()]
     if as_json:
         import json
 
@@ -55,16 +55,16 @@ def _list(as_json: bool) -> int:
     widths = [max(len(row[column]) for row in shown) for column in range(len(keys))]
     for row in shown:
         print("  ".join(map(str.ljust, row, widths)).rstrip())
-    print(f"\nFetched models are kept in {files.folder()}")
+    print(f"\nFetched models are kept in {registry.cache_folder()}")
     return 0
 
 
 def _bundled_row(name: str) -> dict[str, str]:
     from diarize.errors import ModelError
-    from diarize.onnx import files
+    from diarize.onnx import bundled
 
     try:
-        path = files.bundled(name)
+        path = bundled.bundled(name)
         state, size = "bundled", f"{path.stat().st_size / 1e6:.1f}"
     except ModelError:
         state, size, path = "missing", "-", None
@@ -100,29 +100,29 @@ def _remote_row(model: RemoteModel) -> dict[str, str]:
 
 def _fetch(args: argparse.Namespace) -> int:
     from diarize.cli.console import Console
-    from diarize.onnx import files
+    from diarize.onnx import files, registry
 
     for name in args.names:
-        files.find(name)  # an unknown name stops before anything is downloaded
+        registry.registered(name)  # an unknown name stops before anything is downloaded
     console = Console(quiet=args.quiet)
     for name in args.names:
         with console.progress(name) as report:
             path = files.fetch(name, accept_unpinned=args.yes, on_progress=report)
         print(path)
-        model = files.REGISTRY[name]
+        model = registry.REGISTRY[name]
         if not args.quiet:
             print(f"{name}: {model.source}; licence: {model.licence}", file=sys.stderr)
     return 0
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from diarize.onnx import files
+    from diarize.onnx import files, registry
 
-    chosen = [files.find(name) for name in args.names]
-    chosen = chosen or [model for model in files.REGISTRY.values() if model.path.is_file()]
+    chosen = [registry.registered(name) for name in args.names]
+    chosen = chosen or [model for model in registry.REGISTRY.values() if model.path.is_file()]
     failed = 0
     for model in chosen:
-        problem = files.check(model)
+        problem = files.verify(model)
         failed += problem is not None
         pinned = "" if model.sha256 else " (unpinned: unchanged since it was fetched, if noted)"
         print(problem or f"{model.name}: right{pinned}")

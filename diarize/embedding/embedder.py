@@ -1,21 +1,23 @@
-"""Voices as unit vectors: speech segments through an ONNX network, whatever front end it wants."""
+"""Speech segments to unit vectors, by an embedding network in an ONNX file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from diarize.arrays import Float32, Float64, unit
+from diarize.arrays import Float32, Float64, Progress, unit
 from diarize.audio import spectrogram
-from diarize.embedding.formats import Thresholds, recognise
+from diarize.embedding.base import Thresholds
+from diarize.embedding.formats import recognize
 from diarize.errors import ModelError
-from diarize.onnx.files import resolve, sha256_of
+from diarize.onnx.bundled import bundled
+from diarize.onnx.files import locate, sha256_of
 from diarize.onnx.session import Session, first_line
 from diarize.settings import EmbeddingSettings
 
@@ -23,55 +25,8 @@ if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
     from diarize.timeline import Segment
 
-Progress = Callable[[int, int], None]
-
 # Frames by which the lengths of pieces that share a batch differ.
 LENGTH_STEP = 16
-
-__all__ = ["Embedder", "OnnxEmbedder", "Thresholds"]
-
-
-class Embedder(Protocol):
-    """Anything that turns speech into unit vectors; bring your own."""
-
-    @property
-    def name(self) -> str:
-        """What the model calls itself."""
-        ...
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        ...
-
-    @property
-    def window(self) -> float:
-        """Seconds of a window that the model is best at, for diarization."""
-        ...
-
-    @property
-    def hop(self) -> float:
-        """Seconds from one window to the next."""
-        ...
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """The model's calibrated thresholds."""
-        ...
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the model, in hexadecimal digits: vectors of two models never mix."""
-        ...
-
-    def embed(
-        self,
-        waveform: Waveform,
-        segments: Sequence[Segment],
-        on_progress: Progress | None = None,
-    ) -> Float32:
-        """Return ``(len(segments), dimension)`` unit vectors, one a segment of any length."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -116,8 +71,8 @@ class OnnxEmbedder:
         settings: EmbeddingSettings | None = None,
     ) -> None:
         self.settings = settings or EmbeddingSettings()
-        self._session = Session(bundled_model() if path is None else resolve(path), threads)
-        self.format = recognise(self._session, self.settings)
+        self._session = Session(bundled("autospeech") if path is None else locate(path), threads)
+        self.format = recognize(self._session, self.settings)
         own = self._session.inputs[0]
         self._input, fixed = own.name, own.shape[0]
         self._fixed_batch = isinstance(fixed, int)
@@ -183,7 +138,7 @@ class OnnxEmbedder:
         segments : sequence of Segment
             In any order, of any length; they may overlap.
         on_progress : callable, optional
-            Called with (partial utterances done, all of them).
+            Called as ``("embed", partial utterances done, all of them)``.
 
         Returns
         -------
@@ -204,7 +159,7 @@ class OnnxEmbedder:
             np.add.at(sums, owners, vectors)
             done += len(owners)
             if on_progress:
-                on_progress(min(done, len(partials)), len(partials))
+                on_progress("embed", min(done, len(partials)), len(partials))
         return unit(sums)
 
     def _partials(self, waveform: Waveform, segment: Segment, owner: int) -> list[_Partial]:
@@ -225,7 +180,7 @@ class OnnxEmbedder:
             return [_Partial(a, b, owner, gain) for a, b in pairwise(edges)]
         starts = list(range(start, stop - form.frames + 1, form.shift))
         left_over = stop - (starts[-1] + form.frames)
-        if not form.whole_partials and left_over > form.shift // 4:
+        if not form.drop_last_partial and left_over > form.shift // 4:
             starts.append(stop - form.frames)
         return [_Partial(first, first + form.frames, owner, gain) for first in starts]
 
@@ -256,13 +211,13 @@ class OnnxEmbedder:
         form = self.format
         if len(frames) < form.frames:
             frames = form.frontend.lengthen(frames, form.frames)
-            frames = frames if form.whole_partials else frames[: form.frames]
+            frames = frames if form.drop_last_partial else frames[: form.frames]
         if form.longest:
             # A few lengths only, so that pieces share batches.
             spare = (len(frames) - form.frames) % LENGTH_STEP
             yield frames[spare // 2 : len(frames) - (spare - spare // 2)]
             return
-        stop = len(frames) - form.frames + 1 if form.whole_partials else 1
+        stop = len(frames) - form.frames + 1 if form.drop_last_partial else 1
         for start in range(0, stop, form.shift):
             yield frames[start : start + form.frames]
 
@@ -320,13 +275,6 @@ class OnnxEmbedder:
                 f"shape {output.shape}; is this a speaker embedding model?"
             )
         return int(output.shape[1])
-
-
-def bundled_model() -> Path:
-    """Return where the bundled embedding model lies."""
-    from diarize.onnx.files import bundled
-
-    return bundled("autospeech")
 
 
 def _level(waveform: Waveform, start: int, stop: int) -> float:

@@ -8,40 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from diarize.audio import spectrogram
+from diarize.embedding.base import Thresholds
 from diarize.embedding.frontends import (
     PORT_FRAMES,
     PORT_SHIFT,
+    AutoSpeechPortMagnitude,
     Frontend,
     KaldiFbank,
     Magnitude,
-    PortMagnitude,
 )
 from diarize.errors import ModelError
+from diarize.onnx.registry import REGISTRY
 from diarize.onnx.session import Session
 from diarize.settings import EmbeddingSettings
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Where a model draws its lines, calibrated for that model alone.
-
-    Parameters
-    ----------
-    clustering : float
-        Average-linkage cosine distance up to which two groups of windows are one speaker.
-    verification : float
-        Cosine from which two utterances are taken for one person.
-    margin : float
-        Lead in cosine over the next best person that an identification needs.
-    note : str
-        The data that the numbers were chosen on.
-    """
-
-    clustering: float
-    verification: float
-    margin: float = 0.05
-    note: str = ""
-
 
 PORT_THRESHOLDS = Thresholds(
     clustering=0.6,
@@ -68,7 +47,7 @@ class ModelFormat:
     longest : int
         Frames up to which a longer segment goes through the network in one piece; 0 where the
         network takes windows only.
-    whole_partials, unit_partials : bool
+    drop_last_partial, unit_partials : bool
         Whether a last, incomplete window is left out, and whether vectors are averaged as unit
         vectors.
     """
@@ -81,11 +60,11 @@ class ModelFormat:
     hop: float
     thresholds: Thresholds
     longest: int = 0
-    whole_partials: bool = False
+    drop_last_partial: bool = False
     unit_partials: bool = True
 
 
-def recognise(session: Session, settings: EmbeddingSettings) -> ModelFormat:
+def recognize(session: Session, settings: EmbeddingSettings) -> ModelFormat:
     """Tell from metadata and input shape what kind of embedding model a session holds.
 
     Raises
@@ -146,21 +125,19 @@ def _port_format(path: Path, shape: Sequence[Any], settings: EmbeddingSettings) 
     """Describe the public AutoSpeech port, which has no metadata."""
     return ModelFormat(
         name=path.stem,
-        frontend=PortMagnitude.beside(path),
+        frontend=AutoSpeechPortMagnitude.beside(path),
         frames=_fixed(shape[1], PORT_FRAMES),
         shift=PORT_SHIFT,
         window=settings.window,
         hop=settings.hop,
         thresholds=PORT_THRESHOLDS,
-        whole_partials=True,
+        drop_last_partial=True,
         unit_partials=False,
     )
 
 
 def _kaldi_format(path: Path, shape: Sequence[Any], settings: EmbeddingSettings) -> ModelFormat:
     """Describe a kaldi-style network; its thresholds are looked up in the registry of models."""
-    from diarize.onnx.files import thresholds_of
-
     return ModelFormat(
         name=path.stem,
         frontend=KaldiFbank(),
@@ -170,6 +147,19 @@ def _kaldi_format(path: Path, shape: Sequence[Any], settings: EmbeddingSettings)
         hop=settings.hop,
         thresholds=thresholds_of(path),
         longest=_longest(shape[1], settings),
+    )
+
+
+def thresholds_of(path: Path) -> Thresholds:
+    """Return the thresholds to begin with for a kaldi-style network, by its file's name."""
+    known = next((model for model in REGISTRY.values() if model.filename == path.name), None)
+    name = known.source if known else "this model"
+    return Thresholds(
+        clustering=0.5,
+        verification=0.5,
+        margin=0.05,
+        note=f"starting points, not calibrated for {name}: 0.5 is what sherpa-onnx clusters and "
+        "WeSpeaker's runtime verifies by; diarize calibrate fits them to your recordings",
     )
 
 

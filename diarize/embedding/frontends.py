@@ -69,12 +69,12 @@ class Magnitude:
         return partial
 
     def lengthen(self, frames: Float32, count: int) -> Float32:
-        """Say it again from the beginning, as often as it takes."""
+        """Repeat the frames cyclically until there are at least ``count``."""
         return tile(frames, count)
 
 
 @dataclass(frozen=True)
-class PortMagnitude:
+class AutoSpeechPortMagnitude:
     """The public AutoSpeech port: quiet speech raised to −30 dBFS, bins scaled by mean and std.
 
     Too short an utterance is stretched by doubling each frame until it is longer than a partial,
@@ -88,7 +88,7 @@ class PortMagnitude:
     level: float | None = PORT_LEVEL
 
     @classmethod
-    def beside(cls, model: Path) -> PortMagnitude:
+    def beside(cls, model: Path) -> AutoSpeechPortMagnitude:
         """Read ``mean.npy`` and ``std.npy`` from the model's folder.
 
         Raises
@@ -138,7 +138,7 @@ class KaldiFbank:
         return centred
 
     def lengthen(self, frames: Float32, count: int) -> Float32:
-        """Say it again from the beginning, as often as it takes."""
+        """Repeat the frames cyclically until there are at least ``count``."""
         return tile(frames, count)
 
 

@@ -1,4 +1,4 @@
-"""Where to listen: speech regions cut into the windows that get an embedding each."""
+"""Regions of speech cut into the windows that get an embedding each."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from math import ceil
 from diarize.timeline import Segment
 
 
-def split(regions: Iterable[Segment], instants: Sequence[float], shortest: float) -> list[Segment]:
+def split_at(
+    regions: Iterable[Segment], instants: Sequence[float], shortest: float
+) -> list[Segment]:
     """Cut regions at instants (ascending), leaving no piece shorter than ``shortest`` seconds.
 
     Examples
     --------
-    >>> split([Segment(0.0, 4.0)], [1.0, 3.95], shortest=0.1)
+    >>> split_at([Segment(0.0, 4.0)], [1.0, 3.95], shortest=0.1)
     [Segment(start=0.0, end=1.0), Segment(start=1.0, end=4.0)]
     """
     pieces: list[Segment] = []
@@ -31,7 +33,9 @@ def split(regions: Iterable[Segment], instants: Sequence[float], shortest: float
     return pieces
 
 
-def cut(pieces: Iterable[Segment], window: float, hop: float, shortest: float) -> list[Segment]:
+def sliding_windows(
+    pieces: Iterable[Segment], window: float, hop: float, shortest: float
+) -> list[Segment]:
     """Cut each piece into evenly spaced windows, at most ``hop`` seconds apart.
 
     A piece that is not longer than a window is one window; a piece shorter than ``shortest`` gets
@@ -39,7 +43,7 @@ def cut(pieces: Iterable[Segment], window: float, hop: float, shortest: float) -
 
     Examples
     --------
-    >>> cut([Segment(0.0, 2.0), Segment(3.0, 3.5)], window=1.5, hop=0.75, shortest=0.1)
+    >>> sliding_windows([Segment(0.0, 2.0), Segment(3.0, 3.5)], window=1.5, hop=0.75, shortest=0.1)
     [Segment(start=0.0, end=1.5), Segment(start=0.5, end=2.0), Segment(start=3.0, end=3.5)]
     """
     windows: list[Segment] = []
@@ -56,14 +60,15 @@ def cut(pieces: Iterable[Segment], window: float, hop: float, shortest: float) -
     return windows
 
 
-def whole(pieces: Iterable[Segment], longest: float, shortest: float) -> list[Segment]:
+def equal_segments(pieces: Iterable[Segment], longest: float, shortest: float) -> list[Segment]:
     """Cut each piece into the fewest equal parts of at most ``longest`` seconds.
 
     A piece shorter than ``shortest`` gets none.
 
     Examples
     --------
-    >>> whole([Segment(0.0, 6.0), Segment(7.0, 7.2), Segment(8.0, 9.0)], longest=4.8, shortest=0.5)
+    >>> pieces = [Segment(0.0, 6.0), Segment(7.0, 7.2), Segment(8.0, 9.0)]
+    >>> equal_segments(pieces, longest=4.8, shortest=0.5)
     [Segment(start=0.0, end=3.0), Segment(start=3.0, end=6.0), Segment(start=8.0, end=9.0)]
     """
     parts: list[Segment] = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyannote.core import Annotation
 
     from diarize.annotation import Diarization
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
     from diarize.pipeline.diarizer import Detector
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook

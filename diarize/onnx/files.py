@@ -1,4 +1,4 @@
-"""Which models exist, where they lie, and how others than the bundled ones are fetched.
+"""Model files: found by name, fetched from the registry, compared with their checksums.
 
 Nothing is ever downloaded but by ``diarize models fetch`` and :func:`fetch`, and nothing at all
 where the environment sets ``DIARIZE_OFFLINE``.
@@ -14,53 +14,16 @@ from typing import IO, TYPE_CHECKING
 
 from diarize.errors import ModelError, UsageError
 from diarize.files import replacing
-from diarize.onnx.registry import REGISTRY as REGISTRY
-from diarize.onnx.registry import RemoteModel as RemoteModel
-from diarize.onnx.registry import folder as folder
+from diarize.onnx.bundled import BUNDLED, bundled
+from diarize.onnx.registry import REGISTRY, RemoteModel, registered
 from diarize.version import __version__
 
 if TYPE_CHECKING:
     from diarize.arrays import Progress
-    from diarize.embedding.formats import Thresholds
 
 log = logging.getLogger(__name__)
 
-BUNDLED = ("autospeech", "segmentation")
 TIMEOUT = 30.0
-_PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def bundled(name: str) -> Path:
-    """Return the path of a bundled model, ``autospeech`` or ``segmentation``.
-
-    It lies in the package where that was installed from a wheel, and in ``models/`` in a checkout.
-
-    Raises
-    ------
-    ModelError
-        Where there is no such file.
-    """
-    places = _places(name)
-    for place in places:
-        if place.is_file():
-            return place
-    raise ModelError(
-        f"the bundled model {name}.onnx is missing (looked for {places[0]}); "
-        "install the package again"
-    )
-
-
-def _places(name: str) -> tuple[Path, Path]:
-    """Return where a bundled model may lie."""
-    return (
-        _PACKAGE / "assets" / f"{name}.onnx",
-        _PACKAGE.parent / "models" / name / f"{name}.onnx",
-    )
-
-
-def name_of(path: Path) -> str:
-    """Return how :func:`resolve` finds a model on any machine: a bundled name, else the path."""
-    return next((name for name in BUNDLED if path in _places(name)), str(path.absolute()))
 
 
 def offline() -> bool:
@@ -68,7 +31,7 @@ def offline() -> bool:
     return os.environ.get("DIARIZE_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
 
 
-def resolve(model: str | Path) -> Path:
+def locate(model: str | Path) -> Path:
     """Return the file of a model given by path, by a bundled name, or by a registered name.
 
     Raises
@@ -93,41 +56,13 @@ def resolve(model: str | Path) -> Path:
     )
 
 
-def find(name: str) -> RemoteModel:
-    """Return a registered model.
-
-    Raises
-    ------
-    UsageError
-        When there is none of that name.
-    """
-    if name not in REGISTRY:
-        raise UsageError(f"model {name!r} is not known; choose from {', '.join(REGISTRY)}")
-    return REGISTRY[name]
-
-
-def thresholds_of(path: Path) -> Thresholds:
-    """Return the thresholds to begin with for a kaldi-style embedder, by its file's name."""
-    from diarize.embedding.formats import Thresholds
-
-    known = next((model for model in REGISTRY.values() if model.filename == path.name), None)
-    name = known.source if known else "this model"
-    return Thresholds(
-        clustering=0.5,
-        verification=0.5,
-        margin=0.05,
-        note=f"starting points, not calibrated for {name}: 0.5 is what sherpa-onnx clusters and "
-        "WeSpeaker's runtime verifies by; diarize calibrate fits them to your recordings",
-    )
-
-
 def fetch(name: str, *, accept_unpinned: bool = False, on_progress: Progress | None = None) -> Path:
-    """Download a registered model into :func:`folder`, unless it is there already.
+    """Download a registered model into the cache folder, unless it is there already.
 
     Parameters
     ----------
     name : str
-        A key of :data:`REGISTRY`.
+        A key of :data:`diarize.onnx.registry.REGISTRY`.
     accept_unpinned : bool
         Take a file although no checksum of it is known.
     on_progress : callable, optional
@@ -145,9 +80,9 @@ def fetch(name: str, *, accept_unpinned: bool = False, on_progress: Progress | N
     UsageError
         The name is unknown, or the model is unpinned and not accepted.
     """
-    model = find(name)
+    model = registered(name)
     if model.path.is_file():
-        problem = check(model)
+        problem = verify(model)
         if problem is None:
             return model.path
         raise ModelError(f"{problem} Delete the file and fetch it again.")
@@ -161,7 +96,7 @@ def fetch(name: str, *, accept_unpinned: bool = False, on_progress: Progress | N
     return _download(model, on_progress)
 
 
-def check(model: RemoteModel) -> str | None:
+def verify(model: RemoteModel) -> str | None:
     """Return what is wrong with a fetched model's file, None where nothing is.
 
     A file without a published checksum is compared with what arrived when it was fetched.

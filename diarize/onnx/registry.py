@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from diarize.errors import UsageError
+
 _SHERPA = "https://github.com/k2-fsa/sherpa-onnx/releases/download"
 # The release is really spelled "recongition".
 _SHERPA_SPEAKERS = f"{_SHERPA}/speaker-recongition-models"
@@ -13,7 +15,7 @@ _WESPEAKER = "https://wespeaker-1256283475.cos.ap-shanghai.myqcloud.com/models/v
 _CC_BY = "CC-BY-4.0 (WeSpeaker's weights follow their data, VoxCeleb: name the source)"
 
 
-def folder() -> Path:
+def cache_folder() -> Path:
     """Return where fetched models are kept: ``$DIARIZE_MODELS``, or in the user's cache folder."""
     chosen = os.environ.get("DIARIZE_MODELS")
     if chosen:
@@ -63,7 +65,7 @@ class RemoteModel:
     @property
     def path(self) -> Path:
         """Where it lies once it is fetched."""
-        return folder() / self.filename
+        return cache_folder() / self.filename
 
 
 def _sherpa(
@@ -167,3 +169,16 @@ REGISTRY: dict[str, RemoteModel] = {
         ),
     )
 }
+
+
+def registered(name: str) -> RemoteModel:
+    """Return a registered model.
+
+    Raises
+    ------
+    UsageError
+        When there is none of that name.
+    """
+    if name not in REGISTRY:
+        raise UsageError(f"model {name!r} is not known; choose from {', '.join(REGISTRY)}")
+    return REGISTRY[name]

@@ -1,4 +1,4 @@
-"""onnxruntime: imported in this one place, without its telemetry, its threads told and at rest."""
+"""Sessions of onnxruntime, which is imported here alone: no telemetry, threads that do not spin."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-import diarize
 from diarize.errors import ModelError
+from diarize.onnx import telemetry
+from diarize.onnx.bundled import name_of
+from diarize.onnx.files import locate
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +29,8 @@ def runtime() -> Any:
     """
     import onnxruntime
 
-    if diarize._REPORTS_ALREADY and _has_telemetry(onnxruntime.__version__):
-        diarize._REPORTS_ALREADY = False
+    if telemetry.has_begun and _has_telemetry(onnxruntime.__version__):
+        telemetry.has_begun = False
         warnings.warn(
             f"onnxruntime {onnxruntime.__version__} was imported before diarize, so its telemetry "
             "has begun and lasts as long as this process. Import diarize first, or set "
@@ -115,16 +117,12 @@ class Session:
         return answers
 
     def __reduce__(self) -> tuple[Callable[..., Session], tuple[str, int | None]]:
-        from diarize.onnx.files import name_of
-
         return _reopened, (name_of(self.path), self.threads)
 
 
 def _reopened(model: str, threads: int | None) -> Session:
     """Load a session that was pickled."""
-    from diarize.onnx.files import resolve
-
-    return Session(resolve(model), threads)
+    return Session(locate(model), threads)
 
 
 def _open(path: Path, threads: int) -> Any:

@@ -17,8 +17,9 @@ from diarize.annotation import Diarization
 from diarize.arrays import SAMPLE_RATE, Progress
 from diarize.audio.channels import speech_of_each
 from diarize.clustering.speakers import speaker_bounds
-from diarize.embedding import windows
-from diarize.embedding.embedder import Embedder, OnnxEmbedder
+from diarize.embedding.base import Embedder
+from diarize.embedding.embedder import OnnxEmbedder
+from diarize.embedding.windows import sliding_windows, split_at
 from diarize.errors import UsageError
 from diarize.pipeline.assignment import decide as decision_of
 from diarize.pipeline.assignment import doubt_of_count
@@ -257,9 +258,7 @@ class Diarizer:
         tell("speech", 0, None)
         with _timed("finding speech", waveform):
             if isinstance(self.detector, NeuralSegmenter | SileroSegmenter):
-                found: Any = self.detector(
-                    waveform, lambda _, done, total: tell("speech", done, total)
-                )
+                found: Any = self.detector(waveform, tell)
             else:
                 found = self.detector(waveform)
         activity = found if isinstance(found, SpeechActivity) else _activity(found)
@@ -273,18 +272,16 @@ class Diarizer:
         log.debug("%r, %d windows", activity, len(cuts))
         tell("embed", 0, len(cuts))
         with _timed("embedding", waveform):
-            vectors = self.embedder.embed(
-                waveform, cuts, lambda done, total: tell("embed", done, total)
-            )
+            vectors = self.embedder.embed(waveform, cuts, tell)
         return Listening(activity, tuple(cuts), vectors)
 
     def _windows(self, activity: SpeechActivity) -> list[Segment]:
         """Cut the stretches in which one voice is alone; all speech where there are none."""
         shortest = self.settings.embedding.shortest
         bridged = union(activity.speech, self.settings.embedding.bridge)
-        single = windows.split(difference(bridged, activity.overlaps), activity.changes, shortest)
+        single = split_at(difference(bridged, activity.overlaps), activity.changes, shortest)
         for pieces in (single, activity.speech):
-            cuts = windows.cut(pieces, self.embedder.window, self.embedder.hop, shortest)
+            cuts = sliding_windows(pieces, self.embedder.window, self.embedder.hop, shortest)
             if cuts:
                 return cuts
         return list(activity.speech)

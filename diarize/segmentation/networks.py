@@ -120,7 +120,7 @@ def run(
     for first in range(0, len(starts), batch):
         blender.add(network(waveform, starts[first : first + batch], window))
         if on_progress is not None:
-            on_progress("segmentation", min(first + batch, len(starts)), len(starts))
+            on_progress("speech", min(first + batch, len(starts)), len(starts))
     return blender.finish(samples)
 
 
@@ -304,7 +304,7 @@ class SileroNetwork:
             out[index] = np.ravel(result[0])[0]
             states = dict(zip(states, result[1:], strict=True))
             if on_progress is not None and index % 1000 == 999:
-                on_progress("segmentation", index + 1, count)
+                on_progress("speech", index + 1, count)
         return out
 
     def _begin(self) -> dict[str, Float32]:
@@ -333,7 +333,7 @@ def _softmax(scores: npt.NDArray[Any]) -> Float32:
 def open_segmenter(path: str | Path | None, threads: int | None) -> Segmenter:
     """See :func:`diarize.segmentation.segmenters.load_segmentation`."""
     if path is None:
-        from diarize.onnx.files import bundled
+        from diarize.onnx.bundled import bundled
 
         path = bundled("segmentation")
     path = Path(path)

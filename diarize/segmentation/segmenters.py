@@ -202,7 +202,7 @@ class NeuralSegmenter:
         waveform : Waveform
             16 kHz mono.
         on_progress : callable, optional
-            Called as ``("segmentation", windows done, windows)``.
+            Called as ``("speech", windows done, windows)``.
         """
         from diarize.segmentation import networks
         from diarize.segmentation.energy_gate import without_faint

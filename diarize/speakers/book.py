@@ -51,7 +51,7 @@ from diarize.speakers.records import (
 from diarize.text import counted, shortened, table
 
 if TYPE_CHECKING:
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
 
 #: Samples kept for one person; the most redundant go first. More than this adds cost, not accuracy.
 MAX_SAMPLES = 20

@@ -23,7 +23,7 @@ from diarize.timeline import Segment, union
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.audio.waveform import Waveform
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
     from diarize.pipeline.diarizer import Diarizer
     from diarize.pipeline.intermediate import Listening
     from diarize.speakers.voices import Voice

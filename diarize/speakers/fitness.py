@@ -12,7 +12,7 @@ from diarize.settings import EnrollmentSettings
 from diarize.speakers.records import Sample, centroid_of
 
 if TYPE_CHECKING:
-    from diarize.embedding.formats import Thresholds
+    from diarize.embedding.base import Thresholds
     from diarize.speakers.book import SpeakerBook
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from diarize.audio.waveform import Waveform
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
     from diarize.pipeline.intermediate import DiarizationDetails
     from diarize.speakers.segments import SegmentMatch
 

@@ -13,7 +13,7 @@ from diarize.arrays import Float64
 from diarize.settings import LinkingSettings
 
 if TYPE_CHECKING:
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
 
 #: Stands for "cannot be one person": no average over pairs that contains it is ever small.
 _NEVER = 1e9

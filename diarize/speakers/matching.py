@@ -19,7 +19,7 @@ from diarize.settings import IdentificationSettings
 from diarize.speakers.records import SAME_VOICE, unit
 
 if TYPE_CHECKING:
-    from diarize.embedding.formats import Thresholds
+    from diarize.embedding.base import Thresholds
     from diarize.speakers.book import SpeakerBook
 
 #: Candidates named in results, whether they are accepted or not.

@@ -17,7 +17,7 @@ from diarize.errors import UsageError
 from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
 
 #: Cosine from which a voice is one that was rejected before.
 SAME_VOICE = 0.7

@@ -17,7 +17,7 @@ from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
     from diarize.pipeline.diarizer import Diarizer
     from diarize.speakers.book import SpeakerBook
 

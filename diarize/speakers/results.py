@@ -16,7 +16,7 @@ from diarize.speakers.voiceprints import embed_segments, split_into_segments
 from diarize.speakers.voices import alone
 
 if TYPE_CHECKING:
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
     from diarize.settings import EnrollmentSettings
 
 

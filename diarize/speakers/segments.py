@@ -28,7 +28,7 @@ from diarize.timeline import Segment
 if TYPE_CHECKING:
     from diarize.arrays import Progress
     from diarize.audio.waveform import Waveform
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
 
 
 @dataclass(frozen=True)

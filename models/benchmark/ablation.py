@@ -31,7 +31,7 @@ from models.simulation.scenes import SimulationOptions
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
 
 FIRST_SEED = 3000
 CONVERSATIONS = 14
@@ -105,7 +105,7 @@ class Bench:
 @lru_cache
 def _segmentation() -> str:
     """Return the checksum of the bundled segmentation model, by which some recordings are heard."""
-    from diarize.onnx.files import bundled
+    from diarize.onnx.bundled import bundled
 
     return hashlib.sha256(bundled("segmentation").read_bytes()).hexdigest()
 

@@ -21,7 +21,7 @@ from diarize.speakers.voiceprints import embed_segments, split_into_segments
 from diarize.timeline import Segment
 
 if TYPE_CHECKING:
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.base import Embedder
     from models.simulation.voices import Clip, Voice, VoiceBank
 
 #: Seconds of speech to enrol with, and to recognise by.

@@ -28,7 +28,7 @@ from models.benchmark.open_set import (
 )
 
 if TYPE_CHECKING:
-    from diarize.embedding.formats import Thresholds
+    from diarize.embedding.base import Thresholds
 
 
 def verification_rows(found: Measured) -> list[list[str]]:

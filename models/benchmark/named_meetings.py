@@ -44,7 +44,7 @@ from models.simulation.scenes import (
 from models.simulation.voices import VoiceBank
 
 if TYPE_CHECKING:
-    from diarize.embedding.formats import Thresholds
+    from diarize.embedding.base import Thresholds
     from diarize.pipeline.diarizer import Diarizer
     from diarize.pipeline.intermediate import DiarizationDetails
     from models.simulation.voices import Voice

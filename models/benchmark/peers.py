@@ -121,7 +121,7 @@ class ResemblyzerEmbedder:
     def __init__(self, threshold: float = RESEMBLYZER_THRESHOLD) -> None:
         from resemblyzer import VoiceEncoder
 
-        from diarize.embedding.formats import Thresholds
+        from diarize.embedding.base import Thresholds
 
         self._encoder = VoiceEncoder("cpu", verbose=False)
         self.thresholds = Thresholds(threshold, 0.75, note="simulated dev conversations")
@@ -137,13 +137,13 @@ class ResemblyzerEmbedder:
         from resemblyzer.audio import normalize_volume, wav_to_mel_spectrogram
 
         from diarize.arrays import unit
-        from diarize.embedding.windows import cut
+        from diarize.embedding.windows import sliding_windows
 
         size = round(self.window * SAMPLE_RATE)
         parts = [
             (owner, part)
             for owner, segment in enumerate(segments)
-            for part in cut([segment], self.window, self.hop, 0.0)
+            for part in sliding_windows([segment], self.window, self.hop, 0.0)
         ]
         sums = np.zeros((len(segments), self.dimension), dtype=np.float32)
         # Its level normalisation is over the whole recording, as in its preprocess_wav.

@@ -235,7 +235,7 @@ def _kept(folder: Path, item: Recording) -> Run | None:
 def _models(name: str) -> str:
     """Return a fingerprint of the bundled models that a system uses: none for a foreign one."""
     from diarize.errors import ModelError
-    from diarize.onnx.files import bundled
+    from diarize.onnx.bundled import bundled
 
     if not name.startswith("diarize") and name != "resemblyzer-ours":
         return ""

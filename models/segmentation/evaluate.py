@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
-from diarize.embedding.embedder import Embedder, OnnxEmbedder
+from diarize.embedding.base import Embedder
+from diarize.embedding.embedder import OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.pipeline.diarizer import Diarizer
 from diarize.rttm import read_rttm

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization, Speaker
-from diarize.embedding.formats import Thresholds
+from diarize.embedding.base import Thresholds
 from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.speakers.matching import MatchOptions
 from diarize.timeline import Segment, Turn

@@ -227,18 +227,19 @@ def test_help_lists_the_commands(capsys: Any) -> None:
 # --- honest fall-backs ---
 
 
-def test_a_missing_segmentation_is_an_error(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_a_missing_segmentation_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
+) -> None:
     from diarize.errors import ModelError
-    from diarize.onnx import files
+    from diarize.onnx import bundled
 
-    bundled = files.bundled
-
-    def gone(name: str) -> Path:
-        if name == "segmentation":
-            raise ModelError("the bundled model segmentation.onnx is missing")
-        return bundled(name)
-
-    monkeypatch.setattr(files, "bundled", gone)
+    places = bundled._places
+    absent = tmp_path / "segmentation.onnx"
+    monkeypatch.setattr(
+        bundled,
+        "_places",
+        lambda name: (absent, absent) if name == "segmentation" else places(name),
+    )
     with pytest.raises(ModelError, match="segmentation"):
         Diarizer()
     Diarizer(vad="webrtc")

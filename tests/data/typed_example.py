@@ -25,7 +25,8 @@ from diarize import (
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.batch import Outcome, diarize_many
-from diarize.embedding.embedder import Embedder, OnnxEmbedder
+from diarize.embedding.base import Embedder
+from diarize.embedding.embedder import OnnxEmbedder
 from diarize.result import Result
 from diarize.segmentation.segmenters import SpeechActivity
 from diarize.settings import Settings

@@ -21,7 +21,7 @@ def regions(draw: st.DrawFn) -> list[Segment]:
 
 @given(regions(), st.floats(0.4, 3.0), st.floats(0.1, 1.5))
 def test_windows_cover_every_region(pieces: list[Segment], window: float, hop: float) -> None:
-    cuts = windows.cut(pieces, window, hop, shortest=0.1)
+    cuts = windows.sliding_windows(pieces, window, hop, shortest=0.1)
     assert cuts == sorted(cuts)
     for cut in cuts:
         assert cut.duration <= window + 0.05 + 1e-6
@@ -39,7 +39,7 @@ def test_windows_cover_every_region(pieces: list[Segment], window: float, hop: f
 
 @given(regions(), st.lists(st.floats(0, 30), max_size=8).map(sorted))
 def test_pieces_add_up_to_the_regions(pieces: list[Segment], instants: list[float]) -> None:
-    found = windows.split(pieces, instants, shortest=0.1)
+    found = windows.split_at(pieces, instants, shortest=0.1)
     assert sum(p.duration for p in found) == pytest.approx(sum(p.duration for p in pieces))
     assert found == sorted(found)
     for piece in found:
@@ -52,6 +52,6 @@ def test_pieces_add_up_to_the_regions(pieces: list[Segment], instants: list[floa
 
 
 def test_windows_do_not_cross_an_instant() -> None:
-    pieces = windows.split([Segment(0.0, 6.0)], [2.5], shortest=0.1)
-    cuts = windows.cut(pieces, 1.6, 0.8, shortest=0.1)
+    pieces = windows.split_at([Segment(0.0, 6.0)], [2.5], shortest=0.1)
+    cuts = windows.sliding_windows(pieces, 1.6, 0.8, shortest=0.1)
     assert not any(cut.start < 2.5 < cut.end for cut in cuts)

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from diarize.cli import main
+from diarize.embedding.formats import thresholds_of
 from diarize.errors import ModelError, UsageError
-from diarize.onnx import files
+from diarize.onnx import bundled, files, registry
 
 CONTENT = b"not really a network, but the bytes that were published" * 10_000
 
@@ -52,30 +53,30 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def register(server: str, store: Path, monkeypatch: pytest.MonkeyPatch):
-    def add(file: str = "good.onnx", sha256: str | None = "right") -> files.RemoteModel:
+    def add(file: str = "good.onnx", sha256: str | None = "right") -> registry.RemoteModel:
         if sha256 == "right":
             sha256 = hashlib.sha256(CONTENT).hexdigest()
         model = dataclasses.replace(
-            files.REGISTRY["wespeaker-campplus"],
+            registry.REGISTRY["wespeaker-campplus"],
             name="test-model",
             url=f"{server}/{file}",
             filename=file,
             sha256=sha256,
         )
-        monkeypatch.setitem(files.REGISTRY, "test-model", model)
+        monkeypatch.setitem(registry.REGISTRY, "test-model", model)
         return model
 
     return add
 
 
 def test_bundled_finds_the_checkout_model_and_names_a_missing_one() -> None:
-    assert files.bundled("autospeech").name == "autospeech.onnx"
+    assert bundled.bundled("autospeech").name == "autospeech.onnx"
     with pytest.raises(ModelError, match=r"nothing\.onnx is missing"):
-        files.bundled("nothing")
+        bundled.bundled("nothing")
 
 
 def test_registry_is_sound() -> None:
-    for name, model in files.REGISTRY.items():
+    for name, model in registry.REGISTRY.items():
         assert name == model.name
         assert model.url.startswith("https://")
         assert model.kind in ("embedding", "segmentation")
@@ -83,7 +84,7 @@ def test_registry_is_sound() -> None:
         assert model.licence
         assert model.sha256 is None or (len(model.sha256) == 64 and int(model.sha256, 16))
         assert model.kind == "segmentation" or model.dimension > 0
-    names = [model.filename for model in files.REGISTRY.values()]
+    names = [model.filename for model in registry.REGISTRY.values()]
     assert len(set(names)) == len(names)
 
 
@@ -95,7 +96,7 @@ def test_fetch_brings_the_whole_file_and_reports_progress(register, store: Path)
     assert path.read_bytes() == CONTENT
     assert seen[-1] == ("download", len(CONTENT), len(CONTENT))
     assert [file.name for file in store.iterdir()] == ["good.onnx"]
-    assert files.resolve("test-model") == path
+    assert files.locate("test-model") == path
 
 
 def test_fetch_twice_downloads_once(register, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ def test_failed_download_says_how_to_do_it_by_hand(register, store: Path, file: 
 
 def test_unreachable_server_is_one_line(register, monkeypatch: pytest.MonkeyPatch) -> None:
     model = dataclasses.replace(register(), url="http://127.0.0.1:9/x.onnx")
-    monkeypatch.setitem(files.REGISTRY, "test-model", model)
+    monkeypatch.setitem(registry.REGISTRY, "test-model", model)
     with pytest.raises(ModelError, match="could not be downloaded"):
         files.fetch("test-model")
 
@@ -149,16 +150,16 @@ def test_unpinned_needs_a_yes_and_is_noted(register, store: Path) -> None:
     with pytest.raises(UsageError, match="--yes"):
         files.fetch("test-model")
     path = files.fetch("test-model", accept_unpinned=True)
-    assert files.check(model) is None
+    assert files.verify(model) is None
     path.write_bytes(b"changed")
-    assert "is not the file it should be" in (files.check(model) or "")
+    assert "is not the file it should be" in (files.verify(model) or "")
 
 
 def test_damaged_file_is_not_used_silently(register, store: Path) -> None:
     model = register()
     files.fetch("test-model").write_bytes(b"changed")
     assert model.sha256 is not None
-    assert model.sha256 in (files.check(model) or "")
+    assert model.sha256 in (files.verify(model) or "")
     with pytest.raises(ModelError, match="Delete the file"):
         files.fetch("test-model")
 
@@ -166,28 +167,28 @@ def test_damaged_file_is_not_used_silently(register, store: Path) -> None:
 def test_resolve_prefers_paths_and_knows_names(tmp_path: Path, store: Path) -> None:
     own = tmp_path / "own.onnx"
     own.write_bytes(b"x")
-    assert files.resolve(own) == own
-    assert files.resolve("autospeech") == files.bundled("autospeech")
+    assert files.locate(own) == own
+    assert files.locate("autospeech") == bundled.bundled("autospeech")
     with pytest.raises(ModelError, match="diarize models fetch wespeaker-campplus"):
-        files.resolve("wespeaker-campplus")
+        files.locate("wespeaker-campplus")
     with pytest.raises(ModelError, match="no such model"):
-        files.resolve(tmp_path / "absent.onnx")
+        files.locate(tmp_path / "absent.onnx")
 
 
 def test_thresholds_name_the_model_and_say_they_are_not_calibrated() -> None:
-    known = files.thresholds_of(Path("somewhere/wespeaker_en_voxceleb_CAM++.onnx"))
+    known = thresholds_of(Path("somewhere/wespeaker_en_voxceleb_CAM++.onnx"))
     assert "WeSpeaker CAM++" in known.note
-    assert "not calibrated" in files.thresholds_of(Path("mine.onnx")).note
+    assert "not calibrated" in thresholds_of(Path("mine.onnx")).note
 
 
 def test_command_lists_every_model(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in [*files.REGISTRY, *files.BUNDLED])
+    assert all(name in text for name in [*registry.REGISTRY, *bundled.BUNDLED])
     assert str(store) in text
     assert main(["models", "list", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert {row["name"] for row in rows} == {*files.REGISTRY, *files.BUNDLED}
+    assert {row["name"] for row in rows} == {*registry.REGISTRY, *bundled.BUNDLED}
 
 
 def test_command_fetches_and_verifies(

@@ -319,7 +319,7 @@ def test_progress_counts_windows() -> None:
     NeuralSegmenter(network, PLAIN, batch=3)(
         Waveform(np.zeros(400 * 320, np.int16)), lambda *step: told.append(step)
     )
-    assert told == [("segmentation", 3, 7), ("segmentation", 6, 7), ("segmentation", 7, 7)]
+    assert told == [("speech", 3, 7), ("speech", 6, 7), ("speech", 7, 7)]
 
 
 # --- networks ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import soundfile
 
 from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
-from diarize.embedding.formats import Thresholds
+from diarize.embedding.base import Thresholds
 from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
 from diarize.pipeline.diarizer import Diarizer
 from diarize.result import Result, to_block

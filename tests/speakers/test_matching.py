@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from diarize.embedding.formats import Thresholds
+from diarize.embedding.base import Thresholds
 from diarize.settings import IdentificationSettings
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.matching import Gallery, MatchOptions, decide, match

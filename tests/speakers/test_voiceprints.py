@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from diarize.audio.waveform import Waveform
-from diarize.embedding.windows import whole
+from diarize.embedding.windows import equal_segments
 from diarize.settings import EmbeddingSettings, IdentificationSettings
 from diarize.speakers.voiceprints import embed_means, embed_segments, split_into_segments
 from diarize.timeline import Segment
@@ -49,7 +49,7 @@ def test_embed_means_gives_each_turn_one_unit_vector():
 )
 @example([Segment(2**-23, 2**-23 + 0.5)])
 def test_segments_cover_what_is_long_enough(regions):
-    pieces = whole(regions, LONGEST, SHORTEST)
+    pieces = equal_segments(regions, LONGEST, SHORTEST)
     assert all(piece.duration <= LONGEST + 1e-6 for piece in pieces)
     assert all(piece.duration >= SHORTEST - 1e-6 for piece in pieces)
     # As `whole` has it: a rounding error below the shortest is not too short.

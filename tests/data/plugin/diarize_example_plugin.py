@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.audio.waveform import Waveform
-from diarize.embedding.embedder import Thresholds
+from diarize.embedding.base import Thresholds
 from diarize.result import Result
 from diarize.timeline import Segment
 from diarize.writers import WriterOptions
