@@ -14,6 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from diarize import display
 from diarize.rttm import rttm_text
+from diarize.text import (
+    NAME_WIDTH,
+    ROWS,
+    clock,
+    counted,
+    first_rows,
+    instant,
+    one_line,
+    shortened,
+    table,
+)
 from diarize.timeline import Segment, Turn, layers, union
 
 if TYPE_CHECKING:
@@ -128,14 +139,14 @@ class Diarization:
         object.__setattr__(self, "speech", speech)
 
     def __repr__(self) -> str:
-        return f"<Diarization {display.diarization_line(self)}>"
+        return f"<Diarization {diarization_line(self)}>"
 
     def __str__(self) -> str:
-        return display.diarization_table(self)
+        return diarization_table(self)
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: who speaks when, as a picture."""
-        return display.timeline(self)
+        return picture(self)
 
     def __iter__(self) -> Iterator[Turn]:
         return iter(self.turns)
@@ -271,3 +282,66 @@ def _without_overlap(turns: Sequence[Turn]) -> list[Turn]:
         else:
             pieces.append((winner, start, end))
     return [replace(turn, start=start, end=end, overlap=False) for turn, start, end in pieces]
+
+
+def diarization_line(diarization: Diarization) -> str:
+    """Return in a few words what is in a diarization."""
+    return (
+        f"{one_line(diarization.uri)!r}: {counted(len(diarization), 'turn')} of "
+        f"{counted(len(diarization.speakers), 'speaker')} in {clock(diarization.duration)}"
+    )
+
+
+def speaker_rows(diarization: Diarization) -> list[list[str]]:
+    """Return name, talk time, share and number of turns of all speakers, by first appearance."""
+    times = {label: diarization.talk_time(label) for label in diarization.labels}
+    everything = sum(times.values()) or 1.0
+    return [
+        [
+            shortened(speaker.display, NAME_WIDTH) + proposed(speaker),
+            clock(round(times[speaker.label])),
+            f"{times[speaker.label] / everything:.0%}",
+            str(sum(turn.speaker == speaker.label for turn in diarization.turns)),
+        ]
+        for speaker in diarization.speakers
+    ]
+
+
+def proposed(speaker: Speaker) -> str:
+    """Return whom an unnamed speaker may be, or nothing.
+
+    Examples
+    --------
+    >>> proposed(Speaker("SPEAKER_01", proposal=Candidate("Ann", 0.583)))
+    ' may be Ann (0.58)'
+    """
+    if speaker.proposal is None:
+        return ""
+    return f" may be {shortened(speaker.proposal.name, NAME_WIDTH)} ({speaker.proposal.score:.2f})"
+
+
+def diarization_table(diarization: Diarization) -> str:
+    """Return the speakers, and the first turns."""
+    lines = [diarization_line(diarization)]
+    if diarization.speakers:
+        headings = ["speaker", "talks", "share", "turns"]
+        lines += ["", table(headings, speaker_rows(diarization), right=[1, 2, 3])]
+    if diarization.turns:
+        rows = [
+            [instant(turn.start), instant(turn.end), diarization.display(turn.speaker)]
+            for turn in diarization.turns[:ROWS]
+        ]
+        lines += ["", first_rows(["start", "end", "speaker"], rows, len(diarization), "turn")]
+    return "\n".join(lines)
+
+
+def picture(diarization: Diarization) -> str:
+    """Return who speaks when as an inline SVG element."""
+    lanes = []
+    for label in diarization.labels:
+        name = diarization.display(label)
+        turns = [turn.segment for turn in diarization.turns if turn.speaker == label]
+        about = f"{name}: {counted(len(turns), 'turn')}, {clock(diarization.talk_time(label))}"
+        lanes.append(display.Lane(name, about, turns))
+    end = max([diarization.duration, *(turn.end for turn in diarization.turns)])
+    return display.timeline(diarization_line(diarization), lanes, end)

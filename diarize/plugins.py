@@ -10,7 +10,7 @@ A package offers one in its ``pyproject.toml``, under the group that fits:
 The object named is a class, or a function without arguments, that gives something to be called as
 the matching protocol says: :class:`diarize.segmentation.webrtc.VoiceActivityDetector`,
 :class:`diarize.embedding.base.Embedder`, :class:`diarize.transcript.whisper.Transcriber` or
-:class:`diarize.writers.Writer`.
+:class:`diarize.formats.Writer`.
 """
 
 from __future__ import annotations

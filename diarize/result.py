@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from diarize import display
-from diarize.annotation import Candidate, Diarization, Speaker
-from diarize.errors import TranscriptError
-from diarize.text import one_line
+from diarize.annotation import (
+    Diarization,
+    Speaker,
+    diarization_line,
+    diarization_table,
+    picture,
+)
+from diarize.errors import UsageError
+from diarize.files import relative_path
+from diarize.formats import TEXT_FORMATS, WriterOptions, get_writer, names
+from diarize.outputs import named_file, write_files
+from diarize.text import ROWS, counted, first_rows, instant, one_line
 from diarize.timeline import Segment, Turn
 from diarize.transcript.schema import Transcript, join_texts
+
+log = logging.getLogger(__name__)
 
 _PARAGRAPH_SECONDS = 45.0  # from this length on a pause begins a new paragraph (by taste)
 _PARAGRAPH_PAUSE = 1.5  # seconds
@@ -48,9 +59,31 @@ class Relabelling:
     names: Mapping[str, str]
 
 
+def _text(name: str) -> Callable[..., str]:
+    """Return a method that gives a result in a text format."""
+
+    def method(self: Result, options: WriterOptions | None = None) -> str:
+        return cast(str, self.render(name, options))
+
+    method.__doc__ = f"Return the whole of a {name} file as text; see :meth:`Result.render`."
+    return method
+
+
+def _binary(name: str) -> Callable[..., bytes]:
+    """Return a method that gives a result in a binary format."""
+
+    def method(self: Result, options: WriterOptions | None = None) -> bytes:
+        return cast(bytes, self.render(name, options))
+
+    method.__doc__ = f"Return the bytes of a {name} file; see :meth:`Result.render`."
+    return method
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
     """A diarized recording, with its labelled transcript where there is one.
+
+    It writes itself: ``result.write("talk.srt")``, ``result.to_srt()``, and so on for each format.
 
     Parameters
     ----------
@@ -63,6 +96,10 @@ class Result:
         What ``transcript`` was labelled from, for giving it back in its producer's own shape.
     relabelling : Relabelling or None
         What a person changed since the recording was diarized.
+    inputs : tuple of str
+        Transcripts of the user's that it was made from; it is not written over them.
+    messages : tuple of str
+        What the user should know of its words and names, beside ``diarization.warnings``.
     """
 
     diarization: Diarization
@@ -70,6 +107,8 @@ class Result:
     audio: str | None = None
     source: Transcript | None = None
     relabelling: Relabelling | None = None
+    inputs: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
     @property
     def has_words(self) -> bool:
@@ -77,14 +116,14 @@ class Result:
         return self.transcript is not None and any(part.text for part in self.utterances)
 
     def __repr__(self) -> str:
-        return f"<Result {display.result_line(self)}>"
+        return f"<Result {result_line(self)}>"
 
     def __str__(self) -> str:
-        return display.result_table(self)
+        return result_table(self)
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: who speaks when, and the first words."""
-        return display.result_html(self)
+        return result_html(self)
 
     @cached_property
     def utterances(self) -> tuple[Utterance, ...]:
@@ -132,6 +171,133 @@ class Result:
         nobody = any(part.speaker is None for part in self.utterances)
         return [*dict.fromkeys(names), *([None] if nobody else [])]
 
+    def render(
+        self, name: str, options: WriterOptions | None = None, *, folder: Path | None = None
+    ) -> str | bytes:
+        """Return the whole file in a format.
+
+        Parameters
+        ----------
+        name : str
+            A format: ``"srt"``, ``"json"``, a plug-in's; see :data:`diarize.formats.FORMATS`.
+        options : WriterOptions, optional
+        folder : Path, optional
+            Where the file is to lie: the recording is named as seen from there, else by its whole
+            path.
+
+        Raises
+        ------
+        UsageError
+            If no such format is known.
+        MissingExtraError
+            If a package that the format needs is not installed.
+        """
+        options = options or WriterOptions()
+        shown = with_unsure_marked(self) if options.mark_unsure and name in TEXT_FORMATS else self
+        if self.audio is not None:
+            whole = Path(self.audio).absolute().as_posix()
+            audio = whole if folder is None else relative_path(self.audio, folder)
+            shown = replace(shown, audio=audio)
+        return get_writer(name).render(shown, options)
+
+    def write(
+        self,
+        *targets: str | os.PathLike[str],
+        folder: str | os.PathLike[str] | None = None,
+        options: WriterOptions | None = None,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write files: each whole or not at all, and never over a recording.
+
+        Parameters
+        ----------
+        *targets : str or path
+            Formats (``"srt"``), whose files are called after the recording; and files
+            (``"out/talk.srt"``), whose names tell the format. ``srt`` and ``json`` where none is
+            given, ``rttm`` and ``json`` without a transcript.
+        folder : path, optional
+            Where files go that are given by format; beside the recording where not given, or in
+            the current folder if there is none.
+        options : WriterOptions, optional
+        overwrite : bool
+            Replace also files that diarize did not write, or that were changed since. Else a file
+            given by its format is called ``talk.diarized.srt`` then.
+
+        Returns
+        -------
+        list of Path
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be written, or one given by its name must not be replaced.
+        UsageError
+            If a name fits no format.
+
+        Examples
+        --------
+        >>> result.write("talk.srt", "talk.docx")                            # doctest: +SKIP
+        >>> result.write("srt", "json", folder="out")                        # doctest: +SKIP
+        """
+        given = targets or (("srt" if self.transcript is not None else "rttm"), "json")
+        formats = [str(one) for one in given if str(one) in names()]
+        written = self._write(formats, folder, None, options, overwrite)
+        for target in (str(one) for one in given if str(one) not in names()):
+            file, format_ = named_file(target, ())
+            if file is None:
+                raise UsageError(
+                    f"{target!r} is neither a format nor a file: end it in .srt, .json and the "
+                    "like, or give formats and folder="
+                )
+            written += self._write(format_, file.parent, file, options, overwrite)
+        return written
+
+    def _write(
+        self,
+        formats: Sequence[str],
+        folder: str | os.PathLike[str] | None,
+        file: Path | None,
+        options: WriterOptions | None,
+        overwrite: bool,
+    ) -> list[Path]:
+        own = None if self.audio is None else Path(self.audio)
+        return write_files(
+            self,
+            formats,
+            (own.parent if own else Path()) if folder is None else folder,
+            own.stem if own else self.diarization.uri,
+            options,
+            inputs=self.protected(overwrite),
+            overwrite=overwrite,
+            file=file,
+            on_message=log.warning,
+        )
+
+    def protected(self, overwrite: bool = False) -> list[str]:
+        """Return the files that it is not written over."""
+        return [*([self.audio] if self.audio else []), *(() if overwrite else self.inputs)]
+
+    to_srt = _text("srt")
+    to_vtt = _text("vtt")
+    to_json = _text("json")
+    to_txt = _text("txt")
+    to_tsv = _text("tsv")
+    to_csv = _text("csv")
+    to_md = _text("md")
+    to_rttm = _text("rttm")
+    to_audacity = _text("audacity")
+    to_textgrid = _text("textgrid")
+    to_eaf = _text("eaf")
+    to_seglst = _text("seglst")
+    to_podcast = _text("podcast")
+    to_diarized_json = _text("diarized-json")
+    to_ctm = _text("ctm")
+    to_stm = _text("stm")
+    to_ttml = _text("ttml")
+    to_ass = _text("ass")
+    to_docx = _binary("docx")
+    to_parquet = _binary("parquet")
+
 
 def with_unsure_marked(result: Result) -> Result:
     """Return the result with a ``?`` behind names where turns do not sound like the person.
@@ -177,193 +343,38 @@ def _marked(segment: dict[str, Any], unsure: Sequence[Turn], talk: Diarization) 
     return {**segment, "speaker": f"{speaker}?"}
 
 
-def to_block(result: Result) -> dict[str, Any]:
-    """Return the JSON block that holds everything known about the speakers."""
-    from diarize.version import __version__
-
-    diarization = result.diarization
-    relabelling = result.relabelling
-    return {
-        "generator": f"diarize {__version__}",
-        "audio": result.audio,
-        "uri": diarization.uri,
-        "duration": round(diarization.duration, 3),
-        "model": diarization.model,
-        "parameters": dict(diarization.parameters),
-        "speakers": [
-            {
-                "label": speaker.label,
-                "name": speaker.name,
-                "score": speaker.score,
-                "margin": speaker.margin,
-                "candidates": [_candidate(one) for one in speaker.candidates],
-                "proposal": speaker.proposal and _candidate(speaker.proposal),
-                "talk_time": round(diarization.talk_time(speaker.label), 3),
-                "turns": sum(turn.speaker == speaker.label for turn in diarization.turns),
-            }
-            for speaker in diarization.speakers
-        ],
-        "turns": [
-            {
-                "start": round(turn.start, 3),
-                "end": round(turn.end, 3),
-                "speaker": turn.speaker,
-                "confidence": None if turn.confidence is None else round(turn.confidence, 4),
-                "overlap": turn.overlap,
-                "unsure": turn.unsure,
-                **({"candidates": _candidates(turn)} if turn.candidates else {}),
-            }
-            for turn in diarization.turns
-        ],
-        "speech": [[round(part.start, 3), round(part.end, 3)] for part in diarization.speech],
-        "warnings": list(diarization.warnings),
-        **({"relabelling": asdict(relabelling)} if relabelling else {}),
-    }
+def result_line(result: Result) -> str:
+    """Return in a few words what is in a result."""
+    line = diarization_line(result.diarization)
+    if result.transcript is None:
+        return f"{line}, without a transcript"
+    words = sum(len(part.text.split()) for part in result.utterances)
+    return f"{line}, with {counted(words, 'word')}"
 
 
-def _candidates(turn: Turn) -> list[dict[str, Any]]:
-    return [{"name": name, "score": score} for name, score in turn.candidates]
-
-
-def _candidate(one: Candidate) -> dict[str, Any]:
-    return {"name": one.name, "score": one.score}
-
-
-def _candidate_from(item: Mapping[str, Any]) -> Candidate:
-    return Candidate(str(item["name"]), float(item["score"]))
-
-
-def read_result(path: str | Path) -> Result:
-    """Read a result back from the JSON file that holds it; its ``audio`` is found from there.
-
-    Raises
-    ------
-    TranscriptError
-        If the file is not there, or holds no result.
-    """
-    result = from_json(read_json(Path(path)), str(path))
-    if result.audio is None:
-        return result
-    return replace(result, audio=str(locate_audio(Path(path), result.audio)))
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises
-    ------
-    TranscriptError
-        If it is not there or holds no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise TranscriptError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise TranscriptError(
-            f"{path} is not JSON ({error}): give the file that `diarize … --json` wrote"
-        ) from None
-
-
-def locate_audio(path: Path, audio: str) -> Path:
-    """Return where the recording of a result lies: as seen from the result, or beside it.
-
-    Where it is at neither place, the first is returned.
-    """
-    first = Path(os.path.normpath(path.parent / audio))
-    beside = path.parent / Path(audio).name
-    for place in (first, path.parent.resolve() / audio, Path(audio), beside):
-        if place.is_file():
-            return place
-    return first
-
-
-def from_json(data: Any, name: str = "the file") -> Result:
-    """Read a result back from what the JSON writer wrote.
-
-    A labelled transcript without our block (whisperX's, say) is read too: its segments' speakers
-    become the turns.
-
-    Parameters
-    ----------
-    data : object
-        The decoded JSON.
-    name : str
-        What to call it in error messages.
-
-    Raises
-    ------
-    TranscriptError
-        If it holds neither the block nor segments with speakers.
-    """
-    block = data.get("diarization") if isinstance(data, Mapping) else None
-    segments = data.get("segments") if isinstance(data, Mapping) else None
-    if not isinstance(block, Mapping):
-        if not segments or not any(part.get("speaker") for part in segments):
-            raise TranscriptError(
-                f'{name} holds no speakers: it needs the "diarization" block that '
-                "`diarize … --json` writes, or segments with a speaker"
-            )
-        return Result(_from_segments(segments), dict(data), None)
-    try:
-        diarization = _from_block(block)
-        changed = block.get("relabelling")
-        relabelling = (
-            Relabelling(dict(changed["labels"]), dict(changed["names"])) if changed else None
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TranscriptError(
-            f"the diarization block of {name} is damaged ({error!r:.80}): run diarize again"
-        ) from None
-    transcript = {key: value for key, value in data.items() if key != "diarization"}
-    return Result(
-        diarization,
-        transcript if segments is not None else None,
-        block.get("audio"),
-        relabelling=relabelling,
+def result_table(result: Result) -> str:
+    """Return who said what: the first utterances; without a transcript, who spoke when."""
+    if result.transcript is None:
+        return diarization_table(result.diarization)
+    rows = [
+        [instant(part.start), part.speaker or "-", part.text] for part in result.utterances[:ROWS]
+    ]
+    found = len(result.utterances)
+    return f"{result_line(result)}\n\n" + first_rows(
+        ["start", "speaker", "text"], rows, found, "utterance"
     )
 
 
-def _from_block(block: Mapping[str, Any]) -> Diarization:
-    speakers = [
-        Speaker(
-            label=str(item["label"]),
-            name=item.get("name"),
-            score=item.get("score"),
-            margin=item.get("margin"),
-            candidates=tuple(_candidate_from(one) for one in item.get("candidates") or ()),
-            proposal=_candidate_from(item["proposal"]) if item.get("proposal") else None,
-        )
-        for item in block.get("speakers") or ()
-    ]
-    turns = [
-        Turn(
-            float(item["start"]),
-            float(item["end"]),
-            str(item["speaker"]),
-            item.get("confidence"),
-            bool(item.get("overlap", False)),
-            bool(item.get("unsure", False)),
-            tuple((str(one["name"]), float(one["score"])) for one in item.get("candidates") or ()),
-        )
-        for item in block["turns"]
-    ]
-    return Diarization(
-        turns,
-        duration=float(block.get("duration") or 0.0),
-        uri=str(block.get("uri") or "recording"),
-        speakers=speakers,
-        speech=[Segment(float(start), float(end)) for start, end in block.get("speech") or ()],
-        model=str(block.get("model") or ""),
-        parameters=dict(block.get("parameters") or {}),
-        warnings=tuple(block.get("warnings") or ()),
+def result_html(result: Result) -> str:
+    """Return the timeline, and below it the first utterances."""
+    drawing = picture(result.diarization)
+    if result.transcript is None:
+        return drawing
+    rows = "".join(
+        f"<tr><td>{instant(part.start)}</td><td>{display.escaped(part.speaker or '-')}</td>"
+        f'<td style="text-align:left">{display.escaped(part.text)}</td></tr>'
+        for part in result.utterances[:ROWS]
     )
-
-
-def _from_segments(segments: Sequence[Mapping[str, Any]]) -> Diarization:
-    turns = [
-        Turn(float(part["start"]), float(part["end"]), str(part["speaker"]))
-        for part in segments
-        if part.get("speaker") and part.get("start") is not None and part.get("end") is not None
-    ]
-    return Diarization(turns, duration=max((turn.end for turn in turns), default=0.0))
+    more = len(result.utterances) - ROWS
+    note = f"<p>… and {counted(more, 'more utterance')}</p>" if more > 0 else ""
+    return f"<div>{drawing}<table>{rows}</table>{note}</div>"

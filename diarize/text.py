@@ -1,4 +1,4 @@
-"""Text from bytes of any encoding, and times, counts and tables as text."""
+"""Text: bytes decoded, whatever their encoding; times, names and tables made fit to be read."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ _BOMS = (
 _CUT_CHARACTER = re.compile(
     rb"([\xc2-\xf4][\x80-\xbf]{0,2})(\r?\n[\x00-\x7f]{1,120}?)([\x80-\xbf]{1,3})"
 )
+
+ROWS = 10  # lines of a table that `print` shows before it says how many more there are
+TEXT_WIDTH = 72
+NAME_WIDTH = 40
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -127,6 +132,17 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "turn"), counted(0, "turn"), counted(2, "person", "people")
+    ('1 turn', '0 turns', '2 people')
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Return rows as text in columns; the columns numbered in ``right`` are set to the right.
 
@@ -151,12 +167,28 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
     return "\n".join(shown)
 
 
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Return a number of things.
+def first_rows(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], total: int, noun: str
+) -> str:
+    """Return a table of the first rows, names and text cut, and how many more there are."""
+    widths = {"speaker": NAME_WIDTH, "text": TEXT_WIDTH}
+    cut = [
+        [
+            shortened(cell, widths.get(name, TEXT_WIDTH))
+            for name, cell in zip(headings, row, strict=True)
+        ]
+        for row in rows
+    ]
+    more = total - len(rows)
+    return table(headings, cut) + (f"\n… and {counted(more, 'more ' + noun)}" if more else "")
+
+
+def guarded(text: str) -> str:
+    """Return a cell that a spreadsheet takes for text: an apostrophe goes before a formula.
 
     Examples
     --------
-    >>> counted(1, "turn"), counted(0, "turn"), counted(2, "person", "people")
-    ('1 turn', '0 turns', '2 people')
+    >>> guarded("=1+1"), guarded("one")
+    ("'=1+1", 'one')
     """
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

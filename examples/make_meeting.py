@@ -33,9 +33,9 @@ import av
 import numpy as np
 
 from diarize.annotation import Diarization
+from diarize.formats import WriterOptions, get_writer
 from diarize.result import Result
 from diarize.timeline import Turn
-from diarize.writers import WriterOptions, get_writer
 from models.simulation import acoustics
 
 HERE = Path(__file__).resolve().parent

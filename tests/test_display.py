@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.annotation import Diarization, Speaker
+from diarize.annotation import picture as timeline
 from diarize.audio.waveform import Waveform
-from diarize.display import timeline
 from diarize.errors import SpeakerBookError
 from diarize.pipeline.intermediate import DiarizationDetails, Listening
 from diarize.result import Result

@@ -12,11 +12,13 @@ import pytest
 from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.cli import main
 from diarize.errors import TranscriptError, UsageError
+from diarize.formats import names
+from diarize.outputs import write_files
 from diarize.relabel import relabel
-from diarize.result import Result, from_json
+from diarize.result import Result
+from diarize.result_file import from_json
 from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
-from diarize.writers import names, write_files
 
 S0, S1, S2 = "SPEAKER_00", "SPEAKER_01", "SPEAKER_02"
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diarize import display, text
+from diarize import text
 from diarize.progress import STAGE_COSTS, OverallProgress
 
 if TYPE_CHECKING:
@@ -87,11 +87,13 @@ class Console:
         """Show the speakers with their talk time, what it cost, and what was written."""
         from rich.console import Console as RichConsole
 
+        from diarize.annotation import speaker_rows
+
         screen = RichConsole(stderr=True, highlight=False)
         if title:
             screen.print(f"\n{title}", markup=False, soft_wrap=True)
         headings = ["speaker", "talks", "share", "turns"]
-        rows = display.speaker_rows(diarization)
+        rows = speaker_rows(diarization)
         shown = text.table(headings, rows, right=[1, 2, 3]) if rows else "no speech found"
         screen.print(shown, markup=False, soft_wrap=True)
         factor = seconds / diarization.duration if diarization.duration else 0.0

@@ -21,18 +21,19 @@ from diarize.cli.options import (
     formats_from,
     positive_float,
     positive_int,
+    writer_options,
 )
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.audio.waveform import Waveform
+    from diarize.outputs import Output
     from diarize.pipeline.diarizer import Diarizer
     from diarize.progress import OverallProgress
     from diarize.result import Result
     from diarize.transcript.schema import Transcript
     from diarize.transcript.sources import Outcome
     from diarize.transcript.whisper import Transcriber
-    from diarize.writers.outputs import Output
 
 EPILOG = """\
 examples:
@@ -272,7 +273,7 @@ def _check(args: argparse.Namespace) -> None:
 def _places(args: argparse.Namespace) -> tuple[list[str], dict[str, Output]]:
     """Return the formats asked for (maybe none), and where each recording's results go."""
     from diarize.errors import UsageError
-    from diarize.writers.outputs import Output, check_outputs, named_file, plan_outputs
+    from diarize.outputs import Output, check_outputs, named_file, plan_outputs
 
     file, formats = named_file(args.output_dir, formats_from(args, default=()))
     sources = list(dict.fromkeys(args.audio))
@@ -387,7 +388,7 @@ def _require_words(
 ) -> None:
     """Refuse to write subtitles and the like of nothing but turns, unless that was asked for."""
     from diarize.errors import TranscriptError
-    from diarize.writers import WORD_FORMATS
+    from diarize.formats import WORD_FORMATS
 
     empty = [name for name in words.formats if name in WORD_FORMATS]
     if found.transcript is None and empty and analysis.diarization and not args.no_transcript:
@@ -402,9 +403,8 @@ def _with_names_kept(
     analysis: _Analysis, args: argparse.Namespace, talk: console.Console
 ) -> Result:
     """Carry over what `relabel` changed in an earlier result of the recording."""
-    from diarize.relabel import keep_relabelling
+    from diarize.relabel import earlier_result, keep_relabelling
     from diarize.result import Result
-    from diarize.writers.outputs import earlier_result
 
     earlier = earlier_result(analysis.place, analysis.source) if args.keep_names else None
     if earlier is None:
@@ -475,15 +475,13 @@ def _write(
     transcripts: Sequence[Path],
     talk: console.Console,
 ) -> list[Path]:
-    from diarize.writers import options_from, render, write_files
+    from diarize.outputs import write_files
 
-    options = options_from(args)
+    options = writer_options(args)
     place = analysis.place
     if place.folder is None:
-        if result.audio is not None:  # nobody knows from where standard output will be read
-            result = replace(result, audio=Path(result.audio).absolute().as_posix())
         for name in formats:
-            console.emit(render(name, result, options))
+            console.emit(result.render(name, options))
         return []
     recordings = [Path(source) for source in args.audio if source != "-"]
     return write_files(

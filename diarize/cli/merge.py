@@ -12,6 +12,7 @@ from diarize.cli.options import (
     add_output_options,
     add_words_option,
     formats_from,
+    writer_options,
 )
 
 if TYPE_CHECKING:
@@ -58,12 +59,11 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.cli import console
     from diarize.errors import UsageError
+    from diarize.outputs import named_file, write_files
     from diarize.result import Result
     from diarize.transcript.assign import AssignOptions, label_transcript
     from diarize.transcript.clock import on_recordings_clock
     from diarize.transcript.readers import read_transcript
-    from diarize.writers import options_from, render, write_files
-    from diarize.writers.outputs import named_file
 
     file, formats = named_file(args.output_dir, formats_from(args, default=()))
     formats = formats or (["json"] if args.output_dir == "-" else ["srt", "json"])
@@ -89,9 +89,9 @@ def run(args: argparse.Namespace) -> int:
         talk.warn(message)
     labelled = label_transcript(transcript, diarization, options=assign_options, energy=energy)
     result = Result(diarization, labelled, args.audio, transcript)
-    options = options_from(args)
+    options = writer_options(args)
     if args.output_dir == "-":
-        console.emit(render(formats[0], result, options))
+        console.emit(result.render(formats[0], options))
         return 0
     beside = Path() if args.transcript == "-" else Path(args.transcript).parent
     inputs: list[str] = [

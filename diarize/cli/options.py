@@ -6,31 +6,10 @@ import argparse
 import difflib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
-# The formats, in the order in which `-f all` writes them; the writers know the same names.
-FORMATS = (
-    "srt",
-    "vtt",
-    "json",
-    "txt",
-    "tsv",
-    "csv",
-    "md",
-    "rttm",
-    "audacity",
-    "textgrid",
-    "eaf",
-    "seglst",
-    "podcast",
-    "diarized-json",
-    "ctm",
-    "stm",
-    "ttml",
-    "ass",
-    "docx",
-    "parquet",
-)
+from diarize.formats import FORMATS, WriterOptions, names, writable
 
 
 def add(
@@ -75,7 +54,9 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 def add_output_options(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, *, singles: Sequence[str] = FORMATS
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup,
+    *,
+    singles: Sequence[str] = tuple(FORMATS),
 ) -> None:
     """Add the options that choose output formats, folder and layout of subtitles."""
     for name in singles:
@@ -162,7 +143,6 @@ def formats_from(args: argparse.Namespace, default: Sequence[str]) -> list[str]:
         When a format is not known.
     """
     from diarize.errors import UsageError
-    from diarize.writers import names, writable
 
     known = names()
     asked = list(args.formats or [])
@@ -177,6 +157,28 @@ def formats_from(args: argparse.Namespace, default: Sequence[str]) -> list[str]:
                 f"output format {name!r} is not known; choose from {', '.join(known)}, all"
             )
     return list(dict.fromkeys(asked or default))
+
+
+def writer_options(args: argparse.Namespace) -> WriterOptions:
+    """Return what the output options say."""
+    options = WriterOptions()
+    if args.broadcast:
+        from diarize.writers.cues import BROADCAST
+
+        options = BROADCAST
+    given = {
+        "max_line_width": args.max_line_width,
+        "max_line_count": args.max_line_count,
+        "max_cue_seconds": args.max_cue_seconds,
+    }
+    return replace(
+        options,
+        **{name: value for name, value in given.items() if value is not None},
+        speaker_prefix=args.speaker_prefix,
+        exclusive=args.exclusive,
+        mark_unsure=args.mark_unsure,
+        json_shape=args.json_shape,
+    )
 
 
 def add_words_option(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:

@@ -100,7 +100,7 @@ def _request(
     """Return the result and the (label, enrolled name) pairs that were asked for."""
     from diarize.annotation import find_speaker
     from diarize.errors import SpeakerBookError, UsageError
-    from diarize.result import read_result
+    from diarize.result_file import read_result
     from diarize.speakers.records import person_name
 
     result = read_result(path)
@@ -124,7 +124,7 @@ def _request(
 
 def _write(result: Result, path: Path, before: Result, talk: Console) -> None:
     """Write the result and its other outputs anew, as ``diarize relabel`` does."""
-    from diarize.writers.outputs import rewrite
+    from diarize.relabel import rewrite
 
     written = rewrite(path, before, result, [], None)
     for message in written.messages:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize.cli import console
-from diarize.cli.options import add, add_output_options, formats_from
+from diarize.cli.options import add, add_output_options, formats_from, writer_options
 
 if TYPE_CHECKING:
+    from diarize.relabel import Written
     from diarize.result import Result
-    from diarize.writers.outputs import Written
 
 EPILOG = """\
 examples:
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.relabel import relabel
-    from diarize.result import read_json, read_result
+    from diarize.result_file import read_json, read_result
 
     path = Path(args.result)
     data = read_json(path)
@@ -85,16 +85,17 @@ def run(args: argparse.Namespace) -> int:
 def _write(result: Result, path: Path, args: argparse.Namespace, before: Result | None) -> Written:
     """Write a result that was read from ``path``; before is None for another tool's file."""
     from diarize.errors import UsageError
-    from diarize.writers import OWN_SUFFIX, WriterOptions, options_from, render, write_files
-    from diarize.writers.outputs import Written, named_file, rewrite
+    from diarize.formats import WriterOptions
+    from diarize.outputs import OWN_SUFFIX, named_file, write_files
+    from diarize.relabel import Written, rewrite
 
-    options = options_from(args)
+    options = writer_options(args)
     file, formats = named_file(args.output_dir, formats_from(args, default=()))
     stale = f"left alone: {path} (it is not changed by -o {args.output_dir})"
     if args.output_dir == "-":
         if len(formats) > 1:
             raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
-        console.emit(render((formats or ["json"])[0], result, options))
+        console.emit(result.render((formats or ["json"])[0], options))
         return Written((), (stale,))
     folder = path.parent if args.output_dir is None else Path(args.output_dir)
     if before is not None and file is None and folder.resolve() == path.parent.resolve():

@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.arrays import Float32, Int64
-from diarize.display import NAME_WIDTH
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.speakers import schema
 from diarize.speakers.bookfile import BookFile
@@ -48,7 +47,7 @@ from diarize.speakers.records import (
     redundant,
     total_seconds,
 )
-from diarize.text import counted, shortened, table
+from diarize.text import NAME_WIDTH, counted, shortened, table
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Embedder

@@ -9,7 +9,7 @@ import numpy as np
 
 from diarize.annotation import find_speaker
 from diarize.errors import EnrollmentError
-from diarize.result import read_result
+from diarize.result_file import read_result
 from diarize.speakers.enrollment import Enrollment, Take, loaded, samples_of, source_of
 from diarize.speakers.records import Sample, unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments

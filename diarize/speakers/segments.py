@@ -301,7 +301,7 @@ def _segment(one: Any) -> SegmentMatch:
 
 def segments_csv(matches: Iterable[SegmentMatch]) -> str:
     """Return matches as a table, one row a segment."""
-    from diarize.writers.csv import guarded
+    from diarize.text import guarded
 
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")

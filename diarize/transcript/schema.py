@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from diarize import display
+from diarize.text import ROWS, clock, counted, first_rows, instant
 
 
 class Word(TypedDict, total=False):
@@ -89,10 +89,10 @@ class Transcript:
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Transcript {display.transcript_line(self)}>"
+        return f"<Transcript {transcript_line(self)}>"
 
     def __str__(self) -> str:
-        return display.transcript_table(self)
+        return transcript_table(self)
 
     @property
     def segments(self) -> list[dict[str, Any]]:
@@ -188,3 +188,24 @@ _UNSPACED = (
     (0xFF00, 0xFFEF),
     (0x20000, 0x3FFFF),
 )
+
+
+def transcript_line(transcript: Transcript) -> str:
+    """Return in a few words what is in a transcript."""
+    words = sum(len(str(part.get("text") or "").split()) for part in transcript.segments)
+    language = f", language {transcript.language}" if transcript.language else ""
+    return (
+        f"{transcript.producer}, {counted(len(transcript.segments), 'segment')}, "
+        f"{counted(words, 'word')} in {clock(transcript.end)}{language}"
+    )
+
+
+def transcript_table(transcript: Transcript) -> str:
+    """Return the first segments."""
+    rows = [
+        [instant(float(part["start"])), str(part.get("text") or "")]
+        for part in transcript.segments[:ROWS]
+    ]
+    return f"{transcript_line(transcript)}\n\n" + first_rows(
+        ["start", "text"], rows, len(transcript.segments), "segment"
+    )

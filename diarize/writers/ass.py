@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from diarize.display import COLOURS
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import one_line
-from diarize.writers.base import UNKNOWN, WriterOptions, cues_of, milliseconds
+from diarize.writers.base import UNKNOWN, cues_of, milliseconds
 
 # Braces enclose commands, and nothing can stand for one inside a text.
 _BRACES = str.maketrans("{}", "｛｝")

@@ -1,72 +1,18 @@
-"""What all writers share: their protocol, their options, times and tiers."""
+"""What writers share: times, tiers, cues as the options ask for."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 from diarize.annotation import Diarization
+from diarize.formats import WriterOptions
 from diarize.result import Result, Utterance
 from diarize.timeline import union
 from diarize.writers.cues import Cue, cues
 
 UNKNOWN = "Unknown"
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-@dataclass(frozen=True, slots=True)
-class WriterOptions:
-    """How results are written.
-
-    Parameters
-    ----------
-    speaker_prefix : {"always", "on-change", "never"}
-        When a subtitle begins with its speaker's name.
-    max_line_width : int or None
-        Columns in a subtitle line (a CJK character takes two).
-    max_line_count : int or None
-        Lines in a subtitle.
-    max_cue_seconds : float or None
-        Seconds a subtitle stays.
-    max_characters_per_second : float or None
-        Reading speed: subtitles that are shown too shortly stay longer, where there is room.
-    dashes : bool
-        Two speakers share a subtitle, each on a line after a dash, where both say little.
-    exclusive : bool
-        Write RTTM without overlaps.
-    mark_unsure : bool
-        Put a ``?`` behind a name in text formats where the turn does not sound like the person.
-    json_shape : {"whisper", "source"}
-        ``source``: JSON as the producer of the transcript wrote it, with ``speaker`` added.
-    """
-
-    speaker_prefix: str = "always"
-    max_line_width: int | None = None
-    max_line_count: int | None = None
-    max_cue_seconds: float | None = None
-    max_characters_per_second: float | None = None
-    dashes: bool = False
-    exclusive: bool = False
-    mark_unsure: bool = False
-    json_shape: str = "whisper"
-
-
-class Writer(Protocol):
-    """Renders a result in one format.
-
-    Attributes
-    ----------
-    extension : str
-        What the file's name ends with, without the dot before it.
-    """
-
-    extension: str
-
-    def render(self, result: Result, options: WriterOptions) -> str | bytes:
-        """Return the whole file, as text or, where the format is binary, as bytes."""
-        ...
 
 
 def clock(seconds: float) -> str:

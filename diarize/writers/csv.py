@@ -6,11 +6,9 @@ import csv
 import io
 
 from diarize.annotation import Diarization
+from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.text import one_line
-from diarize.writers.base import WriterOptions
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from diarize.text import guarded, one_line
 
 
 class CsvWriter:
@@ -47,14 +45,3 @@ def _identified(diarization: Diarization) -> str:
             cells += [name, f"{score:.3f}"]
         table.writerow([*map(guarded, cells), *[""] * (7 - len(cells))])
     return buffer.getvalue()
-
-
-def guarded(text: str) -> str:
-    """Return a cell that a spreadsheet takes for text: an apostrophe goes before a formula.
-
-    Examples
-    --------
-    >>> guarded("=1+1"), guarded("one")
-    ("'=1+1", 'one')
-    """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

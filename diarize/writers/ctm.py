@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.rttm import rttm_field
-from diarize.writers.base import UNKNOWN, WriterOptions
+from diarize.writers.base import UNKNOWN
 from diarize.writers.cues import timed_words
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from diarize.formats import WriterOptions
 from diarize.result import Utterance
 from diarize.text import one_line
 from diarize.transcript.sentences import ends_clause, ends_sentence
@@ -21,7 +22,14 @@ EXTREME_SECONDS = 15.0
 EXTREME_WIDTH = 240
 # What broadcasters ask for: 17 characters a second (BBC and Netflix: 160 to 180 words a minute),
 # seven seconds at most, two frames between cues; a dash where two people share a cue.
-BROADCAST_SPEED, BROADCAST_SECONDS, CUE_GAP = 17.0, 7.0, 0.08
+BROADCAST = WriterOptions(
+    max_line_width=LINE_WIDTH,
+    max_line_count=LINE_COUNT,
+    max_cue_seconds=7.0,
+    max_characters_per_second=17.0,
+    dashes=True,
+)
+CUE_GAP = 0.08
 SHARED_SECONDS, BRIEF_SECONDS = 5.0, 1.2
 # Cost of ending a cue after a word, beside 1 a cue: the numbers order the choices, no more.
 _AFTER_SENTENCE, _AFTER_CLAUSE, _INSIDE, _TINY = 0.0, 0.35, 1.3, 0.6

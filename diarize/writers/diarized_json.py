@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.transcript.schema import join_texts
-from diarize.writers.base import UNKNOWN, WriterOptions
+from diarize.writers.base import UNKNOWN
 
 
 class DiarizedJsonWriter:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from diarize.errors import MissingExtraError
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import one_line
-from diarize.writers.base import UNKNOWN, WriterOptions, clock, talk_shares, xml_text
+from diarize.writers.base import UNKNOWN, clock, talk_shares, xml_text
 
 # The same input gives the same bytes, so no date is today's; ZIP knows none before 1980.
 _DATE = (1980, 1, 1, 0, 0, 0)

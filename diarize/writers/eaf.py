@@ -8,9 +8,10 @@ from itertools import count
 from pathlib import Path
 from xml.etree import ElementTree
 
+from diarize.formats import WriterOptions
 from diarize.result import Result, Utterance
 from diarize.text import one_line
-from diarize.writers.base import UNKNOWN, WriterOptions, milliseconds, tiers, xml_text
+from diarize.writers.base import UNKNOWN, milliseconds, tiers, xml_text
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 # ELAN wants a date; the same input must give the same bytes, so it is not today's.

@@ -7,9 +7,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from diarize.result import Result, to_block
+from diarize.formats import WriterOptions
+from diarize.result import Result
+from diarize.result_file import to_block
 from diarize.transcript.readers import to_source_shape
-from diarize.writers.base import WriterOptions
 
 
 class JsonWriter:

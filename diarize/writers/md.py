@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import one_line
-from diarize.writers.base import UNKNOWN, WriterOptions, clock, talk_shares
+from diarize.writers.base import UNKNOWN, clock, talk_shares
 
 # an underscore inside a word is no markup
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 from diarize.errors import MissingExtraError
+from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.writers.base import WriterOptions
 from diarize.writers.cues import timed_words
 
 

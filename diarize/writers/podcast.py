@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.writers.base import WriterOptions
 
 
 class PodcastWriter:

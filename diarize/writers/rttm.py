@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.writers.base import WriterOptions
 
 
 class RttmWriter:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.rttm import rttm_field
-from diarize.writers.base import UNKNOWN, WriterOptions
+from diarize.writers.base import UNKNOWN
 
 
 class SegLstWriter:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.writers.base import WriterOptions, cues_of, milliseconds
+from diarize.writers.base import cues_of, milliseconds
 
 
 class SrtWriter:

@@ -5,9 +5,10 @@ Source: SCTK documentation, "STM format": https://github.com/usnistgov/SCTK/blob
 
 from __future__ import annotations
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.rttm import rttm_field
-from diarize.writers.base import UNKNOWN, WriterOptions
+from diarize.writers.base import UNKNOWN
 
 
 class StmWriter:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from diarize.formats import WriterOptions
 from diarize.result import Result, Utterance
 from diarize.text import one_line
-from diarize.writers.base import UNKNOWN, WriterOptions, end_of, tiers
+from diarize.writers.base import UNKNOWN, end_of, tiers
 
 
 class TextGridWriter:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import one_line
-from diarize.writers.base import WriterOptions, milliseconds
+from diarize.writers.base import milliseconds
 
 
 class TsvWriter:

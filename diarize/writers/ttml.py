@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import one_line
-from diarize.writers.base import WriterOptions, cues_of, milliseconds, xml_text
+from diarize.writers.base import cues_of, milliseconds, xml_text
 from diarize.writers.cues import Cue
 
 _TT = "http://www.w3.org/ns/ttml"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import one_line
-from diarize.writers.base import WriterOptions, cues_of, milliseconds
+from diarize.writers.base import cues_of, milliseconds
 
 
 class VttWriter:

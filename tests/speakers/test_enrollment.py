@@ -15,7 +15,8 @@ from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Thresholds
 from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
 from diarize.pipeline.diarizer import Diarizer
-from diarize.result import Result, to_block
+from diarize.result import Result
+from diarize.result_file import to_block
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.enrollment import enroll, voice_of
 from diarize.speakers.quality import signal_to_noise, unlike_others

@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.annotation import Candidate, Diarization, Speaker
-from diarize.display import speaker_rows
+from diarize.annotation import Candidate, Diarization, Speaker, speaker_rows
+from diarize.formats import TEXT_FORMATS, WriterOptions, writable
 from diarize.pipeline.intermediate import DiarizationDetails
-from diarize.result import Result, from_json, to_block
+from diarize.result import Result
+from diarize.result_file import from_json, to_block
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
 from diarize.speakers.records import unit
 from diarize.timeline import Segment, Turn
-from diarize.writers import TEXT_FORMATS, render, writable
-from diarize.writers.base import WriterOptions
 
 ANN, BEN, EVE = np.eye(3, dtype=np.float32)
 OPTIONS = MatchOptions(threshold=0.5, clear=0.6, proposal=0.1, turn=0.2)
@@ -159,13 +158,13 @@ def test_mark_unsure_puts_a_question_mark_behind_names_in_text_only():
     result = Result(talk, {"segments": segments})
     plain, marked = WriterOptions(), WriterOptions(mark_unsure=True)
     for name in set(writable()) - {"docx", "parquet"}:
-        text = render(name, result, marked)
+        text = result.render(name, marked)
         if name in TEXT_FORMATS:
             assert text.count("Ann?") >= 1, name
             assert "b?" not in text, name
         else:
-            assert text == render(name, result, plain), name
-        assert "Ann?" not in render(name, result, plain)
-        alone = render(name, Result(talk), marked)
+            assert text == result.render(name, plain), name
+        assert "Ann?" not in result.render(name, plain)
+        alone = Result(talk).render(name, marked)
         assert name not in ("srt", "csv", "md") or "Ann?" in alone, name
     assert result.transcript == {"segments": segments}

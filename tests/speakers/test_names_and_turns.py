@@ -15,14 +15,13 @@ from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
+from diarize.formats import WriterOptions, get_writer, writable
 from diarize.pipeline.diarizer import Diarizer
 from diarize.result import Result
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample
 from diarize.timeline import Segment
 from diarize.transcript.assign import label_transcript
-from diarize.writers import get_writer, writable
-from diarize.writers.base import WriterOptions
 from models.benchmark.enrollment_trials import divide, joined
 from models.simulation.conversations import simulate
 from models.simulation.scenes import SimulationOptions

@@ -147,9 +147,9 @@ def test_a_kept_transcript_of_another_recording_is_told(waveform: Waveform, audi
 
 
 def write_result(audio: Path, transcript: dict[str, Any] | None, duration: float = 10.0) -> None:
+    from diarize.outputs import write_files
     from diarize.result import Result
     from diarize.transcript.assign import label_transcript
-    from diarize.writers import write_files
 
     talk = Diarization([Turn(0, 5, "SPEAKER_00"), Turn(5, 10, "SPEAKER_01")], duration=duration)
     labelled = None if transcript is None else label_transcript(transcript, talk)
@@ -225,9 +225,9 @@ def test_standard_input_has_nothing_beside_it(waveform: Waveform, tmp_path: Path
 
 
 def test_json_goes_out_in_the_shape_that_it_came_in() -> None:
+    from diarize.formats import WriterOptions, get_writer
     from diarize.result import Result
     from diarize.transcript.assign import label_transcript
-    from diarize.writers import WriterOptions, get_writer
     from tests.transcript.test_readers import SOURCES, unlabelled
 
     talk = Diarization([Turn(0, 5000, "SPEAKER_00")], duration=5000)

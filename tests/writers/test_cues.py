@@ -12,7 +12,8 @@ pytest.importorskip("hypothesis", reason="pip install hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diarize.result import Utterance, one_line
+from diarize.result import Utterance
+from diarize.text import one_line
 from diarize.writers.cues import cues, width_of
 
 

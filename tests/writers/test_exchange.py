@@ -12,11 +12,11 @@ import pytest
 
 from diarize.annotation import Diarization
 from diarize.errors import MissingExtraError
+from diarize.formats import WriterOptions, get_writer
 from diarize.result import Result
 from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.readers import parse_transcript
-from diarize.writers import WriterOptions, get_writer
 from tests.writers.test_writers import ODD_NAME, SPEAKERS, TEXTS, render, result  # noqa: F401
 
 

@@ -18,12 +18,13 @@ from diarize.audio.loading import load
 from diarize.cli import main
 from diarize.errors import OutputError, UsageError
 from diarize.files import RECORD_NAME, Note, Record, objection, write_whole
-from diarize.relabel import keep_relabelling, relabel
-from diarize.result import Result, read_result
+from diarize.formats import WriterOptions, get_writer, names
+from diarize.outputs import check_outputs, named_file, plan_outputs, write_files
+from diarize.relabel import earlier_result, keep_relabelling, relabel
+from diarize.result import Result
+from diarize.result_file import read_result
 from diarize.timeline import Turn
 from diarize.transcript.sources import find_or_make_transcript
-from diarize.writers import WriterOptions, get_writer, names, write_files
-from diarize.writers.outputs import check_outputs, earlier_result, named_file, plan_outputs
 from tests.cli.test_main_job import RATE, write_wav
 
 WORDS = ["please mind the wet paint", "over by the boats tonight"]

@@ -14,11 +14,13 @@ import pytest
 from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.errors import OutputError, UsageError
 from diarize.files import RECORD_NAME
-from diarize.result import Result, from_json, one_line
+from diarize.formats import FORMATS, WriterOptions, get_writer, names, writable
+from diarize.outputs import write_files
+from diarize.result import Result
+from diarize.result_file import from_json
+from diarize.text import guarded, one_line
 from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
-from diarize.writers import WRITERS, WriterOptions, get_writer, names, writable, write_files
-from diarize.writers.csv import guarded
 
 ODD_NAME = 'Ann "A" <Lee> & Co'
 
@@ -73,11 +75,8 @@ def render(result: Result, name: str, **options: object) -> Any:
 
 
 def test_the_registry_holds_every_format() -> None:
-    from diarize.cli.options import FORMATS
-
-    assert tuple(WRITERS) == FORMATS
-    assert names()[: len(WRITERS)] == tuple(WRITERS)
-    extensions = [get_writer(name).extension for name in WRITERS]
+    assert names()[: len(FORMATS)] == tuple(FORMATS)
+    extensions = [get_writer(name).extension for name in FORMATS]
     assert len(set(extensions)) == len(extensions)
     with pytest.raises(UsageError, match="doc"):
         get_writer("doc")
@@ -237,7 +236,7 @@ def test_minutes_say_who_spoke_how_long(result: Result) -> None:
     assert "<em>" not in html
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_can_do_without_a_transcript(result: Result, name: str) -> None:
     pytest.importorskip(NEEDS.get(name, "json"))
     text = render(Result(result.diarization), name)
@@ -248,7 +247,7 @@ def test_every_format_can_do_without_a_transcript(result: Result, name: str) -> 
         assert len(text) > 1000
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_can_do_without_anybody(name: str, tmp_path: Path) -> None:
     pytest.importorskip(NEEDS.get(name, "json"))
     for duration in (0.0, 3.0):

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Thresholds
+from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.timeline import Segment
-from diarize.writers import WriterOptions
 
 
 class EverythingIsSpeech:

@@ -1,4 +1,4 @@
-"""Where the results of recordings go: one place a recording, settled before any work begins."""
+"""Where results go: a place for each recording, settled before any work begins; and writing."""
 
 from __future__ import annotations
 
@@ -7,32 +7,46 @@ import mimetypes
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Protocol
 
-from diarize.errors import OutputError, TranscriptError, UsageError
+from diarize.errors import OutputError, UsageError
 from diarize.files import (
     Note,
     Record,
     check_name,
     describe_recording,
-    encoded,
+    identity,
     is_file,
     objection,
     write_whole,
 )
-from diarize.result import Result, read_result
-from diarize.writers import (
-    OWN_SUFFIX,
-    WriterOptions,
-    changed_options,
-    get_writer,
-    names,
-    render,
-    seen_from,
-    write_files,
-)
+from diarize.formats import WriterOptions, changed_options, get_writer, names
+
+OWN_SUFFIX = ".diarized"  # of a result beside a file that is not to be replaced
+
+
+class Renderable(Protocol):
+    """What can be written: a result."""
+
+    @property
+    def audio(self) -> str | None:
+        """The recording's path."""
+        ...
+
+    @property
+    def has_words(self) -> bool:
+        """Whether anything was said."""
+        ...
+
+    def render(
+        self, name: str, options: WriterOptions | None = None, *, folder: Path | None = None
+    ) -> str | bytes:
+        """Return the whole file in a format, to lie in ``folder``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -164,8 +178,8 @@ def _key(place: Output) -> str:
 
 
 def _crowded(places: Sequence[Output]) -> list[int]:
-    count = Counter(map(_key, places))
-    return [index for index, place in enumerate(places) if count[_key(place)] > 1]
+    shared = Counter(map(_key, places))
+    return [index for index, place in enumerate(places) if shared[_key(place)] > 1]
 
 
 def _common_folder(paths: Iterable[Path]) -> Path:
@@ -212,27 +226,6 @@ def check_outputs(places: Sequence[Output], formats: Sequence[str], overwrite: b
             check_name(place.folder / f"{place.stem}{OWN_SUFFIX}.{get_writer(name).extension}")
 
 
-def earlier_result(place: Output, source: str) -> tuple[Path, Result] | None:
-    """Return what an earlier run made of a recording, and its file; None where there is nothing.
-
-    Looked at are the JSON files at the place of the results and beside the recording; the one
-    that is still as it was written comes first.
-    """
-    folders = [place.folder, None if source == "-" else Path(source).parent]
-    for folder in dict.fromkeys(folder for folder in folders if folder is not None):
-        record = Record(folder)
-        candidates = [*([place.file] if place.file else []), *variants(folder, place.stem, "json")]
-        candidates.sort(key=lambda path: record.note_of(path) is None)
-        for path in candidates:
-            try:
-                result = read_result(path)
-            except TranscriptError:
-                continue
-            if result.relabelling or result.diarization.parameters:
-                return path, result
-    return None
-
-
 def variants(folder: Path, stem: str, extension: str) -> list[Path]:
     """Return the files that a result may have been written to, as far as they are there."""
     beside = folder.glob(f"{glob.escape(stem)}{OWN_SUFFIX}*.{extension}")
@@ -245,79 +238,108 @@ def variants(folder: Path, stem: str, extension: str) -> list[Path]:
     ]
 
 
-@dataclass(frozen=True)
-class Written:
-    """What came of writing: the files, and sentences on those that were left alone."""
-
-    files: tuple[Path, ...]
-    messages: tuple[str, ...] = ()
-
-
-def rewrite(
-    path: Path,
-    before: Result,
-    after: Result,
-    formats: Sequence[str] = (),
+def write_files(
+    result: Renderable,
+    formats: Iterable[str],
+    directory: str | os.PathLike[str],
+    stem: str,
     options: WriterOptions | None = None,
     *,
+    inputs: Sequence[str | os.PathLike[str]] = (),
     overwrite: bool = False,
-) -> Written:
-    """Write a changed result over its JSON file, and over what was written from it.
+    file: str | os.PathLike[str] | None = None,
+    on_message: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """Write a result in several formats: all files whole, or none of them.
+
+    Replaced are files that an earlier call wrote for the same recording and nobody changed since.
+    Beside any other, ``STEM.diarized.EXTENSION`` is written: a recording's ``talk.json`` from
+    Whisper, and a ``talk.srt`` corrected by hand, stay as they are.
 
     Parameters
     ----------
-    path : Path
-        The JSON file.
-    before, after : Result
-        What it held, and what it is to hold.
-    formats : sequence of str
-        Formats to write beside those that are there.
+    result : Result
+    formats : iterable of str
+    directory : path
+        Made if it is not there.
+    stem : str
+        The files' name without extension.
     options : WriterOptions, optional
-        For all files; those that each was written with, where none is given.
+    inputs : sequence of path
+        Files that must not be overwritten, whoever wrote them.
     overwrite : bool
-        Replace files that were changed by hand too.
+        Replace files that were changed or written by others too; never words by none.
+    file : path, optional
+        Exactly this file is written, in the one format given.
+    on_message : callable, optional
+        Called with a sentence for every file that is left alone.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of ``formats``.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written, or ``file`` must not be.
     """
-    folder = path.parent
-    stem = re.sub(rf"{re.escape(OWN_SUFFIX)}(\.\d+)?$", "", path.stem)
+    options = options or WriterOptions()
+    folder = Path(directory) if file is None else Path(file).parent
     record = Record(folder)
-    recording = describe_recording(after.audio, folder) if after.audio else {}
+    kept = {identity(Path(path)) for path in inputs}
+    recording = {} if result.audio is None else describe_recording(result.audio, folder)
     texts: dict[Path, str | bytes] = {}
     notes: dict[Path, Note] = {}
-    left: dict[str, list[str]] = {}
+    for name in dict.fromkeys(formats):
+        writer = get_writer(name)
+        words = name != "rttm" and result.has_words
 
-    def put(file: Path, name: str, known: Note | None) -> None:
-        chosen = options or WriterOptions(**(known.options if known else {}))
-        shown = seen_from(after, folder)
-        texts[file] = render(name, shown, chosen)
-        words = name != "rttm" and after.has_words
-        notes[file] = Note(file.name, "", name, words, recording, changed_options(chosen))
+        def refused(path: Path, words: bool = words) -> str | None:
+            if identity(path) in kept:
+                return "is an input"
+            return objection(path, record, recording=recording, words=words, overwrite=overwrite)
 
-    put(path, "json", record.note_of(path))
-    for name in (name for name in names() if name != "json"):
-        for file in variants(folder, stem, get_writer(name).extension):
-            known = record.note_of(file)
-            reason = objection(
-                file,
-                record,
-                recording=recording,
-                overwrite=overwrite and (name in formats or record.knows(file.name)),
-            )
-            if reason is None or _is_rendering(file, name, before):
-                put(file, name, known)
-            else:
-                left.setdefault(reason, []).append(file.name)
+        path, message = free_place(folder, stem, writer.extension, file, refused)
+        if message and on_message:
+            on_message(message)
+        texts[path] = result.render(name, options, folder=folder)
+        notes[path] = Note(path.name, "", name, words, recording, changed_options(options))
     write_whole(texts, notes)
-    written = list(texts)
-    messages = [f"left alone: {', '.join(files)} ({reason})" for reason, files in left.items()]
-    done = {note.format for note in notes.values()}
-    missing = [name for name in formats if name not in done]
-    written += write_files(
-        after, missing, folder, stem, options, inputs=[path], on_message=messages.append
-    )
-    return Written(tuple(written), tuple(messages))
+    return list(texts)
 
 
-def _is_rendering(file: Path, name: str, result: Result) -> bool:
-    """Return whether a file is exactly what a result gives, whatever the record holds of it."""
-    ours = get_writer(name).render(seen_from(result, file.parent), WriterOptions())
-    return file.read_bytes() == encoded(ours)
+def free_place(
+    folder: Path,
+    stem: str,
+    extension: str,
+    file: str | os.PathLike[str] | None,
+    refused: Callable[[Path], str | None],
+) -> tuple[Path, str | None]:
+    """Return where to write a file, and a sentence if that is not where it was to go.
+
+    Parameters
+    ----------
+    refused : callable
+        Says why a file must not be replaced, or None.
+
+    Raises
+    ------
+    OutputError
+        If exactly ``file`` was asked for and must not be replaced.
+    """
+    first = Path(file) if file is not None else folder / f"{stem}.{extension}"
+    reason = refused(first)
+    if reason is None:
+        return first, None
+    if file is not None:
+        raise OutputError(
+            f"{first} {reason} and is not replaced: choose another name"
+            + ("" if reason.startswith(("is an input", "holds")) else ", or add --overwrite")
+        )
+    for number in count(1):
+        suffix = OWN_SUFFIX if number == 1 else f"{OWN_SUFFIX}.{number}"
+        path = folder / f"{stem}{suffix}.{extension}"
+        if refused(path) is None:
+            return path, f"{first} {reason} and is left alone: {path.name} is written instead"
+    raise AssertionError("unreachable")

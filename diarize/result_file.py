@@ -1,0 +1,207 @@
+"""A result as JSON: the block that holds all that is known of the speakers, written and read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from diarize.annotation import Candidate, Diarization, Speaker
+from diarize.errors import TranscriptError
+from diarize.result import Relabelling, Result
+from diarize.timeline import Segment, Turn
+
+
+def to_block(result: Result) -> dict[str, Any]:
+    """Return the JSON block that holds everything known about the speakers."""
+    from diarize.version import __version__
+
+    diarization = result.diarization
+    relabelling = result.relabelling
+    return {
+        "generator": f"diarize {__version__}",
+        "audio": result.audio,
+        "uri": diarization.uri,
+        "duration": round(diarization.duration, 3),
+        "model": diarization.model,
+        "parameters": dict(diarization.parameters),
+        "speakers": [
+            {
+                "label": speaker.label,
+                "name": speaker.name,
+                "score": speaker.score,
+                "margin": speaker.margin,
+                "candidates": [_candidate(one) for one in speaker.candidates],
+                "proposal": speaker.proposal and _candidate(speaker.proposal),
+                "talk_time": round(diarization.talk_time(speaker.label), 3),
+                "turns": sum(turn.speaker == speaker.label for turn in diarization.turns),
+            }
+            for speaker in diarization.speakers
+        ],
+        "turns": [
+            {
+                "start": round(turn.start, 3),
+                "end": round(turn.end, 3),
+                "speaker": turn.speaker,
+                "confidence": None if turn.confidence is None else round(turn.confidence, 4),
+                "overlap": turn.overlap,
+                "unsure": turn.unsure,
+                **({"candidates": _candidates(turn)} if turn.candidates else {}),
+            }
+            for turn in diarization.turns
+        ],
+        "speech": [[round(part.start, 3), round(part.end, 3)] for part in diarization.speech],
+        "warnings": list(diarization.warnings),
+        **({"relabelling": asdict(relabelling)} if relabelling else {}),
+    }
+
+
+def _candidates(turn: Turn) -> list[dict[str, Any]]:
+    return [{"name": name, "score": score} for name, score in turn.candidates]
+
+
+def _candidate(one: Candidate) -> dict[str, Any]:
+    return {"name": one.name, "score": one.score}
+
+
+def _candidate_from(item: Mapping[str, Any]) -> Candidate:
+    return Candidate(str(item["name"]), float(item["score"]))
+
+
+def read_result(path: str | Path) -> Result:
+    """Read a result back from the JSON file that holds it; its ``audio`` is found from there.
+
+    Raises
+    ------
+    TranscriptError
+        If the file is not there, or holds no result.
+    """
+    result = from_json(read_json(Path(path)), str(path))
+    if result.audio is None:
+        return result
+    return replace(result, audio=str(locate_audio(Path(path), result.audio)))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    TranscriptError
+        If it is not there or holds no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise TranscriptError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise TranscriptError(
+            f"{path} is not JSON ({error}): give the file that `diarize … --json` wrote"
+        ) from None
+
+
+def locate_audio(path: Path, audio: str) -> Path:
+    """Return where the recording of a result lies: as seen from the result, or beside it.
+
+    Where it is at neither place, the first is returned.
+    """
+    first = Path(os.path.normpath(path.parent / audio))
+    beside = path.parent / Path(audio).name
+    for place in (first, path.parent.resolve() / audio, Path(audio), beside):
+        if place.is_file():
+            return place
+    return first
+
+
+def from_json(data: Any, name: str = "the file") -> Result:
+    """Read a result back from what the JSON writer wrote.
+
+    A labelled transcript without our block (whisperX's, say) is read too: its segments' speakers
+    become the turns.
+
+    Parameters
+    ----------
+    data : object
+        The decoded JSON.
+    name : str
+        What to call it in error messages.
+
+    Raises
+    ------
+    TranscriptError
+        If it holds neither the block nor segments with speakers.
+    """
+    block = data.get("diarization") if isinstance(data, Mapping) else None
+    segments = data.get("segments") if isinstance(data, Mapping) else None
+    if not isinstance(block, Mapping):
+        if not segments or not any(part.get("speaker") for part in segments):
+            raise TranscriptError(
+                f'{name} holds no speakers: it needs the "diarization" block that '
+                "`diarize … --json` writes, or segments with a speaker"
+            )
+        return Result(_from_segments(segments), dict(data), None)
+    try:
+        diarization = _from_block(block)
+        changed = block.get("relabelling")
+        relabelling = (
+            Relabelling(dict(changed["labels"]), dict(changed["names"])) if changed else None
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TranscriptError(
+            f"the diarization block of {name} is damaged ({error!r:.80}): run diarize again"
+        ) from None
+    transcript = {key: value for key, value in data.items() if key != "diarization"}
+    return Result(
+        diarization,
+        transcript if segments is not None else None,
+        block.get("audio"),
+        relabelling=relabelling,
+    )
+
+
+def _from_block(block: Mapping[str, Any]) -> Diarization:
+    speakers = [
+        Speaker(
+            label=str(item["label"]),
+            name=item.get("name"),
+            score=item.get("score"),
+            margin=item.get("margin"),
+            candidates=tuple(_candidate_from(one) for one in item.get("candidates") or ()),
+            proposal=_candidate_from(item["proposal"]) if item.get("proposal") else None,
+        )
+        for item in block.get("speakers") or ()
+    ]
+    turns = [
+        Turn(
+            float(item["start"]),
+            float(item["end"]),
+            str(item["speaker"]),
+            item.get("confidence"),
+            bool(item.get("overlap", False)),
+            bool(item.get("unsure", False)),
+            tuple((str(one["name"]), float(one["score"])) for one in item.get("candidates") or ()),
+        )
+        for item in block["turns"]
+    ]
+    return Diarization(
+        turns,
+        duration=float(block.get("duration") or 0.0),
+        uri=str(block.get("uri") or "recording"),
+        speakers=speakers,
+        speech=[Segment(float(start), float(end)) for start, end in block.get("speech") or ()],
+        model=str(block.get("model") or ""),
+        parameters=dict(block.get("parameters") or {}),
+        warnings=tuple(block.get("warnings") or ()),
+    )
+
+
+def _from_segments(segments: Sequence[Mapping[str, Any]]) -> Diarization:
+    turns = [
+        Turn(float(part["start"]), float(part["end"]), str(part["speaker"]))
+        for part in segments
+        if part.get("speaker") and part.get("start") is not None and part.get("end") is not None
+    ]
+    return Diarization(turns, duration=max((turn.end for turn in turns), default=0.0))
