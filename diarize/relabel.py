@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from diarize.annotation import Diarization, Speaker, find_speaker
+from diarize.annotation import Diarization, Speaker, find_speaker, speaker_label
+from diarize.edits import NEW, Edit, Merge, Reassign, Rename, Split, Swap
 from diarize.errors import TranscriptError, UsageError
 from diarize.files import Note, Record, describe_recording, encoded, objection, write_whole
 from diarize.formats import WriterOptions, changed_options, get_writer, names
 from diarize.outputs import OWN_SUFFIX, Output, variants, write_files
+from diarize.reassign import Move, reassign
 from diarize.result import Relabelling, Result
 from diarize.result_file import read_result
+from diarize.timeline import Segment
 
 
 def relabel(
@@ -26,8 +32,7 @@ def relabel(
 ) -> Result:
     """Return a result with other speakers; neither audio nor a model is needed.
 
-    Joining comes first, then swapping, then renaming; each is said in terms of what the one before
-    made of the result. Speakers are named by label, by the label's number, or by the name shown.
+    Joining comes first, then swapping, then renaming; see :func:`apply_edits`, which does it.
 
     Parameters
     ----------
@@ -51,15 +56,90 @@ def relabel(
     >>> relabel(talk, rename={"SPEAKER_01": "Ann"}).diarization.display("SPEAKER_01")
     'Ann'
     """
-    for group in merge:
-        labels = [_label(result.diarization, key) for key in group]
-        result = _move(result, dict.fromkeys(labels[1:], labels[0]))
-    for pair in swap:
-        first, second = (_label(result.diarization, key) for key in pair)
-        result = _move(result, {first: second, second: first})
-    for key, name in (rename or {}).items():
-        result = _rename(result, key, name)
+    edits: list[Edit] = [Merge(tuple(group)) for group in merge]
+    edits += [Swap(tuple(pair)) for pair in swap]
+    edits += [Rename(key, name) for key, name in (rename or {}).items()]
+    return apply_edits(result, edits)
+
+
+def apply_edits(result: Result, edits: Iterable[Edit]) -> Result:
+    """Return a result with a list of edits done, in their order.
+
+    Each edit is said in terms of what those before made of the result. Speakers are named by
+    label, by the label's number, or by the name shown; whoever is to speak in some stretch may also
+    be new: by a name, by a free label (``SPEAKER_04``), or ``+`` for the next one.
+
+    Raises
+    ------
+    UsageError
+        If a speaker is not in the result, or a new name is empty.
+
+    Examples
+    --------
+    >>> from diarize.annotation import Diarization, Turn
+    >>> from diarize.edits import Reassign
+    >>> talk = Result(Diarization([Turn(0, 4, "SPEAKER_00")], 4))
+    >>> for turn in apply_edits(talk, [Reassign(1, 2, "Ann")]).diarization:
+    ...     print(turn.start, turn.end, turn.speaker)
+    0 1.0 SPEAKER_00
+    1.0 2.0 SPEAKER_01
+    2.0 4 SPEAKER_00
+    """
+    for edit in edits:
+        result, done = _applied(result, edit)
+        known = _relabelling(result)
+        listed = None if known.edits is None else (*known.edits, done)
+        result = replace(result, relabelling=replace(known, edits=listed))
     return result
+
+
+def _applied(result: Result, edit: Edit) -> tuple[Result, Edit]:
+    """Return the result of an edit, and the edit with labels in place of names and numbers."""
+    talk = result.diarization
+    if isinstance(edit, Rename):
+        edit = replace(edit, speaker=_label(talk, edit.speaker), name=edit.name.strip())
+        return _rename(result, edit.speaker, edit.name), edit
+    if isinstance(edit, Merge):
+        labels = tuple(_label(talk, key) for key in edit.speakers)
+        others = [label for label in labels if label != labels[0]]
+        return _move(result, dict.fromkeys(others, labels[0])), Merge(labels)
+    if isinstance(edit, Swap):
+        first, second = (_label(talk, key) for key in edit.speakers)
+        return _move(result, {first: second, second: first}), Swap((first, second))
+    return _reassigned(result, edit)
+
+
+def _reassigned(result: Result, edit: Reassign | Split) -> tuple[Result, Edit]:
+    talk = result.diarization
+    target = _target(talk, edit.to)
+    is_new = target not in talk.speakers
+    source = None if edit.speaker is None else find_speaker(talk, _label(talk, edit.speaker))
+    start, end = (edit.at, math.inf) if isinstance(edit, Split) else (edit.start, edit.end)
+    moved = reassign(result, Move(Segment(start, end), target, source))
+    known, left = _relabelling(result), set(moved.diarization.labels)
+    names = {label: name for label, name in known.names.items() if label in left}
+    if is_new and target.name is not None and target.label in left:
+        names[target.label] = target.name
+    edit = replace(edit, to=target.display if is_new else target.label)
+    if source is not None:
+        edit = replace(edit, speaker=source.label)
+    return replace(moved, relabelling=replace(known, names=names)), edit
+
+
+def _target(diarization: Diarization, key: str) -> Speaker:
+    """Return the speaker who is to speak: one of the result, or a new one."""
+    key = key.strip()
+    found = find_speaker(diarization, key)
+    if found is not None:
+        return found
+    if not key or (key.isascii() and key.isdigit()):
+        _label(diarization, key)
+    if re.fullmatch(r"SPEAKER_\d\d+", key, re.ASCII):
+        return Speaker(key)
+    taken = set(diarization.labels)
+    free = (speaker_label(number) for number in itertools.count())
+    label = next(label for label in free if label not in taken)
+    return Speaker(label, None if key == NEW else key)
 
 
 def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[str]]:
@@ -84,6 +164,11 @@ def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[
     changed = earlier.relabelling
     if changed is None:
         return Result(found), []
+    if changed.edits:
+        with contextlib.suppress(UsageError):
+            again = apply_edits(Result(found), changed.edits)
+            if _spans(again.diarization) == _spans(earlier.diarization):
+                return again, []
     before = _spans(earlier.diarization)
     moved = found.rename(changed.labels)
     if _spans(moved) == before:
@@ -100,7 +185,7 @@ def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[
         for one in talk.speakers
     ]
     lost = [name for name in changed.names.values() if name not in names.values()]
-    kept = Relabelling(labels, names) if names or talk is moved else None
+    kept = Relabelling(labels, names, None) if names or talk is moved else None
     return Result(replace(talk, speakers=speakers), relabelling=kept), lost
 
 
@@ -132,7 +217,14 @@ def withdraw(result: Result, key: str, name: str) -> Result:
     given = result.relabelling
     if given is not None and given.names.get(label) == name:
         names = {old: new for old, new in given.names.items() if old != label}
-        changed = replace(changed, relabelling=Relabelling(given.labels, names))
+        edits = (
+            None
+            if given.edits is None
+            else tuple(
+                edit for edit in given.edits if not (isinstance(edit, Rename) and edit.name == name)
+            )
+        )
+        changed = replace(changed, relabelling=Relabelling(given.labels, names, edits))
     new = changed.diarization.display(label)
     return _with_speakers(changed, lambda shown: new if shown == old else shown)
 
@@ -173,6 +265,7 @@ def _move(result: Result, moves: Mapping[str, str]) -> Result:
     relabelling = Relabelling(
         {found: moves.get(now, now) for found, now in known.labels.items()},
         {label: name for label, name in known.names.items() if label in kept},
+        known.edits,
     )
     moved = replace(result, diarization=after, relabelling=relabelling)
     return _with_speakers(moved, lambda name: shown.get(name, name))
@@ -208,7 +301,7 @@ def _rename(result: Result, key: str, name: str) -> Result:
     renamed = replace(
         result,
         diarization=replace(result.diarization, speakers=speakers),
-        relabelling=Relabelling(known.labels, {**known.names, label: name}),
+        relabelling=replace(known, names={**known.names, label: name}),
     )
     return _with_speakers(renamed, lambda shown: name if shown == old else shown)
 

@@ -18,6 +18,7 @@ from diarize.annotation import (
     diarization_table,
     picture,
 )
+from diarize.edits import Edit
 from diarize.errors import UsageError
 from diarize.files import relative_path
 from diarize.formats import TEXT_FORMATS, WriterOptions, get_writer, names
@@ -53,10 +54,13 @@ class Relabelling:
         The label of each voice as it was found, and the one that it has now.
     names : mapping of str to str
         The names given, by today's labels.
+    edits : tuple of Edit, or None
+        Everything that was done, in order; None where a file of an earlier version does not tell.
     """
 
     labels: Mapping[str, str]
     names: Mapping[str, str]
+    edits: tuple[Edit, ...] | None = ()
 
 
 def _text(name: str) -> Callable[..., str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from diarize.annotation import Candidate, Diarization, Speaker
-from diarize.errors import TranscriptError
+from diarize.edits import edits_from_json, to_json
+from diarize.errors import TranscriptError, UsageError
 from diarize.result import Relabelling, Result
 from diarize.timeline import Segment, Turn
 
@@ -55,8 +56,20 @@ def to_block(result: Result) -> dict[str, Any]:
         ],
         "speech": [[round(part.start, 3), round(part.end, 3)] for part in diarization.speech],
         "warnings": list(diarization.warnings),
-        **({"relabelling": asdict(relabelling)} if relabelling else {}),
+        **({"relabelling": _relabelling_block(relabelling)} if relabelling else {}),
     }
+
+
+def _relabelling_block(changed: Relabelling) -> dict[str, Any]:
+    block: dict[str, Any] = {"labels": dict(changed.labels), "names": dict(changed.names)}
+    if changed.edits is not None:
+        block["edits"] = [to_json(edit) for edit in changed.edits]
+    return block
+
+
+def _relabelling_from(block: Mapping[str, Any]) -> Relabelling:
+    edits = edits_from_json(block["edits"]) if "edits" in block else None
+    return Relabelling(dict(block["labels"]), dict(block["names"]), edits)
 
 
 def _candidates(turn: Turn) -> list[dict[str, Any]]:
@@ -146,10 +159,8 @@ def from_json(data: Any, name: str = "the file") -> Result:
     try:
         diarization = _from_block(block)
         changed = block.get("relabelling")
-        relabelling = (
-            Relabelling(dict(changed["labels"]), dict(changed["names"])) if changed else None
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        relabelling = _relabelling_from(changed) if changed else None
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise TranscriptError(
             f"the diarization block of {name} is damaged ({error!r:.80}): run diarize again"
         ) from None

@@ -92,7 +92,7 @@ def regions(text: str) -> list[Segment]:
     for part in text.split(","):
         start, dash, end = part.partition("-")
         try:
-            segment = Segment(_seconds(start), _seconds(end))
+            segment = Segment(seconds(start), seconds(end))
         except ValueError:
             segment = Segment(0.0, 0.0)
         if not dash or not segment or segment.start < 0:
@@ -103,7 +103,8 @@ def regions(text: str) -> list[Segment]:
     return found
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read seconds, or minutes and seconds with a colon; ValueError where it is neither."""
     total = 0.0
     for part in text.strip().split(":"):
         total = 60.0 * total + float(part)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize.cli import console
+from diarize.cli.common import regions, seconds
 from diarize.cli.options import add, add_output_options, formats_from, writer_options
 
 if TYPE_CHECKING:
+    from diarize.edits import Edit
     from diarize.relabel import Written
     from diarize.result import Result
 
@@ -17,7 +19,11 @@ EPILOG = """\
 examples:
   diarize relabel talk.json --rename SPEAKER_00=Ann --rename "SPEAKER_01=Dr. Bo"
   diarize relabel talk.json --merge SPEAKER_02,SPEAKER_03 --swap Ann,SPEAKER_01
+  diarize relabel talk.json --turn 12.3-15.0=Ann --split SPEAKER_01@10:30=Bo
+  diarize relabel talk.json --edits edits.json            what was corrected in the page
   diarize relabel talk.json -f vtt,md -o out/
+
+The edits of --edits come first, then joining, swapping, renaming, splitting, and turns.
 
 The JSON is brought up to date, and with it every output of the same name that is still as diarize
 wrote it; files that were changed since are left alone and named. With -o DIR everything is written
@@ -53,24 +59,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help="these two were taken for each other",
     )
+    add(
+        parser,
+        "--split",
+        action="append",
+        default=[],
+        metavar="A@TIME[=B]",
+        help="what A says from this instant on is B's (default: a new speaker's)",
+    )
+    add(
+        parser,
+        "--turn",
+        action="append",
+        default=[],
+        metavar="START-END=WHO",
+        help="who speaks in this stretch: a speaker, or somebody new (seconds or minutes:seconds)",
+    )
+    add(
+        parser,
+        "--edits",
+        metavar="FILE",
+        help="a list of such edits, as the page saves it (edits.json)",
+    )
     add_output_options(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="do not list the files")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from diarize.relabel import relabel
+    from diarize.relabel import apply_edits
     from diarize.result_file import read_json, read_result
 
     path = Path(args.result)
     data = read_json(path)
     before = read_result(path)
-    result = relabel(
-        before,
-        merge=[_names(text, "--merge") for text in args.merge],
-        swap=[_pair(text) for text in args.swap],
-        rename=_renames(args.rename),
-    )
+    result = apply_edits(before, _edits(args))
     talk = console.Console(quiet=args.quiet)
     own = isinstance(data, dict) and isinstance(data.get("diarization"), dict)
     written = _write(result, path, args, before if own else None)
@@ -80,6 +103,48 @@ def run(args: argparse.Namespace) -> int:
         for file in written.files:
             talk.warn(f"wrote {file}")
     return 0
+
+
+def _edits(args: argparse.Namespace) -> list[Edit]:
+    """Return what is to be done, in the order in which it is done."""
+    from diarize.edits import Merge, Rename, Swap, read_edits
+
+    edits: list[Edit] = list(read_edits(args.edits)) if args.edits else []
+    edits += [Merge(tuple(_names(text, "--merge"))) for text in args.merge]
+    edits += [Swap(_pair(text)) for text in args.swap]
+    edits += [Rename(old, new) for old, new in _renames(args.rename).items()]
+    edits += [_split(text) for text in args.split]
+    edits += [edit for text in args.turn for edit in _turns(text)]
+    return edits
+
+
+def _split(text: str) -> Edit:
+    from diarize.edits import NEW, Split
+    from diarize.errors import UsageError
+
+    left, equals, to = text.partition("=")
+    speaker, _, instant = left.rpartition("@")
+    try:
+        at = seconds(instant)
+    except ValueError:
+        at = -1.0
+    if at < 0 or not speaker.strip() or (equals and not to.strip()):
+        raise UsageError(f"--split wants SPEAKER@TIME or SPEAKER@TIME=WHO, not {text!r}")
+    return Split(speaker.strip(), at, to.strip() or NEW)
+
+
+def _turns(text: str) -> list[Edit]:
+    from diarize.edits import Reassign
+    from diarize.errors import UsageError
+
+    times, equals, to = text.partition("=")
+    try:
+        stretches = regions(times) if equals and to.strip() else []
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"--turn {text}: {error}") from None
+    if not stretches:
+        raise UsageError(f"--turn wants START-END=WHO, such as 12.3-15.0=Ann, not {text!r}")
+    return [Reassign(part.start, part.end, to.strip()) for part in stretches]
 
 
 def _write(result: Result, path: Path, args: argparse.Namespace, before: Result | None) -> Written:

@@ -14,7 +14,7 @@ from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs
 from diarize.transcript.options import AssignOptions
 from diarize.transcript.schema import Transcript
-from diarize.transcript.segments import runs_of, split_segment
+from diarize.transcript.segments import renumber, runs_of, split_segment
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
 from diarize.transcript.sounds import sounds
 from diarize.transcript.tokenize import tokens
@@ -110,7 +110,7 @@ def label_transcript(
         segments = pieces
         pieces = _label(segments, who, options, energy)
     if len(pieces) > count:
-        _renumber(pieces)
+        renumber(pieces)
     labelled["segments"] = pieces
     if any(not segment.get("words") and str(segment.get("text", "")).strip() for segment in pieces):
         labelled["word_times"] = "estimated"
@@ -295,16 +295,6 @@ def _speaker_of_span(segment: Mapping[str, Any], index: TurnIndex) -> str | None
     if not weights:
         return None
     return index.names[max(weights, key=lambda speaker: (weights[speaker], -speaker))]
-
-
-def _renumber(segments: Sequence[dict[str, Any]]) -> None:
-    """Count numeric segment ids up again from the first one."""
-    identifiers = [segment.get("id") for segment in segments]
-    if identifiers and all(isinstance(value, int) for value in identifiers):
-        first = identifiers[0]
-        assert isinstance(first, int)
-        for place, segment in enumerate(segments):
-            segment["id"] = first + place
 
 
 def _label_flat_lists(labelled: dict[str, Any], segments: Sequence[Mapping[str, Any]]) -> None:

@@ -98,3 +98,13 @@ def split_segment(
             piece["words"] = segment["words"][run.start : run.stop]
         pieces.append(piece)
     return pieces
+
+
+def renumber(segments: Sequence[dict[str, Any]]) -> None:
+    """Count numeric segment ids up again from the first one."""
+    identifiers = [segment.get("id") for segment in segments]
+    if identifiers and all(isinstance(value, int) for value in identifiers):
+        first = identifiers[0]
+        assert isinstance(first, int)
+        for place, segment in enumerate(segments):
+            segment["id"] = first + place
