@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE, Bool, Float32
-from diarize.settings import ChannelSettings
+from diarize.settings import DEFAULTS, ChannelSettings
 from diarize.timeline import Segment, difference
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class LevelMeter:
     """Levels of a recording's channels, gathered while it is decoded."""
 
-    def __init__(self, settings: ChannelSettings | None = None) -> None:
-        self.settings = settings or ChannelSettings()
+    def __init__(self, settings: ChannelSettings = DEFAULTS.channels) -> None:
+        self.settings = settings
         self._parts: list[Float32] = []
 
     def add(self, planes: Float32, rate: int) -> None:
@@ -35,7 +35,7 @@ class LevelMeter:
         return np.concatenate(self._parts, axis=1) if self._parts else np.zeros((0, 0), np.float32)
 
 
-def levels(planes: Float32, rate: int, settings: ChannelSettings | None = None) -> Float32:
+def levels(planes: Float32, rate: int, settings: ChannelSettings = DEFAULTS.channels) -> Float32:
     """Return the level of each channel over time.
 
     Parameters
@@ -50,7 +50,6 @@ def levels(planes: Float32, rate: int, settings: ChannelSettings | None = None) 
     (C, T) float32 array
         Decibels below full scale, one value a step of ``settings.step`` seconds.
     """
-    settings = settings or ChannelSettings()
     hop = max(1, round(rate * settings.step))
     count = planes.shape[1] // hop
     frames = planes[:, : count * hop].reshape(len(planes), count, hop)
@@ -59,14 +58,13 @@ def levels(planes: Float32, rate: int, settings: ChannelSettings | None = None) 
     return decibels.astype(np.float32)
 
 
-def hold_different_voices(decibels: Float32, settings: ChannelSettings | None = None) -> bool:
+def hold_different_voices(decibels: Float32, settings: ChannelSettings = DEFAULTS.channels) -> bool:
     """Return whether every two channels that are not silent take turns.
 
     Then one of the two is much louder for a while, and then the other, and each by its own voice:
     it is louder than when the other one talks. (A voice on both channels is about as loud on both,
     and noise is as loud when the other talks.)
     """
-    settings = settings or ChannelSettings()
     loud = np.array([_speech_level(one) for one in decibels])
     live = [one for one, level in zip(decibels, loud, strict=True) if level > settings.silent]
     return len(live) > 1 and all(_take_turns(a, b, settings) for a, b in combinations(live, 2))
@@ -91,7 +89,7 @@ def _take_turns(first: Float32, second: Float32, settings: ChannelSettings) -> b
 
 
 def faint_channels(
-    decibels: Float32, settings: ChannelSettings | None = None
+    decibels: Float32, settings: ChannelSettings = DEFAULTS.channels
 ) -> list[tuple[int, int]]:
     """Return the channels that are far fainter than the loudest, but not mere noise.
 
@@ -99,7 +97,6 @@ def faint_channels(
     -------
     list of (channel, decibels below the loudest)
     """
-    settings = settings or ChannelSettings()
     loud = [_speech_level(one) for one in decibels]
     found: list[tuple[int, int]] = []
     if len(decibels) > settings.most:
@@ -139,7 +136,7 @@ def two_sides(values: Float32) -> tuple[float, float]:
 def speech_of_each(
     waves: Sequence[Waveform],
     speech: Sequence[Sequence[Segment]],
-    settings: ChannelSettings | None = None,
+    settings: ChannelSettings = DEFAULTS.channels,
 ) -> list[list[Segment]] | None:
     """Return each channel's own speech: what leaks into it from another channel is left out.
 
@@ -155,7 +152,6 @@ def speech_of_each(
     list of lists of Segment, or None
         None where the channels hold the same sound.
     """
-    settings = settings or ChannelSettings()
     length = max(len(wave) for wave in waves) // round(SAMPLE_RATE * settings.step)
     masks = [_mask(segments, length, settings) for segments in speech]
     tables, active = [], []

@@ -363,13 +363,14 @@ def _finish(
     result = _with_names_kept(analysis, args, talk)
     labelled = None
     if found.transcript is not None:
-        from diarize.transcript.assign import AssignOptions, label_transcript
+        from diarize.settings import WordSettings
+        from diarize.transcript.assign import label_transcript
         from diarize.transcript.word_times import energy_of
 
         labelled = label_transcript(
             found.transcript,
             result.diarization,
-            options=AssignOptions(trust_words=args.words == "trust"),
+            options=WordSettings(trust_words=args.words == "trust"),
             energy=energy_of(analysis.waveform),
         )
     audio = None if analysis.source == "-" else analysis.source

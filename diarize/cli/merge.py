@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     from diarize.errors import UsageError
     from diarize.outputs import named_file, write_files
     from diarize.result import Result
-    from diarize.transcript.assign import AssignOptions, label_transcript
+    from diarize.settings import WordSettings
+    from diarize.transcript.assign import label_transcript
     from diarize.transcript.clock import on_recordings_clock
     from diarize.transcript.readers import read_transcript
 
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         energy = energy_of(load(args.audio))
     stem = "stdin" if args.transcript == "-" else Path(args.transcript).stem
     diarization = read_diarization(args.rttm, args.uri, stem, transcript.end)
-    assign_options = AssignOptions(trust_words=args.words == "trust")
+    assign_options = WordSettings(trust_words=args.words == "trust")
     transcript, message = on_recordings_clock(
         transcript, diarization.speech, args.transcript_offset, args.transcript
     )

@@ -13,7 +13,7 @@ from diarize.arrays import Float32, Float64, Int64, unit
 from diarize.clustering.spectral import partition
 from diarize.clustering.vbx import reassign
 from diarize.errors import UsageError
-from diarize.settings import ClusteringSettings, Settings
+from diarize.settings import DEFAULTS, ClusteringSettings, Settings
 
 if TYPE_CHECKING:
     from diarize.timeline import Segment
@@ -81,7 +81,7 @@ def cluster(
     max_speakers: int | None = None,
     scatter: float | None = None,
     fresh: float = 1.0,
-    settings: Settings | None = None,
+    settings: Settings = DEFAULTS,
 ) -> ClusterResult:
     """Group windows into speakers.
 
@@ -115,8 +115,7 @@ def cluster(
     UsageError
         Where the bounds contradict each other.
     """
-    whole = settings or Settings()
-    chosen = whole.clustering
+    chosen = settings.clustering
     low, high = speaker_bounds(num_speakers, min_speakers, max_speakers)
     vectors = np.asarray(embeddings, dtype=np.float32)
     count = len(vectors)
@@ -125,24 +124,22 @@ def cluster(
         return ClusterResult(np.zeros(0, np.int64), np.zeros((0, vectors.shape[1]), np.float32))
     seeds = _seeds(vectors, seconds, chosen)
     voiced, heard = vectors[seeds], fresh * seconds[seeds]
-    tree, member = _tree(less_mean(voiced, heard, chosen.centring), heard, threshold, chosen)
-    most = max(chosen.most_groups, low)
+    tree, member = _tree(less_mean(voiced, heard, chosen.centering), heard, threshold, chosen)
+    most = max(chosen.max_initial_clusters, low)
     leaves = len(tree.weights)
     first = tree.labels(max(tree.merges_at(threshold), leaves - most))[member]
     within = threshold if scatter is None else (threshold + scatter) / 2
     groups = reassign(
-        voiced, heard, first, within=within, least=low, most=high, settings=whole.variational
+        voiced, heard, first, within=within, least=low, most=high, settings=settings.vbx
     )
     groups = _keep_large(groups, heard, chosen)
     if groups.max() + 1 < low:
         wanted = min(low, len(seeds))
-        if len(seeds) >= chosen.spectral_least:
+        if len(seeds) >= chosen.min_spectral_windows:
             groups = partition(less_mean(voiced, heard, 1.0), wanted, chosen)
         else:
             groups = tree.labels(max(0, leaves - wanted))[member]
-        again = reassign(
-            voiced, heard, groups, within=within, least=low, settings=whole.variational
-        )
+        again = reassign(voiced, heard, groups, within=within, least=low, settings=settings.vbx)
         groups = again if again.max() == groups.max() else groups
     labels = np.full(count, -1, dtype=np.int64)
     labels[seeds] = groups
@@ -186,7 +183,7 @@ def neighbour_scatter(
     vectors: Float32,
     windows: Sequence[Segment],
     changes: Sequence[float] = (),
-    settings: ClusteringSettings | None = None,
+    settings: ClusteringSettings = DEFAULTS.clustering,
 ) -> float | None:
     """Return the median cosine distance of windows that follow each other without overlap.
 
@@ -206,21 +203,20 @@ def neighbour_scatter(
     float or None
         None where there are too few such pairs to tell.
     """
-    settings = settings or ClusteringSettings()
     starts = np.array([window.start for window in windows])
     ends = np.array([window.end for window in windows])
     follower = np.searchsorted(starts, ends - 1e-6)
     this = np.flatnonzero(follower < len(windows))
     after = follower[this]
-    long = np.minimum((ends - starts)[this], (ends - starts)[after]) >= settings.scatter_window
-    near = starts[after] - ends[this] <= settings.scatter_gap
+    long = np.minimum((ends - starts)[this], (ends - starts)[after]) >= settings.neighbor_window
+    near = starts[after] - ends[this] <= settings.neighbor_gap
     known = np.asarray(changes, dtype=np.float64)
     between = np.searchsorted(known, starts[after] + 0.05) - np.searchsorted(
         known, ends[this] - 0.05
     )
     usable = long & near & (between <= 0)
     this, after = this[usable], after[usable]
-    if len(this) < settings.scatter_pairs:
+    if len(this) < settings.min_neighbor_pairs:
         return None
     return float(np.median(1.0 - np.einsum("nd,nd->n", vectors[this], vectors[after])))
 
@@ -233,7 +229,7 @@ def less_mean(vectors: Float32, weights: Float64, share: float) -> Float32:
 
 def least_speech(weights: Float64, settings: ClusteringSettings) -> float:
     """Return the seconds of speech that make a speaker."""
-    return max(settings.least_seconds, settings.least_share * float(weights.sum()))
+    return max(settings.min_speaker_seconds, settings.min_speaker_share * float(weights.sum()))
 
 
 def centroids(vectors: Float32, weights: Float64, labels: Int64) -> Float32:
@@ -274,7 +270,7 @@ def by_first_appearance(labels: Int64) -> Int64:
 def _seeds(vectors: Float32, seconds: Float64, settings: ClusteringSettings) -> Int64:
     """Return the windows that may start a speaker: long enough, and with an answer at all."""
     alive = np.abs(vectors).sum(axis=1) > 0
-    long = (seconds >= settings.seed - 1e-6) & alive
+    long = (seconds >= settings.min_seed_seconds - 1e-6) & alive
     if long.any():
         return np.flatnonzero(long)
     return np.flatnonzero(alive) if alive.any() else np.arange(len(vectors))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diarize.arrays import Float32, Float64, Int64, unit
-from diarize.settings import ClusteringSettings
+from diarize.settings import DEFAULTS, ClusteringSettings
 
 _ROUNDS = 30
 
@@ -13,7 +13,7 @@ _ROUNDS = 30
 def partition(
     vectors: Float32,
     count: int,
-    settings: ClusteringSettings | None = None,
+    settings: ClusteringSettings = DEFAULTS.clustering,
 ) -> Int64:
     """Part windows into ``count`` groups by normalised spectral clustering.
 
@@ -33,13 +33,14 @@ def partition(
     (N,) int64 array
         0 … count − 1, each of them present. Deterministic.
     """
-    settings = settings or ClusteringSettings()
     total = len(vectors)
     if count <= 1 or total <= count:
         return np.minimum(np.arange(total), max(0, count - 1))
-    if total <= settings.sample:
+    if total <= settings.max_spectral_windows:
         return _partition(vectors, count, settings)
-    chosen = np.unique(np.linspace(0, total - 1, settings.sample).round().astype(np.int64))
+    chosen = np.unique(
+        np.linspace(0, total - 1, settings.max_spectral_windows).round().astype(np.int64)
+    )
     groups = _partition(vectors[chosen], count, settings)
     means = np.stack([vectors[chosen][groups == group].mean(axis=0) for group in range(count)])
     nearest = (vectors @ unit(means, np.float64).T.astype(np.float32)).argmax(axis=1)
@@ -63,10 +64,12 @@ def _partition(vectors: Float32, count: int, settings: ClusteringSettings) -> In
     from scipy.linalg import eigh
 
     total = len(vectors)
-    share = round(settings.neighbour_share * total)
-    graph = affinity(vectors, max(settings.neighbours, share))
+    share = round(settings.graph_neighbor_share * total)
+    graph = affinity(vectors, max(settings.graph_neighbors, share))
     # A trace of plain similarity ties together what has no neighbours in common.
-    graph += settings.tie * (1.0 + np.asarray(vectors @ vectors.T, dtype=np.float64)) / 2
+    graph += (
+        settings.similarity_floor * (1.0 + np.asarray(vectors @ vectors.T, dtype=np.float64)) / 2
+    )
     scale = 1.0 / np.sqrt(np.maximum(graph.sum(axis=1), 1e-9))
     graph *= scale[:, None] * scale[None, :]
     _, found = eigh(graph, subset_by_index=[total - count, total - 1], overwrite_a=True)

@@ -15,7 +15,7 @@ from math import isqrt
 import numpy as np
 
 from diarize.arrays import Float32, Float64, Int64
-from diarize.settings import VariationalSettings
+from diarize.settings import DEFAULTS, VbxSettings
 
 # A speaker with less of the prior than this has no window left.
 _GONE = 1e-7
@@ -32,7 +32,7 @@ def reassign(
     within: float,
     least: int = 1,
     most: int | None = None,
-    settings: VariationalSettings | None = None,
+    settings: VbxSettings = DEFAULTS.vbx,
 ) -> Int64:
     """Return whose each window is, after the speakers that are not needed have gone.
 
@@ -65,16 +65,15 @@ def reassign(
     (N,) int64 array
         0, 1, …, each of them present. Deterministic.
     """
-    settings = settings or VariationalSettings()
     middle = np.average(vectors, axis=0, weights=np.maximum(seconds, 1e-3))
-    points = vectors - (settings.centring * middle).astype(np.float32)
-    weight = max(settings.prior, settings.prior_share * float(seconds.sum()))
+    points = vectors - (settings.centering * middle).astype(np.float32)
+    weight = max(settings.prior_strength, settings.prior_share * float(seconds.sum()))
     model = _Model(points, seconds, max(within, 0.05), weight, settings)
     share = np.exp(_FIRST * np.eye(int(labels.max(initial=0)) + 1)[labels])
     fit = model.fit(share / share.sum(axis=1, keepdims=True))
     while (count := fit.share.shape[1]) > least:
         too_many = most is not None and count > most
-        if not (settings.joins or too_many):
+        if not (settings.merge_trials or too_many):
             break
         joined = _joined(model, fit, least)
         if joined.bound <= fit.bound and not too_many:
@@ -103,14 +102,14 @@ class _Model:
     within : float
     weight : float
         Seconds that the prior of the means weighs as much as.
-    settings : VariationalSettings
+    settings : VbxSettings
     """
 
     points: Float32
     seconds: Float64
     within: float
     weight: float
-    settings: VariationalSettings
+    settings: VbxSettings
 
     @cached_property
     def lengths(self) -> Float64:
@@ -120,9 +119,9 @@ class _Model:
     def fit(self, share: Float64) -> _Fit:
         """Return what shares become after some rounds; who has nothing left is gone."""
         prior = np.full(share.shape[1], 1.0 / share.shape[1])
-        strength = self.seconds * self.settings.evidence / (2.0 * self.within)
+        strength = self.seconds * self.settings.acoustic_scale / (2.0 * self.within)
         bound = -np.inf
-        for _ in range(self.settings.rounds):
+        for _ in range(self.settings.max_iterations):
             sums, heard = self.sums(share)
             known = heard + self.weight
             means = sums / known[:, None]
@@ -131,7 +130,7 @@ class _Model:
             far += self.lengths[:, None] + (size + self.within * self.weight / known)
             before = share
             share, prior, likelihood = forward_backward(
-                -strength[:, None] * far, prior, self.settings.stay
+                -strength[:, None] * far, prior, self.settings.loop_probability
             )
             bound = likelihood - float(self._surprise(known, size).sum())
             kept = prior > _GONE
@@ -150,7 +149,7 @@ class _Model:
     @property
     def _freedom(self) -> float:
         """Half of the dimensions in which a mean is free, as far as the prior knows."""
-        return self.settings.evidence * self.weight / 2.0
+        return self.settings.acoustic_scale * self.weight / 2.0
 
     def _surprise(self, known: Float64, size: Float64) -> Float64:
         """Return how far each mean's distribution is from the prior's, in nats."""
@@ -166,7 +165,7 @@ class _Model:
         known = heard + self.weight
         explained = np.square(sums).sum(axis=-1) / known
         spread = self._freedom * np.log(known / self.weight)
-        return np.asarray(self.settings.evidence / (2.0 * self.within) * explained - spread)
+        return np.asarray(self.settings.acoustic_scale / (2.0 * self.within) * explained - spread)
 
 
 def _joined(model: _Model, fit: _Fit, least: int) -> _Fit:
@@ -183,7 +182,10 @@ def _joined(model: _Model, fit: _Fit, least: int) -> _Fit:
         share = _with_joined(share, pairs[0])
     if share is not fit.share:
         return model.fit(share)
-    tried = [model.fit(_with_joined(share, pair)) for pair in pairs[: max(1, model.settings.joins)]]
+    tried = [
+        model.fit(_with_joined(share, pair))
+        for pair in pairs[: max(1, model.settings.merge_trials)]
+    ]
     return max(tried, key=lambda one: one.bound)
 
 

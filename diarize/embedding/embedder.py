@@ -19,7 +19,7 @@ from diarize.errors import ModelError
 from diarize.onnx.bundled import bundled
 from diarize.onnx.files import locate, sha256_of
 from diarize.onnx.session import Session, first_line
-from diarize.settings import EmbeddingSettings
+from diarize.settings import DEFAULTS, EmbeddingSettings
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
@@ -68,9 +68,9 @@ class OnnxEmbedder:
         path: str | Path | None = None,
         threads: int | None = None,
         batch_size: int | None = None,
-        settings: EmbeddingSettings | None = None,
+        settings: EmbeddingSettings = DEFAULTS.embedding,
     ) -> None:
-        self.settings = settings or EmbeddingSettings()
+        self.settings = settings
         self._session = Session(bundled("autospeech") if path is None else locate(path), threads)
         self.format = recognize(self._session, self.settings)
         own = self._session.inputs[0]

@@ -11,7 +11,7 @@ from diarize.arrays import Float32, Float64, Int64
 from diarize.clustering.speakers import cluster, neighbour_scatter
 from diarize.pipeline import overlap, resegmentation
 from diarize.pipeline.intermediate import Listening
-from diarize.settings import Settings, VariationalSettings
+from diarize.settings import DEFAULTS, Settings, VbxSettings
 from diarize.timeline import Turn
 
 
@@ -41,7 +41,7 @@ def decide(
     num_speakers: int | None = None,
     min_speakers: int | None = None,
     max_speakers: int | None = None,
-    settings: Settings | None = None,
+    settings: Settings = DEFAULTS,
     quietest: resegmentation.Quietest | None = None,
 ) -> Decision:
     """Tell the speakers of windows apart, and lay out their turns.
@@ -62,10 +62,9 @@ def decide(
     UsageError
         Where the numbers of speakers contradict each other.
     """
-    settings = settings or Settings()
     local = heard.activity.local
     if local is None:
-        settings = replace(settings, variational=_plain(settings.variational))
+        settings = replace(settings, vbx=_plain(settings.vbx))
     result = cluster(
         heard.vectors,
         heard.seconds,
@@ -121,12 +120,12 @@ def doubt_of_count(
     )
 
 
-def _plain(settings: VariationalSettings) -> VariationalSettings:
+def _plain(settings: VbxSettings) -> VbxSettings:
     """Return the settings for windows of which some hold two voices."""
     return replace(
         settings,
-        prior=settings.plain * settings.prior,
-        prior_share=settings.plain * settings.prior_share,
+        prior_strength=settings.vad_only_prior_scale * settings.prior_strength,
+        prior_share=settings.vad_only_prior_scale * settings.prior_share,
     )
 
 

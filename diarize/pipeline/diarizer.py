@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Union, cast
@@ -28,7 +28,7 @@ from diarize.pipeline.intermediate import DiarizationDetails, Listening
 from diarize.pipeline.resegmentation import Quietest
 from diarize.progress import STAGE_COSTS, OverallProgress
 from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter, SpeechActivity
-from diarize.settings import Settings
+from diarize.settings import DEFAULTS, Settings
 from diarize.timeline import Segment, difference, union
 from diarize.version import __version__
 
@@ -114,7 +114,7 @@ class Diarizer:
         settings: Settings | None = None,
     ) -> None:
         speaker_bounds(num_speakers, min_speakers, max_speakers)
-        self.settings = settings or Settings()
+        self.settings = DEFAULTS if settings is None else settings
         self.num_speakers = num_speakers
         self.min_speakers = min_speakers
         self.max_speakers = max_speakers
@@ -123,7 +123,7 @@ class Diarizer:
         self.participants = None if participants is None else _distinct(participants)
         self.identify_segments = identify_segments
         self.on_progress = on_progress
-        self.detector, self.vad = _detector(vad, threads)
+        self.detector, self.vad = _detector(vad, threads, self.settings)
         if isinstance(embedder, str) and embedder in plugins.names("embedders"):
             embedder = cast("Embedder", plugins.load("embedders", embedder))
         if embedder is None or isinstance(embedder, str | Path):
@@ -372,11 +372,15 @@ class Diarizer:
 
         if self.identify_segments:
             named = speakers.identify_turns(
-                details.diarization, waveform, self.embedder, self.speakers
+                details.diarization, waveform, self.embedder, self.speakers, settings=self.settings
             )
         else:
             named = speakers.identify_speakers(
-                details, self.embedder, self.speakers, participants=self.participants
+                details,
+                self.embedder,
+                self.speakers,
+                participants=self.participants,
+                settings=self.settings,
             )
         return replace(details, diarization=named)
 
@@ -429,9 +433,8 @@ class Diarizer:
             "hop": self.embedder.hop,
             "threshold": threshold,
             **known,
-            "clustering": asdict(self.settings.clustering),
-            "variational": asdict(self.settings.variational),
-            "resegmentation": asdict(self.settings.resegmentation),
+            "settings": self.settings.digest(),
+            "settings_changed": self.settings.differences(),
         }
 
 
@@ -566,7 +569,9 @@ def _timed(stage: str, waveform: Waveform | None) -> Iterator[None]:
     log.debug("%s in %s: %.2f s", stage, of, perf_counter() - begin)
 
 
-def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector, str]:
+def _detector(
+    vad: str | Path | Detector, threads: int | None, settings: Settings
+) -> tuple[Detector, str]:
     """Return what finds speech, and its name."""
     if callable(vad):
         return vad, getattr(vad, "__name__", type(vad).__name__)
@@ -574,11 +579,11 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
     if vad == "webrtc":
         from diarize.segmentation.webrtc import WebRtcVad
 
-        return WebRtcVad(), "webrtc"
+        return WebRtcVad(settings.webrtc), "webrtc"
     from diarize.segmentation.segmenters import load_segmentation
 
     if vad in ("auto", "neural"):
-        return load_segmentation(None, threads=threads), "neural"
+        return load_segmentation(None, threads, settings), "neural"
     if str(vad) in plugins.names("vads"):
         return plugins.load("vads", str(vad)), str(vad)
     if not Path(vad).is_file():
@@ -586,7 +591,7 @@ def _detector(vad: str | Path | Detector, threads: int | None) -> tuple[Detector
             f"vad is {str(vad)!r}: auto, webrtc, neural, the path of an ONNX model, or the name of "
             "an installed plug-in is expected"
         )
-    return load_segmentation(Path(vad), threads=threads), Path(vad).name
+    return load_segmentation(Path(vad), threads, settings), Path(vad).name
 
 
 def _activity(speech: Sequence[Segment]) -> SpeechActivity:

@@ -9,7 +9,7 @@ import numpy as np
 
 from diarize.annotation import speaker_label
 from diarize.arrays import Float64
-from diarize.settings import OverlapSettings
+from diarize.settings import DEFAULTS, OverlapSettings
 from diarize.timeline import Segment, Turn
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def second_turns(
     windows: Sequence[Segment],
     scores: Float64,
     local: LocalSpeakers | None,
-    settings: OverlapSettings | None = None,
+    settings: OverlapSettings = DEFAULTS.overlap,
 ) -> list[Turn]:
     """Return the turns of those who talk at the same time as the main speaker.
 
@@ -71,7 +71,6 @@ def second_turns(
     list of Turn
         With ``overlap`` set and half the confidence of the turn they lie over.
     """
-    settings = settings or OverlapSettings()
     if scores.shape[1] < 2:
         return []
     starts = np.array([window.start for window in windows])
@@ -84,10 +83,10 @@ def second_turns(
             shared = main.segment & part
             if main.start >= part.end:
                 break
-            if shared.duration < settings.shortest:
+            if shared.duration < settings.min_overlap:
                 continue
             others = [label for label in pair if label != main.speaker]
-            second = others[0] if others else _neighbour(turns, index, shared, settings.reach)
+            second = others[0] if others else _neighbour(turns, index, shared, settings.max_gap)
             if second is not None:
                 confidence = round((main.confidence or 0.0) / 2, 4)
                 added.append(Turn(shared.start, shared.end, second, confidence, overlap=True))

@@ -10,7 +10,7 @@ import numpy as np
 
 from diarize.annotation import speaker_label
 from diarize.arrays import Float64, Int64
-from diarize.settings import ResegmentationSettings
+from diarize.settings import DEFAULTS, ResegmentationSettings
 from diarize.timeline import Segment, Turn, meetings, union
 
 Quietest = Callable[[float, float], float]
@@ -109,7 +109,7 @@ def to_turns(
     *,
     changes: Sequence[float] = (),
     quietest: Quietest | None = None,
-    settings: ResegmentationSettings | None = None,
+    settings: ResegmentationSettings = DEFAULTS.resegmentation,
 ) -> list[Turn]:
     """Turn the scores of windows into turns of speakers.
 
@@ -134,7 +134,6 @@ def to_turns(
         confidence of a turn is the mean lead of its speaker over the next best one (where there is
         but one speaker, the mean cosine). It is not a calibrated probability.
     """
-    settings = settings or ResegmentationSettings()
     if not len(windows):
         return []
     starts = np.array([window.start for window in windows])
@@ -157,7 +156,7 @@ def _runs(
     region: Segment, frames: Float64, typical: float, settings: ResegmentationSettings
 ) -> list[_Run]:
     """Cut a region into runs of one speaker, with unsure short islands absorbed."""
-    path = best_path(frames, settings.switch * typical)
+    path = best_path(frames, settings.switch_cost * typical)
     margins = lead(frames)
     unsure = settings.island_margin * typical
     bounds = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
@@ -165,7 +164,7 @@ def _runs(
     while index + 2 < len(bounds):
         before, here, after = (int(path[bounds[index + shift]]) for shift in (-1, 0, 1))
         part = slice(bounds[index], bounds[index + 1])
-        short = (part.stop - part.start) * settings.step < settings.island
+        short = (part.stop - part.start) * settings.step < settings.min_island
         if before == after and short and margins[part, here].mean() < unsure:
             path[part] = before
             del bounds[index : index + 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from diarize.settings import FaintSpeechSettings
+from diarize.settings import DEFAULTS, EnergyGateSettings
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def without_faint(
-    activity: SpeechActivity, waveform: Waveform, settings: FaintSpeechSettings | None = None
+    activity: SpeechActivity,
+    waveform: Waveform,
+    settings: EnergyGateSettings = DEFAULTS.energy_gate,
 ) -> SpeechActivity:
     """Leave out regions that are far below the recording's speech and hardly audible besides.
 
@@ -23,7 +25,7 @@ def without_faint(
         What a detector found.
     waveform : Waveform
         16 kHz mono.
-    settings : FaintSpeechSettings, optional
+    settings : EnergyGateSettings
 
     Returns
     -------
@@ -34,7 +36,6 @@ def without_faint(
 
     from diarize.arrays import SAMPLE_RATE
 
-    settings = settings or FaintSpeechSettings()
     if len(activity.speech) < 2:
         return activity
     samples = (
@@ -44,7 +45,9 @@ def without_faint(
     power = np.array([waveform.power(first, last) for first, last in samples])
     seconds = np.array([region.duration for region in activity.speech])
     mean = float(power @ seconds) / float(seconds.sum())
-    limit = min(mean * 10.0 ** (-settings.below / 10.0), 10.0 ** (settings.level / 10.0))
+    limit = min(
+        mean * 10.0 ** (-settings.relative_db / 10.0), 10.0 ** (settings.absolute_dbfs / 10.0)
+    )
     heard = power >= limit
     if heard.all():
         return activity

@@ -29,12 +29,14 @@ from diarize.errors import ModelError
 from diarize.onnx.session import Session
 from diarize.segmentation.segmenters import (
     LOCAL_SPEAKERS,
+    PLAIN_OPTIONS,
+    SILERO_OPTIONS,
     LocalSpeakers,
     NeuralSegmenter,
-    SegmentationOptions,
     Segmenter,
     SileroSegmenter,
 )
+from diarize.settings import DEFAULTS, SegmentationSettings, Settings
 
 # Which local speakers talk in each of the seven classes.
 MEMBERS = np.array(
@@ -330,7 +332,9 @@ def _softmax(scores: npt.NDArray[Any]) -> Float32:
 # --- files ------------------------------------------------------------------------------------
 
 
-def open_segmenter(path: str | Path | None, threads: int | None) -> Segmenter:
+def open_segmenter(
+    path: str | Path | None, threads: int | None, settings: Settings = DEFAULTS
+) -> Segmenter:
     """See :func:`diarize.segmentation.segmenters.load_segmentation`."""
     if path is None:
         from diarize.onnx.bundled import bundled
@@ -343,15 +347,20 @@ def open_segmenter(path: str | Path | None, threads: int | None) -> Segmenter:
     shape = next(iter(inputs.values()))
     classes = session.outputs[0].shape[-1]
     if "input" in inputs and "sr" in inputs and ("state" in inputs or {"h", "c"} <= set(inputs)):
-        return SileroSegmenter(SileroNetwork(session))
+        return SileroSegmenter(SileroNetwork(session), settings.segmentation or SILERO_OPTIONS)
     if len(inputs) == 1 and len(shape) == 3 and classes in (len(MEMBERS), None, "num_classes"):
         if metadata.get("diarize.kind") == "segmentation":
             return NeuralSegmenter(
                 MagnitudeNetwork(session, _number(path, metadata, "window")),
-                _options(path, metadata),
+                settings.segmentation or _options(path, metadata),
+                energy_gate=settings.energy_gate,
             )
         if shape[1] in (1, None) or isinstance(shape[1], str):
-            return NeuralSegmenter(SampleNetwork(session))
+            return NeuralSegmenter(
+                SampleNetwork(session),
+                settings.segmentation or PLAIN_OPTIONS,
+                energy_gate=settings.energy_gate,
+            )
     raise ModelError(
         f"{path}: not a segmentation model of a known kind (the bundled one, pyannote segmentation "
         "exported for sherpa-onnx, Silero VAD); its inputs are "
@@ -359,12 +368,12 @@ def open_segmenter(path: str | Path | None, threads: int | None) -> Segmenter:
     )
 
 
-def _options(path: Path, metadata: Mapping[str, str]) -> SegmentationOptions:
+def _options(path: Path, metadata: Mapping[str, str]) -> SegmentationSettings:
     """Read the thresholds that were tuned for a model of ours."""
-    names = set(SegmentationOptions.__dataclass_fields__)
+    names = set(SegmentationSettings.__dataclass_fields__)
     # Older files lack them: hop before version 2, sure before version 5.
     names -= {name for name in ("hop", "sure") if f"diarize.{name}" not in metadata}
-    return SegmentationOptions(**{name: _number(path, metadata, name) for name in names})
+    return SegmentationSettings(**{name: _number(path, metadata, name) for name in names})
 
 
 def _number(path: Path, metadata: Mapping[str, str], name: str) -> float:

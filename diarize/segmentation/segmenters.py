@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from diarize.settings import DEFAULTS, EnergyGateSettings, SegmentationSettings, Settings
 from diarize.timeline import Segment, intersection, union
 
 if TYPE_CHECKING:
@@ -129,47 +130,11 @@ class Segmenter(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class SegmentationOptions:
-    """How frame-by-frame probabilities become regions.
-
-    Parameters
-    ----------
-    onset, offset : float
-        Speech begins where its probability reaches ``onset`` and lasts while it is at least
-        ``offset``.
-    overlap_onset, overlap_offset : float
-        The same for two voices at once.
-    sure : float
-        Probability of two voices from which on a second turn is written; 0 for every overlap.
-    min_speech, min_silence : float
-        Seconds: shorter silences are closed first, then shorter speech is dropped.
-    min_overlap : float
-        Seconds: shorter overlaps are ignored.
-    min_turn : float
-        Seconds for which a voice must lead before that counts as a change.
-    pad : float
-        Seconds added to both ends of each region of speech.
-    hop : float
-        From window to window, as a share of a window: 0.5 reads everything twice, 1.0 once.
-    """
-
-    onset: float = 0.5
-    offset: float = 0.35
-    overlap_onset: float = 0.5
-    overlap_offset: float = 0.35
-    sure: float = 0.0
-    min_speech: float = 0.1
-    min_silence: float = 0.3
-    min_overlap: float = 0.1
-    min_turn: float = 0.2
-    pad: float = 0.0
-    hop: float = 0.5
-
-
+#: Of networks that bring no thresholds of their own, such as pyannote's.
+PLAIN_OPTIONS = SegmentationSettings()
 # Silero's own defaults (get_speech_timestamps of github.com/snakers4/silero-vad); only the silence
 # is longer than its 0.1 s, so that pauses between words do not cut turns.
-SILERO_OPTIONS = SegmentationOptions(min_speech=0.25, min_silence=0.3, pad=0.03)
+SILERO_OPTIONS = SegmentationSettings(min_speech=0.25, min_silence=0.3, pad=0.03)
 
 
 class NeuralSegmenter:
@@ -182,17 +147,24 @@ class NeuralSegmenter:
     ----------
     network : PowersetNetwork
         See :mod:`diarize.segmentation.networks`.
-    options : SegmentationOptions
+    options : SegmentationSettings
     batch : int
         Windows a run of the network: bounds the memory whatever the recording's length.
+    energy_gate : EnergyGateSettings
+        Which regions are too faint to count.
     """
 
     def __init__(
-        self, network: PowersetNetwork, options: SegmentationOptions | None = None, batch: int = 4
+        self,
+        network: PowersetNetwork,
+        options: SegmentationSettings = PLAIN_OPTIONS,
+        batch: int = 4,
+        energy_gate: EnergyGateSettings = DEFAULTS.energy_gate,
     ) -> None:
         self.network = network
-        self.options = options or SegmentationOptions()
+        self.options = options
         self.batch = batch
+        self.energy_gate = energy_gate
 
     def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> SpeechActivity:
         """Return the speech activity of a recording.
@@ -210,15 +182,18 @@ class NeuralSegmenter:
         if not len(waveform):
             return SpeechActivity(())
         track = networks.run(self.network, waveform, self.batch, on_progress, hop=self.options.hop)
-        return without_faint(decide(track, self.options, waveform.duration), waveform)
+        found = decide(track, self.options, waveform.duration)
+        return without_faint(found, waveform, self.energy_gate)
 
 
 class SileroSegmenter:
     """Speech regions by a user's ``silero_vad.onnx``; knows nothing of overlaps and changes."""
 
-    def __init__(self, network: SileroNetwork, options: SegmentationOptions | None = None) -> None:
+    def __init__(
+        self, network: SileroNetwork, options: SegmentationSettings = SILERO_OPTIONS
+    ) -> None:
         self.network = network
-        self.options = options or SILERO_OPTIONS
+        self.options = options
 
     def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> SpeechActivity:
         """Return the speech regions of a recording."""
@@ -228,7 +203,9 @@ class SileroSegmenter:
         return SpeechActivity(tuple(_tidy(found, o, waveform.duration)))
 
 
-def load_segmentation(path: str | Path | None = None, threads: int | None = None) -> Segmenter:
+def load_segmentation(
+    path: str | Path | None = None, threads: int | None = None, settings: Settings = DEFAULTS
+) -> Segmenter:
     """Open a segmentation or voice activity model; its inputs and outputs tell which kind it is.
 
     Known are the bundled model, pyannote's segmentation networks as exported for sherpa-onnx, and
@@ -240,6 +217,8 @@ def load_segmentation(path: str | Path | None = None, threads: int | None = None
         An ONNX file; the bundled model if not given.
     threads : int, optional
         Threads of the runtime; as many as there are cores if not given.
+    settings : Settings
+        Its ``segmentation`` takes the place of the thresholds that the model brings.
 
     Raises
     ------
@@ -248,17 +227,17 @@ def load_segmentation(path: str | Path | None = None, threads: int | None = None
     """
     from diarize.segmentation import networks
 
-    return networks.open_segmenter(path, threads)
+    return networks.open_segmenter(path, threads, settings)
 
 
-def decide(track: FrameTrack, options: SegmentationOptions, duration: float) -> SpeechActivity:
+def decide(track: FrameTrack, options: SegmentationSettings, duration: float) -> SpeechActivity:
     """Turn averaged probabilities into regions.
 
     Parameters
     ----------
     track : FrameTrack
         What the network found, frame by frame.
-    options : SegmentationOptions
+    options : SegmentationSettings
     duration : float
         Seconds; nothing lies beyond.
     """
@@ -299,7 +278,9 @@ def regions(
     return [r for r, (a, b) in zip(found, index, strict=True) if strong[b] > strong[a]]
 
 
-def _tidy(found: Iterable[Segment], options: SegmentationOptions, duration: float) -> list[Segment]:
+def _tidy(
+    found: Iterable[Segment], options: SegmentationSettings, duration: float
+) -> list[Segment]:
     """Close short silences, drop short speech, pad, and stay inside the recording."""
     whole = Segment(0.0, duration)
     kept = [s for s in union(found, options.min_silence) if s.duration >= options.min_speech]
@@ -309,7 +290,7 @@ def _tidy(found: Iterable[Segment], options: SegmentationOptions, duration: floa
 
 def _changes(
     track: FrameTrack,
-    options: SegmentationOptions,
+    options: SegmentationSettings,
     speech: list[Segment],
     overlaps: list[Segment],
 ) -> list[float]:

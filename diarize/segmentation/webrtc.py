@@ -7,14 +7,14 @@ where the sound also stands out from the recording's own noise floor.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE, Bool, Float32
-from diarize.errors import DiarizeError, UsageError
+from diarize.errors import DiarizeError
+from diarize.settings import DEFAULTS, WebRtcSettings
 from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
@@ -44,93 +44,21 @@ class VoiceActivityDetector(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class VadOptions:
-    """The numbers of :class:`WebRtcVad`; times in seconds, levels in dB.
-
-    Attributes
-    ----------
-    mode : int
-        WebRTC's aggressiveness, 0 (everything is speech) to 3.
-    frame : float
-        0.01, 0.02 or 0.03 s.
-    integration : float
-        Power is averaged over this long, so that noise, which flickers, looks steady.
-    smoothing : float
-        Width of the mean over prominence and votes.
-    onset, offset : float
-        Speech begins where the prominence rises to ``onset`` and ends where it falls below
-        ``offset``; 0 is the noise floor, 1 the recording's loud level.
-    votes : float
-        Share of WebRTC's votes around a frame, below which nothing is speech.
-    floor_window, floor_percentile
-        The noise floor of a band is this percentile of its level within so many seconds.
-    sounding : float
-        What lies this far above the floor counts when the loud level is taken.
-    max_range : float
-        The floor is taken to lie at most this far below the loud level.
-    target_level, max_gain : float
-        Quiet recordings are raised to this level for WebRTC, by at most so much.
-    min_speech, min_pause, padding : float
-        Shorter speech is dropped, shorter pauses are bridged, each side is widened.
-
-    Notes
-    -----
-    Chosen by random search for the least missed plus falsely found speech on 32 simulated
-    conversations of the dev speakers (90 s each, at 8 to 40 dB over recorded and coloured noise,
-    −50 to −18 dBFS, half of them in rooms) and 10 half-minute clips of AMI meetings: 10.8 % missed
-    and 9.9 % false on the former, 4.5 % and 6.2 % on the latter. WebRTC's votes alone (mode 3),
-    smoothed and joined in the same way, give at best 6.5 % and 16.3 %, 3.3 % and 10.9 %. These are
-    figures of the recordings that the numbers were tuned on.
-    """
-
-    mode: int = 3
-    frame: float = 0.02
-    integration: float = 0.3
-    smoothing: float = 0.4
-    onset: float = 0.35
-    offset: float = 0.15
-    votes: float = 0.2
-    floor_window: float = 60.0
-    floor_percentile: float = 10.0
-    sounding: float = 8.0
-    max_range: float = 35.0
-    target_level: float = -23.0
-    max_gain: float = 50.0
-    min_speech: float = 0.3
-    min_pause: float = 0.5
-    padding: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.mode not in (0, 1, 2, 3):
-            raise UsageError(f"the WebRTC detector's mode is 0, 1, 2 or 3, not {self.mode}.")
-        if round(self.frame * 1000) not in (10, 20, 30):
-            raise UsageError(f"the WebRTC detector's frame is .01, .02 or .03 s, not {self.frame}.")
-        if not 0 < self.offset <= self.onset:
-            raise UsageError("the speech detector needs 0 < offset <= onset.")
-
-    def frames(self, seconds: float) -> int:
-        """Return a duration as a number of frames, at least one."""
-        return max(1, round(seconds / self.frame))
-
-
 class WebRtcVad:
     """Speech by WebRTC's classifier and by prominence over the recording's own noise floor.
 
     Parameters
     ----------
-    options : VadOptions, optional
+    options : WebRtcSettings
 
     Raises
     ------
     DiarizeError
         If the classifier cannot be loaded.
-    UsageError
-        If an option makes no sense.
     """
 
-    def __init__(self, options: VadOptions | None = None) -> None:
-        self.options = options or VadOptions()
+    def __init__(self, options: WebRtcSettings = DEFAULTS.webrtc) -> None:
+        self.options = options
         _load_classifier()  # fails now, not after the recording was read
 
     def __call__(self, waveform: Waveform) -> list[Segment]:
@@ -182,7 +110,7 @@ def band_levels(waveform: Waveform, frame: float) -> Float32:
     return np.concatenate(levels)
 
 
-def prominence(power: Float32, options: VadOptions) -> Float32:
+def prominence(power: Float32, options: WebRtcSettings) -> Float32:
     """Return how far each frame rises from the noise floor (0) towards the loud level (1).
 
     Taken in each band and averaged with the bands' own dynamic range as weight, so that a band
@@ -207,14 +135,14 @@ def prominence(power: Float32, options: VadOptions) -> Float32:
     return total / weights
 
 
-def _loud_level(sounding: Float32, options: VadOptions) -> float:
+def _loud_level(sounding: Float32, options: WebRtcSettings) -> float:
     """Return the loud level of a band from what rises over its floor; nothing does in noise."""
     if sounding.size < options.frames(0.2):
         return SILENCE
     return float(np.percentile(sounding, LOUD_PERCENTILE))
 
 
-def _noise_floor(levels: Float32, options: VadOptions) -> Float32:
+def _noise_floor(levels: Float32, options: WebRtcSettings) -> Float32:
     """Return a band's floor in each frame: a low percentile of the low percentiles around."""
     from scipy.ndimage import percentile_filter
 
@@ -227,7 +155,7 @@ def _noise_floor(levels: Float32, options: VadOptions) -> Float32:
     return np.repeat(floor.astype(np.float32), second)[: len(levels)]
 
 
-def _gain(power: Float32, options: VadOptions) -> float:
+def _gain(power: Float32, options: WebRtcSettings) -> float:
     loud = 10 * np.log10(float(np.percentile(power.sum(axis=1), 95)))
     return float(10 ** (np.clip(options.target_level - loud, 0.0, options.max_gain) / 20))
 
@@ -239,14 +167,14 @@ def _smooth(values: Float32, width: int) -> Float32:
     return smoothed
 
 
-def _hysteresis(score: Float32, options: VadOptions) -> Bool:
+def _hysteresis(score: Float32, options: WebRtcSettings) -> Bool:
     decided = (score >= options.onset) | (score < options.offset)
     last = np.maximum.accumulate(np.where(decided, np.arange(score.size), 0))
     speaking: Bool = score[last] >= options.onset
     return speaking
 
 
-def to_segments(mask: Bool, options: VadOptions, duration: float) -> list[Segment]:
+def to_segments(mask: Bool, options: WebRtcSettings, duration: float) -> list[Segment]:
     """Return the true stretches of a frame mask as segments, by the options' durations."""
     steps = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     edges = np.stack([np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)], axis=1)

@@ -23,6 +23,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,10 @@ import numpy as np
 
 from diarize.arrays import Float32, Int64
 from diarize.errors import SpeakerBookError, UsageError
+from diarize.settings import DEFAULTS, BookSettings
 from diarize.speakers import schema
 from diarize.speakers.bookfile import BookFile
 from diarize.speakers.records import (
-    SAME_VOICE,
     BookModel,
     BookThresholds,
     Note,
@@ -51,9 +52,6 @@ from diarize.text import NAME_WIDTH, counted, shortened, table
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
-
-#: Samples kept for one person; the most redundant go first. More than this adds cost, not accuracy.
-MAX_SAMPLES = 20
 
 
 def default_path() -> Path:
@@ -93,6 +91,8 @@ class SpeakerBook(BookFile):
         The book's file; :func:`default_path` where not given, or ``"default"``.
     create : bool
         Make the file where there is none.
+    settings : BookSettings
+        How many samples it keeps of a person.
 
     Raises
     ------
@@ -111,8 +111,15 @@ class SpeakerBook(BookFile):
     ['Ann']
     """
 
-    def __init__(self, path: str | Path | None = None, *, create: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        create: bool = False,
+        settings: BookSettings = DEFAULTS.book,
+    ) -> None:
         super().__init__(book_path(path), create=create)
+        self.settings = settings
 
     def __repr__(self) -> str:
         try:
@@ -130,8 +137,8 @@ class SpeakerBook(BookFile):
         listed = "\n\n" + table(["name", "samples", "seconds"], rows, [1, 2]) if rows else ""
         return f"{self.path}: {counted(len(people), 'person', 'people')}{listed}"
 
-    def __reduce__(self) -> tuple[type[SpeakerBook], tuple[str]]:
-        return SpeakerBook, (str(self.path.absolute()),)
+    def __reduce__(self) -> tuple[partial[SpeakerBook], tuple[str]]:
+        return partial(SpeakerBook, settings=self.settings), (str(self.path.absolute()),)
 
     def __len__(self) -> int:
         return int(self._rows("SELECT count(*) FROM people")[0][0])
@@ -266,8 +273,8 @@ class SpeakerBook(BookFile):
         Returns
         -------
         int
-            How many of the samples were new. Beyond ``MAX_SAMPLES``, the most redundant of the
-            person's samples are dropped.
+            How many of the samples were new. Beyond ``settings.person_samples``, the most
+            redundant of the person's samples are dropped.
         """
         notes = {name: [Note(note, now())]} if note else {}
         return self.add_people({name: samples}, model, notes=notes)[person_name(name)]
@@ -473,14 +480,14 @@ class SpeakerBook(BookFile):
         """Forget those rejected voices of a person that new samples are of."""
         rows = self._rows("SELECT id, embedding FROM rejections WHERE person = ?", person)
         for number, blob in rows if samples else ():
-            if np.frombuffer(blob, "<f4") @ centroid_of(samples) >= SAME_VOICE:
+            if np.frombuffer(blob, "<f4") @ centroid_of(samples) >= self.settings.same_voice:
                 self._connection.execute("DELETE FROM rejections WHERE id = ?", (number,))
 
     def _prune(self, person: int) -> None:
-        """Drop the most redundant samples beyond ``MAX_SAMPLES``."""
+        """Drop the most redundant samples beyond those that the book keeps."""
         rows = self._rows(
             "SELECT id, embedding, quality FROM samples WHERE person = ? ORDER BY id", person
         )
         vectors = np.array([np.frombuffer(blob, "<f4") for _, blob, _ in rows])
-        for index in redundant(vectors, [row[2] for row in rows], MAX_SAMPLES):
+        for index in redundant(vectors, [row[2] for row in rows], self.settings.person_samples):
             self._connection.execute("DELETE FROM samples WHERE id = ?", (rows[index][0],))

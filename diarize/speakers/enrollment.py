@@ -12,7 +12,7 @@ import numpy as np
 from diarize.annotation import find_speaker
 from diarize.arrays import Float32, Progress
 from diarize.errors import EnrollmentError, UsageError
-from diarize.settings import EnrollmentSettings
+from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.quality import recording_warnings, signal_to_noise, unlike_others
 from diarize.speakers.records import Sample, centroid_of, unit
 from diarize.speakers.sampling import voice_samples
@@ -80,7 +80,6 @@ def enroll(
     speaker: str | None = None,
     one_voice: bool = False,
     num_speakers: int | None = None,
-    settings: EnrollmentSettings | None = None,
     on_progress: Progress | None = None,
 ) -> Enrollment:
     """Return samples of the one person who speaks in a recording, or in all of several.
@@ -99,7 +98,6 @@ def enroll(
         All speech is of one person, whatever it sounds like.
     num_speakers : int, optional
         As for :meth:`Diarizer.analyse`.
-    settings : EnrollmentSettings, optional
     on_progress : callable, optional
         Called with (stage, done, total or None).
 
@@ -110,20 +108,18 @@ def enroll(
     EnrollmentError
         Too little speech, more than one voice, recordings of different people, or too much noise.
     """
-    settings = settings or EnrollmentSettings()
     listed = list(sources) if isinstance(sources, list | tuple) else [sources]
     if len(listed) != 1 and (regions or speaker is not None):
         raise UsageError("a part or a speaker is chosen in one recording, not in several")
     request = _Request(tuple(regions), speaker, one_voice, {"num_speakers": num_speakers})
-    takes = [_take(loaded(source), diarizer, request, settings, on_progress) for source in listed]
-    return samples_of(takes, diarizer.embedder, one_voice=one_voice, settings=settings)
+    takes = [_take(loaded(source), diarizer, request, on_progress) for source in listed]
+    return samples_of(takes, diarizer.embedder, one_voice=one_voice, settings=diarizer.settings)
 
 
 def _take(
     waveform: Waveform,
     diarizer: Diarizer,
     request: _Request,
-    settings: EnrollmentSettings,
     on_progress: Progress | None,
 ) -> Take:
     """Return where the person talks in one recording, by the diarization of all of it."""
@@ -140,6 +136,7 @@ def _take(
         return Take(waveform, _chosen(found, speakers, request.speaker, waveform.path))
     if request.one_voice:
         return Take(waveform, tuple(union(part for one in speakers for part in one.regions)))
+    settings = diarizer.settings.enrollment
     line = diarizer.embedder.thresholds.verification + settings.same_voice_offset
     voices = voices_of(speakers, heard.activity.local, line, settings)
     if len(voices) > 1:
@@ -170,7 +167,10 @@ def _doubts(
             f"{waveform.path}: two people talk at once for {overlapped:.1f} s, one is needed; "
             "choose a part with --from, or add --one-voice if all of it is one person"
         )
-    if answering(voice.regions, voice.regions, heard.activity.local)[0] > settings.mixed:
+    if (
+        answering(voice.regions, voice.regions, heard.activity.local, settings.answering_window)[0]
+        > settings.mixed
+    ):
         return (f"{waveform.path}: two people may talk here, though they sound like one; check it",)
     return ()
 
@@ -197,7 +197,7 @@ def samples_of(
     embedder: Embedder,
     *,
     one_voice: bool = False,
-    settings: EnrollmentSettings | None = None,
+    settings: Settings = DEFAULTS,
 ) -> Enrollment:
     """Return the samples of all recordings together.
 
@@ -206,25 +206,25 @@ def samples_of(
     EnrollmentError
         Too little speech in all, recordings of different people, or too much noise.
     """
-    settings = settings or EnrollmentSettings()
-    _check_seconds(takes, settings)
+    demands = settings.enrollment
+    _check_seconds(takes, demands)
     warnings = [line for take in takes for line in (*take.waveform.warnings, *take.warnings)]
     used, noisy = [], []
     for take in takes:
         if not take.regions:
             warnings.append(f"{take.waveform.path}: no speech found; left out")
-        elif (ratio := signal_to_noise(take.waveform, take.regions)) < settings.least_snr:
+        elif (ratio := signal_to_noise(take.waveform, take.regions)) < demands.least_snr:
             noisy.append(
                 f"{take.waveform.path}: too noisy to know a voice by (speech {ratio:.0f} dB above "
-                f"the noise, at least {settings.least_snr:g} dB are needed)"
+                f"the noise, at least {demands.least_snr:g} dB are needed)"
             )
         else:
             used.append(take)
-            warnings += recording_warnings(take.waveform, take.regions, settings)
+            warnings += recording_warnings(take.waveform, take.regions, demands)
     if not used:
         raise EnrollmentError("; ".join(noisy))
-    line = embedder.thresholds.verification + settings.unlike_offset
-    groups = [_samples(take, embedder) for take in used]
+    line = embedder.thresholds.verification + demands.unlike_offset
+    groups = [_samples(take, embedder, settings) for take in used]
     if not one_voice:
         _check_alike(groups, [take.waveform.path for take in used], line)
     samples = [sample for group in groups for sample in group]
@@ -251,12 +251,17 @@ def _check_seconds(takes: Sequence[Take], settings: EnrollmentSettings) -> None:
         )
 
 
-def _samples(take: Take, embedder: Embedder) -> list[Sample]:
+def _samples(take: Take, embedder: Embedder, settings: Settings) -> list[Sample]:
     """Return the samples of one recording, made of its typical pieces."""
-    pieces = split_into_segments(take.regions)
+    pieces = split_into_segments(take.regions, settings)
     vectors = embed_segments(take.waveform, pieces, embedder)
-    kept = typical(vectors)
-    return voice_samples([pieces[row] for row in kept], vectors[kept], source_of(take.waveform))
+    kept = typical(vectors, settings.enrollment)
+    return voice_samples(
+        [pieces[row] for row in kept],
+        vectors[kept],
+        source_of(take.waveform),
+        settings.enrollment,
+    )
 
 
 def _check_alike(groups: Sequence[Sequence[Sample]], paths: Sequence[str], line: float) -> None:
@@ -273,7 +278,7 @@ def _check_alike(groups: Sequence[Sequence[Sample]], paths: Sequence[str], line:
             )
 
 
-def typical(vectors: Float32) -> list[int]:
+def typical(vectors: Float32, settings: EnrollmentSettings = DEFAULTS.enrollment) -> list[int]:
     """Return which of one voice's (n, D) vectors to keep: coughs and noises are not it.
 
     Examples
@@ -281,7 +286,6 @@ def typical(vectors: Float32) -> list[int]:
     >>> typical(np.float32([[1, 0], [1, 0], [0.96, 0.28], [0, 1]]))
     [0, 1, 2]
     """
-    settings = EnrollmentSettings()
     likeness = vectors @ unit(np.median(vectors, axis=0))
     middle = float(np.median(likeness))
     spread = 1.4826 * float(np.median(np.abs(likeness - middle)))
@@ -306,10 +310,11 @@ def voice_of(
         There is no speech in it.
     """
     request = _Request(tuple(regions), None, one_voice=True)
-    take = _take(loaded(source), diarizer, request, EnrollmentSettings(), on_progress)
+    take = _take(loaded(source), diarizer, request, on_progress)
     if not take.regions:
         raise EnrollmentError(f"{take.waveform.path}: no speech found")
-    vectors = embed_segments(take.waveform, split_into_segments(take.regions), diarizer.embedder)
+    pieces = split_into_segments(take.regions, diarizer.settings)
+    vectors = embed_segments(take.waveform, pieces, diarizer.embedder)
     return unit(vectors.mean(axis=0)), take.waveform.warnings
 
 

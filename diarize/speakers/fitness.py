@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.errors import EnrollmentError
-from diarize.settings import EnrollmentSettings
+from diarize.settings import DEFAULTS, EnrollmentSettings
 from diarize.speakers.records import Sample, centroid_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def check_person(
-    book: SpeakerBook, name: str, samples: Sequence[Sample], thresholds: Thresholds
+    book: SpeakerBook,
+    name: str,
+    samples: Sequence[Sample],
+    thresholds: Thresholds,
+    settings: EnrollmentSettings = DEFAULTS.enrollment,
 ) -> list[str]:
     """Refuse samples that do not sound like those which the person has already.
 
@@ -33,7 +37,6 @@ def check_person(
     """
     if not book.enrolled(name):
         return []
-    settings = EnrollmentSettings()
     likeness = float(centroid_of(samples) @ centroid_of(book.samples(name)))
     if likeness < thresholds.verification + settings.unlike_offset:
         raise EnrollmentError(

@@ -18,6 +18,7 @@ import numpy as np
 from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.arrays import Bool, Float32
 from diarize.errors import SpeakerBookError
+from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
 from diarize.speakers.records import unit
@@ -40,6 +41,7 @@ def identify_speakers(
     participants: Sequence[str] | None = None,
     options: MatchOptions | None = None,
     candidates: int = CANDIDATES,
+    settings: Settings = DEFAULTS,
 ) -> Diarization:
     """Name the speakers of a recording after the enrolled people whom they match.
 
@@ -61,6 +63,8 @@ def identify_speakers(
         The book's thresholds, else the model's, where not given.
     candidates : int
         How many to list for each speaker.
+    settings : Settings
+        Where ``options`` are not given.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def identify_speakers(
     """
     with opened(book) as people:
         people.require(embedder)
-        options = options or MatchOptions.of(embedder.thresholds, people)
+        options = options or MatchOptions.of(embedder.thresholds, people, settings.identification)
         gallery = Gallery.of(people)
         warnings: tuple[str, ...] = ()
         if participants is not None:
@@ -201,6 +205,7 @@ def identify_turns(
     embedder: Embedder,
     book: SpeakerBook | str | Path,
     options: MatchOptions | None = None,
+    settings: Settings = DEFAULTS,
 ) -> Diarization:
     """Name each turn by itself, whatever speaker it was given; turns stay as they are.
 
@@ -211,10 +216,12 @@ def identify_turns(
 
     with opened(book) as people:
         people.require(embedder)
-        options = options or MatchOptions.of(embedder.thresholds, people)
+        options = options or MatchOptions.of(embedder.thresholds, people, settings.identification)
         gallery = Gallery.of(people)
     asked = segments_of(diarization)
-    return _by_turn(diarization, match_segments(asked, waveform, embedder, gallery, options))
+    return _by_turn(
+        diarization, match_segments(asked, waveform, embedder, gallery, options, settings)
+    )
 
 
 def _by_turn(diarization: Diarization, matches: Sequence[SegmentMatch]) -> Diarization:

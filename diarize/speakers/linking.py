@@ -10,7 +10,7 @@ import numpy as np
 
 from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.arrays import Float64
-from diarize.settings import LinkingSettings
+from diarize.settings import DEFAULTS, LinkingSettings
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
@@ -24,6 +24,7 @@ def link(
     embedder: Embedder | None = None,
     *,
     threshold: float | None = None,
+    settings: LinkingSettings = DEFAULTS.linking,
 ) -> list[Diarization]:
     """Give a voice that several recordings share one label in all of them.
 
@@ -40,6 +41,8 @@ def link(
         What made the centroids; the threshold follows from its verification threshold.
     threshold : float, optional
         Least average cosine between a voice's centroids; overrides the model's.
+    settings : LinkingSettings
+        How far that is from the model's verification threshold.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def link(
     if threshold is None:
         if embedder is None:
             raise ValueError("either an embedder or a threshold is needed")
-        threshold = embedder.thresholds.verification + LinkingSettings().lift
+        threshold = embedder.thresholds.verification + settings.score_offset
     order = sorted(range(len(diarizations)), key=lambda index: (diarizations[index].uri, index))
     voices = [(at, speaker) for at in order for speaker in diarizations[at].speakers]
     groups = _groups(voices, diarizations, threshold)

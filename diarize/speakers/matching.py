@@ -15,8 +15,8 @@ import numpy as np
 
 from diarize.annotation import Candidate
 from diarize.arrays import Bool, Float32
-from diarize.settings import IdentificationSettings
-from diarize.speakers.records import SAME_VOICE, unit
+from diarize.settings import DEFAULTS, IdentificationSettings
+from diarize.speakers.records import unit
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Thresholds
@@ -40,11 +40,14 @@ class Gallery:
         Unit vectors.
     rejected : mapping of str to (n, D) float32 array
         Voices of which the user said that they are not this person.
+    same_voice : float
+        Cosine from which a voice is one of these.
     """
 
     names: tuple[str, ...]
     centroids: Float32
     rejected: Mapping[str, Float32] = field(default_factory=dict)
+    same_voice: float = DEFAULTS.book.same_voice
 
     @classmethod
     def of(cls, book: SpeakerBook) -> Gallery:
@@ -53,7 +56,7 @@ class Gallery:
         if not names:
             return cls((), vectors)
         centroids = _unit_rows(np.add.reduceat(vectors, starts[:-1], axis=0))
-        return cls(tuple(names), centroids, book.rejected_vectors())
+        return cls(tuple(names), centroids, book.rejected_vectors(), book.settings.same_voice)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -74,7 +77,7 @@ class Gallery:
         cosines: Float32 = (voices @ self.centroids.T).astype(np.float32)
         for name, vectors in self.rejected.items():
             if name in self.names:
-                same = (voices @ vectors.T).max(axis=1) >= SAME_VOICE
+                same = (voices @ vectors.T).max(axis=1) >= self.same_voice
                 cosines[same, self.names.index(name)] = REJECTED
         return cosines
 
@@ -111,10 +114,9 @@ class MatchOptions:
         cls,
         thresholds: Thresholds,
         book: SpeakerBook | None = None,
-        settings: IdentificationSettings | None = None,
+        settings: IdentificationSettings = DEFAULTS.identification,
     ) -> MatchOptions:
         """Return the book's calibrated thresholds, else those that follow from the model's."""
-        settings = settings or IdentificationSettings()
         calibrated = book.thresholds if book else None
         line = thresholds.verification
         threshold, relief, margin = line + settings.offset, settings.relief, settings.margin
@@ -259,7 +261,8 @@ def decide(scores: Float32, apart: Bool, options: MatchOptions, bar: float) -> l
     lead = top - np.sort(scores, axis=1)[:, -2] if scores.shape[1] > 1 else np.inf
     passed = (top >= bar) & (lead >= options.margin)
     # Scores below the bar are worth nothing: no stranger's loose likeness may outbid.
-    worth = np.maximum(scores - bar, 0.0)
+    # What is just at the bar is worth a trace, so that the order of people never decides.
+    worth = np.where(scores >= bar, scores - bar + 1e-6, 0.0)
     holder = {
         int(person): int(voice)
         for voice, person in zip(*linear_sum_assignment(worth, maximize=True), strict=True)

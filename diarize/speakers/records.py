@@ -19,8 +19,6 @@ from diarize.timeline import Segment, union
 if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
 
-#: Cosine from which a voice is one that was rejected before.
-SAME_VOICE = 0.7
 #: How far a stored vector's length may be from 1 before the book counts as damaged.
 UNIT_TOLERANCE = 1e-3
 

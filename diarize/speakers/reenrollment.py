@@ -17,7 +17,6 @@ from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
-    from diarize.embedding.base import Embedder
     from diarize.pipeline.diarizer import Diarizer
     from diarize.speakers.book import SpeakerBook
 
@@ -104,11 +103,12 @@ def _again(samples: Sequence[Sample], waveform: Waveform, diarizer: Diarizer) ->
         return []
     if any(not sample.regions for sample in samples):  # from before the parts were noted
         return list(enroll(waveform, diarizer).samples)
-    return [_embedded(sample, waveform, diarizer.embedder) for sample in samples]
+    return [_embedded(sample, waveform, diarizer) for sample in samples]
 
 
-def _embedded(sample: Sample, waveform: Waveform, embedder: Embedder) -> Sample:
-    vectors = embed_segments(waveform, split_into_segments(sample.regions), embedder)
+def _embedded(sample: Sample, waveform: Waveform, diarizer: Diarizer) -> Sample:
+    pieces = split_into_segments(sample.regions, diarizer.settings)
+    vectors = embed_segments(waveform, pieces, diarizer.embedder)
     mean = unit(vectors.sum(axis=0))
     if not np.any(mean):
         raise EnrollmentError(f"{sample.source}: nothing is left to hear where the sample was")

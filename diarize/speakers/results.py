@@ -10,6 +10,7 @@ import numpy as np
 from diarize.annotation import find_speaker
 from diarize.errors import EnrollmentError
 from diarize.result_file import read_result
+from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.enrollment import Enrollment, Take, loaded, samples_of, source_of
 from diarize.speakers.records import Sample, unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
@@ -17,7 +18,6 @@ from diarize.speakers.voices import alone
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
-    from diarize.settings import EnrollmentSettings
 
 
 def enroll_from_result(
@@ -27,7 +27,7 @@ def enroll_from_result(
     *,
     audio: Path | None = None,
     one_voice: bool = False,
-    settings: EnrollmentSettings | None = None,
+    settings: Settings = DEFAULTS,
 ) -> Enrollment:
     """Return samples of a speaker of a finished result, from the recording that it names.
 
@@ -54,13 +54,17 @@ def enroll_from_result(
 
 
 def rejected_voice(
-    path: Path, speaker: str, embedder: Embedder, audio: Path | None = None
+    path: Path,
+    speaker: str,
+    embedder: Embedder,
+    audio: Path | None = None,
+    settings: Settings = DEFAULTS,
 ) -> Sample:
     """Return the voice of a speaker of a finished result as one sample, however short it is."""
     take = take_of_result(path, speaker, audio)
     if not take.regions:
         raise EnrollmentError(f"{path}: {speaker} never speaks alone: there is no voice to know")
-    pieces = split_into_segments(take.regions)
+    pieces = split_into_segments(take.regions, settings)
     vectors = embed_segments(take.waveform, pieces, embedder)
     mean = unit(vectors.mean(axis=0))
     quality = float(np.mean(vectors @ mean))

@@ -8,17 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.arrays import Float32
+from diarize.settings import DEFAULTS, EnrollmentSettings
 from diarize.speakers.records import Sample, unit
 from diarize.timeline import Segment, union
 
-#: Seconds of speech in one sample. Fewer seconds are noisier, more of them leave fewer samples.
-SAMPLE_SECONDS = 6.0
-#: Samples taken from one recording, spread over all of it.
-MOST_SAMPLES = 10
 
-
-def voice_samples(windows: Sequence[Segment], vectors: Float32, source: str = "") -> list[Sample]:
-    """Return samples of about ``SAMPLE_SECONDS`` of speech, spread over the recording.
+def voice_samples(
+    windows: Sequence[Segment],
+    vectors: Float32,
+    source: str = "",
+    settings: EnrollmentSettings = DEFAULTS.enrollment,
+) -> list[Sample]:
+    """Return samples of about ``settings.sample_seconds`` of speech, spread over the recording.
 
     Parameters
     ----------
@@ -28,6 +29,7 @@ def voice_samples(windows: Sequence[Segment], vectors: Float32, source: str = ""
         Their unit vectors.
     source : str
         The recording.
+    settings : EnrollmentSettings
 
     Returns
     -------
@@ -45,20 +47,22 @@ def voice_samples(windows: Sequence[Segment], vectors: Float32, source: str = ""
     if not windows:
         return []
     seconds = [region.duration for region in union(windows)]
-    parts = max(1, int(sum(seconds) / SAMPLE_SECONDS))
-    if parts > MOST_SAMPLES:
-        return _spread(windows, vectors, source, parts)
+    parts = max(1, int(sum(seconds) / settings.sample_seconds))
+    if parts > settings.recording_samples:
+        return _spread(windows, vectors, source, parts, settings.recording_samples)
     return [
         _sample(windows, vectors, rows, source)
         for rows in np.array_split(np.arange(len(windows)), min(parts, len(windows)))
     ]
 
 
-def _spread(windows: Sequence[Segment], vectors: Float32, source: str, parts: int) -> list[Sample]:
-    """Cut into many parts and keep ``MOST_SAMPLES`` of them at even distances."""
+def _spread(
+    windows: Sequence[Segment], vectors: Float32, source: str, parts: int, most: int
+) -> list[Sample]:
+    """Cut into many parts and keep ``most`` of them at even distances."""
     cut = np.array_split(np.arange(len(windows)), min(parts, len(windows)))
-    step = len(cut) / MOST_SAMPLES
-    chosen = [cut[int((index + 0.5) * step)] for index in range(MOST_SAMPLES)]
+    step = len(cut) / most
+    chosen = [cut[int((index + 0.5) * step)] for index in range(most)]
     return [_sample(windows, vectors, rows, source) for rows in chosen]
 
 

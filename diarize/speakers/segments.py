@@ -1,7 +1,7 @@
 """Segments against enrolled people, one by one and without clustering.
 
-The segments may be anybody's: turns, a transcript's own segments, RTTM. A short one says little of
-a voice, and so takes the evidence of its neighbours that sound like it.
+The segments may be anybody's: turns, a transcript's own segments, RTTM. One of a second or two says
+little of a voice, and so takes the evidence of its neighbours that sound like it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from diarize.annotation import Candidate, Diarization
 from diarize.arrays import Float32
 from diarize.errors import UsageError
-from diarize.settings import IdentificationSettings
+from diarize.settings import DEFAULTS, IdentificationSettings, Settings
 from diarize.speakers.book import SpeakerBook, book_path
 from diarize.speakers.matching import REJECTED, Gallery, MatchOptions
 from diarize.speakers.voiceprints import embed_means
@@ -85,6 +85,7 @@ def identify_segments(
     *,
     embedder: Embedder | None = None,
     options: MatchOptions | None = None,
+    settings: Settings = DEFAULTS,
     on_progress: Progress | None = None,
 ) -> list[SegmentMatch]:
     """Match each segment of a recording by itself with the enrolled people.
@@ -101,6 +102,7 @@ def identify_segments(
         The one that the book was made with; the bundled one where not given.
     options : MatchOptions, optional
         The book's thresholds, else the model's, where not given.
+    settings : Settings
     on_progress : callable, optional
 
     Returns
@@ -130,9 +132,9 @@ def identify_segments(
     embedder = embedder or OnnxEmbedder()
     with opened(book_path(book) if isinstance(book, str) else book) as people:
         people.require(embedder)
-        options = options or MatchOptions.of(embedder.thresholds, people)
+        options = options or MatchOptions.of(embedder.thresholds, people, settings.identification)
         gallery = Gallery.of(people)
-    return match_segments(asked, waveform, embedder, gallery, options)
+    return match_segments(asked, waveform, embedder, gallery, options, settings)
 
 
 def match_segments(
@@ -141,18 +143,19 @@ def match_segments(
     embedder: Embedder,
     gallery: Gallery,
     options: MatchOptions,
+    settings: Settings = DEFAULTS,
 ) -> list[SegmentMatch]:
     """Return segments with the people they match; see :func:`identify_segments`."""
     if not len(gallery):
         return list(asked)
     whole = Segment(0.0, waveform.duration)
     parts = [Segment(one.start, one.end) & whole for one in asked]
-    heard = [row for row, part in enumerate(parts) if part.duration >= SHORTEST]
+    heard = [row for row, part in enumerate(parts) if part.duration >= settings.embedding.shortest]
     vectors = np.zeros((len(parts), embedder.dimension), np.float32)
-    vectors[heard] = embed_means(waveform, [parts[row] for row in heard], embedder)
+    vectors[heard] = embed_means(waveform, [parts[row] for row in heard], embedder, settings)
     scores = np.full((len(parts), len(gallery)), REJECTED, np.float32)
     scores[heard] = gallery.scores(vectors[heard])
-    pooled = pooled_scores(parts, vectors, scores)
+    pooled = pooled_scores(parts, vectors, scores, settings.identification)
     voices = len({one.label for one in asked} - {None}) or len(gallery)
     bar = options.bar(len(gallery), voices)
     return [
@@ -161,19 +164,16 @@ def match_segments(
     ]
 
 
-#: Seconds below which there is nothing to embed.
-SHORTEST = 0.1
-
-
 def pooled_scores(
     segments: Sequence[Segment],
     vectors: Float32,
     scores: Float32,
-    settings: IdentificationSettings | None = None,
+    settings: IdentificationSettings = DEFAULTS.identification,
 ) -> Float32:
     """Return the (N, P) scores, those of short segments joined with their neighbours'.
 
-    A neighbour counts by its seconds, if it is near in time and sounds like the short one.
+    A neighbour counts by its seconds, if it is near in time and sounds like the short one. The very
+    short ones stay alone: too often they would take the name of whom they interrupt.
 
     Parameters
     ----------
@@ -184,24 +184,24 @@ def pooled_scores(
 
     Examples
     --------
-    >>> turns = [Segment(0.0, 5.0), Segment(5.2, 5.7), Segment(9.0, 14.0)]
+    >>> turns = [Segment(0.0, 5.0), Segment(5.2, 6.2), Segment(9.0, 14.0)]
     >>> voices = np.float32([[1, 0], [0.8, 0.6], [0, 1]])
     >>> scores = np.float32([[0.9], [0.4], [0.1]])
     >>> [f"{score:.2f}" for score in pooled_scores(turns, voices, scores)[:, 0]]
-    ['0.90', '0.85', '0.10']
+    ['0.90', '0.82', '0.10']
     """
-    settings = settings or IdentificationSettings()
     pooled: Float32 = scores.copy()
     order = sorted(range(len(segments)), key=lambda row: segments[row])
     for at, row in enumerate(order):
-        if segments[row].duration >= settings.short_segment:
+        length = segments[row].duration
+        if not settings.min_pooled_segment <= length < settings.short_segment:
             continue
         near = [
             other
             for other in order[max(0, at - 2) : at + 3]
             if vectors[other].any()
             and segments[other].gap(segments[row]) <= settings.neighbor_gap
-            and (other == row or _alike(vectors[other], vectors[row], settings.neighbor_cosine))
+            and (other == row or vectors[other] @ vectors[row] >= settings.neighbor_cosine)
         ]
         if near:
             weights = [segments[other].duration for other in near]
@@ -209,11 +209,6 @@ def pooled_scores(
             rejected = vectors[row].any() & (scores[row] <= REJECTED)
             pooled[row] = np.where(rejected, REJECTED, joined)
     return pooled
-
-
-def _alike(one: Float32, other: Float32, least: float) -> bool:
-    """Return whether two voices sound alike; one that is too short to hear does to all."""
-    return not other.any() or float(one @ other) >= least
 
 
 def _matched(

@@ -13,7 +13,7 @@ import numpy as np
 
 from diarize.arrays import Float32
 from diarize.embedding.windows import equal_segments
-from diarize.settings import EmbeddingSettings, IdentificationSettings
+from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.records import unit
 from diarize.timeline import Segment
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
 
 
-def split_into_segments(regions: Sequence[Segment]) -> list[Segment]:
+def split_into_segments(regions: Sequence[Segment], settings: Settings = DEFAULTS) -> list[Segment]:
     """Return the segments to embed of regions of one voice; the longest region if all are short."""
-    longest, shortest = EmbeddingSettings().longest, IdentificationSettings().min_segment
-    segments = equal_segments(regions, longest, shortest)
+    segments = equal_segments(
+        regions, settings.embedding.longest, settings.identification.min_segment
+    )
     return segments or sorted(regions, key=lambda region: -region.duration)[:1]
 
 
@@ -36,9 +37,11 @@ def embed_segments(waveform: Waveform, segments: Sequence[Segment], embedder: Em
     return embedder.embed(waveform, segments)
 
 
-def embed_means(waveform: Waveform, turns: Sequence[Segment], embedder: Embedder) -> Float32:
+def embed_means(
+    waveform: Waveform, turns: Sequence[Segment], embedder: Embedder, settings: Settings = DEFAULTS
+) -> Float32:
     """Return one (D,) unit vector for each of n turns, long ones by the mean of their segments."""
-    parts = [equal_segments([turn], EmbeddingSettings().longest, 0.0) for turn in turns]
+    parts = [equal_segments([turn], settings.embedding.longest, 0.0) for turn in turns]
     vectors = embed_segments(waveform, [part for mine in parts for part in mine], embedder)
     ends = np.cumsum([len(mine) for mine in parts])
     means = [unit(rows.mean(axis=0)) for rows in np.split(vectors, ends[:-1])] if parts else []

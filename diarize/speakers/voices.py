@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from diarize.arrays import Float32, Float64
 from diarize.pipeline.overlap import solo_seconds
-from diarize.settings import EnrollmentSettings
+from diarize.settings import DEFAULTS, EnrollmentSettings
 from diarize.speakers.records import unit
 from diarize.text import clock, table
 from diarize.timeline import Segment, coverage, difference, intersection, union
@@ -23,12 +23,6 @@ from diarize.timeline import Segment, coverage, difference, intersection, union
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.segmentation.segmenters import LocalSpeakers
-
-
-#: Seconds that each of two voices has to talk in a window for the window to say something.
-LEAST_SHARED = 0.5
-#: Seconds of two voices at once that make them two people.
-LEAST_OVERLAP = 0.3
 
 
 @dataclass(frozen=True)
@@ -56,17 +50,16 @@ class Voice:
         """How long the person talks alone."""
         return sum(region.duration for region in self.regions)
 
-    def talks_with(self, other: Voice) -> bool:
-        """Return whether the two talk at the same time."""
-        shared = coverage(self.overlapped, other.overlapped).sum()
-        return bool(shared >= LEAST_OVERLAP)
+    def seconds_with(self, other: Voice) -> float:
+        """Return for how long the two talk at the same time."""
+        return float(coverage(self.overlapped, other.overlapped).sum())
 
 
 def voices_of(
     speakers: Sequence[Voice],
     local: LocalSpeakers | None,
     line: float,
-    settings: EnrollmentSettings | None = None,
+    settings: EnrollmentSettings = DEFAULTS.enrollment,
 ) -> list[Voice]:
     """Return the people of a recording, in the order in which they first talk.
 
@@ -78,7 +71,7 @@ def voices_of(
         The segmentation's own speakers, window by window.
     line : float
         Least cosine of two speakers who may be one person.
-    settings : EnrollmentSettings, optional
+    settings : EnrollmentSettings
 
     Returns
     -------
@@ -86,7 +79,6 @@ def voices_of(
         A speaker who says too little to be counted as a person is left out, unless it is one
         person with another speaker.
     """
-    settings = settings or EnrollmentSettings()
     total = sum(voice.seconds for voice in speakers)
     least = max(settings.second_voice_seconds, settings.second_voice_share * total)
     groups = _joined(speakers, local, line, settings)
@@ -138,7 +130,7 @@ def _joined(
             (likeness, one, other)
             for likeness, one, other in pairs
             if likeness >= line
-            and not one.talks_with(other)
+            and one.seconds_with(other) < settings.min_overlap
             and not answer_each_other(one, other, local, settings)
         ]
         if not same:
@@ -159,19 +151,22 @@ def answer_each_other(
     one: Voice, other: Voice, local: LocalSpeakers | None, settings: EnrollmentSettings
 ) -> bool:
     """Return whether the segmentation takes two voices for two people."""
-    share, seconds = answering(one.regions, other.regions, local)
+    share, seconds = answering(one.regions, other.regions, local, settings.answering_window)
     if seconds >= settings.answering_seconds:
         return share > settings.answering
     return share > settings.answering_short
 
 
 def answering(
-    first: Sequence[Segment], second: Sequence[Segment], local: LocalSpeakers | None
+    first: Sequence[Segment],
+    second: Sequence[Segment],
+    local: LocalSpeakers | None,
+    least: float = DEFAULTS.enrollment.answering_window,
 ) -> tuple[float, float]:
     """Return how much the segmentation takes two voices for two people.
 
     In each window that holds both, it is the chance that an instant of the one and an instant of
-    the other belong to different local speakers.
+    the other belong to different local speakers. A window holds a voice for ``least`` seconds.
 
     Returns
     -------
@@ -187,7 +182,7 @@ def answering(
     for index in range(len(local)):
         shares = [_local_seconds(regions, local, index) for regions in (first, second)]
         seconds = [float(share.sum()) for share in shares]
-        if min(seconds) >= LEAST_SHARED:
+        if min(seconds) >= least:
             apart = 1.0 - float(shares[0] @ shares[1]) / (seconds[0] * seconds[1])
             total += min(seconds) * apart
             weight += min(seconds)

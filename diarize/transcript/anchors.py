@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from diarize.settings import WordSettings
     from diarize.transcript.boundaries import BoundaryError
-    from diarize.transcript.options import AssignOptions
-
-_REACH = 3.0  # standard deviations within which an edge is looked for
-_SMALLEST_STD = 0.03  # seconds; no edge is told more exactly, when it speaks for a word
-_MOST_WORDS = 8  # a longer turn needs no anchor: most of its words are beyond doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ def anchors(
     stds: Sequence[float],
     switch_costs: Sequence[float],
     error: BoundaryError,
-    options: AssignOptions,
+    options: WordSettings,
 ) -> list[dict[int, float]]:
     """Return for each word the speakers with a short turn that it belongs to.
 
@@ -57,7 +53,7 @@ def anchors(
     switch_costs : sequence of float
         What a change of speaker after each word costs, nats.
     error : BoundaryError
-    options : AssignOptions
+    options : WordSettings
 
     Returns
     -------
@@ -69,8 +65,8 @@ def anchors(
     anchored: list[dict[int, float]] = [{} for _ in spoken]
     order = sorted(range(len(spoken)), key=lambda word: spoken[word][0])
     starts = [spoken[word][0] for word in order]
-    least_std = max(_SMALLEST_STD, error.pause)
-    longest = _REACH * math.hypot(least_std, max(stds, default=0.0))
+    least_std = max(options.anchor_min_std, error.pause)
+    longest = options.anchor_reach * math.hypot(least_std, max(stds, default=0.0))
     doubtful_changes = error.change > 2.0 * error.pause
     phantom = -math.log(options.outlier_probability)
     for turn in turns:
@@ -82,7 +78,7 @@ def anchors(
         for first in near:
             std = math.hypot(least_std, stds[first])
             opening = switch_costs[first - 1] if first else 0.0
-            for last, misfit in _runs(turn, spoken, first, std):
+            for last, misfit in _runs(turn, spoken, first, std, options):
                 cost = misfit + opening + switch_costs[last]
                 if best is None or cost < best[0]:
                     chance = 2.0 * math.log(options.word_step / std / math.sqrt(math.tau))
@@ -97,13 +93,17 @@ def anchors(
 
 
 def _runs(
-    turn: IndexedTurn, spoken: Sequence[tuple[float, float]], first: int, std: float
+    turn: IndexedTurn,
+    spoken: Sequence[tuple[float, float]],
+    first: int,
+    std: float,
+    options: WordSettings,
 ) -> Iterator[tuple[int, float]]:
     """Yield the last words of the runs from ``first`` on that a turn may be, and their misfits."""
     begin = spoken[first][0]
-    for last in range(first, min(first + _MOST_WORDS, len(spoken))):
+    for last in range(first, min(first + options.anchor_max_words, len(spoken))):
         finish = spoken[last][1]
         overlaps = begin < turn.end and finish > turn.start
-        if overlaps and abs(turn.end - finish) <= _REACH * std:
+        if overlaps and abs(turn.end - finish) <= options.anchor_reach * std:
             apart = ((turn.start - begin) / std) ** 2 + ((turn.end - finish) / std) ** 2
             yield last, 0.5 * apart

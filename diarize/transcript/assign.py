@@ -8,11 +8,11 @@ from typing import Any
 
 from diarize.annotation import Diarization
 from diarize.errors import TranscriptError
+from diarize.settings import DEFAULTS, WordSettings
 from diarize.timeline import union
 from diarize.transcript.anchors import anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs
-from diarize.transcript.options import AssignOptions
 from diarize.transcript.schema import Transcript
 from diarize.transcript.segments import renumber, runs_of, split_segment
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
@@ -29,7 +29,7 @@ from diarize.transcript.word_times import (
     word_times,
 )
 
-__all__ = ["AssignOptions", "Energy", "energy_of", "label_transcript"]
+__all__ = ["Energy", "energy_of", "label_transcript"]
 
 
 _MOST_ROUNDS = 10
@@ -51,7 +51,7 @@ def label_transcript(
     transcript: Mapping[str, Any] | Transcript,
     diarization: Any,
     *,
-    options: AssignOptions | None = None,
+    options: WordSettings = DEFAULTS.words,
     energy: Energy | None = None,
 ) -> dict[str, Any]:
     """Return a copy of a transcript in which every word and segment says its ``speaker``.
@@ -63,7 +63,7 @@ def label_transcript(
         ``words``. All other keys are kept. It is not changed.
     diarization : Diarization, pyannote Annotation, DataFrame or iterable of turns
         Who spoke when; see :func:`diarize.transcript.emissions.as_diarization`.
-    options : AssignOptions, optional
+    options : WordSettings
     energy : Energy, optional
         The recording's energy envelope, which tells where in a stretched word the sound is.
 
@@ -98,7 +98,6 @@ def label_transcript(
     A  Is it late?
     B  Yes, very late.
     """
-    options = options or AssignOptions()
     labelled, segments = _copy(transcript)
     count = len(segments)
     who = as_diarization(diarization)
@@ -121,7 +120,7 @@ def label_transcript(
 def _label(
     segments: list[dict[str, Any]],
     diarization: Diarization,
-    options: AssignOptions,
+    options: WordSettings,
     energy: Energy | None,
 ) -> list[dict[str, Any]]:
     """Label segments, which are changed, and return them split where the speaker changes."""
@@ -182,7 +181,7 @@ def _copy(
 def _collect(
     segments: Sequence[dict[str, Any]],
     diarization: Diarization,
-    options: AssignOptions,
+    options: WordSettings,
     energy: Energy | None,
 ) -> _Words:
     """Lay all words in one row; words without a time are given one in place."""
@@ -223,7 +222,7 @@ def _collect(
 
 
 def _boundary_error(
-    words: _Words, costs: Sequence[float], diarization: Diarization, options: AssignOptions
+    words: _Words, costs: Sequence[float], diarization: Diarization, options: WordSettings
 ) -> BoundaryError:
     """Estimate how exact the turns' edges are; without realignment they are taken as exact."""
     if not options.realign:
@@ -235,7 +234,7 @@ def _boundary_error(
 
 
 def _path(
-    words: _Words, evidence: Sequence[Sequence[int] | None], options: AssignOptions
+    words: _Words, evidence: Sequence[Sequence[int] | None], options: WordSettings
 ) -> list[int]:
     """Return the index of each word's speaker."""
     if options.realign:
@@ -246,7 +245,7 @@ def _path(
 
 
 def _heard(
-    words: _Words, evidence: Sequence[Sequence[int] | None], options: AssignOptions
+    words: _Words, evidence: Sequence[Sequence[int] | None], options: WordSettings
 ) -> list[bool]:
     """Say for each word whether a voice was found near it, or near its sentence."""
     if not options.realign:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING
 from diarize.timeline import Turn
 
 if TYPE_CHECKING:
-    from diarize.transcript.options import AssignOptions
+    from diarize.settings import WordSettings
 
 _STDS = tuple(0.02 * 2 ** (step / 2) for step in range(11))  # seconds: 0.02, 0.028, … 0.64
-_WINDOW = 1.5  # seconds on both sides of an edge in which the change that it means can lie
-_FLOOR = 0.02  # density, per second, of edges that have nothing to do with any word
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def estimate_boundary_error(
     turns: Sequence[Turn],
     starts: Sequence[tuple[float, float]],
     ends: Sequence[tuple[float, float]],
-    options: AssignOptions,
+    options: WordSettings,
 ) -> BoundaryError:
     """Estimate how far turn edges lie from the word edges that they mean.
 
@@ -53,7 +51,7 @@ def estimate_boundary_error(
     turns : sequence of Turn
     starts, ends : sequence of (seconds, cost)
         When words start and end, and what a change of speaker costs before or after them, nats.
-    options : AssignOptions
+    options : WordSettings
     """
     instants = {True: sorted(starts), False: sorted(ends)}
     scores = {
@@ -62,8 +60,8 @@ def estimate_boundary_error(
     }
     for edge, opens, change in _edges(turns, options.touch):
         words = instants[opens]
-        first = bisect_left(words, (edge - _WINDOW, -math.inf))
-        stop = bisect_right(words, (edge + _WINDOW, math.inf))
+        first = bisect_left(words, (edge - options.edge_reach, -math.inf))
+        stop = bisect_right(words, (edge + options.edge_reach, math.inf))
         near = [(edge - instant, math.exp(-cost)) for instant, cost in words[first:stop]]
         if not near:
             continue
@@ -72,7 +70,8 @@ def estimate_boundary_error(
             density = sum(
                 weight * math.exp(-0.5 * (distance / std) ** 2) for distance, weight in near
             )
-            scores[change][place] += math.log(_FLOOR + density / total / std / math.sqrt(math.tau))
+            likelihood = density / total / std / math.sqrt(math.tau)
+            scores[change][place] += math.log(options.edge_floor + likelihood)
     best = {
         change: _STDS[max(range(len(_STDS)), key=row.__getitem__)] for change, row in scores.items()
     }

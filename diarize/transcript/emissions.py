@@ -16,7 +16,7 @@ from diarize.transcript.anchors import IndexedTurn
 from diarize.transcript.boundaries import BoundaryError
 
 if TYPE_CHECKING:
-    from diarize.transcript.options import AssignOptions
+    from diarize.settings import WordSettings
 
 _REACH = 3.0  # standard deviations beyond which a turn does not touch a word any more
 _SHORTEST = 0.02  # seconds; a word without length is looked at as if it had this much
@@ -94,7 +94,7 @@ class TurnIndex:
     Parameters
     ----------
     diarization : Diarization
-    options : AssignOptions
+    options : WordSettings
     error : BoundaryError, optional
         How exact the turns' edges are; as the options expect where not given.
     """
@@ -102,7 +102,7 @@ class TurnIndex:
     def __init__(
         self,
         diarization: Diarization,
-        options: AssignOptions,
+        options: WordSettings,
         error: BoundaryError | None = None,
     ) -> None:
         self.options = options
@@ -201,7 +201,7 @@ def whole_costs(costs: Iterable[float]) -> list[int]:
     return [round(cost * _COST_STEPS) for cost in costs]
 
 
-def _strength(turn: Turn, options: AssignOptions) -> float:
+def _strength(turn: Turn, options: WordSettings) -> float:
     """Return how much a turn counts, by its confidence."""
     if turn.confidence is None:
         return 1.0
@@ -212,7 +212,7 @@ def _strength(turn: Turn, options: AssignOptions) -> float:
 def _pieces(
     turns: Sequence[Turn],
     speakers: Mapping[str, int],
-    options: AssignOptions,
+    options: WordSettings,
     error: BoundaryError,
 ) -> list[_Piece]:
     """Cut turns at each other's edges; the pieces are disjoint and in order."""
@@ -233,7 +233,7 @@ def _pieces(
 
 
 def _indexed(
-    turns: Sequence[Turn], speakers: Mapping[str, int], options: AssignOptions
+    turns: Sequence[Turn], speakers: Mapping[str, int], options: WordSettings
 ) -> list[IndexedTurn]:
     """Give turns their speakers' indices and find those within other speakers' turns."""
     indexed = []
@@ -268,7 +268,7 @@ def _lies_within(inner: Turn, outer: Turn, speakers: Mapping[str, int]) -> bool:
 
 
 def _with_errors(
-    pieces: Sequence[_Piece], options: AssignOptions, error: BoundaryError
+    pieces: Sequence[_Piece], options: WordSettings, error: BoundaryError
 ) -> list[_Piece]:
     """Give each piece the errors of its edges: larger where it touches another one."""
     if not pieces:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from diarize.transcript.schema import is_unspaced
 
 if TYPE_CHECKING:
-    from diarize.transcript.options import AssignOptions
+    from diarize.settings import WordSettings
     from diarize.transcript.word_times import WordTime
 
 _CLOSERS = "\"'”’»›)]}』」》）"
@@ -49,7 +49,7 @@ def ends_clause(word: str) -> bool:
 
 
 def sentences(
-    words: Sequence[str], times: Sequence[WordTime], options: AssignOptions
+    words: Sequence[str], times: Sequence[WordTime], options: WordSettings
 ) -> list[tuple[int, int]]:
     """Return the word ranges ``[start, stop)`` of sentences (a long pause ends one too)."""
     ranges: list[tuple[int, int]] = []
@@ -71,7 +71,7 @@ def switch_costs(
     words: Sequence[str],
     spoken: Sequence[tuple[float, float]],
     segment_ends: frozenset[int],
-    options: AssignOptions,
+    options: WordSettings,
 ) -> list[float]:
     """Return what a change of speaker after each word costs, in nats.
 
@@ -111,7 +111,7 @@ def switch_costs(
     return costs
 
 
-def _marked(words: Sequence[str], options: AssignOptions) -> list[bool]:
+def _marked(words: Sequence[str], options: WordSettings) -> list[bool]:
     """Say of each word whether its sentence has a mark at its end, not too far away."""
     marked: list[bool] = []
     length = 0
@@ -123,7 +123,7 @@ def _marked(words: Sequence[str], options: AssignOptions) -> list[bool]:
     return marked
 
 
-def _capitals(words: Sequence[str], options: AssignOptions) -> list[bool]:
+def _capitals(words: Sequence[str], options: WordSettings) -> list[bool]:
     """Say of each word whether its capital letter tells something; nowhere in German."""
     capital = [_first_letter(word).isupper() and not _PRONOUN.match(word.strip()) for word in words]
     inside = [

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from diarize.arrays import SAMPLE_RATE, Float32
+from diarize.settings import WordSettings
 from diarize.timeline import Segment
-from diarize.transcript.options import AssignOptions
 from diarize.transcript.sentences import ends_sentence
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ def seconds(value: object) -> float | None:
     return number if math.isfinite(number) and number >= 0 else None
 
 
-def plausible_length(word: str, options: AssignOptions) -> float:
+def plausible_length(word: str, options: WordSettings) -> float:
     """Return the longest time, in seconds, that saying ``word`` can take."""
     letters = sum(character.isalnum() for character in word)
     return options.word_seconds + options.word_seconds_per_character * letters
 
 
 def segment_times(
-    segments: Sequence[Mapping[str, Any]], options: AssignOptions
+    segments: Sequence[Mapping[str, Any]], options: WordSettings
 ) -> list[tuple[float, float]]:
     """Return each segment's start and end; what is missing is taken from what lies beside it."""
     known = [(seconds(part.get("start")), seconds(part.get("end"))) for part in segments]
@@ -114,7 +114,7 @@ def word_times(
     words: Sequence[Mapping[str, Any]],
     start: float,
     end: float,
-    options: AssignOptions,
+    options: WordSettings,
 ) -> list[WordTime]:
     """Return a time for each word of one segment, in order.
 
@@ -171,7 +171,7 @@ def _close_half_open(
     known: list[list[float | None]],
     texts: Sequence[str],
     end: float,
-    options: AssignOptions,
+    options: WordSettings,
 ) -> None:
     """Give words that know only one of their edges the other one."""
     for index, (first, last) in enumerate(known):
@@ -259,7 +259,7 @@ def spoken_interval(
     *,
     after_sentence: bool,
     energy: Energy | None,
-    options: AssignOptions,
+    options: WordSettings,
 ) -> tuple[float, float]:
     """Return the part of a word's time, in seconds, in which it is really spoken.
 

@@ -23,7 +23,7 @@ from diarize.evaluation.scoring import Score, score, total
 from diarize.pipeline.assignment import decide
 from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.intermediate import Listening
-from diarize.settings import Settings
+from diarize.settings import DEFAULTS, Settings
 from diarize.timeline import Turn, union
 from models.benchmark.count_estimators import by_eigengap, by_silhouette
 from models.benchmark.runner import Recording, recordings, simulated
@@ -144,7 +144,7 @@ def run(
         ("Clustering distance", threshold_rows(base, own)),
         ("Linkage, each at its own best distance", linkage_rows(base, own)),
         ("Number of speakers", count_rows(base, own)),
-        ("How many speakers: the model's numbers", variational_rows(base, own)),
+        ("How many speakers: the model's numbers", vbx_rows(base, own)),
         ("Silence that windows reach across", bridge_rows(bench, main, own)),
         ("Resegmentation", resegmentation_rows(base, own)),
         ("Window and hop in seconds, each at its own best distance", window_rows(bench, main, own)),
@@ -168,13 +168,14 @@ def conversations(
 
 def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
     """Score WebRTC's modes and the bundled segmentation model."""
-    from diarize.segmentation.webrtc import VadOptions, WebRtcVad
+    from diarize.segmentation.webrtc import WebRtcVad
+    from diarize.settings import WebRtcSettings
 
     detectors: dict[str, Any] = {
-        f"WebRTC mode {mode}": WebRtcVad(VadOptions(mode=mode)) for mode in (1, 2, 3)
+        f"WebRTC mode {mode}": WebRtcVad(WebRtcSettings(mode=mode)) for mode in (1, 2, 3)
     }
     for onset in (0.25, 0.45):
-        detectors[f"WebRTC mode 3, onset {onset}"] = WebRtcVad(VadOptions(onset=onset))
+        detectors[f"WebRTC mode 3, onset {onset}"] = WebRtcVad(WebRtcSettings(onset=onset))
     detectors["neural"] = "neural"
     rows = []
     for name, detector in detectors.items():
@@ -242,8 +243,8 @@ def _linked(base: Iterable[Heard], method: Any, distance: float) -> Score:
 
 def _without_small(labels: NDArray[Any], seconds: NDArray[np.float64]) -> NDArray[Any]:
     """Mark the windows of groups with too little speech to be a speaker by −1, as ours does."""
-    settings = Settings().clustering
-    least = max(settings.least_seconds, settings.least_share * float(seconds.sum()))
+    settings = DEFAULTS.clustering
+    least = max(settings.min_speaker_seconds, settings.min_speaker_share * float(seconds.sum()))
     out = labels.copy()
     for label in np.unique(labels):
         if seconds[labels == label].sum() < least:
@@ -277,7 +278,7 @@ def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
         "eigengap": lambda one: by_eigengap(one.listening.vectors),
         "told the truth": lambda one: one.recording.speakers,
     }
-    first = replace(Settings(), variational=replace(Settings().variational, rounds=0))
+    first = replace(DEFAULTS, vbx=replace(DEFAULTS.vbx, max_iterations=0))
     rows: list[Row] = [
         ("variational Bayes (default)", decided(base, own), ""),
         ("its first guess alone", decided(base, own, first), ""),
@@ -288,25 +289,25 @@ def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
     return rows
 
 
-def variational_rows(base: Sequence[Heard], own: float) -> list[Row]:
+def vbx_rows(base: Sequence[Heard], own: float) -> list[Row]:
     """Score the numbers that decide how many speakers there are, one changed at a time."""
-    settings = Settings()
-    model = settings.variational
+    settings = DEFAULTS
+    model = settings.vbx
     choices = {
         "default": model,
-        "half the evidence": replace(model, evidence=model.evidence / 2),
-        "twice the evidence": replace(model, evidence=model.evidence * 2),
-        "half the prior": replace(model, prior=model.prior / 2),
-        "twice the prior": replace(model, prior=model.prior * 2),
+        "half the evidence": replace(model, acoustic_scale=model.acoustic_scale / 2),
+        "twice the evidence": replace(model, acoustic_scale=model.acoustic_scale * 2),
+        "half the prior": replace(model, prior_strength=model.prior_strength / 2),
+        "twice the prior": replace(model, prior_strength=model.prior_strength * 2),
         "three times the share": replace(model, prior_share=3 * model.prior_share),
-        "nobody joined": replace(model, joins=0),
-        "centre at the origin": replace(model, centring=0.0),
-        "centre at the mean": replace(model, centring=1.0),
-        "windows independent": replace(model, stay=0.0),
-        "windows hardly change": replace(model, stay=0.95),
+        "nobody joined": replace(model, merge_trials=0),
+        "centre at the origin": replace(model, centering=0.0),
+        "centre at the mean": replace(model, centering=1.0),
+        "windows independent": replace(model, loop_probability=0.0),
+        "windows hardly change": replace(model, loop_probability=0.95),
     }
     return [
-        (name, decided(base, own, replace(settings, variational=choice)), "")
+        (name, decided(base, own, replace(settings, vbx=choice)), "")
         for name, choice in choices.items()
     ]
 
@@ -314,7 +315,7 @@ def variational_rows(base: Sequence[Heard], own: float) -> list[Row]:
 def bridge_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
     """Score how long a silence windows, and the search for turns, may reach across."""
     rows: list[Row] = []
-    settings = Settings()
+    settings = DEFAULTS
     usual = settings.embedding.bridge
     for bridge in (0.0, 0.3, 0.6, 1.0):
         changed = replace(
@@ -331,16 +332,16 @@ def bridge_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
 
 def resegmentation_rows(base: Sequence[Heard], own: float) -> list[Row]:
     """Score the steps after the clustering, one left out or changed at a time."""
-    settings = Settings()
+    settings = DEFAULTS
     reseg = settings.resegmentation
     choices = {
         "all (default)": reseg,
-        "off": replace(reseg, switch=0.0, island=0.0, join=0.0),
-        "no cost of changing": replace(reseg, switch=0.0),
-        "half the cost of changing": replace(reseg, switch=reseg.switch / 2),
-        "twice the cost of changing": replace(reseg, switch=reseg.switch * 2),
-        "islands kept": replace(reseg, island=0.0),
-        "islands up to 1 s absorbed": replace(reseg, island=1.0),
+        "off": replace(reseg, switch_cost=0.0, min_island=0.0, join=0.0),
+        "no cost of changing": replace(reseg, switch_cost=0.0),
+        "half the cost of changing": replace(reseg, switch_cost=reseg.switch_cost / 2),
+        "twice the cost of changing": replace(reseg, switch_cost=reseg.switch_cost * 2),
+        "islands kept": replace(reseg, min_island=0.0),
+        "islands up to 1 s absorbed": replace(reseg, min_island=1.0),
         "silences not joined": replace(reseg, join=0.0),
         "silences up to 0.25 s joined": replace(reseg, join=0.25),
         "silences up to 1 s joined": replace(reseg, join=1.0),

@@ -212,7 +212,7 @@ def as_markdown(lengths: Sequence[Length]) -> str:
             str(one.turns),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    from diarize.settings import Settings
+    from diarize.settings import DEFAULTS
     from models.benchmark.report import machine
 
     host = machine()
@@ -228,8 +228,8 @@ def as_markdown(lengths: Sequence[Length]) -> str:
             "not onnxruntime. Then by stage: seconds (processor seconds). All settings at their "
             f"defaults (speech detection: {', '.join(dict.fromkeys(one.vad for one in lengths))}). "
             "So many people in one recording are more than the pipeline looks for: a speaker has "
-            f"at least {100 * Settings().clustering.least_share:g} % of the speech. This page is "
-            "about cost, not about who.",
+            f"at least {100 * DEFAULTS.clustering.min_speaker_share:g} % of the speech. "
+            "This page is about cost, not about who.",
             "",
             f"Machine: {host['processor']}, {host['processors']} processors, "
             f"{host['memory_gb']} GB; load average at the end {load:.1f} (above the number of "

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.annotation import Diarization
-from diarize.settings import LinkingSettings
+from diarize.settings import DEFAULTS
 from diarize.speakers.linking import link
 from diarize.timeline import Turn
 from models.benchmark.named_meetings import halves
@@ -167,7 +167,7 @@ def report(made: Sequence[Sequence[Folder]], verification: float) -> str:
             "",
             f"Chosen on half 1 {lifts[0]:+.2f}, on half 2 {lifts[1]:+.2f}, on both "
             f"{choose(every, verification):+.2f} (verification is {verification:.3f}); the package "
-            f"has {LinkingSettings().lift:+.2f}.",
+            f"has {DEFAULTS.linking.score_offset:+.2f}.",
             f"With the other half's choice: {crossed.right} of {crossed.same} pairs of one person "
             f"joined, {crossed.wrong} others.",
         ]

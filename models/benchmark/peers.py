@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.annotation import Diarization, speaker_label
-from diarize.arrays import SAMPLE_RATE
+from diarize.arrays import SAMPLE_RATE, Progress
 from diarize.timeline import Segment, Turn
 
 
@@ -130,7 +130,7 @@ class ResemblyzerEmbedder:
         self,
         waveform: Any,
         segments: Sequence[Segment],
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Progress | None = None,
     ) -> NDArray[np.float32]:
         """Embed segments in windows of 1.6 s: longer ones are means, shorter ones repeated."""
         import torch

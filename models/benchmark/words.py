@@ -20,8 +20,9 @@ import numpy as np
 from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError
+from diarize.settings import WordSettings
 from diarize.timeline import Segment, Turn
-from diarize.transcript.assign import AssignOptions, label_transcript
+from diarize.transcript.assign import label_transcript
 from diarize.transcript.sentences import ends_sentence
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.word_times import Energy, energy_of, seconds
@@ -150,7 +151,7 @@ def sentence_majority(case: Case) -> Labels:
     return labels
 
 
-def ours(options: AssignOptions) -> Method:
+def ours(options: WordSettings) -> Method:
     """Return our way under some options."""
 
     def label(case: Case) -> Labels:
@@ -169,7 +170,7 @@ def ours(options: AssignOptions) -> Method:
 METHODS: dict[str, Method] = {
     "largest overlap": largest_overlap,
     "sentence majority": sentence_majority,
-    "ours": ours(AssignOptions()),
+    "ours": ours(WordSettings()),
 }
 
 

@@ -25,7 +25,8 @@ from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.pipeline.diarizer import Diarizer
 from diarize.rttm import read_rttm
 from diarize.segmentation.segmenters import SpeechActivity, load_segmentation
-from diarize.segmentation.webrtc import VadOptions, WebRtcVad
+from diarize.segmentation.webrtc import WebRtcVad
+from diarize.settings import WebRtcSettings
 from diarize.timeline import Segment, Turn, union
 from models.autospeech.data import CACHE
 from models.segmentation import TARGET
@@ -229,7 +230,7 @@ def known(activity: SpeechActivity, _: Waveform) -> SpeechActivity:
 
 def webrtc(mode: int) -> Detector:
     """WebRTC's detector as shipped, in one of its modes."""
-    detector = WebRtcVad(VadOptions(mode=mode))
+    detector = WebRtcVad(WebRtcSettings(mode=mode))
     return lambda waveform: SpeechActivity.of(detector(waveform))
 
 

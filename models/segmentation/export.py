@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from diarize.segmentation.segmenters import SegmentationOptions
+from diarize.settings import SegmentationSettings
 from models.segmentation import TARGET
 from models.segmentation.network import BINS, FromMagnitude, SegmentationNet, Shape
 from models.training import checkpoints
@@ -81,7 +81,7 @@ def averaged(path: Path) -> SegmentationNet:
 
 def export(
     network: SegmentationNet,
-    options: SegmentationOptions,
+    options: SegmentationSettings,
     target: Path,
     facts: Mapping[str, str] | None = None,
 ) -> Path:
@@ -91,7 +91,7 @@ def export(
     ----------
     network : SegmentationNet
         With its averaged weights.
-    options : SegmentationOptions
+    options : SegmentationSettings
         Thresholds.
     target : Path
     facts : mapping of str to str, optional
@@ -126,7 +126,7 @@ def export(
 
 
 def stamp(
-    graph: Path, target: Path, options: SegmentationOptions, facts: Mapping[str, str]
+    graph: Path, target: Path, options: SegmentationSettings, facts: Mapping[str, str]
 ) -> None:
     """Write a graph to `target` with other thresholds and further metadata; the rest stays."""
     import onnx
@@ -160,11 +160,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--graph", type=Path, default=TARGET)
     parser.add_argument("--output", type=Path, help="default: the same file")
     parser.add_argument("--note", required=True, help="on what the thresholds were chosen")
-    for name, value in asdict(SegmentationOptions()).items():
+    for name, value in asdict(SegmentationSettings()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value, dest=name)
     args = parser.parse_args(argv)
-    chosen = {name: vars(args)[name] for name in asdict(SegmentationOptions())}
-    options = SegmentationOptions(**chosen)
+    chosen = {name: vars(args)[name] for name in asdict(SegmentationSettings())}
+    options = SegmentationSettings(**chosen)
     stamp(args.graph, args.output or args.graph, options, {"note": args.note})
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import torch
 
-from diarize.segmentation.segmenters import NeuralSegmenter, SegmentationOptions, load_segmentation
+from diarize.segmentation.segmenters import NeuralSegmenter, load_segmentation
+from diarize.settings import SegmentationSettings
 from models.autospeech import data as speech_data
 from models.autospeech import targets
 from models.segmentation import export, talks, tune
@@ -171,7 +172,7 @@ def train(job: Job) -> None:
 
 def write(job: Job, checkpoint: Path, exported: Path) -> None:
     """Export the run's average, with thresholds that are not chosen yet."""
-    options = SegmentationOptions(hop=job.recipe.calibration.hop)
+    options = SegmentationSettings(hop=job.recipe.calibration.hop)
     export.export(export.averaged(checkpoint), options, exported)
 
 
@@ -221,7 +222,7 @@ def finish(job: Job, exported: Path, options: Path) -> None:
         "corpus": manifest(job.speech, ("train", speech_data.MORE)),
         "teacher": fingerprint(job.teacher),
     }
-    export.stamp(exported, job.model, SegmentationOptions(**found["options"]), facts)
+    export.stamp(exported, job.model, SegmentationSettings(**found["options"]), facts)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:

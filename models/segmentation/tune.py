@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from diarize.segmentation import networks
 from diarize.segmentation.segmenters import (
     NeuralSegmenter,
-    SegmentationOptions,
     decide,
     load_segmentation,
 )
+from diarize.settings import SegmentationSettings
 from models.segmentation import TARGET
 from models.segmentation.evaluate import WORK, Recording, counts, frames, simulated
 
@@ -64,7 +64,7 @@ def hear(segmenter: NeuralSegmenter, recordings: Iterable[Recording], hop: float
     ]
 
 
-def speech_error(heard: Sequence[Heard], options: SegmentationOptions) -> float:
+def speech_error(heard: Sequence[Heard], options: SegmentationSettings) -> float:
     """Missed and false speech, relative to speech."""
     wrong = speech = 0
     for one in heard:
@@ -75,7 +75,7 @@ def speech_error(heard: Sequence[Heard], options: SegmentationOptions) -> float:
     return wrong / speech
 
 
-def overlap_scores(heard: Sequence[Heard], options: SegmentationOptions) -> tuple[float, float]:
+def overlap_scores(heard: Sequence[Heard], options: SegmentationSettings) -> tuple[float, float]:
     """Precision (1 where no overlap was found) and F1 of overlapped speech."""
     hit = found = wanted = 0
     for one in heard:
@@ -87,7 +87,7 @@ def overlap_scores(heard: Sequence[Heard], options: SegmentationOptions) -> tupl
     return hit / found if found else 1.0, 2.0 * hit / max(found + wanted, 1)
 
 
-def with_drops(options: SegmentationOptions, **values: float) -> SegmentationOptions:
+def with_drops(options: SegmentationSettings, **values: float) -> SegmentationSettings:
     """Replace options, each offset following its onset."""
     now = {"drop": options.onset - options.offset}
     now |= {"overlap_drop": options.overlap_onset - options.overlap_offset, **values}
@@ -101,11 +101,11 @@ def with_drops(options: SegmentationOptions, **values: float) -> SegmentationOpt
 
 
 def descend(
-    options: SegmentationOptions,
+    options: SegmentationSettings,
     grids: Sequence[Grid],
-    cost: Callable[[SegmentationOptions], float],
+    cost: Callable[[SegmentationSettings], float],
     rounds: int = 2,
-) -> SegmentationOptions:
+) -> SegmentationSettings:
     """Choose the options of one grid after the other, all grids in turn, the others held."""
     for _ in range(rounds):
         for grid in grids:
@@ -117,26 +117,26 @@ def descend(
 
 
 def tune(
-    heard: Sequence[Heard], options: SegmentationOptions, precision: float = PRECISION
-) -> SegmentationOptions:
+    heard: Sequence[Heard], options: SegmentationSettings, precision: float = PRECISION
+) -> SegmentationSettings:
     """Best options: for missed and false speech first, then for F1 of overlap.
 
     Parameters
     ----------
     heard : sequence of Heard
-    options : SegmentationOptions
+    options : SegmentationSettings
         To begin with; `min_turn` and `hop` are kept.
     precision : float
         Of overlap, at least.
     """
     options = descend(options, SPEECH_GRIDS, lambda o: speech_error(heard, o))
 
-    def missing(o: SegmentationOptions) -> float:
+    def missing(o: SegmentationSettings) -> float:
         sure, f1 = overlap_scores(heard, o)
         return 1.0 - f1 if sure >= precision else 2.0 - sure
 
     options = descend(options, OVERLAP_GRIDS, missing)
-    return SegmentationOptions(**{k: round(float(v), 3) for k, v in asdict(options).items()})
+    return SegmentationSettings(**{k: round(float(v), 3) for k, v in asdict(options).items()})
 
 
 def main(argv: list[str] | None = None) -> None:

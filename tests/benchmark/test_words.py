@@ -12,8 +12,8 @@ import pytest
 from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError
+from diarize.settings import WordSettings
 from diarize.timeline import Turn
-from diarize.transcript.options import AssignOptions
 from diarize.transcript.word_times import energy_of
 from models.benchmark import words as benchmark
 from models.benchmark.whisperx_words import whisperx_labels
@@ -275,6 +275,6 @@ def test_each_number_of_the_merge_matters(number: str, value: float, row: str, s
     cases = benchmark.written_cases(WRITTEN[row], [seed])
     best, other = (
         benchmark.wrong_words([benchmark.ours(options)(case) for case in cases], cases)
-        for options in (AssignOptions(), AssignOptions(**{number: value}))
+        for options in (WordSettings(), WordSettings(**{number: value}))
     )
     assert best < other

@@ -24,7 +24,9 @@ from diarize.errors import UsageError
 from diarize.settings import ClusteringSettings, Settings
 from diarize.timeline import Segment
 
-EVERYTHING_COUNTS = Settings(clustering=ClusteringSettings(least_share=0.0, least_seconds=0.0))
+EVERYTHING_COUNTS = Settings(
+    clustering=ClusteringSettings(min_speaker_share=0.0, min_speaker_seconds=0.0)
+)
 
 
 def voices(sizes: list[int], noise: float = 0.05, seed: int = 0, dimension: int = 32) -> np.ndarray:
@@ -179,7 +181,7 @@ def test_a_large_number_may_be_asked_for() -> None:
 
 
 def test_scatter_is_what_neighbouring_windows_lie_apart() -> None:
-    settings = ClusteringSettings(scatter_pairs=3)
+    settings = ClusteringSettings(min_neighbor_pairs=3)
     windows = [Segment(0.8 * i, 0.8 * i + 1.6) for i in range(12)]
     angles = np.repeat(np.arange(6), 2) * np.arccos(0.9)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)

@@ -39,7 +39,7 @@ def test_many_windows_are_parted_by_a_sample() -> None:
     rng = np.random.default_rng(1)
     truth = rng.integers(0, 4, 900)
     vectors = unit(np.eye(16)[truth] + 0.15 * rng.standard_normal((900, 16)))
-    found = partition(vectors, 4, settings=ClusteringSettings(sample=200))
+    found = partition(vectors, 4, settings=ClusteringSettings(max_spectral_windows=200))
     assert same_partition(found, truth)
 
 
@@ -65,5 +65,5 @@ def test_every_group_is_present_and_the_answer_is_the_same_twice(
 @pytest.mark.parametrize("total", [3, 30, 90])
 def test_identical_windows_still_give_as_many_groups(total: int) -> None:
     vectors = np.tile(unit(np.ones((1, 4))), (total, 1))
-    settings = ClusteringSettings(sample=50)
+    settings = ClusteringSettings(max_spectral_windows=50)
     assert len(set(partition(vectors, 3, settings=settings).tolist())) == 3

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from diarize.arrays import unit
 from diarize.clustering.vbx import _Model, forward_backward, reassign
-from diarize.settings import VariationalSettings
+from diarize.settings import VbxSettings
 
 
 def voices(sizes: list[int], noise: float, seed: int = 0) -> np.ndarray:
@@ -103,7 +103,7 @@ def test_bounds_of_the_number_are_kept() -> None:
     # The one with the least speech goes first: its windows cost least elsewhere.
     assert most[:90].tolist() == np.repeat([0, 1, 2], 30).tolist()
     assert reassign(vectors, seconds, guess, within=0.3, most=1).max() == 0
-    never = VariationalSettings(joins=0)
+    never = VbxSettings(merge_trials=0)
     assert reassign(vectors, seconds, guess, within=0.3, most=2, settings=never).max() == 1
 
 
@@ -115,12 +115,12 @@ def test_the_bound_of_a_join_is_worth_what_the_model_says(
     rng = np.random.default_rng(seed)
     points = rng.standard_normal((count, 3)).astype(np.float32)
     # Half the evidence times the prior's weight is the freedom of a mean: 3 dimensions here.
-    settings = VariationalSettings(evidence=1.5, prior=2.0, prior_share=0.0)
+    settings = VbxSettings(acoustic_scale=1.5, prior_strength=2.0, prior_share=0.0)
     model = _Model(points, np.ones(count), 0.75, 2.0, settings)
     label = rng.integers(0, speakers, count)
     sums, heard = model.sums(np.eye(speakers)[label])
     # Windows vary by within / evidence in each dimension, means by that over the prior's weight.
-    variance = model.within / settings.evidence
+    variance = model.within / settings.acoustic_scale
     wanted = 0.0
     for who in range(speakers):
         own = label == who

@@ -13,7 +13,7 @@ from diarize.pipeline.resegmentation import best_path, frame_scores, lead, to_tu
 from diarize.settings import ResegmentationSettings
 from diarize.timeline import Segment, union
 
-PLAIN = ResegmentationSettings(step=0.1, switch=0.0, island=0.0, join=0.0)
+PLAIN = ResegmentationSettings(step=0.1, switch_cost=0.0, min_island=0.0, join=0.0)
 
 
 def path_score(scores: np.ndarray, path: tuple[int, ...], switch: float) -> float:
@@ -66,7 +66,7 @@ def test_turns_change_where_windows_do() -> None:
 
 
 def test_unsure_islands_are_absorbed_and_sure_ones_are_not() -> None:
-    settings = ResegmentationSettings(switch=0.0, island=0.5, island_margin=0.5, join=0.0)
+    settings = ResegmentationSettings(switch_cost=0.0, min_island=0.5, island_margin=0.5, join=0.0)
     for lead_of, turns_expected in ((0.1, 1), (1.0, 3)):
         windows, scores = alternating([10, 2, 10])
         scores[10:12] *= lead_of
@@ -77,17 +77,17 @@ def test_unsure_islands_are_absorbed_and_sure_ones_are_not() -> None:
 @pytest.mark.parametrize("scale", [1.0, 0.001])
 def test_costs_follow_the_models_own_scale(scale: float) -> None:
     windows, scores = alternating([10, 1, 10])
-    settings = ResegmentationSettings(switch=6.0, island=0.0, join=0.0)
+    settings = ResegmentationSettings(switch_cost=6.0, min_island=0.0, join=0.0)
     turns = to_turns([Segment(0.0, 4.2)], windows, scores * scale, settings=settings)
     assert [turn.speaker for turn in turns] == ["SPEAKER_00"]
-    free = ResegmentationSettings(switch=0.5, island=0.0, join=0.0)
+    free = ResegmentationSettings(switch_cost=0.5, min_island=0.0, join=0.0)
     assert len(to_turns([Segment(0.0, 4.2)], windows, scores * scale, settings=free)) == 3
 
 
 def test_changes_move_to_known_instants_and_to_pauses() -> None:
     windows, scores = alternating([10, 10])
     region = [Segment(0.0, 4.0)]
-    settings = ResegmentationSettings(switch=0.0, snap=0.4, join=0.0)
+    settings = ResegmentationSettings(switch_cost=0.0, snap=0.4, join=0.0)
     asked: list[tuple[float, float]] = []
 
     def quietest(start: float, end: float) -> float:

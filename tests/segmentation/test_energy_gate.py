@@ -10,7 +10,7 @@ import pytest
 from diarize.audio.waveform import Waveform
 from diarize.segmentation.energy_gate import without_faint
 from diarize.segmentation.segmenters import SpeechActivity
-from diarize.settings import FaintSpeechSettings
+from diarize.settings import EnergyGateSettings
 from diarize.timeline import Segment
 
 RATE = 16_000
@@ -49,9 +49,13 @@ def test_quiet_people_and_quiet_recordings_stay(levels: tuple[float, ...]) -> No
 
 def test_both_limits_are_settings() -> None:
     waveform = recording(-35, -60, -35)
-    found = without_faint(SECONDS, waveform, FaintSpeechSettings(below=20.0, level=-50.0))
+    found = without_faint(
+        SECONDS, waveform, EnergyGateSettings(relative_db=20.0, absolute_dbfs=-50.0)
+    )
     assert len(found.speech) == 2
-    found = without_faint(SECONDS, waveform, FaintSpeechSettings(below=30.0, level=-50.0))
+    found = without_faint(
+        SECONDS, waveform, EnergyGateSettings(relative_db=30.0, absolute_dbfs=-50.0)
+    )
     assert found is SECONDS
 
 

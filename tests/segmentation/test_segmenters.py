@@ -19,7 +19,6 @@ from diarize.segmentation import networks
 from diarize.segmentation.segmenters import (
     LocalSpeakers,
     NeuralSegmenter,
-    SegmentationOptions,
     SileroSegmenter,
     SpeechActivity,
     decide,
@@ -27,12 +26,13 @@ from diarize.segmentation.segmenters import (
     regions,
     runs,
 )
+from diarize.settings import SegmentationSettings
 from diarize.timeline import Segment, union
 from tests.conftest import ROOT
 
 onnx = pytest.importorskip("onnx", reason='pip install "autospeech-diarize[train]"')
 RATE = 16_000
-PLAIN = SegmentationOptions(min_speech=0.0, min_silence=0.0, min_overlap=0.0, min_turn=0.04)
+PLAIN = SegmentationSettings(min_speech=0.0, min_silence=0.0, min_overlap=0.0, min_turn=0.04)
 
 
 def bursts(seconds: float, *loud: tuple[float, float]) -> Waveform:
@@ -82,7 +82,7 @@ def magnitude_model(path: Path, **metadata: str) -> Path:
         node("Add", ["steep", "bias"], ["scores"]),
         node("LogSoftmax", ["scores"], ["y"], axis=-1),
     ]
-    options = SegmentationOptions()
+    options = SegmentationSettings()
     known = {f"diarize.{k}": str(v) for k, v in vars(options).items()}
     known |= {"diarize.kind": "segmentation", "diarize.window": "10.0", **metadata}
     return save(
@@ -222,13 +222,13 @@ def test_decide_keeps_the_changes_of_every_region() -> None:
 
 
 def test_decide_closes_silences_before_it_drops_islands() -> None:
-    options = SegmentationOptions(min_silence=1.5, min_speech=2.5, min_overlap=0.0)
+    options = SegmentationSettings(min_silence=1.5, min_speech=2.5, min_overlap=0.0)
     found = decide(track([1, 0, 1, 1, 0, 0, 0, 1], [0] * 8, [0] * 8), options, 8.0)
     assert found.speech == (Segment(0, 4),)
 
 
 def test_a_bridged_silence_puts_the_change_in_its_middle() -> None:
-    options = SegmentationOptions(min_silence=3.0, min_speech=0.0, min_turn=1.0)
+    options = SegmentationSettings(min_silence=3.0, min_speech=0.0, min_turn=1.0)
     found = decide(track([1, 1, 0, 0, 1, 1], [0] * 6, [0, 0, 0, 0, 2, 2]), options, 6.0)
     assert found.changes == (3.0,)
 

@@ -18,13 +18,13 @@ from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError, UsageError
 from diarize.segmentation.webrtc import (
     BAND_EDGES,
-    VadOptions,
     VoiceActivityDetector,
     WebRtcVad,
     band_levels,
     prominence,
     to_segments,
 )
+from diarize.settings import WebRtcSettings
 from diarize.timeline import Segment
 
 SECONDS = 20
@@ -120,7 +120,7 @@ def test_real_meetings(speech_dir: Path) -> None:
 
 def test_segments_are_ordered_apart_and_inside(speech: np.ndarray) -> None:
     waveform = wave(np.concatenate([speech, speech[:50_000], noise(1e-3, 2), speech]))
-    options = VadOptions()
+    options = WebRtcSettings()
     found = WebRtcVad()(waveform)
     assert len(found) > 1
     assert all(0 <= part.start < part.end <= waveform.duration for part in found)
@@ -140,13 +140,13 @@ def test_blocks_leave_no_seam(speech: np.ndarray, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("mode", [0, 3])
 def test_every_mode_and_frame_finds_speech(speech: np.ndarray, mode: int, frame: float) -> None:
     padded = np.concatenate([noise(1e-3, 5), speech, noise(1e-3, 5)])
-    assert 8 < total(WebRtcVad(VadOptions(mode=mode, frame=frame))(wave(padded))) < 12
+    assert 8 < total(WebRtcVad(WebRtcSettings(mode=mode, frame=frame))(wave(padded))) < 12
 
 
 def test_options_are_checked() -> None:
     for wrong in ({"mode": 4}, {"frame": 0.025}, {"onset": 0.1, "offset": 0.2}):
         with pytest.raises(UsageError):
-            VadOptions(**wrong)  # type: ignore[arg-type]
+            WebRtcSettings(**wrong)  # type: ignore[arg-type]
 
 
 def test_it_is_a_voice_activity_detector() -> None:
@@ -179,7 +179,7 @@ def test_band_levels_are_decibels_of_full_scale_in_the_right_band() -> None:
 def test_prominence_runs_from_floor_to_loud() -> None:
     power = np.full((1000, 10), 1e-6, np.float32)
     power[400:600] = 1e-2
-    score = prominence(power, VadOptions())
+    score = prominence(power, WebRtcSettings())
     assert score[200] == pytest.approx(0, abs=0.01)
     assert score[500] > 0.9
 
@@ -190,7 +190,7 @@ MASKS = st.lists(st.booleans(), max_size=200).map(lambda bits: np.array(bits, dt
 @settings(max_examples=200, deadline=None)
 @given(mask=MASKS)
 def test_without_smoothing_segments_are_the_mask(mask: np.ndarray) -> None:
-    options = replace(VadOptions(), min_speech=0.0, min_pause=0.0, padding=0.0)
+    options = replace(WebRtcSettings(), min_speech=0.0, min_pause=0.0, padding=0.0)
     back = np.zeros_like(mask)
     for part in to_segments(mask, options, mask.size * options.frame):
         back[round(part.start / options.frame) : round(part.end / options.frame)] = True
@@ -202,7 +202,7 @@ def test_without_smoothing_segments_are_the_mask(mask: np.ndarray) -> None:
 def test_durations_are_kept(
     mask: np.ndarray, pause: float, shortest: float, padding: float
 ) -> None:
-    options = replace(VadOptions(), min_speech=shortest, min_pause=pause, padding=padding)
+    options = replace(WebRtcSettings(), min_speech=shortest, min_pause=pause, padding=padding)
     duration = mask.size * options.frame
     found = to_segments(mask, options, duration)
     assert all(0 <= part.start < part.end <= duration for part in found)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from diarize.errors import SpeakerBookError, UsageError
+from diarize.settings import DEFAULTS
 from diarize.speakers import export, schema
-from diarize.speakers.book import MAX_SAMPLES, SpeakerBook, default_path, index_path
+from diarize.speakers.book import SpeakerBook, default_path, index_path
 from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant, unit
 from diarize.timeline import Segment
 from tests.conftest import ROOT
@@ -73,11 +74,11 @@ def test_the_same_sample_twice_is_kept_once(book):
 
 
 def test_too_many_samples_lose_the_redundant_ones(book):
-    book.add("Ann", [sample(number) for number in range(MAX_SAMPLES)], MODEL)
+    book.add("Ann", [sample(number) for number in range(DEFAULTS.book.person_samples)], MODEL)
     near = unit(sample(0).embedding + 0.01)
     book.add("Ann", [Sample(near, "copy.wav", (), 5.0, 0.1)], MODEL)
     kept = book.samples("Ann")
-    assert len(kept) == MAX_SAMPLES
+    assert len(kept) == DEFAULTS.book.person_samples
     assert all(one.source == "ann.wav" for one in kept)
 
 

@@ -17,13 +17,14 @@ from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
 from diarize.pipeline.diarizer import Diarizer
 from diarize.result import Result
 from diarize.result_file import to_block
+from diarize.settings import DEFAULTS
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.enrollment import enroll, voice_of
 from diarize.speakers.quality import signal_to_noise, unlike_others
 from diarize.speakers.records import BookModel, Sample, unit
 from diarize.speakers.reenrollment import re_enroll
 from diarize.speakers.results import enroll_from_result
-from diarize.speakers.sampling import MOST_SAMPLES, voice_samples
+from diarize.speakers.sampling import voice_samples
 from diarize.timeline import Segment, Turn
 
 RATE = 16_000
@@ -104,7 +105,7 @@ def test_samples_are_unit_vectors_with_their_place(diarizer, tmp_path):
 
 def test_long_files_give_samples_spread_over_them(diarizer):
     found = enroll(waveform(tone(ANN, 300)), diarizer)
-    assert len(found.samples) == MOST_SAMPLES
+    assert len(found.samples) == DEFAULTS.enrollment.recording_samples
     starts = [sample.regions[0].start for sample in found.samples]
     assert starts[0] < 30
     assert starts[-1] > 250

@@ -77,23 +77,28 @@ def test_segments_of_real_speech_are_matched_one_by_one(example_dir, book, embed
 
 
 def test_a_short_segment_takes_its_neighbours_evidence(example_dir, book, embedder):
-    """Half a second of Ann between longer stretches of her."""
-    spans = [(45.5, 48.0), (48.0, 48.4), (48.4, 50.3), (50.3, 50.32)]
-    found = identify_segments(spans, example_dir / "meeting.mp3", book, embedder=embedder)
-    assert [one.name for one in found] == ["Ann"] * 4
-    (alone,) = identify_segments([spans[3]], example_dir / "meeting.mp3", book, embedder=embedder)
-    assert (alone.name, alone.score) == (None, None)
+    """A second of Ann between longer stretches of her; what is shorter speaks for itself."""
+    spans = [(45.5, 48.0), (48.0, 49.1), (49.1, 50.0), (50.0, 50.02)]
+    audio = example_dir / "meeting.mp3"
+    found = identify_segments(spans, audio, book, embedder=embedder)
+    assert [one.name for one in found[:2]] == ["Ann"] * 2
+    alone = [identify_segments([span], audio, book, embedder=embedder)[0] for span in spans]
+    assert found[1].score != alone[1].score
+    assert found[2:] == alone[2:]
+    assert (alone[3].name, alone[3].score) == (None, None)
 
 
 def test_pooled_scores_leave_other_voices_alone():
-    turns = [Segment(0, 5), Segment(5.2, 5.7), Segment(5.8, 9)]
+    turns = [Segment(0, 5), Segment(5.2, 6.4), Segment(6.5, 9.7)]
     voices = np.float32([[1, 0], [0, 1], [0.1, 0.995]])
     scores = np.float32([[0.9], [0.4], [0.2]])
     first, short, last = pooled_scores(turns, voices, scores)[:, 0]
     assert (first, last) == (np.float32(0.9), np.float32(0.2))
-    assert short == pytest.approx((0.5 * 0.4 + 3.2 * 0.2) / 3.7)
-    far = [Segment(0, 5), Segment(7, 7.5), Segment(9, 12)]
+    assert short == pytest.approx((1.2 * 0.4 + 3.2 * 0.2) / 4.4)
+    far = [Segment(0, 5), Segment(7, 8.2), Segment(9.5, 12)]
     assert pooled_scores(far, voices, scores)[1, 0] == np.float32(0.4)
+    brief = [Segment(0, 5), Segment(5.2, 6.1), Segment(6.5, 9.7)]
+    assert pooled_scores(brief, voices, scores)[1, 0] == np.float32(0.4)
 
 
 def test_segments_of_every_kind(tmp_path):

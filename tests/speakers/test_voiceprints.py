@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from diarize.audio.waveform import Waveform
 from diarize.embedding.windows import equal_segments
-from diarize.settings import EmbeddingSettings, IdentificationSettings
+from diarize.settings import DEFAULTS
 from diarize.speakers.voiceprints import embed_means, embed_segments, split_into_segments
 from diarize.timeline import Segment
 
-LONGEST, SHORTEST = EmbeddingSettings().longest, IdentificationSettings().min_segment
+LONGEST, SHORTEST = DEFAULTS.embedding.longest, DEFAULTS.identification.min_segment
 SILENCE = Waveform(np.zeros(16_000 * 60, np.int16))
 
 

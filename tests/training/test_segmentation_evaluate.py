@@ -11,7 +11,8 @@ import pytest
 
 from diarize.audio.waveform import Waveform
 from diarize.segmentation import networks
-from diarize.segmentation.segmenters import LocalSpeakers, SegmentationOptions, SpeechActivity
+from diarize.segmentation.segmenters import LocalSpeakers, SpeechActivity
+from diarize.settings import SegmentationSettings
 from diarize.timeline import Segment, Turn
 from models.segmentation import evaluate, tune
 from models.simulation.conversations import SimulatedConversation, write
@@ -90,7 +91,7 @@ def test_tuning_finds_the_thresholds_that_part_truth_from_error() -> None:
         [(50, 0.5), (250, 0.7), (50, 0.5), (100, 0.7), (50, 0.1)],
         [(50, 0.1), (100, 0.3), (25, 0.1), (25, 0.5), (300, 0.1)],
     )
-    options = SegmentationOptions(onset=0.3, offset=0.3, min_turn=0.4, hop=0.75)
+    options = SegmentationSettings(onset=0.3, offset=0.3, min_turn=0.4, hop=0.75)
     before = tune.speech_error([one], options)
     best = tune.tune([one], options)
     assert before == pytest.approx(2.0 / 7.0)
@@ -106,7 +107,7 @@ def test_precision_comes_before_f1() -> None:
         [(500, 0.9)],
         [(50, 0.1), (25, 0.4), (100, 0.1), (11, 0.8), (2, 0.1), (12, 0.4), (300, 0.1)],
     )
-    options = SegmentationOptions()
+    options = SegmentationSettings()
     strict, lax = (tune.tune([one], options, precision) for precision in (0.9, 0.3))
     assert tune.overlap_scores([one], strict) == pytest.approx((1.0, 2 * 22 / (22 + 50)))
     assert tune.overlap_scores([one], lax) == pytest.approx((46 / 96, 2 * 46 / (96 + 50)))
@@ -114,7 +115,7 @@ def test_precision_comes_before_f1() -> None:
 
 
 def test_offsets_follow_their_onsets() -> None:
-    options = tune.with_drops(SegmentationOptions(onset=0.5, offset=0.3), onset=0.8)
+    options = tune.with_drops(SegmentationSettings(onset=0.5, offset=0.3), onset=0.8)
     assert (options.onset, options.offset) == (0.8, pytest.approx(0.6))
     options = tune.with_drops(options, drop=0.0, overlap_drop=0.1, overlap_onset=0.4)
     assert options.offset == options.onset

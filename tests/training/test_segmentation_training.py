@@ -16,7 +16,8 @@ import torch
 from diarize.audio import spectrogram
 from diarize.audio.waveform import Waveform
 from diarize.segmentation import networks
-from diarize.segmentation.segmenters import NeuralSegmenter, SegmentationOptions, load_segmentation
+from diarize.segmentation.segmenters import NeuralSegmenter, load_segmentation
+from diarize.settings import SegmentationSettings
 from models.segmentation import (
     channel,
     data,
@@ -489,7 +490,7 @@ def test_crops_stay_aligned() -> None:
 def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = network.SegmentationNet(SMALL).eval()
-    options = SegmentationOptions(onset=0.45, min_silence=0.21)
+    options = SegmentationSettings(onset=0.45, min_silence=0.21)
     path = export.export(net, options, tmp_path / "small.onnx", {"version": "test"})
     segmenter = load_segmentation(path, threads=1)
     assert isinstance(segmenter, NeuralSegmenter)

@@ -10,8 +10,9 @@ import pytest
 
 from diarize.annotation import Diarization, Speaker
 from diarize.errors import TranscriptError
+from diarize.settings import WordSettings
 from diarize.timeline import Turn
-from diarize.transcript.assign import AssignOptions, label_transcript
+from diarize.transcript.assign import label_transcript
 from diarize.transcript.boundaries import BoundaryError
 from diarize.transcript.emissions import TurnIndex, as_diarization
 from diarize.transcript.segments import runs_of, split_text
@@ -51,7 +52,7 @@ def labels(labelled: dict[str, Any]) -> list[str | None]:
 
 def label(words: list[dict[str, Any]], diarization: Any, **options: Any) -> dict[str, Any]:
     transcript = {"text": "", "segments": [segment(words)], "language": "en"}
-    return label_transcript(transcript, diarization, options=AssignOptions(**options))
+    return label_transcript(transcript, diarization, options=WordSettings(**options))
 
 
 def test_a_segment_is_split_where_the_speaker_changes() -> None:
@@ -257,7 +258,7 @@ def test_lists_of_turns_are_accepted_and_nonsense_is_not() -> None:
 
 def test_a_word_at_an_uncertain_edge_counts_for_both_sides() -> None:
     error = BoundaryError(pause=0.05, change=0.15)
-    index = TurnIndex(talk((0, 10, A), (10, 20, B)), AssignOptions(), error)
+    index = TurnIndex(talk((0, 10, A), (10, 20, B)), WordSettings(), error)
     assert index.weights(2.0, 2.3)[0] == pytest.approx(1.0)
     edge = index.weights(9.9, 10.1)
     assert edge[0] == pytest.approx(0.5)
@@ -266,14 +267,14 @@ def test_a_word_at_an_uncertain_edge_counts_for_both_sides() -> None:
 
 
 def test_far_turns_count_by_distance() -> None:
-    index = TurnIndex(talk((0, 1, A), (4, 5, B)), AssignOptions())
+    index = TurnIndex(talk((0, 1, A), (4, 5, B)), WordSettings())
     weights = index.weights(1.8, 2.1)
     assert weights[0] > weights[1] > 0
     assert index.weights(60, 61) == {}
 
 
 def test_a_stretched_word_is_looked_for_where_its_sound_is() -> None:
-    options = AssignOptions()
+    options = WordSettings()
     power = np.full(400, 1e-8, dtype=np.float32)
     power[20:60] = 1e-2  # the word, then silence, then the next speaker
     power[350:400] = 1e-2
@@ -308,7 +309,7 @@ def test_broken_word_times_are_mended() -> None:
         {"word": "c", "start": 99.0, "end": 99.5},
         {"word": "d", "start": 2.0},
     ]
-    times = word_times(words, 0.0, 3.0, AssignOptions())
+    times = word_times(words, 0.0, 3.0, WordSettings())
     assert [(time.start, time.end) for time in times] == [
         (1.0, 1.0),
         (1.0, 1.0),
@@ -323,7 +324,7 @@ def test_sentence_ends() -> None:
         False, True, True, True, True, False,
     ]  # fmt: skip
     times = [WordTime(place, place + 0.5) for place in (0, 0.5, 4.0, 4.5)]
-    assert sentences(["aa", "bb", "cc.", "dd"], times, AssignOptions()) == [(0, 2), (2, 3), (3, 4)]
+    assert sentences(["aa", "bb", "cc.", "dd"], times, WordSettings()) == [(0, 2), (2, 3), (3, 4)]
 
 
 def test_cheapest_path_of_nothing_and_of_no_evidence() -> None:
@@ -376,6 +377,6 @@ def test_hours_take_seconds_of_memory_and_not_of_quadratic_time() -> None:
     """Ten times the words look at ten times the pieces, not a hundred times."""
     turns = [Turn(place * 2.0, place * 2.0 + 2.0, "AB"[place % 2]) for place in range(3000)]
     turns.append(Turn(0.0, 6000.0, "C"))  # one turn over everything defeats careless indexing
-    index = TurnIndex(Diarization(turns, 6000.0), AssignOptions())
+    index = TurnIndex(Diarization(turns, 6000.0), WordSettings())
     looked_at = len(index.weights(3000.0, 3000.4))
     assert looked_at <= 3

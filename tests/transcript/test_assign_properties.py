@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.annotation import Diarization, Speaker
+from diarize.settings import WordSettings
 from diarize.timeline import Turn
-from diarize.transcript.assign import AssignOptions, label_transcript
+from diarize.transcript.assign import label_transcript
 
 TEXTS = st.sampled_from(
     [" yes", " no.", " well,", " Dr.", " €500", " what?", " …", "你", "好。", " -", " 12", " I", ""]
@@ -79,7 +80,7 @@ def transcripts(draw: st.DrawFn) -> dict[str, Any]:
     return {"text": "all", "segments": segments, "language": "en", "mine": [1]}
 
 
-OPTIONS = st.sampled_from([AssignOptions(), AssignOptions(realign=False)])
+OPTIONS = st.sampled_from([WordSettings(), WordSettings(realign=False)])
 
 
 def flat(transcript: dict[str, Any]) -> list[dict[str, Any]]:
@@ -89,7 +90,7 @@ def flat(transcript: dict[str, Any]) -> list[dict[str, Any]]:
 @settings(max_examples=100, deadline=None)
 @given(transcripts(), diarizations(), OPTIONS)
 def test_nothing_is_lost_added_or_moved(
-    transcript: dict[str, Any], diarization: Diarization, options: AssignOptions
+    transcript: dict[str, Any], diarization: Diarization, options: WordSettings
 ) -> None:
     before = copy.deepcopy(transcript)
     labelled = label_transcript(transcript, diarization, options=options)
@@ -110,7 +111,7 @@ def test_nothing_is_lost_added_or_moved(
 @settings(max_examples=100, deadline=None)
 @given(transcripts(), diarizations(), OPTIONS)
 def test_everything_has_a_known_speaker_or_none(
-    transcript: dict[str, Any], diarization: Diarization, options: AssignOptions
+    transcript: dict[str, Any], diarization: Diarization, options: WordSettings
 ) -> None:
     labelled = label_transcript(transcript, diarization, options=options)
     allowed = {diarization.display(label) for label in diarization.labels} | {None}
@@ -125,7 +126,7 @@ def test_everything_has_a_known_speaker_or_none(
 @settings(max_examples=100, deadline=None)
 @given(transcripts(), diarizations(), OPTIONS)
 def test_times_run_forwards(
-    transcript: dict[str, Any], diarization: Diarization, options: AssignOptions
+    transcript: dict[str, Any], diarization: Diarization, options: WordSettings
 ) -> None:
     labelled = label_transcript(transcript, diarization, options=options)
     for segment in labelled["segments"]:
@@ -139,7 +140,7 @@ def test_times_run_forwards(
 @settings(max_examples=200, deadline=None)
 @given(transcripts(), diarizations(), OPTIONS)
 def test_labelling_again_changes_nothing(
-    transcript: dict[str, Any], diarization: Diarization, options: AssignOptions
+    transcript: dict[str, Any], diarization: Diarization, options: WordSettings
 ) -> None:
     once = label_transcript(transcript, diarization, options=options)
     assert label_transcript(once, diarization, options=options) == once

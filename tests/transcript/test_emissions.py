@@ -7,15 +7,15 @@ import math
 import pytest
 
 from diarize.annotation import Diarization
+from diarize.settings import WordSettings
 from diarize.timeline import Turn
 from diarize.transcript.anchors import IndexedTurn, anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex
-from diarize.transcript.options import AssignOptions
 from diarize.transcript.sentences import ends_sentence, switch_costs
 from diarize.transcript.sounds import sounds
 
-OPTIONS = AssignOptions()
+OPTIONS = WordSettings()
 WORDS = [(0.3 * place, 0.3 * place + 0.25) for place in range(10)]
 
 
@@ -173,7 +173,7 @@ def weights(
 ) -> dict[int, float]:
     made = [Turn(*turn) for turn in turns]
     diarization = Diarization(made, max(turn.end for turn in made))
-    index = TurnIndex(diarization, AssignOptions(**options), BoundaryError(0.01, 0.3))  # type: ignore[arg-type]
+    index = TurnIndex(diarization, WordSettings(**options), BoundaryError(0.01, 0.3))  # type: ignore[arg-type]
     return index.weights(start, end)
 
 

@@ -1,0 +1,266 @@
+"""Numbers of the stages that tell who spoke when, in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diarize.errors import UsageError
+
+
+@dataclass(frozen=True)
+class ChannelSettings:
+    """When channels hold a voice each, and what of one leaks into another. Levels in dB.
+
+    Set by hand; no page.
+    """
+
+    step: float = 0.1
+    """Seconds of a level."""
+    floor: float = -100.0
+    """dBFS that silence counts as."""
+    silent: float = -80.0
+    """dBFS that the speech of a silent channel does not reach."""
+    active: float = 25.0
+    """How far below its loudest twentieth a channel is still active."""
+    least: float = 4.0
+    """Seconds of activity that it takes to judge."""
+    contrast: float = 20.0
+    """Between who talks and who listens, where two channels take turns."""
+    share: float = 0.05
+    """Share of the activity that each of two channels that take turns has at least, 0 to 1."""
+    own: float = 10.0
+    """By which a voice stands out from what else is on its channel."""
+    faint: float = 30.0
+    """Below the loudest channel: who speaks there is lost in the mix."""
+    most: int = 4
+    """Channels of a recording by several microphones; more are the sound of a film all around."""
+    leak_contrast: float = 12.0
+    """Between a voice on its own channel and on another, for the one to be told from the other."""
+    range: float = 40.0
+    """Below its own speech a channel counts as silent, however silent it is."""
+    same: float = 6.0
+    """Up to which two channels with one sound differ."""
+    both: float = 0.8
+    """Share of the speech that two channels with one sound have in common, 0 to 1."""
+    smooth: int = 5
+    """Steps over which a leak is smoothed, odd."""
+    shortest: float = 0.2
+    """Seconds of speech that may be left over beside a leak."""
+
+
+@dataclass(frozen=True)
+class SegmentationSettings:
+    """How frame-by-frame probabilities become regions of speech and overlap.
+
+    A model's own values lie in its metadata; table: ``models/segmentation/README.md``.
+    """
+
+    onset: float = 0.5
+    """Probability at which speech begins, 0 to 1."""
+    offset: float = 0.35
+    """Probability below which it ends, at most ``onset``."""
+    overlap_onset: float = 0.5
+    """The same for two voices at once ..."""
+    overlap_offset: float = 0.35
+    """... and for their end."""
+    sure: float = 0.0
+    """Probability of two voices from which on a second turn is written; 0 for every overlap."""
+    min_speech: float = 0.1
+    """Seconds below which speech is dropped, after silences were closed."""
+    min_silence: float = 0.3
+    """Seconds below which silence is closed."""
+    min_overlap: float = 0.1
+    """Seconds below which an overlap is ignored."""
+    min_turn: float = 0.2
+    """Seconds for which a voice must lead before that counts as a change."""
+    pad: float = 0.0
+    """Seconds added to both ends of each region of speech."""
+    hop: float = 0.5
+    """From window to window, as a share of a window: 0.5 reads everything twice, 1.0 once."""
+
+
+@dataclass(frozen=True)
+class EnergyGateSettings:
+    """Which regions no listener would take for speech of the recording; both have to hold.
+
+    Set by hand on the twelve real clips, one of which holds a headset's leak; no page.
+    """
+
+    relative_db: float = 20.0
+    """Decibels below the mean power of all speech in the recording ..."""
+    absolute_dbfs: float = -65.0
+    """... and dBFS below which a region is left out."""
+
+
+@dataclass(frozen=True)
+class WebRtcSettings:
+    """The detector without a network, on WebRTC's classifier and the recording's noise floor.
+
+    Table: ``examples/benchmark/ABLATION.md``.
+    """
+
+    mode: int = 3
+    """WebRTC's aggressiveness, 0 (everything is speech) to 3."""
+    frame: float = 0.02
+    """Seconds of a frame: 0.01, 0.02 or 0.03."""
+    integration: float = 0.3
+    """Seconds over which power is averaged, so that noise, which flickers, looks steady."""
+    smoothing: float = 0.4
+    """Seconds of the mean over prominence and votes."""
+    onset: float = 0.35
+    """Prominence at which speech begins: 0 is the noise floor, 1 the recording's loud level."""
+    offset: float = 0.15
+    """Prominence below which it ends, at most ``onset``."""
+    votes: float = 0.2
+    """Share of WebRTC's votes around a frame below which nothing is speech, 0 to 1."""
+    floor_window: float = 60.0
+    """Seconds within which a band's noise floor ..."""
+    floor_percentile: float = 10.0
+    """... is this percentile of its level, 0 to 100."""
+    sounding: float = 8.0
+    """Decibels above the floor from which a frame counts when the loud level is taken."""
+    max_range: float = 35.0
+    """Decibels that the floor is taken to lie below the loud level at most."""
+    target_level: float = -23.0
+    """dBFS to which quiet recordings are raised for WebRTC ..."""
+    max_gain: float = 50.0
+    """... by at most so many decibels."""
+    min_speech: float = 0.3
+    """Seconds below which speech is dropped."""
+    min_pause: float = 0.5
+    """Seconds below which a pause is bridged."""
+    padding: float = 0.05
+    """Seconds by which each side is widened."""
+
+    def __post_init__(self) -> None:
+        if self.mode not in (0, 1, 2, 3):
+            raise UsageError(f"the WebRTC detector's mode is 0, 1, 2 or 3, not {self.mode}.")
+        if round(self.frame * 1000) not in (10, 20, 30):
+            raise UsageError(f"the WebRTC detector's frame is .01, .02 or .03 s, not {self.frame}.")
+        if not 0 < self.offset <= self.onset:
+            raise UsageError("the speech detector needs 0 < offset <= onset.")
+
+    def frames(self, seconds: float) -> int:
+        """Return a duration as a number of frames, at least one."""
+        return max(1, round(seconds / self.frame))
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """How speech is cut into windows and run through the network.
+
+    Table: ``models/autospeech/README.md`` and, for ``bridge``, ``examples/benchmark/ABLATION.md``.
+    """
+
+    window: float = 1.6
+    """Seconds of a window where the model does not say."""
+    hop: float = 0.8
+    """Seconds from window to window where the model does not say."""
+    longest: float = 4.8
+    """Seconds up to which a segment is embedded in one piece rather than as a mean of windows."""
+    batch: int = 16
+    """Windows a run of the network; a matter of speed."""
+    block: float = 60.0
+    """Seconds of spectrogram held at once; 6 MB."""
+    shortest: float = 0.1
+    """Seconds below which a stretch of speech is not embedded."""
+    least: float = 0.25
+    """Seconds of speech in a whole recording below which it holds none: a knock or a cough."""
+    bridge: float = 0.6
+    """Seconds of silence that a window may reach across."""
+
+
+@dataclass(frozen=True)
+class ClusteringSettings:
+    """How windows become a first guess of the speakers, and who counts as one.
+
+    Table: ``examples/benchmark/ABLATION.md``.
+    """
+
+    min_seed_seconds: float = 0.5
+    """Seconds of speech below which a window never starts a speaker of its own."""
+    centering: float = 0.25
+    """Share of the recording's mean embedding that is subtracted before comparing, 0 to 1."""
+    neighbor_window: float = 1.2
+    """Seconds below which a window is too short to measure the distance within a speaker."""
+    neighbor_gap: float = 0.6
+    """Seconds between two windows that still are neighbors."""
+    min_neighbor_pairs: int = 8
+    """Pairs of neighbors below which that distance is not measured."""
+    max_initial_clusters: int = 25
+    """Clusters of the first guess; more where more speakers are asked for."""
+    min_spectral_windows: int = 30
+    """Windows below which the dendrogram is cut instead of spectral clustering."""
+    graph_neighbors: int = 8
+    """Each window has at least so many neighbors in the spectral graph ..."""
+    graph_neighbor_share: float = 0.2
+    """... and at least this share of all windows, 0 to 1."""
+    similarity_floor: float = 0.01
+    """Weight of plain similarity in the graph, which keeps it connected."""
+    max_spectral_windows: int = 1500
+    """Windows that are clustered spectrally; the others go to the nearest cluster."""
+    min_speaker_share: float = 0.02
+    """Share of the speech below which a cluster is no speaker, 0 to 1 ..."""
+    min_speaker_seconds: float = 2.0
+    """... and seconds below which it is none either."""
+    max_windows: int = 8000
+    """Windows above which blocks are clustered first: 8 000 take 256 MB of distances."""
+    block_windows: int = 2000
+    """Windows of a block."""
+    block_clusters: int = 100
+    """Clusters that a block is reduced to."""
+
+
+@dataclass(frozen=True)
+class VbxSettings:
+    """The Bayesian HMM that decides how many speakers there are; symbols of Landini et al. 2022.
+
+    Table: ``examples/benchmark/ABLATION.md``.
+    """
+
+    acoustic_scale: float = 20.0
+    """F_A: nats a second for a speaker over one that is twice ``within_variance`` away."""
+    prior_strength: float = 2.5
+    """F_B / F_A: seconds of speech that a speaker's prior weighs as much as, at least ..."""
+    prior_share: float = 0.015
+    """... and this share of all speech where that is more, 0 to 1."""
+    vad_only_prior_scale: float = 1.6
+    """Factor on the prior where no overlaps are known, so that windows may hold two voices."""
+    centering: float = 0.5
+    """Share of the recording's mean embedding that is the prior's mean, 0 to 1."""
+    loop_probability: float = 0.85
+    """P_loop: chance that a window has the speaker of the one before, 0 to 1."""
+    max_iterations: int = 15
+    """Iterations of the variational updates at most."""
+    merge_trials: int = 3
+    """Pairs of speakers that are merged on trial at a time; 0 for none."""
+
+
+@dataclass(frozen=True)
+class ResegmentationSettings:
+    """How windows with speakers become turns. Table: ``examples/benchmark/ABLATION.md``."""
+
+    step: float = 0.1
+    """Seconds of a frame of the search."""
+    bridge: float = 0.6
+    """Seconds of silence across which the search goes on; not below the windows' own."""
+    switch_cost: float = 4.0
+    """Cost of a change of speaker, in frames of the recording's median margin."""
+    min_island: float = 0.6
+    """Seconds below which a turn between two of one other speaker is absorbed ..."""
+    island_margin: float = 0.5
+    """... unless it leads by so many median margins."""
+    snap: float = 0.4
+    """Seconds that a change may move, to a known change or the quietest instant."""
+    join: float = 0.3
+    """Seconds of silence below which two turns of one speaker become one."""
+
+
+@dataclass(frozen=True)
+class OverlapSettings:
+    """Which overlaps get a second turn. Table: ``examples/benchmark/ABLATION.md``."""
+
+    min_overlap: float = 0.4
+    """Seconds of overlap below which there is no second turn."""
+    max_gap: float = 3.0
+    """Seconds within which the second speaker has to talk, where nothing else tells who it is."""
