@@ -34,12 +34,12 @@ def buzz(pitch: int, seconds: float, seed: int = 0) -> NDArray[np.float32]:
 def write_corpus(folder: Path) -> Path:
     """Six people to train on, two of them in ``more``, four of part ``dev``, and a noise.
 
-    Those to train on say 12 s each, the others a minute, enough for a conversation.
+    Those to train on say 12 s each, the others 45 s, enough for a conversation.
     """
     rows, more = [], []
     for number in range(TRAIN + DEV):
         part = "train" if number < TRAIN else "dev"
-        seconds = 12.0 if part == "train" else 60.0
+        seconds = 12.0 if part == "train" else 45.0
         further = part == "train" and number >= TRAIN - 2
         name = f"cv-{number}" if further else f"toy_{number:03d}"
         samples = buzz(85 + 22 * number, seconds, number)
