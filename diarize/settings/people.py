@@ -100,7 +100,7 @@ class IdentificationSettings:
 class LinkingSettings:
     """When voices of several recordings are one person.
 
-    Table: ``python -m models.benchmark.linked_recordings``.
+    Table: ``python -m models.benchmark linking``.
     """
 
     score_offset: float = -0.15

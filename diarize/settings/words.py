@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class WordSettings:
     """How words find their speakers. Costs are in nats, times in seconds.
 
-    Table: ``python -m models.benchmark.words``, on seeds other than those tuned on.
+    Table: ``python -m models.benchmark words``, on seeds other than those tuned on.
     """
 
     realign: bool = True

@@ -4,7 +4,7 @@
 - The identification margin: the lead over the second best person that keeps an enrolled person from
   getting another one's name (strangers are the threshold's business).
 - The clustering distance: the middle of the least diarization errors of the default pipeline on
-  simulated conversations (:mod:`models.benchmark.tuning`), none of which the benchmark has.
+  simulated conversations (:mod:`models.benchmark.distance`), none of which the benchmark has.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from models.autospeech.evaluate import (
     trials,
 )
 from models.autospeech.recipe import CalibrationSettings
-from models.benchmark import tuning
+from models.benchmark import distance as tuning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,10 @@ choices behind it cost next to nothing.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import pickle
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,8 +26,8 @@ from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.intermediate import Listening
 from diarize.settings import DEFAULTS, Settings
 from diarize.timeline import Turn, union
-from models.benchmark.count_estimators import by_eigengap, by_silhouette
-from models.benchmark.runner import Recording, recordings, simulated
+from models.benchmark import options
+from models.benchmark.recordings import Recording, recordings, simulated
 from models.simulation.scenes import SimulationOptions
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ MINUTES = (2.4, 2.6)
 OFFSETS = (-0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15)
 WINDOWS = ((1.2, 0.6), (1.6, 0.8), (1.6, 0.4), (2.4, 0.8))
 
-Tell = Callable[[str], None]
 Row = tuple[str, Score, str]
 
 
@@ -73,14 +73,11 @@ class Bench:
     ----------
     items : sequence of Recording
     cache : Path
-    tell : callable
-        Told what is going on.
     """
 
-    def __init__(self, items: Sequence[Recording], cache: Path, tell: Tell) -> None:
+    def __init__(self, items: Sequence[Recording], cache: Path) -> None:
         self.items = items
         self._cache = cache
-        self._tell = tell
         cache.mkdir(parents=True, exist_ok=True)
 
     def listen(self, name: str, diarizer: Diarizer) -> list[Heard]:
@@ -95,7 +92,7 @@ class Bench:
             if file.is_file():
                 made.append(Heard(item, pickle.loads(file.read_bytes())))
                 continue
-            self._tell(f"{name}: {item.uri}")
+            options.notify(f"{name}: {item.uri}")
             heard = diarizer.listen(loading.load(item.audio))
             file.write_bytes(pickle.dumps(heard))
             made.append(Heard(item, heard))
@@ -110,32 +107,23 @@ def _segmentation() -> str:
     return hashlib.sha256(bundled("segmentation").read_bytes()).hexdigest()
 
 
-def run(
-    speech_dir: Path,
-    work: Path,
-    *,
-    part: str = "dev",
-    quick: bool = False,
-    tell: Tell | None = None,
-) -> str:
-    """Try all settings; return a page of tables.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    options.add_quick(options.add_speech(parser))
+    options.add_output(parser)
 
-    Parameters
-    ----------
-    speech_dir : Path
-    work : Path
-    part : str
-        Speakers to make conversations of.
-    quick : bool
-        One short conversation: only to see that it works.
-    tell : callable, optional
-        Told what is going on.
-    """
-    tell = tell or (lambda _message: None)
-    items = conversations(speech_dir, work, part=part, quick=quick)
-    if (speech_dir / "real").is_dir() and not quick:
-        items = [*items, *recordings(speech_dir / "real", "real")]
-    bench = Bench(items, work / "heard", tell)
+
+def run(args: argparse.Namespace) -> int:
+    """Try all settings, and print the page of tables."""
+    speech, work = options.speech_folder(args), options.work_folder(args)
+    items = conversations(speech, work, part=args.part, quick=args.quick)
+    if (speech / "real").is_dir() and not args.quick:
+        items = [*items, *recordings(speech / "real", "real")]
+    return options.publish(args, "ABLATION.md", as_markdown(Bench(items, work / "heard")))
+
+
+def as_markdown(bench: Bench) -> str:
+    """Return the page of tables."""
     main = Diarizer()
     base = bench.listen(f"default {main.vad}", main)
     own = main.embedder.thresholds.clustering
@@ -149,7 +137,7 @@ def run(
         ("Resegmentation", resegmentation_rows(base, own)),
         ("Window and hop in seconds, each at its own best distance", window_rows(bench, main, own)),
     ]
-    return _page(items, main, own, sections)
+    return _page(bench.items, main, own, sections)
 
 
 def conversations(
@@ -272,21 +260,14 @@ def _score_labels(one: Heard, labels: NDArray[Any]) -> Score:
 
 
 def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
-    """Score ways to find the number of speakers; the clustering is ours in each."""
-    methods: dict[str, Callable[[Heard], int]] = {
-        "silhouette": lambda one: by_silhouette(one.listening.vectors),
-        "eigengap": lambda one: by_eigengap(one.listening.vectors),
-        "told the truth": lambda one: one.recording.speakers,
-    }
+    """Score the number of speakers as it is found, by the first guess alone, and told."""
     first = replace(DEFAULTS, vbx=replace(DEFAULTS.vbx, max_iterations=0))
-    rows: list[Row] = [
+    known = total(_score(one, threshold=own, num_speakers=one.recording.speakers) for one in base)
+    return [
         ("variational Bayes (default)", decided(base, own), ""),
         ("its first guess alone", decided(base, own, first), ""),
+        ("told the truth", known, ""),
     ]
-    for name, method in methods.items():
-        scores = [_score(one, threshold=own, num_speakers=method(one)) for one in base]
-        rows.append((name, total(scores), ""))
-    return rows
 
 
 def vbx_rows(base: Sequence[Heard], own: float) -> list[Row]:
@@ -384,7 +365,7 @@ def _page(
     lines = [
         "# Ablation",
         "",
-        "Made by `python -m models.benchmark --speech DIR --ablation`. One setting at a time, "
+        "Made by `python -m models.benchmark ablation --speech DIR`. One setting at a time, "
         "all others at "
         f"their defaults (speech detection {main.vad}, model {main.embedder.name}, distance "
         f"{own:.3f}), on {groups['simulated']} simulated conversations (seeds {FIRST_SEED} and up: "

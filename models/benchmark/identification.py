@@ -1,6 +1,6 @@
 """How well people are verified and identified who were never trained on, strangers included.
 
-``python -m models.benchmark.identification --speech DIR`` prints the tables. People are divided
+``python -m models.benchmark identification --speech DIR`` prints the tables. People are divided
 into two halves, each corpus evenly; the thresholds for one half are chosen on the other.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.benchmark import options
 from models.benchmark.enrollment_trials import ENROLMENTS, TESTS, Material, background, materials
 from models.benchmark.open_set import (
     DRAWS,
@@ -152,27 +153,44 @@ def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the measurement and print the tables."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models.benchmark.identification", description=__doc__
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    options.add_speech(parser)
+    parser.add_argument(
+        "--background-part",
+        default="train",
+        metavar="PART",
+        help="people enrolled as well, and the cohort (default: train)",
     )
-    parser.add_argument("--speech", required=True, metavar="DIR", help="folder with clips.csv")
-    parser.add_argument("--part", default="dev", help="people never trained on (default: dev)")
-    parser.add_argument("--background-part", default="train", metavar="PART")
-    parser.add_argument("--background", type=int, default=40, metavar="N")
-    parser.add_argument("--cohort", type=int, default=150, metavar="N", help="0: no AS-norm")
+    parser.add_argument(
+        "--background",
+        type=int,
+        default=40,
+        metavar="N",
+        help="how many of them are enrolled (default: 40)",
+    )
+    parser.add_argument(
+        "--cohort",
+        type=int,
+        default=150,
+        metavar="N",
+        help="how many others scores are normalized by; 0: no AS-norm",
+    )
     parser.add_argument("--embedding-model", metavar="PATH", help="default: the bundled one")
-    parser.add_argument("--threads", type=int)
-    args = parser.parse_args(argv)
+    options.add_threads(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the measurement and print the tables."""
     from diarize.embedding.embedder import OnnxEmbedder
     from models.simulation.voices import VoiceBank
 
+    speech = options.speech_folder(args)
     embedder = OnnxEmbedder(args.embedding_model, threads=args.threads)
-    people = list(materials(VoiceBank(args.speech, args.part), embedder, _tell("people")))
+    people = list(materials(VoiceBank(speech, args.part), embedder, _tell("people")))
     extra = args.background
     others = background(
-        VoiceBank(args.speech, args.background_part),
+        VoiceBank(speech, args.background_part),
         embedder,
         extra + args.cohort,
         on_progress=_tell("background"),
@@ -225,7 +243,3 @@ def _tell(stage: str) -> Callable[[int, int], None]:
             print(f"\r{stage} {done}/{total}", end="\n" * (done == total), file=sys.stderr)
 
     return tell
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.errors import DiarizeError
-from models.benchmark.runner import Recording, measure, sound_seconds
-
-RATE = 16_000
+from diarize.arrays import SAMPLE_RATE
+from diarize.errors import DiarizeError, UsageError
+from diarize.settings import DEFAULTS
+from models.benchmark import options
+from models.benchmark.recordings import Recording
+from models.benchmark.runner import measure, sound_seconds
 
 # Run in a process of its own: the whole pipeline, and what each of its stages took. The networks'
 # share is taken where onnxruntime runs them.
@@ -82,6 +86,30 @@ class Length:
     turns: int = 0
     people: int = 0
     vad: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    options.add_conversations(parser)
+    parser.add_argument(
+        "--hours",
+        metavar="H,H",
+        default="1/6,1,5,12",
+        help="lengths to measure (default: 1/6,1,5,12)",
+    )
+    options.add_threads(parser)
+    options.add_output(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure long recordings, and print the page."""
+    try:
+        hours = [float(Fraction(word)) for word in args.hours.split(",")]
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"--hours {args.hours}: numbers such as 1/6,1,5 are expected") from error
+    items, work = options.simulated_conversations(args), options.work_folder(args)
+    lengths = measure_lengths(items, work, hours, args.threads, options.notify)
+    return options.publish(args, "LENGTHS.md", as_markdown(lengths))
 
 
 def measure_lengths(
@@ -164,18 +192,18 @@ def write_long(items: Sequence[Recording], path: Path, seconds: float) -> int:
         How many people talk in it.
     """
     rng = np.random.default_rng(0)
-    left = round(seconds * RATE)
+    left = round(seconds * SAMPLE_RATE)
     people: set[str] = set()
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
-        out.setframerate(RATE)
+        out.setframerate(SAMPLE_RATE)
         while left > 0:
             for index in rng.permutation(len(items)):
                 item = items[int(index)]
                 samples = _samples(item.audio)[:left]
-                end = samples.size / RATE
+                end = samples.size / SAMPLE_RATE
                 people |= {turn.speaker for turn in item.turns if turn.start < end}
                 # Another level each time, so that no two rounds are the same bytes.
                 gain = np.float32(10.0 ** (float(rng.uniform(-3.0, 0.0)) / 20.0))
@@ -186,7 +214,7 @@ def write_long(items: Sequence[Recording], path: Path, seconds: float) -> int:
 
 def _samples(path: Path) -> NDArray[np.int16]:
     with wave.open(str(path), "rb") as file:
-        if (file.getframerate(), file.getnchannels()) != (RATE, 1):
+        if (file.getframerate(), file.getnchannels()) != (SAMPLE_RATE, 1):
             raise DiarizeError(f"{path}: not a 16 kHz mono WAV file")
         return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
 
@@ -212,7 +240,6 @@ def as_markdown(lengths: Sequence[Length]) -> str:
             str(one.turns),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    from diarize.settings import DEFAULTS
     from models.benchmark.report import machine
 
     host = machine()
@@ -221,7 +248,7 @@ def as_markdown(lengths: Sequence[Length]) -> str:
         [
             "# Cost by length",
             "",
-            "Made by `python -m models.benchmark --speech DIR --lengths`: "
+            "Made by `python -m models.benchmark lengths --speech DIR`: "
             "simulated conversations one after the "
             "other. Seconds are of the whole process, its start included. RTF is seconds, CPU is "
             "processor seconds, per second of audio; *outside networks* is the part of CPU that is "

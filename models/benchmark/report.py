@@ -11,8 +11,9 @@ from typing import Any
 
 from diarize.errors import MissingExtraError
 from diarize.evaluation.scoring import Score, total
-from models.benchmark.peers import SYSTEMS
-from models.benchmark.runner import Outcome, Recording
+from models.benchmark.recordings import Recording
+from models.benchmark.runner import Outcome
+from models.benchmark.systems import SYSTEMS
 
 # What others published for public test sets, on their own machines, from their own read-mes and
 # papers; DER in percent. "collar .25" is one-sided (NIST) unless it says "total".
@@ -239,8 +240,8 @@ def _published() -> list[str]:
     ]
 
 
-def plot(outcomes: Sequence[Outcome], path: Path) -> None:
-    """Draw DER beside cost, for each group of recordings, into a PNG file.
+def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw the rows of :func:`summary`, DER beside cost, into a PNG file.
 
     Raises
     ------
@@ -251,7 +252,6 @@ def plot(outcomes: Sequence[Outcome], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("matplotlib", "eval", "Drawing the plot") from error
-    rows = summary(outcomes)
     groups = _unique(row["group"] for row in rows)
     figure = Figure(figsize=(5.6 * (len(groups) + 1), 0.55 * 8 + 1), layout="constrained")
     axes = figure.subplots(1, len(groups) + 1)

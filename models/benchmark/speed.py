@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,16 +10,17 @@ from pathlib import Path
 from statistics import median
 
 from diarize.errors import DiarizeError
+from models.benchmark import options
 from models.benchmark.lengths import write_long
-from models.benchmark.peers import SYSTEMS
+from models.benchmark.recordings import Recording
 from models.benchmark.runner import (
-    Recording,
     command_of,
     environment_of,
     interpreter_of,
     load_average,
     measure,
 )
+from models.benchmark.systems import SYSTEMS
 
 MINUTES = 10.0
 ROUNDS = 3
@@ -45,6 +47,34 @@ class Lap:
     load: float
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    options.add_conversations(parser)
+    options.add_peers(parser)
+    options.add_output(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Time systems against each other, and print the page."""
+    minutes = 1.0 if args.quick else MINUTES
+    laps = race(
+        args.systems.split(",") if args.systems else SYSTEMS_RACING,
+        options.simulated_conversations(args),
+        minutes=minutes,
+        peers_python=options.peers_python(args),
+        threads=args.threads,
+        on_lap=_notify_lap,
+    )
+    command = options.command_line(args, "speed") + " -o examples/benchmark"
+    return options.publish(args, "SPEED.md", as_markdown(laps, minutes, command))
+
+
+def _notify_lap(lap: Lap) -> None:
+    """Say what a lap cost."""
+    cost = f"{lap.cpu_seconds:.1f} s of processor, {lap.seconds:.1f} s"
+    options.notify(f"{lap.system}: {cost}")
+
+
 def race(
     systems: Sequence[str],
     items: Sequence[Recording],
@@ -53,14 +83,14 @@ def race(
     rounds: int = ROUNDS,
     peers_python: Path | None = None,
     threads: int | None = None,
-    told: Callable[[Lap], None] | None = None,
+    on_lap: Callable[[Lap], None] | None = None,
 ) -> list[Lap]:
     """Time systems in alternation on one recording, made of conversations one after the other.
 
     Parameters
     ----------
     systems : sequence of str
-        Names out of :data:`models.benchmark.peers.SYSTEMS`.
+        Names out of :data:`models.benchmark.systems.SYSTEMS`.
     items : sequence of Recording
         16 kHz mono WAV files.
     minutes : float
@@ -71,7 +101,7 @@ def race(
         Interpreter of the environment that has the peers.
     threads : int, optional
         For every system's numeric libraries; theirs to choose where not given.
-    told : callable, optional
+    on_lap : callable, optional
         Called with each lap.
 
     Raises
@@ -97,8 +127,8 @@ def race(
                     raise DiarizeError(f"{name} failed on {minutes:g} minutes of talk")
                 result.unlink()
                 laps.append(Lap(name, load=load, **cost))
-                if told:
-                    told(laps[-1])
+                if on_lap:
+                    on_lap(laps[-1])
     return laps
 
 

@@ -1,4 +1,4 @@
-"""How many words get the wrong speaker: ``python -m models.benchmark.words``.
+"""How many words get the wrong speaker: ``python -m models.benchmark words``.
 
 One table: a row a difficulty, a column a way of putting speakers on words. The dialogues are
 written (:mod:`models.simulation.written_dialogues`) and, where a folder of recorded speech is
@@ -8,8 +8,6 @@ given, made of that as well, with the timing errors that Whisper makes.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,6 @@ import numpy as np
 
 from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
-from diarize.errors import DiarizeError
 from diarize.settings import WordSettings
 from diarize.timeline import Segment, Turn
 from diarize.transcript.assign import label_transcript
@@ -95,6 +92,39 @@ PIPELINE_CONDITIONS = (
     Condition("exact times, our diarizer", None, "pipeline"),
     Condition("timing errors, our diarizer", TimingErrors(), "pipeline"),
 )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "--speech",
+        metavar="DIR",
+        help="one-voice recordings with clips.csv, for dialogues of these, too",
+    )
+    parser.add_argument("--cache", help="JSON file that keeps the word times found")
+    parser.add_argument(
+        "--pipeline", type=int, default=0, metavar="N", help="diarize the first N dialogues too"
+    )
+    parser.add_argument(
+        "--whisperx-python",
+        metavar="PATH",
+        help="Python with whisperX, to measure its assign_word_speakers, too",
+    )
+    parser.add_argument("--tuning", action="store_true", help="use the seeds the options fit")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table."""
+    seeds = TUNING_SEEDS if args.tuning else REPORT_SEEDS
+    examples = Path(__file__).parents[2] / "examples"
+    rows = [(name, written_cases(kind, seeds)) for name, kind in WRITTEN.items()]
+    if (examples / "meeting.expected.srt").is_file():
+        rows += list(meeting_cases(examples).items())
+    if args.speech is not None:
+        rows += recorded_rows(args.speech, seeds, pipeline=args.pipeline, cache=args.cache)
+    for line in report(rows, args.whisperx_python):
+        print(line, flush=True)
+    return 0
 
 
 # --- ways of putting speakers on words ------------------------------------------------------------
@@ -335,47 +365,3 @@ def report(
         total = sum(len(case.truth) for case in cases)
         cells = " | ".join(f"{100 * count[name] / total:.2f}" for name in names)
         yield f"| {title} | {total} | {cells} |"
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the report."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models.benchmark.words",
-        description="Measure how many words get the wrong speaker, on made-up dialogues.",
-    )
-    parser.add_argument(
-        "speech_dir",
-        nargs="?",
-        default=os.environ.get("DIARIZE_SPEECH_DIR"),
-        help="folder of one-voice recordings with clips.csv, for dialogues of recorded speech, too "
-        "(default: $DIARIZE_SPEECH_DIR)",
-    )
-    parser.add_argument("--cache", help="JSON file that keeps the word times found")
-    parser.add_argument(
-        "--pipeline", type=int, default=0, metavar="N", help="diarize the first N dialogues too"
-    )
-    parser.add_argument(
-        "--whisperx-python",
-        metavar="PATH",
-        help="Python of an environment with whisperX, to measure its assign_word_speakers as well",
-    )
-    parser.add_argument("--tuning", action="store_true", help="use the seeds the options fit")
-    args = parser.parse_args(argv)
-    seeds = TUNING_SEEDS if args.tuning else REPORT_SEEDS
-    examples = Path(__file__).parents[2] / "examples"
-    try:
-        rows = [(name, written_cases(kind, seeds)) for name, kind in WRITTEN.items()]
-        if (examples / "meeting.expected.srt").is_file():
-            rows += list(meeting_cases(examples).items())
-        if args.speech_dir is not None:
-            rows += recorded_rows(args.speech_dir, seeds, pipeline=args.pipeline, cache=args.cache)
-        for line in report(rows, args.whisperx_python):
-            print(line, flush=True)
-    except DiarizeError as error:
-        print(f"diarize: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,18 +10,8 @@ from diarize.embedding.base import Thresholds
 from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.speakers.matching import MatchOptions
 from diarize.timeline import Segment, Turn
-from models.benchmark.named_meetings import (
-    OFFSETS,
-    Meeting,
-    Table,
-    halves,
-    hold,
-    judge,
-    outcomes,
-    report,
-    speech_shares,
-    total,
-)
+from models.benchmark.name_scores import judge, speech_shares, total
+from models.benchmark.named_meetings import OFFSETS, Meeting, Table, halves, hold, outcomes, report
 from models.simulation.voices import VoiceBank
 
 PEOPLE = tuple("abcdef")

@@ -13,16 +13,10 @@ import pytest
 from diarize.annotation import Diarization
 from diarize.errors import UsageError
 from models.benchmark import report, speed
-from models.benchmark.__main__ import main
+from models.benchmark.__main__ import COMMANDS, main
 from models.benchmark.lengths import as_markdown, measure_lengths, write_long
-from models.benchmark.runner import (
-    Recording,
-    kept_outcomes,
-    measure,
-    recordings,
-    run_all,
-    simulated,
-)
+from models.benchmark.recordings import Recording, recordings, simulated
+from models.benchmark.runner import kept_outcomes, measure, run_all
 from models.simulation.scenes import SimulationOptions
 
 SHORT = SimulationOptions(minutes=(0.3, 0.35), scenes=("clean", "call"))
@@ -58,26 +52,36 @@ def test_measure_counts_time_and_memory_of_the_process_alone() -> None:
 
 def test_run_keep_report(items: list[Recording], tmp_path: Path) -> None:
     told: list[str] = []
-    systems = ["diarize", "bic"]
-    outcomes = run_all(systems, items, tmp_path, threads=1, told=lambda name, *_: told.append(name))
+    systems = ["diarize", "diarize-webrtc"]
+    outcomes = run_all(
+        systems, items, tmp_path, threads=1, on_run=lambda name, *_: told.append(name)
+    )
     assert told == systems * 2
     assert all(not outcome.run.error for outcome in outcomes)
     assert all(outcome.score.errors["Full"].total > 5 for outcome in outcomes)
     assert all(20 < outcome.run.megabytes < 4000 for outcome in outcomes)
     # Nothing is run twice, unless asked for.
-    run_all(systems, items, tmp_path, told=lambda name, *_: told.append(name))
+    run_all(systems, items, tmp_path, on_run=lambda name, *_: told.append(name))
     assert len(told) == 4
-    run_all(["bic"], items[:1], tmp_path, redo=["bic"], told=lambda name, *_: told.append(name))
-    assert told[4:] == ["bic"]
+    run_all(
+        ["diarize-webrtc"],
+        items[:1],
+        tmp_path,
+        redo=["diarize-webrtc"],
+        on_run=lambda name, *_: told.append(name),
+    )
+    assert told[4:] == ["diarize-webrtc"]
     kept = kept_outcomes(systems, items, tmp_path)
     rows = report.summary(kept)
     assert [row["system"] for row in rows] == systems and rows[0]["recordings"] == 2
     page = report.as_markdown(kept, "python -m models.benchmark …")
-    assert "MFCC + BIC" in page and "What others published" in page and "Forgiving DER" in page
+    assert (
+        "WebRTC's detector" in page and "What others published" in page and "Forgiving DER" in page
+    )
     data = json.loads(json.dumps(report.as_json(kept, "x")))
     assert len(data["runs"]) == 4 and data["machine"]["processors"] >= 1
     pytest.importorskip("matplotlib", reason="pip install matplotlib")
-    report.plot(kept, tmp_path / "plot.png")
+    report.plot(rows, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -127,10 +131,10 @@ def test_long_files_hold_what_was_asked_for(items: list[Recording], tmp_path: Pa
 def test_a_race_alternates_and_compares(items: list[Recording]) -> None:
     told: list[str] = []
     laps = speed.race(
-        ["diarize", "bic"], items, minutes=0.2, rounds=2, threads=1,
-        told=lambda lap: told.append(lap.system),
+        ["diarize", "diarize-webrtc"], items, minutes=0.2, rounds=2, threads=1,
+        on_lap=lambda lap: told.append(lap.system),
     )  # fmt: skip
-    assert told == ["diarize", "bic"] * 2 == [lap.system for lap in laps]
+    assert told == ["diarize", "diarize-webrtc"] * 2 == [lap.system for lap in laps]
     assert all(lap.seconds > 0 and lap.cpu_seconds > 0 and lap.megabytes > 20 for lap in laps)
     with pytest.raises(UsageError, match="--peers-python"):
         speed.race(["diarize", "resemblyzer"], items)
@@ -142,7 +146,7 @@ def test_a_race_tells_medians_and_ratios() -> None:
         for first, second in ((1.0, 30.0), (9.0, 10.0), (2.0, 20.0))
         for system, seconds in (("diarize", first), ("resemblyzer", second))
     ]
-    page = speed.as_markdown(laps, 10.0, "python -m models.benchmark --race")
+    page = speed.as_markdown(laps, 10.0, "python -m models.benchmark speed")
     row = "| 40.0 (20.0–60.0) | 20.0 (10.0–30.0) | 10.0 | 10.0 | 0.0333 | 100 |"
     assert f"| Resemblyzer as documented {row}" in page
     assert "the median of 3 runs" in page
@@ -150,26 +154,39 @@ def test_a_race_tells_medians_and_ratios() -> None:
 
 def test_ablation_tries_everything_once(speech_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyroomacoustics", reason="pip install pyroomacoustics")
-    from models.benchmark import ablation
-
-    page = ablation.run(speech_dir, tmp_path, quick=True)
+    words = ["ablation", "--speech", str(speech_dir), "--quick", "--work", str(tmp_path)]
+    assert main([*words, "-o", str(tmp_path)]) == 0
+    page = (tmp_path / "ABLATION.md").read_text()
     for title in ("Speech detection", "Linkage", "Number of speakers", "Resegmentation", "Window"):
         assert f"## {title}" in page
-    vectors = np.repeat(np.eye(4, 16, dtype=np.float32), 20, axis=0)
-    vectors += np.random.default_rng(0).normal(0, 0.03, vectors.shape).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    assert ablation.by_silhouette(vectors) == 4
-    assert ablation.by_eigengap(vectors) == 4
 
 
-def test_command_line(items: list[Recording], tmp_path: Path, capsys) -> None:
+def test_systems_command(items: list[Recording], tmp_path: Path, capsys) -> None:
     folder = str(items[0].audio.parent)
-    words = ["--data", folder, "--work", str(tmp_path), "--systems", "bic",
+    words = ["systems", "--data", folder, "--work", str(tmp_path), "--systems", "diarize",
              "-o", str(tmp_path / "out")]  # fmt: skip
     assert main(words) == 0
     told = capsys.readouterr()
-    assert told.out.startswith("# Benchmark") and "bic: RTF" in told.err
+    assert told.out.startswith("# Benchmark") and "diarize: RTF" in told.err
     assert {file.name for file in (tmp_path / "out").iterdir()} >= {"RESULTS.md", "results.json"}
+    assert main(["lengths", "--speech", folder, "--hours", "x"]) == 2
+
+
+def test_usage_errors_are_one_line(capsys) -> None:
     assert main([]) == 2
-    assert "--speech" in capsys.readouterr().err
-    assert main(["--speech", folder, "--lengths", "--hours", "x"]) == 2
+    assert "systems" in capsys.readouterr().out
+    assert main(["nothing"]) == 2
+    assert "nothing is no command" in capsys.readouterr().err
+    for command in ("systems", "ablation", "linking", "conversations"):
+        assert main([command]) == 2
+        told = capsys.readouterr().err
+        assert "--speech" in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_one_line_of_help(command: str, capsys) -> None:
+    assert main(["--help"]) == 0
+    (line,) = [row for row in capsys.readouterr().out.splitlines() if row.split()[:1] == [command]]
+    assert len(line) <= 100
+    assert main([command, "--help"]) == 0
+    assert f"usage: python -m models.benchmark {command}" in capsys.readouterr().out

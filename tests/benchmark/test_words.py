@@ -16,6 +16,7 @@ from diarize.settings import WordSettings
 from diarize.timeline import Turn
 from diarize.transcript.word_times import energy_of
 from models.benchmark import words as benchmark
+from models.benchmark.__main__ import main
 from models.benchmark.whisperx_words import whisperx_labels
 from models.simulation.dialogues import (
     Dialogue,
@@ -235,7 +236,7 @@ def test_no_folder_is_one_line(
     rows = list(benchmark.WRITTEN)
     for name in rows[1:]:
         monkeypatch.delitem(benchmark.WRITTEN, name)
-    assert benchmark.main([str(tmp_path)]) == 1
+    assert main(["words", "--speech", str(tmp_path)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -1,9 +1,9 @@
-"""The other systems of the benchmark, one process a recording.
+"""Runs another system on one recording, in a process of its own.
 
-Run as ``python -m models.benchmark.peers SYSTEM AUDIO OUT.rttm [--speakers N]`` with the
-interpreter of an environment that has the system installed; nothing here is imported by the rest of
-the package. Every system is used as its own documentation shows, with exceptions that are in its
-favour and said in its description.
+Run as ``python -m models.benchmark.systems_run SYSTEM AUDIO OUT.rttm [--speakers N]`` with the
+interpreter of an environment that has the system installed. Every system is used as its own
+documentation shows, with exceptions that are in its favor and said in its description
+(:mod:`models.benchmark.systems`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 import tempfile
 import wave
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,89 +23,10 @@ from diarize.annotation import Diarization, speaker_label
 from diarize.arrays import SAMPLE_RATE, Progress
 from diarize.timeline import Segment, Turn
 
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """A system of the benchmark.
-
-    Parameters
-    ----------
-    title : str
-        As in the table.
-    note : str
-        How it is used.
-    peers : bool
-        Runs with the peers' interpreter, not with ours.
-    told : bool
-        Is told the true number of speakers.
-    asked : bool
-        Runs only when asked for by name.
-    """
-
-    title: str
-    note: str
-    peers: bool = True
-    told: bool = False
-    asked: bool = False
-
-
-SYSTEMS: dict[str, System] = {
-    "diarize": System(
-        "diarize (this package)",
-        "`diarize AUDIO --no-transcript --rttm`, all defaults",
-        peers=False,
-    ),
-    "diarize-webrtc": System(
-        "diarize with WebRTC's detector", "the same with `--vad webrtc`", peers=False
-    ),
-    "resemblyzer-ours": System(
-        "Resemblyzer embeddings, our clustering",
-        "our speech detection, windows, clustering and resegmentation around Resemblyzer's "
-        "encoder; clustering distance chosen by the rule and on the conversations that ours was",
-    ),
-    "resemblyzer": System(
-        "Resemblyzer as documented",
-        "`preprocess_wav` and `embed_utterance(return_partials=True)` at its default rate, labels "
-        "from SpectralCluster's ICASSP 2018 configuration, the usual companion; times are mapped "
-        "back over the silences that `preprocess_wav` cuts out",
-    ),
-    "resemblyzer-demo": System(
-        "Resemblyzer as in its demo",
-        "the same with `rate=16`, as its diarization demo has it: twelve times as many vectors",
-        asked=True,
-    ),
-    "pyaudioanalysis": System(
-        "pyAudioAnalysis",
-        "`speaker_diarization(file, 0)`; it labels silence too, so our WebRTC speech detection is "
-        "laid over its output in its favour",
-    ),
-    "pyaudioanalysis-told": System(
-        "pyAudioAnalysis, told the number of speakers",
-        "`speaker_diarization(file, N)` with the true N, otherwise as above",
-        told=True,
-        asked=True,
-    ),
-    "bic": System(
-        "MFCC + BIC",
-        "textbook change detection and clustering (`models/benchmark/baselines.py`) after our "
-        "WebRTC speech detection",
-        peers=False,
-    ),
-}
-
 # Cosine distance at which Resemblyzer's windows are different people in our clustering, chosen on
 # the conversations that our own model's distance is chosen on, by the same rule
-# (`python -m models.benchmark.peers tune SPEECH_DIR WORK_DIR`).
+# (`python -m models.benchmark distance --embedding-model resemblyzer`).
 RESEMBLYZER_THRESHOLD = 0.14
-
-
-def bic(audio: Path, _speakers: int | None) -> list[Turn]:
-    """MFCC and BIC, after the WebRTC speech detection."""
-    from diarize.audio import loading as reading
-    from diarize.segmentation.webrtc import WebRtcVad
-    from models.benchmark.baselines import diarize_by_bic
-
-    return diarize_by_bic(reading.load(audio), WebRtcVad())
 
 
 class ResemblyzerEmbedder:
@@ -146,7 +66,7 @@ class ResemblyzerEmbedder:
             for part in sliding_windows([segment], self.window, self.hop, 0.0)
         ]
         sums = np.zeros((len(segments), self.dimension), dtype=np.float32)
-        # Its level normalisation is over the whole recording, as in its preprocess_wav.
+        # Its level normalization is over the whole recording, as in its preprocess_wav.
         whole = normalize_volume(waveform.block(0, len(waveform.samples)), -30, increase_only=True)
         for first in range(0, len(parts), 32):
             batch = parts[first : first + 32]
@@ -158,7 +78,7 @@ class ResemblyzerEmbedder:
                 out = self._encoder(torch.from_numpy(np.stack(mels))).numpy()
             np.add.at(sums, [owner for owner, _ in batch], out)
             if on_progress:
-                on_progress(first + len(batch), len(parts))
+                on_progress("embed", first + len(batch), len(parts))
         return unit(sums)
 
 
@@ -263,7 +183,6 @@ def _frames_to_turns(starts: NDArray[Any], labels: NDArray[Any], step: float) ->
 
 
 _RUNNERS: dict[str, Callable[[Path, int | None], list[Turn]]] = {
-    "bic": bic,
     "resemblyzer-ours": resemblyzer_ours,
     "resemblyzer": resemblyzer,
     "resemblyzer-demo": resemblyzer_demo,
@@ -272,30 +191,14 @@ _RUNNERS: dict[str, Callable[[Path, int | None], list[Turn]]] = {
 }
 
 
-def tune(speech_dir: Path, work: Path) -> None:
-    """Print the error of Resemblyzer in our pipeline by clustering distance, and the best one."""
-    from diarize.pipeline.diarizer import Diarizer
-    from models.benchmark import tuning
-
-    diarizer = Diarizer(embedder=ResemblyzerEmbedder())
-    items = tuning.conversations(speech_dir, work)
-    heard = tuning.listen(diarizer, items, lambda uri: print(uri, file=sys.stderr, flush=True))
-    points = tuning.curve(diarizer, heard)
-    print(tuning.as_markdown(points))
-    print(f"\nchosen: {tuning.best(points):.2f}")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Diarize one recording by one system, and write RTTM; or tune Resemblyzer's threshold."""
-    parser = argparse.ArgumentParser(description="run one peer of the benchmark on one recording")
-    parser.add_argument("system", choices=sorted([*_RUNNERS, "tune"]))
-    parser.add_argument("audio", type=Path, help="a recording; to tune, the folder of voices")
-    parser.add_argument("output", type=Path, help="RTTM to write; to tune, the work folder")
+    """Diarize one recording by one system, and write RTTM."""
+    parser = argparse.ArgumentParser(description="run one system on one recording")
+    parser.add_argument("system", choices=sorted(_RUNNERS))
+    parser.add_argument("audio", type=Path)
+    parser.add_argument("output", type=Path, help="RTTM file to write")
     parser.add_argument("--speakers", type=int)
     args = parser.parse_args(argv)
-    if args.system == "tune":
-        tune(args.audio, args.output)
-        return 0
     turns = _RUNNERS[args.system](args.audio, args.speakers)
     end = max((turn.end for turn in turns), default=0.0)
     text = Diarization(turns, end, uri=args.audio.stem).to_rttm()

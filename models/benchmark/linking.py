@@ -1,6 +1,6 @@
 """Recordings that share some people: does ``--link`` give a voice one label in all of them?
 
-``python -m models.benchmark.linked_recordings --speech DIR`` simulates folders of three
+``python -m models.benchmark linking --speech DIR`` simulates folders of three
 recordings, each of three people in a scene of its own; one person is in all, two are in two,
 the others in one, with other clips in each. The least likeness for one half of the people is chosen
 on the other half; ``diarize/settings.py`` holds the strictest line that joins about as many pairs
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -23,6 +22,7 @@ from diarize.annotation import Diarization
 from diarize.settings import DEFAULTS
 from diarize.speakers.linking import link
 from diarize.timeline import Turn
+from models.benchmark import options
 from models.benchmark.named_meetings import halves
 from models.simulation.conversations import simulate
 from models.simulation.scenes import SCENES, SimulationOptions
@@ -174,31 +174,30 @@ def report(made: Sequence[Sequence[Folder]], verification: float) -> str:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Make the folders and print what linking does with them."""
-    parser = argparse.ArgumentParser(
-        prog="python -m models.benchmark.linked_recordings", description=__doc__
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    options.add_speech(parser)
+    parser.add_argument(
+        "--folders",
+        type=int,
+        default=8,
+        metavar="N",
+        help="folders for each half of the people (default: 8)",
     )
-    parser.add_argument("--speech", required=True, metavar="DIR", help="folder with clips.csv")
-    parser.add_argument("--part", default="dev", help="people never trained on (default: dev)")
-    parser.add_argument("--folders", type=int, default=8, metavar="N", help="for each half")
-    parser.add_argument("--embedding-model", metavar="PATH")
-    parser.add_argument("--vad", default="auto")
-    parser.add_argument("--threads", type=int)
-    args = parser.parse_args(argv)
+    options.add_models(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the folders and print what linking does with them."""
     from diarize.pipeline.diarizer import Diarizer
 
+    bank = VoiceBank(options.speech_folder(args), args.part)
     diarizer = Diarizer(vad=args.vad, embedder=args.embedding_model, threads=args.threads)
-    bank = VoiceBank(args.speech, args.part)
     made: list[list[Folder]] = []
     for half, able in enumerate(halves(bank)):
         made.append([])
         for seed in range(args.folders):
             made[-1].append(make(bank, able, 2 * seed + half, diarizer))
-            print(f"half {half + 1}, folder {seed + 1} of {args.folders}", file=sys.stderr)
+            options.notify(f"half {half + 1}, folder {seed + 1} of {args.folders}")
     print(report(made, diarizer.embedder.thresholds.verification))
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

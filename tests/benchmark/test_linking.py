@@ -7,7 +7,7 @@ import numpy as np
 from diarize.annotation import Diarization
 from diarize.speakers.records import unit
 from diarize.timeline import Turn
-from models.benchmark.linked_recordings import (
+from models.benchmark.linking import (
     Folder,
     Links,
     choose,

@@ -7,6 +7,7 @@ this one rule.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.evaluation.scoring import Score, score
-from models.benchmark.runner import Recording, simulated
+from models.benchmark import options
+from models.benchmark.recordings import Recording, simulated
 from models.simulation.scenes import SimulationOptions
 
 if TYPE_CHECKING:
@@ -31,6 +33,32 @@ DISTANCES = tuple(round(0.02 * step, 2) for step in range(1, 51))
 WITHIN = 0.02
 
 Tell = Callable[[str], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    options.add_quick(options.add_speech(parser))
+    parser.add_argument(
+        "--embedding-model",
+        metavar="PATH",
+        help="default: the bundled one; resemblyzer, with an interpreter that has it",
+    )
+    options.add_threads(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the error by clustering distance, and the best one."""
+    from diarize.pipeline.diarizer import Diarizer
+    from models.benchmark.systems_run import ResemblyzerEmbedder
+
+    resemblyzer = args.embedding_model == "resemblyzer"
+    embedder = ResemblyzerEmbedder() if resemblyzer else args.embedding_model
+    diarizer = Diarizer(embedder=embedder, threads=args.threads)
+    folder, count = options.work_folder(args) / "distance", 1 if args.quick else CONVERSATIONS
+    items = conversations(options.speech_folder(args), folder, count)
+    points = curve(diarizer, listen(diarizer, items, options.notify))
+    print(f"{as_markdown(points)}\n\nchosen: {best(points):.2f}")
+    return 0
 
 
 @dataclass(frozen=True)

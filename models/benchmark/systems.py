@@ -1,0 +1,69 @@
+"""The systems that the benchmark compares: a table, no code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A system of the benchmark.
+
+    Parameters
+    ----------
+    title : str
+        As in the table.
+    note : str
+        How it is used.
+    peers : bool
+        Runs with the peers' interpreter, not with ours.
+    told : bool
+        Is told the true number of speakers.
+    asked : bool
+        Runs only when asked for by name.
+    """
+
+    title: str
+    note: str
+    peers: bool = True
+    told: bool = False
+    asked: bool = False
+
+
+SYSTEMS: dict[str, System] = {
+    "diarize": System(
+        "diarize (this package)",
+        "`diarize AUDIO --no-transcript --rttm`, all defaults",
+        peers=False,
+    ),
+    "diarize-webrtc": System(
+        "diarize with WebRTC's detector", "the same with `--vad webrtc`", peers=False
+    ),
+    "resemblyzer-ours": System(
+        "Resemblyzer embeddings, our clustering",
+        "our speech detection, windows, clustering and resegmentation around Resemblyzer's "
+        "encoder; clustering distance chosen by the rule and on the conversations that ours was",
+    ),
+    "resemblyzer": System(
+        "Resemblyzer as documented",
+        "`preprocess_wav` and `embed_utterance(return_partials=True)` at its default rate, labels "
+        "from SpectralCluster's ICASSP 2018 configuration, the usual companion; times are mapped "
+        "back over the silences that `preprocess_wav` cuts out",
+    ),
+    "resemblyzer-demo": System(
+        "Resemblyzer as in its demo",
+        "the same with `rate=16`, as its diarization demo has it: twelve times as many vectors",
+        asked=True,
+    ),
+    "pyaudioanalysis": System(
+        "pyAudioAnalysis",
+        "`speaker_diarization(file, 0)`; it labels silence too, so our WebRTC speech detection is "
+        "laid over its output in its favour",
+    ),
+    "pyaudioanalysis-told": System(
+        "pyAudioAnalysis, told the number of speakers",
+        "`speaker_diarization(file, N)` with the true N, otherwise as above",
+        told=True,
+        asked=True,
+    ),
+}
