@@ -8,7 +8,7 @@ A package offers one in its ``pyproject.toml``, under the group that fits:
     silero = "my_package:SileroVad"
 
 The object named is a class, or a function without arguments, that gives something to be called as
-the matching protocol says: :class:`diarize.segmentation.webrtc.VoiceActivityDetector`,
+the matching protocol says: :class:`diarize.segmentation.activity.VoiceActivityDetector`,
 :class:`diarize.embedding.base.Embedder`, :class:`diarize.transcript.whisper.Transcriber` or
 :class:`diarize.formats.Writer`.
 """

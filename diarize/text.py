@@ -57,7 +57,7 @@ def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[s
 
 
 def _without_mark(raw: bytes) -> str | None:
-    """Recognise UTF-16 and UTF-32 without a mark by the zeros beside ASCII characters."""
+    """Recognize UTF-16 and UTF-32 without a mark by the zeros beside ASCII characters."""
     start = raw[:64]
     if len(start) < 4 or b"\0" not in start:
         return None

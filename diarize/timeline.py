@@ -1,4 +1,4 @@
-"""Stretches of time, and what can be done with lists of them: join, subtract, intersect, measure.
+"""Segments of time, and operations on lists of them: union, difference, intersection, coverage.
 
 Lists are called *in order* when each segment begins no earlier than the one before it, and
 *disjoint* when none begins before the one before it has ended. Every function is one sweep over
@@ -225,6 +225,30 @@ def layers(spans: Sequence[One]) -> Iterator[tuple[float, float, list[One]]]:
             upcoming += 1
         if active:
             yield start, end, active
+
+
+def runs(mask: npt.NDArray[np.bool_], step: float, start: float = 0.0) -> list[Segment]:
+    """Return the stretches of true frames as segments.
+
+    Parameters
+    ----------
+    mask : (F,) bool array
+    step, start : float
+        Seconds a frame, and when the first frame begins.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> runs(np.array([False, True, True, False]), 0.5)
+    [Segment(start=0.5, end=1.5)]
+    """
+    import numpy as np
+
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [
+        Segment(start + float(first) * step, start + float(after) * step)
+        for first, after in zip(edges[::2], edges[1::2], strict=True)
+    ]
 
 
 def coverage(spans: Sequence[Span], regions: Sequence[Segment]) -> npt.NDArray[np.float64]:

@@ -17,7 +17,7 @@ from diarize.audio.waveform import Waveform
 from diarize.errors import SpeakerBookError
 from diarize.pipeline.intermediate import DiarizationDetails, Listening
 from diarize.result import Result
-from diarize.segmentation.segmenters import LocalSpeakers, SpeechActivity
+from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
 from diarize.speakers import BookModel, Sample, SpeakerBook
 from diarize.timeline import Segment, Turn
 from diarize.transcript.readers import read_transcript

@@ -12,7 +12,7 @@ import pytest
 
 import diarize
 from diarize import Diarizer, Segment
-from diarize.audio.loading import Waveform
+from diarize.audio.waveform import Waveform
 from diarize.segmentation.segmenters import load_segmentation
 from diarize.settings import (
     DEFAULTS,
@@ -76,6 +76,6 @@ def test_the_segmenter_takes_its_settings() -> None:
     gate, own = EnergyGateSettings(relative_db=3.0), SegmentationSettings(onset=0.9)
     usual = load_segmentation()
     changed = load_segmentation(settings=Settings(segmentation=own, energy_gate=gate))
-    assert (changed.options, changed.energy_gate) == (own, gate)  # type: ignore[attr-defined]
-    assert usual.options != own  # type: ignore[attr-defined]
+    assert (changed.settings, changed.energy_gate) == (own, gate)  # type: ignore[attr-defined]
+    assert usual.settings != own  # type: ignore[attr-defined]
     assert usual.energy_gate == DEFAULTS.energy_gate  # type: ignore[attr-defined]

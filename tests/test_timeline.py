@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.timeline import Segment, coverage, difference, intersection, layers, meetings, union
+from diarize.timeline import (
+    Segment,
+    coverage,
+    difference,
+    intersection,
+    layers,
+    meetings,
+    runs,
+    union,
+)
 
 # Whole edges, and instants half-way between them: no instant is an edge.
 segments = st.lists(
@@ -86,3 +96,9 @@ def test_coverage(spans: list[Segment], regions: list[Segment]) -> None:
     speech = union(regions)
     expected = [sum(span.overlap(part) for part in speech) for span in spans]
     assert coverage(spans, speech) == pytest.approx(expected, abs=1e-9)
+
+
+def test_runs_finds_stretches_at_both_ends() -> None:
+    mask = np.array([True, False, True, True])
+    assert runs(mask, 0.5, 10.0) == [Segment(10.0, 10.5), Segment(11.0, 12.0)]
+    assert runs(np.zeros(0, dtype=bool), 0.5) == []

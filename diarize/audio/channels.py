@@ -10,7 +10,7 @@ import numpy as np
 
 from diarize.arrays import SAMPLE_RATE, Bool, Float32
 from diarize.settings import DEFAULTS, ChannelSettings
-from diarize.timeline import Segment, difference
+from diarize.timeline import Segment, difference, runs
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
@@ -23,9 +23,9 @@ class LevelMeter:
         self.settings = settings
         self._parts: list[Float32] = []
 
-    def add(self, planes: Float32, rate: int) -> None:
+    def add(self, samples: Float32, rate: int) -> None:
         """Take in the next samples, (channels, n) with full scale at ±1."""
-        part = levels(planes, rate, self.settings)
+        part = levels(samples, rate, self.settings)
         if not self._parts or len(part) == len(self._parts[0]):
             self._parts.append(part)
 
@@ -35,12 +35,12 @@ class LevelMeter:
         return np.concatenate(self._parts, axis=1) if self._parts else np.zeros((0, 0), np.float32)
 
 
-def levels(planes: Float32, rate: int, settings: ChannelSettings = DEFAULTS.channels) -> Float32:
+def levels(samples: Float32, rate: int, settings: ChannelSettings = DEFAULTS.channels) -> Float32:
     """Return the level of each channel over time.
 
     Parameters
     ----------
-    planes : (C, n) float32 array
+    samples : (C, n) float32 array
         Full scale at ±1.
     rate : int
         Hz.
@@ -51,8 +51,8 @@ def levels(planes: Float32, rate: int, settings: ChannelSettings = DEFAULTS.chan
         Decibels below full scale, one value a step of ``settings.step`` seconds.
     """
     hop = max(1, round(rate * settings.step))
-    count = planes.shape[1] // hop
-    frames = planes[:, : count * hop].reshape(len(planes), count, hop)
+    count = samples.shape[1] // hop
+    frames = samples[:, : count * hop].reshape(len(samples), count, hop)
     power = np.einsum("cth,cth->ct", frames, frames) / hop
     decibels: Float32 = 10 * np.log10(np.maximum(power, 10 ** (settings.floor / 10)))
     return decibels.astype(np.float32)
@@ -71,6 +71,7 @@ def hold_different_voices(decibels: Float32, settings: ChannelSettings = DEFAULT
 
 
 def _take_turns(first: Float32, second: Float32, settings: ChannelSettings) -> bool:
+    """Return whether two channels, (T,) levels each, are loud by turns, each by its own voice."""
     active = np.zeros(len(first), dtype=bool)
     for one in (first, second):
         active |= one > _speech_level(one) - settings.active
@@ -110,6 +111,7 @@ def faint_channels(
 
 
 def _speech_level(decibels: Float32) -> float:
+    """Return the level that is exceeded in a twentieth of the time; −inf for no levels."""
     return float(np.percentile(decibels, 95)) if decibels.size else -np.inf
 
 
@@ -161,9 +163,36 @@ def speech_of_each(
         # Silence below this says no more: digital silence would make an echo seem loud.
         tables.append(np.maximum(table, loud - settings.range))
         active.append(mask & (table > loud - settings.active))
-    leaks = [np.zeros(length, dtype=bool) for _ in waves]
+    leaks = _leaks(tables, active, masks, settings)
+    if leaks is None:
+        return None
+    own = []
+    for segments, leak in zip(speech, leaks, strict=True):
+        left = difference(segments, runs(leak, settings.step)) if leak.any() else list(segments)
+        own.append(
+            [part for part in left if part.duration >= settings.shortest or part in segments]
+        )
+    return own
+
+
+def _leaks(
+    tables: Sequence[Float32],
+    active: Sequence[Bool],
+    masks: Sequence[Bool],
+    settings: ChannelSettings,
+) -> list[Bool] | None:
+    """Return where each channel's speech is a leak; None where all channels hold the same sound.
+
+    Parameters
+    ----------
+    tables : sequence of (T,) float32 arrays
+        Levels of the channels.
+    active, masks : sequences of (T,) bool arrays
+        Where each channel is loud by its own measure, and where it holds speech.
+    """
+    leaks = [np.zeros(len(mask), dtype=bool) for mask in masks]
     same = []
-    for one, other in combinations(range(len(waves)), 2):
+    for one, other in combinations(range(len(tables)), 2):
         both, either = masks[one] & masks[other], masks[one] | masks[other]
         lead = tables[one] - tables[other]
         if not both.any():
@@ -178,15 +207,7 @@ def speech_of_each(
         )
         leaks[other] |= both & _smooth(lead >= high, settings)
         leaks[one] |= both & _smooth(lead <= low, settings)
-    if same and all(same):
-        return None
-    own = []
-    for segments, leak in zip(speech, leaks, strict=True):
-        left = difference(segments, _regions(leak, settings)) if leak.any() else list(segments)
-        own.append(
-            [part for part in left if part.duration >= settings.shortest or part in segments]
-        )
-    return own
+    return None if same and all(same) else leaks
 
 
 def _own_leads(lead: Float32, settings: ChannelSettings) -> tuple[float, float] | None:
@@ -203,12 +224,14 @@ def _own_leads(lead: Float32, settings: ChannelSettings) -> tuple[float, float] 
 
 
 def _levels_of(wave: Waveform, length: int, settings: ChannelSettings) -> Float32:
+    """Return (length,) levels of a channel, silence beyond its end."""
     parts = [levels(block[None], SAMPLE_RATE, settings)[0] for block in wave.blocks(60.0)]
     whole = np.concatenate(parts)[:length] if parts else np.zeros(0, np.float32)
     return np.pad(whole, (0, length - whole.size), constant_values=settings.floor)
 
 
 def _mask(segments: Sequence[Segment], length: int, settings: ChannelSettings) -> Bool:
+    """Return (length,) which steps lie in the segments."""
     mask = np.zeros(length, dtype=bool)
     for segment in segments:
         mask[round(segment.start / settings.step) : round(segment.end / settings.step)] = True
@@ -221,9 +244,3 @@ def _smooth(mask: Bool, settings: ChannelSettings) -> Bool:
 
     smooth: Bool = median_filter(mask, settings.smooth)
     return smooth
-
-
-def _regions(mask: Bool, settings: ChannelSettings) -> list[Segment]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    times = [float(edge) * settings.step for edge in edges]
-    return [Segment(start, end) for start, end in zip(times[::2], times[1::2], strict=True)]

@@ -203,6 +203,7 @@ def blocks(source: InputFile) -> Iterator[tuple[int, Float32]]:
 
 
 def _open(source: InputFile) -> Any:  # an av InputContainer, which PyAV's own types leave open
+    """Open the container."""
     import av
 
     try:
@@ -225,6 +226,7 @@ def _open(source: InputFile) -> Any:  # an av InputContainer, which PyAV's own t
 
 
 def _audio_stream(container: av.container.InputContainer, source: InputFile) -> Any:
+    """Return the audio stream to decode: the track asked for, else FFmpeg's own choice."""
     from av.stream import Disposition
 
     name, streams = source.name, container.streams.audio
@@ -263,14 +265,19 @@ def _listed(streams: Sequence[Any]) -> str:
     for number, stream in enumerate(streams):
         layout = stream.layout.name if stream.channels < 3 else f"{stream.channels} channels"
         tags = [stream.metadata.get(key, "") for key in ("language", "title")]
-        told = [layout, stream.codec_context.name, *(tag for tag in tags if tag not in ("", "und"))]
-        tracks.append(f"{number} ({', '.join(told)})")
+        parts = [
+            layout,
+            stream.codec_context.name,
+            *(tag for tag in tags if tag not in ("", "und")),
+        ]
+        tracks.append(f"{number} ({', '.join(parts)})")
     return f"{len(tracks)} audio track{'s' * (len(tracks) > 1)}: {', '.join(tracks)}"
 
 
 def _frames(
     container: av.container.InputContainer, stream: Any, report: DecodeReport
 ) -> Iterator[av.AudioFrame]:
+    """Decode frame by frame, as far as the file goes; damaged packets are skipped and counted."""
     import av
 
     wanted: list[Any] = [stream]
@@ -301,6 +308,7 @@ def _frames(
 
 
 def _drain(fifo: av.AudioFifo, report: DecodeReport) -> Iterator[tuple[int, Float32]]:
+    """Yield all that was gathered as one block."""
     frame = fifo.read()
     if frame is None or frame.samples == 0:
         return

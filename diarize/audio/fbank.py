@@ -60,12 +60,12 @@ def fbank(samples: Float32, num_mel_bins: int = 80) -> Float32:
 def _power(frames: Float32) -> Float32:
     """Return each frame's power spectrum, (T, 257)."""
     centred = frames - frames.mean(axis=1, dtype=np.float32, keepdims=True)
-    emphasised = np.empty_like(centred)
-    np.multiply(centred[:, :-1], -PREEMPHASIS, out=emphasised[:, 1:])
-    emphasised[:, 1:] += centred[:, 1:]
-    emphasised[:, 0] = centred[:, 0] * (1 - PREEMPHASIS)  # Kaldi repeats the first sample
-    emphasised *= povey_window()
-    spectrum = np.fft.rfft(emphasised, N_FFT, axis=1)
+    emphasized = np.empty_like(centred)
+    np.multiply(centred[:, :-1], -PREEMPHASIS, out=emphasized[:, 1:])
+    emphasized[:, 1:] += centred[:, 1:]
+    emphasized[:, 0] = centred[:, 0] * (1 - PREEMPHASIS)  # Kaldi repeats the first sample
+    emphasized *= povey_window()
+    spectrum = np.fft.rfft(emphasized, N_FFT, axis=1)
     power: Float32 = np.square(spectrum.real) + np.square(spectrum.imag)
     return power.astype(np.float32, copy=False)
 

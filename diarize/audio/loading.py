@@ -63,8 +63,8 @@ def load(
         raise UsageError(f"channels={channels!r}: use 'mix', 'split' or a channel number.")
     found, rate = opened_source(source, sample_rate)
     if isinstance(found, np.ndarray):
-        planes = found
-        return _load(lambda: _slices(planes, rate), "array", channels, None)
+        samples = found
+        return _load(lambda: _slices(samples, rate), "array", channels, None)
     with decoding.opened(found, audio_track) as ready:
         tick = _ticker(ready.report, on_progress)
         wave = _load(lambda: tick(decoding.blocks(ready)), ready.name, channels, ready.report)
@@ -123,20 +123,22 @@ def _mixed(
 ) -> list[Mixer]:
     """Decode once: what to make of all channels and, where they are split, each of them."""
     mixers = [Mixer(name, pick, gain)]
-    for rate, planes in blocks:
-        while split and len(mixers) <= len(planes):  # those that join late are silent until then
+    for rate, samples in blocks:
+        while split and len(mixers) <= len(samples):  # those that join late are silent until then
             mixers.append(Mixer(name, len(mixers) - 1, gain, pad=mixers[0].received))
-        mixers[0].add(planes, rate)
+        mixers[0].add(samples, rate)
         for number, mixer in enumerate(mixers[1:]):
-            gone = number >= len(planes)
-            mixer.add(np.zeros((number + 1, planes.shape[1]), np.float32) if gone else planes, rate)
+            gone = number >= len(samples)
+            mixer.add(
+                np.zeros((number + 1, samples.shape[1]), np.float32) if gone else samples, rate
+            )
     for mixer in mixers:
         mixer.finish()
     return mixers
 
 
 def _advice(name: str, decibels: Float32) -> Iterator[str]:
-    """Yield a line where channels by themselves would tell more than their mix."""
+    """Yield a warning where a mix of the channels, (C, T) levels, loses voices."""
     from diarize.audio import channels
 
     if channels.hold_different_voices(decibels):
@@ -151,9 +153,10 @@ def _advice(name: str, decibels: Float32) -> Iterator[str]:
         )
 
 
-def _slices(planes: Float32, rate: int) -> Iterator[tuple[int, Float32]]:
-    for start in range(0, planes.shape[1], decoding.BLOCK):
-        yield rate, planes[:, start : start + decoding.BLOCK]
+def _slices(samples: Float32, rate: int) -> Iterator[tuple[int, Float32]]:
+    """Yield an array, (channels, n), block by block, as a decoder does."""
+    for start in range(0, samples.shape[1], decoding.BLOCK):
+        yield rate, samples[:, start : start + decoding.BLOCK]
 
 
 def _ticker(
@@ -190,6 +193,7 @@ def _remarks(name: str, report: decoding.DecodeReport) -> Iterator[str]:
 
 
 def _nothing_decoded(name: str, report: decoding.DecodeReport | None) -> AudioError:
+    """Return the error for a recording without a single sample."""
     if report is not None and (report.skipped or report.cut):
         return AudioError(
             f"{name}: none of its audio could be decoded: it is damaged or protected. "

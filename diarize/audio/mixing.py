@@ -20,7 +20,28 @@ GARBAGE = np.float32(1e10)
 
 
 class Mixer:
-    """Channels to one, with an eye on what the mix loses."""
+    """Channels to one at 16 kHz and 16 bits, with an eye on what the mix loses.
+
+    Parameters
+    ----------
+    name : str
+        The recording's, for messages.
+    pick : int or None
+        The channel to take; None for the mean of all.
+    gain : float
+        Factor on every sample.
+    pad : float
+        Seconds of silence in front.
+
+    Attributes
+    ----------
+    samples : (n,) int16 array
+        After :meth:`finish`.
+    invalid : int
+        Samples that were not numbers and became silence.
+    meter : LevelMeter
+        Levels of the channels that were mixed.
+    """
 
     def __init__(self, name: str, pick: int | None, gain: float = 1.0, pad: float = 0.0) -> None:
         self.pick = pick
@@ -32,9 +53,9 @@ class Mixer:
         self._energies: Float64 = np.zeros(0)
         self._mixed = 0.0
 
-    def add(self, planes: Float32, rate: int) -> None:
-        """Take in the next samples of all channels."""
-        self._track.add(self._mix(planes, rate), rate)
+    def add(self, samples: Float32, rate: int) -> None:
+        """Take in the next samples, (channels, n) float32 with full scale at ±1, at ``rate`` Hz."""
+        self._track.add(self._mix(samples, rate), rate)
 
     def finish(self) -> None:
         """Make :attr:`samples` of what was added."""
@@ -61,50 +82,66 @@ class Mixer:
             return None
         return int(self._energies.argmax())
 
-    def _mix(self, planes: Float32, rate: int) -> Float32:
-        energies = _energies(planes)
+    def _mix(self, samples: Float32, rate: int) -> Float32:
+        """Return one channel, (n,), of (channels, n)."""
+        energies = _energies(samples)
         if not np.isfinite(energies.sum()):
-            planes = self._repair(planes)
-            energies = _energies(planes)
+            samples = self._repair(samples)
+            energies = _energies(samples)
         if self.pick is not None:
-            if not 0 <= self.pick < len(planes):
+            if not 0 <= self.pick < len(samples):
                 raise UsageError(
-                    f"{self._name}: has {len(planes)} channels, numbered from 0; "
+                    f"{self._name}: has {len(samples)} channels, numbered from 0; "
                     f"there is no {self.pick}."
                 )
-            mixed = planes[self.pick]
-        elif len(planes) == 1:
-            mixed = planes[0]
+            mixed = samples[self.pick]
+        elif len(samples) == 1:
+            mixed = samples[0]
         else:
             # Adding two rows takes half as long as numpy's mean over the first axis.
-            mixed = planes[0] + planes[1] if len(planes) == 2 else planes.sum(axis=0)
-            mixed *= np.float32(1 / len(planes))
+            mixed = samples[0] + samples[1] if len(samples) == 2 else samples.sum(axis=0)
+            mixed *= np.float32(1 / len(samples))
             self._weigh(energies, mixed)
-            self.meter.add(planes, rate)
+            self.meter.add(samples, rate)
         louder: Float32 = mixed * self.gain if self.gain != 1 else mixed
         return louder
 
-    def _repair(self, planes: Float32) -> Float32:
-        good = np.abs(planes) < GARBAGE  # false for NaN as well
+    def _repair(self, samples: Float32) -> Float32:
+        """Return the samples with silence where there is no number, or one beyond all scales."""
+        good = np.abs(samples) < GARBAGE  # false for NaN as well
         self.invalid += good.size - int(np.count_nonzero(good))
-        repaired: Float32 = np.where(good, planes, np.float32(0))
+        repaired: Float32 = np.where(good, samples, np.float32(0))
         return repaired
 
     def _weigh(self, energies: Float64, mixed: Float32) -> None:
+        """Add up the energy of each channel and of their mix."""
         if self._energies.size < energies.size:
             self._energies = np.pad(self._energies, (0, energies.size - self._energies.size))
         self._energies[: energies.size] += energies
         self._mixed += float(np.vdot(mixed, mixed))
 
 
-def _energies(planes: Float32) -> Float64:
+def _energies(samples: Float32) -> Float64:
     """Return the sum of squares of each channel; not finite where a sample is not."""
-    return np.array([np.vdot(plane, plane) for plane in planes], dtype=np.float64)
+    return np.array([np.vdot(plane, plane) for plane in samples], dtype=np.float64)
 
 
 @dataclass
 class _ResampledChannel:
-    """One channel on its way: resampled to 16 kHz into a buffer that grows in place."""
+    """One channel, resampled to 16 kHz into a buffer that grows in place.
+
+    Parameters
+    ----------
+    pad : float
+        Seconds of silence in front.
+
+    Attributes
+    ----------
+    peak : float
+        The largest sample, full scale 1.
+    received : float
+        Seconds that were added.
+    """
 
     pad: float = 0.0
     peak: float = 0.0
@@ -118,6 +155,7 @@ class _ResampledChannel:
         self._write(np.zeros(round(self.pad * SAMPLE_RATE), np.float32))
 
     def add(self, samples: Float32, rate: int) -> None:
+        """Take in the next (n,) samples; their rate may differ from that of those before."""
         if rate != self._rate:
             self._flush()
             self._start(rate)
@@ -126,6 +164,7 @@ class _ResampledChannel:
         self._write(self._resampler.resample_chunk(contiguous) if self._resampler else contiguous)
 
     def finish(self) -> NDArray[np.int16]:
+        """Return all samples, (n,) int16."""
         self._flush()
         self._buffer.resize(self._size, refcheck=False)
         return self._buffer

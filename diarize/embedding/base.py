@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a model draws its lines, calibrated for that model alone.
+    """Thresholds of one model, calibrated for that model alone.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ class Embedder(Protocol):
 
     @property
     def dimension(self) -> int:
-        """Length of a vector."""
+        """Length D of an embedding."""
         ...
 
     @property
     def window(self) -> float:
-        """Seconds of a window that the model is best at, for diarization."""
+        """Seconds of a window for diarization."""
         ...
 
     @property
@@ -65,7 +65,7 @@ class Embedder(Protocol):
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the model, in hexadecimal digits: vectors of two models never mix."""
+        """SHA-256 of the model in hexadecimal digits; embeddings of two models never mix."""
         ...
 
     def embed(

@@ -56,6 +56,7 @@ class OnnxEmbedder:
         Threads of onnxruntime; None takes the processors this process may use.
     batch_size : int, optional
         Windows a run, always the same number (the last batch is filled up).
+    settings : EmbeddingSettings
 
     Raises
     ------
@@ -187,7 +188,14 @@ class OnnxEmbedder:
     def _vectors(
         self, waveform: Waveform, partials: Sequence[_Partial]
     ) -> Iterator[tuple[npt.NDArray[np.intp], Float64]]:
-        """Run partial utterances in batches of equal length; yield (owners, vectors)."""
+        """Run partial utterances in batches of equal length.
+
+        Yields
+        ------
+        owners : (B,) int array
+            The segment that each of the batch belongs to.
+        vectors : (B, D) float64 array
+        """
         waiting: dict[int, list[tuple[int, Float32]]] = {}
         for partial, frames in self._frames(waveform, partials):
             for piece in self._pieces(frames):
@@ -199,7 +207,7 @@ class OnnxEmbedder:
             yield self._answers(same)
 
     def _answers(self, same: Sequence[tuple[int, Float32]]) -> tuple[npt.NDArray[np.intp], Float64]:
-        """Run one batch of equally long pieces."""
+        """Run one batch of equally long pieces, (owner, frames) each."""
         owners, pieces = zip(*same, strict=True)
         # Windows come in batches of one size, so that the runtime plans its memory once.
         full = self._batch if self._fixed_batch or len(pieces[0]) == self.format.frames else 0

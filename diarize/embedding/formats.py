@@ -1,4 +1,4 @@
-"""Embedding networks in ONNX files: open them, and tell by metadata and shape what they want."""
+"""Formats of embedding networks: front end, windows and thresholds, by metadata and shape."""
 
 from __future__ import annotations
 
@@ -33,23 +33,26 @@ PORT_THRESHOLDS = Thresholds(
 
 @dataclass(frozen=True)
 class ModelFormat:
-    """What there is to know of a network before it runs.
+    """How to feed an embedding network, and the thresholds that belong to it.
 
     Attributes
     ----------
     name : str
+        What the model is called in results and speaker books.
     frontend : Frontend
+        Samples to the network's input.
     frames, shift : int
-        Of a window, and from window to window of what is too long for one.
+        Frames of 10 ms in a window, and from window to window of a segment too long for one.
     window, hop : float
-        Seconds of the windows for diarization.
+        Seconds of the windows for diarization, and from one to the next.
     thresholds : Thresholds
     longest : int
         Frames up to which a longer segment goes through the network in one piece; 0 where the
         network takes windows only.
-    drop_last_partial, unit_partials : bool
-        Whether a last, incomplete window is left out, and whether vectors are averaged as unit
-        vectors.
+    drop_last_partial : bool
+        Whether the last, incomplete window of a segment is left out.
+    unit_partials : bool
+        Whether the vectors of a segment's windows are scaled to unit length before averaging.
     """
 
     name: str
@@ -65,7 +68,7 @@ class ModelFormat:
 
 
 def recognize(session: Session, settings: EmbeddingSettings) -> ModelFormat:
-    """Tell from metadata and input shape what kind of embedding model a session holds.
+    """Return the format of the embedding network in a session, by its metadata and input shape.
 
     Raises
     ------

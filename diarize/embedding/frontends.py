@@ -1,8 +1,8 @@
-"""What embedding networks want to see: the front ends that turn samples into their input.
+"""Front ends of embedding networks: samples to the frames that a network takes.
 
 A front end computes frames (every 10 ms, on one grid for the whole recording) and then prepares
-the frames of one partial utterance. :mod:`diarize.embedding.embedder` does the rest: which
-frames, how many at a time, and what becomes of the network's answers.
+the frames of one partial utterance. :mod:`diarize.embedding.embedder` chooses the frames, runs
+them in batches, and averages the network's answers.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Frontend(Protocol):
         ...
 
     def prepare(self, partial: Float32) -> Float32:
-        """Return one partial utterance's frames as the network wants them."""
+        """Return the frames of one partial utterance, (t, bins), as the network takes them."""
         ...
 
     def lengthen(self, frames: Float32, count: int) -> Float32:
-        """Return at least ``count`` frames, made by repeating too few."""
+        """Return at least ``count`` frames, made by repeating the (t, bins) given."""
         ...
 
 

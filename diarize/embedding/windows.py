@@ -38,8 +38,8 @@ def sliding_windows(
 ) -> list[Segment]:
     """Cut each piece into evenly spaced windows, at most ``hop`` seconds apart.
 
-    A piece that is not longer than a window is one window; a piece shorter than ``shortest`` gets
-    none: there is nothing to hear in it.
+    All in seconds. A piece that is not longer than a window is one window; a piece shorter than
+    ``shortest`` gets none.
 
     Examples
     --------

@@ -103,7 +103,7 @@ def verify(model: RemoteModel) -> str | None:
     """
     if not model.path.is_file():
         return f"{model.name}: has not been fetched."
-    expected = model.sha256 or _noted(model.path)
+    expected = model.sha256 or _recorded_checksum(model.path)
     if expected is None:
         return None
     found = sha256_of(model.path)
@@ -125,6 +125,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _download(model: RemoteModel, on_progress: Progress | None) -> Path:
+    """Fetch a model over the network, and compare it with its checksum before it appears."""
     import http.client
     import urllib.error
     import urllib.request
@@ -144,7 +145,7 @@ def _download(model: RemoteModel, on_progress: Progress | None) -> Path:
                     f"{model.sha256}; it was thrown away. Try again, or report it."
                 )
         if model.sha256 is None:
-            _note_path(model.path).write_text(f"{found}\n", encoding="ascii")
+            _checksum_file(model.path).write_text(f"{found}\n", encoding="ascii")
     except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise ModelError(
@@ -172,15 +173,16 @@ def _copy(
 
 
 def _by_hand(model: RemoteModel) -> str:
+    """Return how to get a model without this package."""
     return (
         f"To do it by hand, get {model.url} on a machine that is online and save it as {model.path}"
     )
 
 
-def _note_path(path: Path) -> Path:
+def _checksum_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _noted(path: Path) -> str | None:
-    note = _note_path(path)
+def _recorded_checksum(path: Path) -> str | None:
+    note = _checksum_file(path)
     return note.read_text(encoding="ascii").strip() if note.is_file() else None

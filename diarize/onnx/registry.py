@@ -71,6 +71,7 @@ class RemoteModel:
 def _sherpa(
     name: str, file: str, sha256: str, size: int, dimension: int, licence: str, source: str
 ) -> RemoteModel:
+    """Describe a speaker model among the releases of sherpa-onnx."""
     url = f"{_SHERPA_SPEAKERS}/{file.replace('+', '%2B')}"
     return RemoteModel(name, "embedding", url, file, sha256, size, licence, source, dimension)
 

@@ -126,6 +126,7 @@ def _reopened(model: str, threads: int | None) -> Session:
 
 
 def _open(path: Path, threads: int) -> Any:
+    """Return an ``onnxruntime.InferenceSession`` on the CPU."""
     if not path.is_file():
         raise ModelError(f"{path}: no such model file; give the path of an .onnx file")
     onnxruntime = runtime()

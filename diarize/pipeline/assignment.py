@@ -87,7 +87,8 @@ def decide(
         quietest=quietest,
         settings=settings.resegmentation,
     )
-    sure = heard.activity.overlaps if heard.activity.sure is None else heard.activity.sure
+    sure = heard.activity.confident_overlaps
+    sure = heard.activity.overlaps if sure is None else sure
     turns += overlap.second_turns(turns, sure, heard.windows, scores, local, settings.overlap)
     return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
 

@@ -27,7 +27,8 @@ from diarize.pipeline.channel_speakers import by_channel, check_bounds, check_na
 from diarize.pipeline.intermediate import DiarizationDetails, Listening
 from diarize.pipeline.resegmentation import Quietest
 from diarize.progress import STAGE_COSTS, OverallProgress
-from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter, SpeechActivity
+from diarize.segmentation.activity import SpeechActivity
+from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter
 from diarize.settings import DEFAULTS, Settings
 from diarize.timeline import Segment, difference, union
 from diarize.version import __version__

@@ -12,7 +12,7 @@ from diarize.timeline import coverage, difference
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.segmentation.segmenters import SpeechActivity
+    from diarize.segmentation.activity import SpeechActivity
     from diarize.timeline import Segment
 
 

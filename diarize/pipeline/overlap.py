@@ -13,7 +13,7 @@ from diarize.settings import DEFAULTS, OverlapSettings
 from diarize.timeline import Segment, Turn
 
 if TYPE_CHECKING:
-    from diarize.segmentation.segmenters import LocalSpeakers
+    from diarize.segmentation.activity import LocalSpeakers
 
 
 def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -> Float64:

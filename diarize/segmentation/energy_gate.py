@@ -1,18 +1,21 @@
-"""Speech too faint to belong to the talk: a voice next door, another headset's leak."""
+"""Regions too faint to belong to the recording: a voice next door, a leak of another headset."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from diarize.arrays import SAMPLE_RATE
 from diarize.settings import DEFAULTS, EnergyGateSettings
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
-    from diarize.segmentation.segmenters import SpeechActivity
+    from diarize.segmentation.activity import SpeechActivity
 
 
-def without_faint(
+def drop_inaudible(
     activity: SpeechActivity,
     waveform: Waveform,
     settings: EnergyGateSettings = DEFAULTS.energy_gate,
@@ -32,10 +35,6 @@ def without_faint(
     SpeechActivity
         The same object where nothing is so faint.
     """
-    import numpy as np
-
-    from diarize.arrays import SAMPLE_RATE
-
     if len(activity.speech) < 2:
         return activity
     samples = (
@@ -48,18 +47,19 @@ def without_faint(
     limit = min(
         mean * 10.0 ** (-settings.relative_db / 10.0), 10.0 ** (settings.absolute_dbfs / 10.0)
     )
-    heard = power >= limit
-    if heard.all():
+    audible = power >= limit
+    if audible.all():
         return activity
     starts = np.array([region.start for region in activity.speech])
 
-    def in_heard(time: float) -> bool:
-        return bool(heard[max(0, int(np.searchsorted(starts, time, side="right")) - 1)])
+    def in_audible(time: float) -> bool:
+        return bool(audible[max(0, int(np.searchsorted(starts, time, side="right")) - 1)])
 
     return replace(
         activity,
-        speech=tuple(s for s, loud in zip(activity.speech, heard, strict=True) if loud),
-        overlaps=tuple(o for o in activity.overlaps if in_heard(o.start)),
-        changes=tuple(t for t in activity.changes if in_heard(t)),
-        sure=activity.sure and tuple(o for o in activity.sure if in_heard(o.start)),
+        speech=tuple(s for s, loud in zip(activity.speech, audible, strict=True) if loud),
+        overlaps=tuple(o for o in activity.overlaps if in_audible(o.start)),
+        changes=tuple(t for t in activity.changes if in_audible(t)),
+        confident_overlaps=activity.confident_overlaps
+        and tuple(o for o in activity.confident_overlaps if in_audible(o.start)),
     )

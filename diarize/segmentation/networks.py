@@ -1,4 +1,4 @@
-"""Segmentation networks in ONNX files, and how their overlapping windows become one track.
+"""Segmentation networks in ONNX files: windows of a recording to probabilities.
 
 Three kinds are known by their inputs and outputs:
 
@@ -13,36 +13,21 @@ neural speaker diarization" (Interspeech 2023): nobody, one of three, or two of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import permutations
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from diarize.arrays import SAMPLE_RATE, Bool, Float32, Progress
+from diarize.arrays import SAMPLE_RATE, Float32, Progress
 from diarize.audio import spectrogram
 from diarize.audio.waveform import Waveform
-from diarize.errors import ModelError
 from diarize.onnx.session import Session
-from diarize.segmentation.segmenters import (
-    LOCAL_SPEAKERS,
-    PLAIN_OPTIONS,
-    SILERO_OPTIONS,
-    LocalSpeakers,
-    NeuralSegmenter,
-    Segmenter,
-    SileroSegmenter,
-)
-from diarize.settings import DEFAULTS, SegmentationSettings, Settings
 
-# Which local speakers talk in each of the seven classes.
-MEMBERS = np.array(
+#: (7, 3): which local speakers talk in each of the seven classes.
+POWERSET = np.array(
     [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=np.float32
 )
-ORDERS = tuple(permutations(range(LOCAL_SPEAKERS)))
 
 
 class PowersetNetwork(Protocol):
@@ -68,153 +53,7 @@ class PowersetNetwork(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class FrameTrack:
-    """A whole recording, frame by frame.
-
-    Parameters
-    ----------
-    step, offset : float
-        Seconds a frame, and when the first one begins.
-    speech, pair : (F,) float32 arrays
-        Probability that anybody talks, and that two talk at once.
-    speakers : (F, 3) float32 array
-        Probability of each local speaker; their order is stable from window to window only.
-    local : LocalSpeakers
-        What was decided in each window.
-    """
-
-    step: float
-    offset: float
-    speech: Float32
-    pair: Float32
-    speakers: Float32
-    local: LocalSpeakers
-
-
-# --- windows to one track ---------------------------------------------------------------------
-
-
-def run(
-    network: PowersetNetwork,
-    waveform: Waveform,
-    batch: int = 4,
-    on_progress: Progress | None = None,
-    *,
-    hop: float = 0.5,
-) -> FrameTrack:
-    """Run a network over overlapping windows and average what they say.
-
-    Parameters
-    ----------
-    network : PowersetNetwork
-    waveform : Waveform
-        16 kHz mono, not empty.
-    batch : int
-        Windows at once.
-    hop : float
-        From window to window, as a share of a window.
-    """
-    samples, shift = len(waveform), network.shift
-    window = network.window(samples)
-    starts = window_starts(samples, window, int(hop * window) // shift * shift, shift)
-    blender = _Blender(starts, shift, network.offset)
-    for first in range(0, len(starts), batch):
-        blender.add(network(waveform, starts[first : first + batch], window))
-        if on_progress is not None:
-            on_progress("speech", min(first + batch, len(starts)), len(starts))
-    return blender.finish(samples)
-
-
-def window_starts(samples: int, window: int, hop: int, shift: int) -> list[int]:
-    """Return where windows begin so that they cover a recording, the last one ending with it.
-
-    Examples
-    --------
-    >>> window_starts(100, 40, 20, 5)
-    [0, 20, 40, 60]
-    >>> window_starts(93, 40, 20, 5)
-    [0, 20, 40, 55]
-    >>> window_starts(30, 40, 20, 5)
-    [0]
-    """
-    last = max(0, -(-(samples - window) // shift) * shift)
-    return [*range(0, last, max(hop, shift)), last]
-
-
-class _Blender:
-    """Averages windows that overlap, their local speakers matched to those before."""
-
-    def __init__(self, starts: Sequence[int], shift: int, offset: int) -> None:
-        self.firsts = [start // shift for start in starts]
-        self.shift, self.offset = shift, offset
-        self.activity: list[Bool] = []
-        self.done = 0
-        self.total: Float32 = np.zeros((0, 2 + LOCAL_SPEAKERS), dtype=np.float32)
-        self.weight: Float32 = np.zeros(0, dtype=np.float32)
-
-    def add(self, probabilities: Float32) -> None:
-        """Take the next windows, (W, F, 7)."""
-        frames = probabilities.shape[1]
-        if not self.done:
-            size = self.firsts[-1] + frames
-            self.total = np.zeros((size, 2 + LOCAL_SPEAKERS), dtype=np.float32)
-            self.weight = np.zeros(size, dtype=np.float32)
-        # Frames near a window's edge lack context on one side.
-        ramp = np.sin(np.pi * (np.arange(frames, dtype=np.float32) + 0.5) / frames) ** 2 + 0.02
-        for window in probabilities:
-            self._add_one(window, ramp.astype(np.float32))
-
-    def _add_one(self, window: Float32, ramp: Float32) -> None:
-        first = self.firsts[self.done]
-        where = slice(first, first + len(window))
-        speakers = window @ MEMBERS
-        weight = self.weight[where]
-        known = weight > 0
-        if known.any():
-            before = self.total[where][known, 2:] / weight[known, None]
-            speakers = speakers[:, best_order(before, speakers[known])]
-        self.activity.append(_active(window, speakers))
-        together = np.column_stack([1.0 - window[:, 0], window[:, 4:].sum(axis=1), speakers])
-        self.total[where] += ramp[:, None] * together
-        self.weight[where] += ramp
-        self.done += 1
-
-    def finish(self, samples: int) -> FrameTrack:
-        """Return the track, cut to the recording's length."""
-        frames = max(1, min(len(self.weight), -(-(samples - self.offset) // self.shift)))
-        mean = self.total[:frames] / self.weight[:frames, None]
-        step, offset = self.shift / SAMPLE_RATE, self.offset / SAMPLE_RATE
-        starts = np.array(self.firsts, dtype=np.float64) * step + offset
-        local = LocalSpeakers(starts, step, np.stack(self.activity))
-        return FrameTrack(step, offset, mean[:, 0], mean[:, 1], mean[:, 2:], local)
-
-
-def best_order(before: Float32, now: Float32) -> list[int]:
-    """Return the order of ``now``'s speakers (frames, 3) in which they agree most with ``before``.
-
-    Examples
-    --------
-    >>> before = np.array([[1, 0, 0], [0, 1, 0]], dtype=np.float32)
-    >>> best_order(before, before[:, [2, 0, 1]])
-    [1, 2, 0]
-    """
-    agreement = before.T @ now
-    return list(max(ORDERS, key=lambda order: sum(agreement[i, k] for i, k in enumerate(order))))
-
-
-def _active(window: Float32, speakers: Float32) -> Bool:
-    """Say who talks in each frame: as many as the likeliest count, the likeliest ones first."""
-    alone, pairs = window[:, 1:4].sum(axis=1), window[:, 4:].sum(axis=1)
-    count = np.stack([window[:, 0], alone, pairs]).argmax(axis=0)
-    rank = np.argsort(np.argsort(-speakers, axis=1, kind="stable"), axis=1)
-    return np.asarray(rank < count[:, None])
-
-
-# --- networks ---------------------------------------------------------------------------------
-
-
-class MagnitudeNetwork:
+class BundledNetwork:
     """The bundled model."""
 
     shift = 2 * spectrogram.HOP
@@ -249,7 +88,7 @@ class MagnitudeNetwork:
         return np.asarray(np.exp(scores), dtype=np.float32)
 
 
-class SampleNetwork:
+class PyannoteNetwork:
     """pyannote's segmentation network as exported for sherpa-onnx: reads samples."""
 
     def __init__(self, session: Session) -> None:
@@ -327,59 +166,3 @@ def _softmax(scores: npt.NDArray[Any]) -> Float32:
     """Probabilities of the last axis; log probabilities just lose their logarithm."""
     raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float32)
-
-
-# --- files ------------------------------------------------------------------------------------
-
-
-def open_segmenter(
-    path: str | Path | None, threads: int | None, settings: Settings = DEFAULTS
-) -> Segmenter:
-    """See :func:`diarize.segmentation.segmenters.load_segmentation`."""
-    if path is None:
-        from diarize.onnx.bundled import bundled
-
-        path = bundled("segmentation")
-    path = Path(path)
-    session = Session(path, threads)
-    metadata = session.metadata
-    inputs = {item.name: item.shape for item in session.inputs}
-    shape = next(iter(inputs.values()))
-    classes = session.outputs[0].shape[-1]
-    if "input" in inputs and "sr" in inputs and ("state" in inputs or {"h", "c"} <= set(inputs)):
-        return SileroSegmenter(SileroNetwork(session), settings.segmentation or SILERO_OPTIONS)
-    if len(inputs) == 1 and len(shape) == 3 and classes in (len(MEMBERS), None, "num_classes"):
-        if metadata.get("diarize.kind") == "segmentation":
-            return NeuralSegmenter(
-                MagnitudeNetwork(session, _number(path, metadata, "window")),
-                settings.segmentation or _options(path, metadata),
-                energy_gate=settings.energy_gate,
-            )
-        if shape[1] in (1, None) or isinstance(shape[1], str):
-            return NeuralSegmenter(
-                SampleNetwork(session),
-                settings.segmentation or PLAIN_OPTIONS,
-                energy_gate=settings.energy_gate,
-            )
-    raise ModelError(
-        f"{path}: not a segmentation model of a known kind (the bundled one, pyannote segmentation "
-        "exported for sherpa-onnx, Silero VAD); its inputs are "
-        + ", ".join(f"{name} {size}" for name, size in inputs.items())
-    )
-
-
-def _options(path: Path, metadata: Mapping[str, str]) -> SegmentationSettings:
-    """Read the thresholds that were tuned for a model of ours."""
-    names = set(SegmentationSettings.__dataclass_fields__)
-    # Older files lack them: hop before version 2, sure before version 5.
-    names -= {name for name in ("hop", "sure") if f"diarize.{name}" not in metadata}
-    return SegmentationSettings(**{name: _number(path, metadata, name) for name in names})
-
-
-def _number(path: Path, metadata: Mapping[str, str], name: str) -> float:
-    try:
-        return float(metadata[f"diarize.{name}"])
-    except (KeyError, ValueError):
-        raise ModelError(
-            f"{path}: the model's metadata lacks a number for diarize.{name}; export it again"
-        ) from None

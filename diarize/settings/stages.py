@@ -63,7 +63,7 @@ class SegmentationSettings:
     """The same for two voices at once ..."""
     overlap_offset: float = 0.35
     """... and for their end."""
-    sure: float = 0.0
+    second_turn_onset: float = 0.0
     """Probability of two voices from which on a second turn is written; 0 for every overlap."""
     min_speech: float = 0.1
     """Seconds below which speech is dropped, after silences were closed."""
@@ -94,55 +94,25 @@ class EnergyGateSettings:
 
 @dataclass(frozen=True)
 class WebRtcSettings:
-    """The detector without a network, on WebRTC's classifier and the recording's noise floor.
+    """The detector without a network: WebRTC's classifier and the recording's noise floor.
 
     Table: ``examples/benchmark/ABLATION.md``.
     """
 
     mode: int = 3
     """WebRTC's aggressiveness, 0 (everything is speech) to 3."""
-    frame: float = 0.02
-    """Seconds of a frame: 0.01, 0.02 or 0.03."""
-    integration: float = 0.3
-    """Seconds over which power is averaged, so that noise, which flickers, looks steady."""
-    smoothing: float = 0.4
-    """Seconds of the mean over prominence and votes."""
     onset: float = 0.35
     """Prominence at which speech begins: 0 is the noise floor, 1 the recording's loud level."""
-    offset: float = 0.15
-    """Prominence below which it ends, at most ``onset``."""
-    votes: float = 0.2
-    """Share of WebRTC's votes around a frame below which nothing is speech, 0 to 1."""
-    floor_window: float = 60.0
-    """Seconds within which a band's noise floor ..."""
-    floor_percentile: float = 10.0
-    """... is this percentile of its level, 0 to 100."""
-    sounding: float = 8.0
-    """Decibels above the floor from which a frame counts when the loud level is taken."""
-    max_range: float = 35.0
-    """Decibels that the floor is taken to lie below the loud level at most."""
-    target_level: float = -23.0
-    """dBFS to which quiet recordings are raised for WebRTC ..."""
-    max_gain: float = 50.0
-    """... by at most so many decibels."""
-    min_speech: float = 0.3
-    """Seconds below which speech is dropped."""
-    min_pause: float = 0.5
-    """Seconds below which a pause is bridged."""
     padding: float = 0.05
-    """Seconds by which each side is widened."""
+    """Seconds by which each side of a region is widened."""
 
     def __post_init__(self) -> None:
         if self.mode not in (0, 1, 2, 3):
             raise UsageError(f"the WebRTC detector's mode is 0, 1, 2 or 3, not {self.mode}.")
-        if round(self.frame * 1000) not in (10, 20, 30):
-            raise UsageError(f"the WebRTC detector's frame is .01, .02 or .03 s, not {self.frame}.")
-        if not 0 < self.offset <= self.onset:
-            raise UsageError("the speech detector needs 0 < offset <= onset.")
-
-    def frames(self, seconds: float) -> int:
-        """Return a duration as a number of frames, at least one."""
-        return max(1, round(seconds / self.frame))
+        if not self.onset > 0:
+            raise UsageError(f"the WebRTC detector's onset is above 0, not {self.onset}.")
+        if not self.padding >= 0:
+            raise UsageError(f"the WebRTC detector's padding is 0 s or more, not {self.padding}.")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from diarize.timeline import Segment, coverage, difference, intersection, union
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.segmentation.segmenters import LocalSpeakers
+    from diarize.segmentation.activity import LocalSpeakers
 
 
 @dataclass(frozen=True)

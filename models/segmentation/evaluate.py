@@ -24,7 +24,8 @@ from diarize.embedding.embedder import OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.pipeline.diarizer import Diarizer
 from diarize.rttm import read_rttm
-from diarize.segmentation.segmenters import SpeechActivity, load_segmentation
+from diarize.segmentation.activity import SpeechActivity
+from diarize.segmentation.segmenters import load_segmentation
 from diarize.segmentation.webrtc import WebRtcVad
 from diarize.settings import WebRtcSettings
 from diarize.timeline import Segment, Turn, union

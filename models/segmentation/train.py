@@ -197,7 +197,7 @@ def choose(job: Job, exported: Path, options: Path) -> None:
         )
         for first in (CHOSEN_ON, SCORED_ON)
     )
-    chosen = tune.tune(chosen_on, segmenter.options, settings.precision)
+    chosen = tune.tune(chosen_on, segmenter.settings, settings.precision)
     precision, f1 = tune.overlap_scores(scored_on, chosen)
     scores = {
         "speech_error": round(tune.speech_error(scored_on, chosen), 4),

@@ -16,12 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.segmentation import networks
-from diarize.segmentation.segmenters import (
-    NeuralSegmenter,
-    decide,
-    load_segmentation,
-)
+from diarize.segmentation.aggregation import FrameScores, score_frames
+from diarize.segmentation.binarization import binarize
+from diarize.segmentation.segmenters import NeuralSegmenter, load_segmentation
 from diarize.settings import SegmentationSettings
 from models.segmentation import TARGET
 from models.segmentation.evaluate import WORK, Recording, counts, frames, simulated
@@ -49,7 +46,7 @@ class Heard:
 
     recording: Recording
     truth: NDArray[np.int64]
-    track: networks.FrameTrack
+    track: FrameScores
 
 
 def hear(segmenter: NeuralSegmenter, recordings: Iterable[Recording], hop: float) -> list[Heard]:
@@ -58,7 +55,7 @@ def hear(segmenter: NeuralSegmenter, recordings: Iterable[Recording], hop: float
         Heard(
             recording,
             counts(recording.turns, recording.waveform.duration),
-            networks.run(segmenter.network, recording.waveform, hop=hop),
+            score_frames(segmenter.network, recording.waveform, hop=hop),
         )
         for recording in recordings
     ]
@@ -69,7 +66,7 @@ def speech_error(heard: Sequence[Heard], options: SegmentationSettings) -> float
     wrong = speech = 0
     for one in heard:
         duration = one.recording.waveform.duration
-        said = frames(decide(one.track, options, duration).speech, duration)
+        said = frames(binarize(one.track, options, duration).speech, duration)
         wrong += int((said != (one.truth > 0)).sum())
         speech += int((one.truth > 0).sum())
     return wrong / speech
@@ -80,7 +77,7 @@ def overlap_scores(heard: Sequence[Heard], options: SegmentationSettings) -> tup
     hit = found = wanted = 0
     for one in heard:
         duration = one.recording.waveform.duration
-        said = frames(decide(one.track, options, duration).overlaps, duration)
+        said = frames(binarize(one.track, options, duration).overlaps, duration)
         hit += int((said & (one.truth > 1)).sum())
         found += int(said.sum())
         wanted += int((one.truth > 1).sum())
@@ -154,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     segmenter = load_segmentation(args.model, threads=1)
     if not isinstance(segmenter, NeuralSegmenter):
         parser.error(f"{args.model}: not a model with overlaps")
-    options = segmenter.options
+    options = segmenter.settings
     if args.hop:
         options = replace(options, hop=args.hop)
     seeds = range(FIRST_SEED, FIRST_SEED + args.conversations)

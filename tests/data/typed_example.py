@@ -28,7 +28,7 @@ from diarize.batch import Outcome, diarize_many
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.result import Result
-from diarize.segmentation.segmenters import SpeechActivity
+from diarize.segmentation.activity import SpeechActivity
 from diarize.settings import Settings
 from diarize.speakers import SpeakerBook
 

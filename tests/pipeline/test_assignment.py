@@ -8,7 +8,7 @@ import pytest
 from diarize.arrays import unit
 from diarize.pipeline.assignment import decide
 from diarize.pipeline.intermediate import Listening
-from diarize.segmentation.segmenters import SpeechActivity
+from diarize.segmentation.activity import SpeechActivity
 from diarize.timeline import Segment
 
 

@@ -13,7 +13,7 @@ from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
 from diarize.pipeline.diarizer import Diarizer, diarize
-from diarize.segmentation.segmenters import SpeechActivity
+from diarize.segmentation.activity import SpeechActivity
 from diarize.timeline import Segment
 from tests.conftest import ROOT
 from tests.networks import write_mean_network

@@ -11,7 +11,7 @@ from diarize.arrays import unit
 from diarize.pipeline.assignment import decide
 from diarize.pipeline.intermediate import Listening
 from diarize.pipeline.overlap import second_turns, solo_seconds
-from diarize.segmentation.segmenters import LocalSpeakers, SpeechActivity
+from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
 from diarize.timeline import Segment, Turn
 
 
@@ -76,7 +76,7 @@ def test_a_decision_carries_both_voices_and_keeps_the_main_one() -> None:
     assert [turn.speaker for turn in main] == ["SPEAKER_00", "SPEAKER_01"]
     assert sum(turn.duration for turn in overlapping) == pytest.approx(1.0)
     # Where only a part is sure enough, the second turn is no longer than that.
-    doubt = replace(activity, sure=(Segment(4.5, 5.0),))
+    doubt = replace(activity, confident_overlaps=(Segment(4.5, 5.0),))
     decision = decide(Listening(doubt, tuple(WINDOWS), vectors), threshold=0.5)
     assert [(t.start, t.end) for t in decision.turns if t.overlap] == [(4.5, 5.0)]
     for turn in overlapping:

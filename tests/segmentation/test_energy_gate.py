@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from diarize.audio.waveform import Waveform
-from diarize.segmentation.energy_gate import without_faint
-from diarize.segmentation.segmenters import SpeechActivity
+from diarize.segmentation.activity import SpeechActivity
+from diarize.segmentation.energy_gate import drop_inaudible
 from diarize.settings import EnergyGateSettings
 from diarize.timeline import Segment
 
@@ -27,33 +27,33 @@ SECONDS = SpeechActivity(
     (Segment(0, 1), Segment(1.1, 1.9), Segment(2, 3)),
     overlaps=(Segment(0.5, 0.7), Segment(1.2, 1.4)),
     changes=(0.5, 0.7, 1.2, 1.4, 2.5),
-    sure=(Segment(0.6, 0.7), Segment(1.2, 1.3)),
+    confident_overlaps=(Segment(0.6, 0.7), Segment(1.2, 1.3)),
 )
 
 
 def test_a_leak_is_left_out_with_all_that_was_found_in_it() -> None:
-    found = without_faint(SECONDS, recording(-35, -72, -40))
+    found = drop_inaudible(SECONDS, recording(-35, -72, -40))
     assert found.speech == (Segment(0, 1), Segment(2, 3))
     assert found.overlaps == (Segment(0.5, 0.7),)
     assert found.changes == (0.5, 0.7, 2.5)
-    assert found.sure == (Segment(0.6, 0.7),)
-    plain = without_faint(replace(SECONDS, sure=None), recording(-35, -72, -40))
-    assert plain.sure is None
+    assert found.confident_overlaps == (Segment(0.6, 0.7),)
+    plain = drop_inaudible(replace(SECONDS, confident_overlaps=None), recording(-35, -72, -40))
+    assert plain.confident_overlaps is None
 
 
 @pytest.mark.parametrize("levels", [(-35, -60, -35), (-20, -50, -20), (-60, -72, -60), (-75,) * 3])
 def test_quiet_people_and_quiet_recordings_stay(levels: tuple[float, ...]) -> None:
     """Far below the others but audible; hardly audible but so is everybody."""
-    assert without_faint(SECONDS, recording(*levels)) is SECONDS
+    assert drop_inaudible(SECONDS, recording(*levels)) is SECONDS
 
 
 def test_both_limits_are_settings() -> None:
     waveform = recording(-35, -60, -35)
-    found = without_faint(
+    found = drop_inaudible(
         SECONDS, waveform, EnergyGateSettings(relative_db=20.0, absolute_dbfs=-50.0)
     )
     assert len(found.speech) == 2
-    found = without_faint(
+    found = drop_inaudible(
         SECONDS, waveform, EnergyGateSettings(relative_db=30.0, absolute_dbfs=-50.0)
     )
     assert found is SECONDS
@@ -61,10 +61,10 @@ def test_both_limits_are_settings() -> None:
 
 def test_nothing_and_one_region_are_left_alone() -> None:
     nothing, one = SpeechActivity(()), SpeechActivity((Segment(0, 1),))
-    assert without_faint(nothing, recording(-35)) is nothing
-    assert without_faint(one, recording(-80)) is one
+    assert drop_inaudible(nothing, recording(-35)) is nothing
+    assert drop_inaudible(one, recording(-80)) is one
 
 
 def test_a_region_that_reaches_beyond_the_end_is_measured_where_there_is_sound() -> None:
     activity = SpeechActivity((Segment(0, 1), Segment(1, 2.5)))
-    assert without_faint(activity, recording(-30, -30)) is activity
+    assert drop_inaudible(activity, recording(-30, -30)) is activity

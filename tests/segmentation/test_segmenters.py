@@ -16,16 +16,9 @@ from diarize.audio import spectrogram
 from diarize.audio.waveform import Waveform
 from diarize.errors import ModelError
 from diarize.segmentation import networks
-from diarize.segmentation.segmenters import (
-    LocalSpeakers,
-    NeuralSegmenter,
-    SileroSegmenter,
-    SpeechActivity,
-    decide,
-    load_segmentation,
-    regions,
-    runs,
-)
+from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
+from diarize.segmentation.aggregation import PERMUTATIONS, score_frames, window_starts
+from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter, load_segmentation
 from diarize.settings import SegmentationSettings
 from diarize.timeline import Segment, union
 from tests.conftest import ROOT
@@ -145,27 +138,6 @@ def silero_model(path: Path, version: int = 5) -> Path:
 # --- values -----------------------------------------------------------------------------------
 
 
-def test_runs_finds_stretches_at_both_ends() -> None:
-    mask = np.array([True, False, True, True])
-    assert runs(mask, 0.5, 10.0) == [Segment(10.0, 10.5), Segment(11.0, 12.0)]
-    assert runs(np.zeros(0, dtype=bool), 0.5) == []
-
-
-@given(st.lists(st.floats(0, 1), max_size=40), st.floats(0, 1), st.floats(0, 1))
-def test_regions_agree_with_a_plain_loop(values: list[float], a: float, b: float) -> None:
-    offset, onset = min(a, b), max(a, b)
-    expected: list[list[int]] = []
-    for index, value in enumerate(values):
-        if value >= offset:
-            if index and values[index - 1] >= offset:
-                expected[-1].append(index)
-            else:
-                expected.append([index])
-    kept = [run for run in expected if max(values[i] for i in run) >= onset]
-    found = regions(np.array(values, dtype=np.float64), 1.0, onset, offset)
-    assert found == [Segment(run[0], run[-1] + 1) for run in kept]
-
-
 def test_local_speakers_tell_who_is_alone() -> None:
     activity = np.array([[[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]]], dtype=bool)
     local = LocalSpeakers(np.array([5.0]), 0.5, activity)
@@ -173,64 +145,6 @@ def test_local_speakers_tell_who_is_alone() -> None:
     assert local.segments(0, 1, alone=True) == [Segment(6.0, 6.5)]
     assert local.alone[0].astype(int).tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0]]
     assert len(local) == 1
-
-
-def track(speech: list[float], pair: list[float], leader: list[int]) -> networks.FrameTrack:
-    """A hand-made track with frames of one second."""
-    local = LocalSpeakers(np.zeros(1), 1.0, np.zeros((1, len(speech), 3), dtype=bool))
-    return networks.FrameTrack(
-        1.0,
-        0.0,
-        np.array(speech, dtype=np.float32),
-        np.array(pair, dtype=np.float32),
-        np.eye(3, dtype=np.float32)[leader],
-        local,
-    )
-
-
-def test_decide_finds_a_handover_inside_a_region() -> None:
-    found = decide(track([0, 1, 1, 1, 1, 0], [0] * 6, [0, 0, 0, 1, 1, 1]), PLAIN, 6.0)
-    assert found.speech == (Segment(1, 5),)
-    assert found.changes == (3.0,)
-    assert found.overlaps == ()
-
-
-def test_decide_reports_overlap_edges_as_changes_but_not_region_borders() -> None:
-    speech, pair = [0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 0, 0]
-    found = decide(track(speech, pair, [0, 0, 0, 1, 1, 1]), PLAIN, 6.0)
-    assert found.overlaps == (Segment(2, 4),)
-    assert found.changes == (2.0, 4.0)
-    at_the_end = decide(track(speech, [0, 0, 0, 1, 1, 0], [0] * 6), PLAIN, 6.0)
-    assert at_the_end.changes == (3.0,)
-
-
-def test_decide_says_which_overlaps_are_sure_enough_for_a_second_turn() -> None:
-    speech, pair = [1] * 8, [0, 0.6, 0.9, 0.6, 0, 0.7, 0.7, 0]
-    heard = track(speech, pair, [0] * 8)
-    found = decide(heard, PLAIN, 8.0)
-    assert found.overlaps == (Segment(1, 4), Segment(5, 7)) and found.sure is None
-    found = decide(heard, replace(PLAIN, sure=0.8), 8.0)
-    assert found.overlaps == (Segment(1, 4), Segment(5, 7)) and found.sure == (Segment(2, 3),)
-    assert decide(heard, replace(PLAIN, sure=0.95), 8.0).sure == ()
-
-
-def test_decide_keeps_the_changes_of_every_region() -> None:
-    speech = [1, 1, 1, 1, 0, 0, 1, 1, 1, 1]
-    pair = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0]
-    found = decide(track(speech, pair, [0, 0, 0, 0, 0, 0, 1, 2, 2, 2]), PLAIN, 10.0)
-    assert found.changes == (1.0, 2.0, 7.0, 8.0, 9.0)
-
-
-def test_decide_closes_silences_before_it_drops_islands() -> None:
-    options = SegmentationSettings(min_silence=1.5, min_speech=2.5, min_overlap=0.0)
-    found = decide(track([1, 0, 1, 1, 0, 0, 0, 1], [0] * 8, [0] * 8), options, 8.0)
-    assert found.speech == (Segment(0, 4),)
-
-
-def test_a_bridged_silence_puts_the_change_in_its_middle() -> None:
-    options = SegmentationSettings(min_silence=3.0, min_speech=0.0, min_turn=1.0)
-    found = decide(track([1, 1, 0, 0, 1, 1], [0] * 6, [0, 0, 0, 0, 2, 2]), options, 6.0)
-    assert found.changes == (3.0,)
 
 
 def test_a_list_of_segments_is_wrapped() -> None:
@@ -250,7 +164,7 @@ def test_windows_cover_every_sample_and_lie_on_the_grid(
     shift = 5
     window = units * shift
     hop = max(int(share * window) // shift * shift, shift)
-    starts = networks.window_starts(samples, window, hop, shift)
+    starts = window_starts(samples, window, hop, shift)
     assert starts[0] == 0
     assert all(start % shift == 0 for start in starts)
     assert all(0 < b - a <= hop for a, b in pairwise(starts))
@@ -278,7 +192,7 @@ class Scripted:
             who = self.truth[start // self.shift :][:100]
             order = np.roll([0, 1, 2], start // self.shift // 50)
             shuffled = who[:, order]
-            out.append((shuffled[:, None] == networks.MEMBERS).all(axis=2))
+            out.append((shuffled[:, None] == networks.POWERSET).all(axis=2))
         return np.stack(out).astype(np.float32)
 
 
@@ -297,7 +211,7 @@ def test_shuffled_local_speakers_are_put_back_in_order() -> None:
     for window, start in enumerate(found.local.starts):
         mine = found.local.activity[window]
         told = truth[round(start / 0.02) :][:100]
-        assert any((mine[:, order] == told).all() for order in map(list, networks.ORDERS))
+        assert any((mine[:, order] == told).all() for order in map(list, PERMUTATIONS))
     # Bounded memory: the network never sees more windows at once than the batch.
     assert max(network.calls) == 2
 
@@ -361,8 +275,8 @@ def test_blocks_of_windows_do_not_change_the_result(tmp_path: Path) -> None:
     segmenter = load_segmentation(magnitude_model(tmp_path / "m.onnx"), threads=1)
     assert isinstance(segmenter, NeuralSegmenter)
     waveform = bursts(41.0, (3, 7), (12, 30))
-    one = networks.run(segmenter.network, waveform, 1)
-    many = networks.run(segmenter.network, waveform, 64)
+    one = score_frames(segmenter.network, waveform, 1)
+    many = score_frames(segmenter.network, waveform, 64)
     np.testing.assert_allclose(one.speech, many.speech, atol=1e-5)
 
 
@@ -445,8 +359,8 @@ def test_missing_thresholds_are_named(tmp_path: Path) -> None:
 def test_the_hop_is_the_files_own_or_half_a_window(tmp_path: Path) -> None:
     own = load_segmentation(magnitude_model(tmp_path / "m.onnx", **{"diarize.hop": "0.75"}))
     none = load_segmentation(magnitude_model(tmp_path / "n.onnx", **{"diarize.hop": ""}))
-    assert isinstance(own, NeuralSegmenter) and own.options.hop == 0.75
-    assert isinstance(none, NeuralSegmenter) and none.options.hop == 0.5
+    assert isinstance(own, NeuralSegmenter) and own.settings.hop == 0.75
+    assert isinstance(none, NeuralSegmenter) and none.settings.hop == 0.5
 
 
 # --- the real one -----------------------------------------------------------------------------

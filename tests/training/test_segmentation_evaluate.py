@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from diarize.audio.waveform import Waveform
-from diarize.segmentation import networks
-from diarize.segmentation.segmenters import LocalSpeakers, SpeechActivity
+from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
+from diarize.segmentation.aggregation import FrameScores
 from diarize.settings import SegmentationSettings
 from diarize.timeline import Segment, Turn
 from models.segmentation import evaluate, tune
@@ -81,7 +81,7 @@ def heard(speech: list[tuple[int, float]], pair: list[tuple[int, float]]) -> tun
 
     local = LocalSpeakers(np.zeros(1), 0.02, np.zeros((1, 500, 3), dtype=bool))
     voices = np.zeros((500, 3), dtype=np.float32)
-    track = networks.FrameTrack(0.02, 0.0, spread(speech), spread(pair), voices, local)
+    track = FrameScores(0.02, 0.0, spread(speech), spread(pair), voices, local)
     made = recording(TURNS)
     return tune.Heard(made, evaluate.counts(TURNS, 10.0), track)
 

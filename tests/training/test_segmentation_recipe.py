@@ -76,7 +76,7 @@ def test_main_goes_from_speech_to_a_calibrated_file(command, capsys) -> None:
     assert set(scores) == {"speech_error", "overlap_precision", "overlap_f1"}
     assert scores["speech_error"] > 0.0
     found = json.loads((work / "options.json").read_text())["options"]
-    assert found["onset"] == segmenter.options.onset
+    assert found["onset"] == segmenter.settings.onset
     # A longer run begins where the plateau ended, and what it does not concern stays.
     command(steps=5)
     said = capsys.readouterr().out

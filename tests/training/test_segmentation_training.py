@@ -16,6 +16,7 @@ import torch
 from diarize.audio import spectrogram
 from diarize.audio.waveform import Waveform
 from diarize.segmentation import networks
+from diarize.segmentation.aggregation import score_frames
 from diarize.segmentation.segmenters import NeuralSegmenter, load_segmentation
 from diarize.settings import SegmentationSettings
 from models.segmentation import (
@@ -43,14 +44,14 @@ SMALL = network.Shape(fine=16, channels=16, hidden=8, dilations=(1, 2), layers=1
 
 def test_the_recipe_and_the_runtime_agree_on_the_classes() -> None:
     members = [[int(k in talkers) for k in range(3)] for talkers in network.POWERSET]
-    assert members == networks.MEMBERS.astype(int).tolist()
+    assert members == networks.POWERSET.astype(int).tolist()
     every = torch.tensor(members)[None]
     assert network.to_classes(every).tolist() == [[0, 1, 2, 3, 4, 5, 6]]
 
 
 def test_class_orders_follow_the_speakers() -> None:
     table = network.class_orders()
-    members = torch.tensor(networks.MEMBERS)
+    members = torch.tensor(networks.POWERSET)
     for row, order in zip(table, permutations(range(3)), strict=True):
         for old, new in enumerate(row):
             moved = torch.zeros(3)
@@ -494,10 +495,10 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
     path = export.export(net, options, tmp_path / "small.onnx", {"version": "test"})
     segmenter = load_segmentation(path, threads=1)
     assert isinstance(segmenter, NeuralSegmenter)
-    assert segmenter.options == options
+    assert segmenter.settings == options
     rng = np.random.default_rng(1)
     waveform = Waveform((rng.normal(size=25 * RATE) * 2000).astype(np.int16))
-    track = networks.run(segmenter.network, waveform)
+    track = score_frames(segmenter.network, waveform)
     assert track.speech.shape == (25 * 50,)
     # The same by torch, for the first window.
     samples = np.pad(waveform.block(0, 10 * RATE + 176), (176, 0))
@@ -511,7 +512,7 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
     export.stamp(path, path, later, {"note": "made up"})
     again = load_segmentation(path, threads=1)
     assert isinstance(again, NeuralSegmenter)
-    assert again.options == later
+    assert again.settings == later
     np.testing.assert_array_equal(again.network(waveform, [0], 10 * RATE), got)
     import onnx
 

@@ -1,0 +1,127 @@
+"""What a segmentation finds in a recording, and the protocols of what finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from diarize.arrays import Bool, Float64
+from diarize.timeline import Segment, runs, union
+
+if TYPE_CHECKING:
+    from diarize.audio.waveform import Waveform
+
+#: Speakers that a segmentation network tells apart in one window.
+LOCAL_SPEAKERS = 3
+
+
+@dataclass(frozen=True, repr=False)
+class LocalSpeakers:
+    """What up to three speakers do in each of the overlapping windows of a recording.
+
+    Local speaker 0 of one window need not be local speaker 0 of the next; but two local speakers of
+    one window are two people.
+
+    Parameters
+    ----------
+    starts : (W,) float64 array
+        When each window begins, in seconds, ascending.
+    step : float
+        Length of a frame in seconds: frame ``f`` of window ``w`` is the time from
+        ``starts[w] + f * step`` to ``starts[w] + (f + 1) * step``.
+    activity : (W, F, 3) bool array
+        Whether a local speaker talks in a frame. At most two talk at once. 12 h take about 16 MB.
+    """
+
+    starts: Float64
+    step: float
+    activity: Bool
+
+    def __repr__(self) -> str:
+        return f"<LocalSpeakers: {self.activity.shape[1]} frames in each of {len(self)} windows>"
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def alone(self) -> Bool:
+        """(W, F, 3) bool: a local speaker talks and nobody else of the window does."""
+        one = self.activity.sum(axis=2, keepdims=True) == 1
+        mask: Bool = self.activity & one
+        return mask
+
+    def segments(self, window: int, speaker: int, *, alone: bool = False) -> list[Segment]:
+        """Return when a local speaker of a window talks (with ``alone``, without overlaps)."""
+        frames = self.activity[window]
+        mask = frames[:, speaker]
+        if alone:
+            mask = mask & (frames.sum(axis=1) == 1)
+        return runs(mask, self.step, float(self.starts[window]))
+
+
+@dataclass(frozen=True, repr=False)
+class SpeechActivity:
+    """Where a recording holds speech, overlapped speech and changes of speaker.
+
+    Parameters
+    ----------
+    speech : tuple of Segment
+        Where anybody talks; in order, disjoint.
+    overlaps : tuple of Segment
+        Where at least two talk at once; inside ``speech``, in order, disjoint.
+    changes : tuple of float
+        Instants inside ``speech``, in seconds and ascending, at which another voice takes over,
+        joins in or drops out. (Where a region of speech begins or ends is no change.)
+    local : LocalSpeakers or None
+        Who of a window's speakers talks in which frame; None where the source is a plain VAD.
+    confident_overlaps : tuple of Segment or None
+        The parts of ``overlaps`` in which two voices are so likely that a second turn is worth the
+        risk; in order, disjoint. None where the source makes no such difference.
+    """
+
+    speech: tuple[Segment, ...]
+    overlaps: tuple[Segment, ...] = ()
+    changes: tuple[float, ...] = ()
+    local: LocalSpeakers | None = None
+    confident_overlaps: tuple[Segment, ...] | None = None
+
+    def __repr__(self) -> str:
+        talk = sum(part.duration for part in self.speech)
+        both = sum(part.duration for part in self.overlaps)
+        return (
+            f"<SpeechActivity: {talk:.1f} s in {len(self.speech)} regions, "
+            f"{both:.1f} s of overlap, {len(self.changes)} changes>"
+        )
+
+    @classmethod
+    def of(cls, speech: Iterable[Segment]) -> SpeechActivity:
+        """Wrap what a plain voice activity detector found.
+
+        Examples
+        --------
+        >>> SpeechActivity.of([Segment(2, 3), Segment(0, 1)]).speech
+        (Segment(start=0, end=1), Segment(start=2, end=3))
+        """
+        return cls(tuple(union(speech)))
+
+
+class Segmenter(Protocol):
+    """Anything that finds speech, overlaps and changes in a recording.
+
+    A plain voice activity detector, which returns a list of :class:`Segment`, is wrapped with
+    :meth:`SpeechActivity.of`.
+    """
+
+    def __call__(self, waveform: Waveform) -> SpeechActivity:
+        """Return the speech activity of a recording (16 kHz mono)."""
+        ...
+
+
+@runtime_checkable
+class VoiceActivityDetector(Protocol):
+    """Anything that finds speech: bring your own function or object."""
+
+    def __call__(self, waveform: Waveform) -> list[Segment]:
+        """Return the stretches of speech in a recording (16 kHz mono), in order and disjoint."""
+        ...
