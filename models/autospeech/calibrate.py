@@ -166,6 +166,15 @@ def report_verification(
     return "\n".join(lines)
 
 
+def report_naming(rows: Sequence[Naming]) -> str:
+    """What margins do to names as Markdown."""
+    lines = ["\n| margin | wrong name % | right name % | strangers named % |", "|---|---|---|---|"]
+    for row in rows[::2]:
+        shares = (100 * share for share in (row.wrong, row.right, row.strangers))
+        lines.append(f"| {row.margin:.2f} | " + " | ".join(f"{s:.2f}" for s in shares) + " |")
+    return "\n".join(lines)
+
+
 def calibrate(
     model: Path,
     people: data.Speech,
@@ -201,10 +210,7 @@ def calibrate(
     notify(report_verification(scores, same, threshold))
     rows = naming(vectors, segments, threshold)
     margin = choose_margin(rows, settings.wrong_names)
-    notify("\n| margin | wrong name % | right name % | strangers named % |\n|---|---|---|---|")
-    for row in rows[::2]:
-        shares = (100 * share for share in (row.wrong, row.right, row.strangers))
-        notify(f"| {row.margin:.2f} | " + " | ".join(f"{share:.2f}" for share in shares) + " |")
+    notify(report_naming(rows))
     distance = settings.clustering
     if settings.conversations:
         points = clustering_points(model, speech, work, settings.conversations, notify)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,6 @@ from models.segmentation.talks import Talks
 from models.segmentation.turns import schedule
 from models.simulation import acoustics
 from models.simulation.voices import LONGEST_INNER_PAUSE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Samples = NDArray[np.float32]
 RATE = 16_000
@@ -342,13 +338,3 @@ class Conversations:
             channel.telephone_band(rng, hertz) if rng.random() < lines else None for _ in responses
         ]
         return channel.convolved_sum(tracks, responses, gains)
-
-
-def stream(
-    source: Conversations, first: int, worker: int = 0, workers: int = 1
-) -> Iterator[Window]:
-    """Yield the windows of one of several workers, from the `first`-th on."""
-    index = first + worker
-    while True:
-        yield source.window(index)
-        index += workers

@@ -49,12 +49,6 @@ def to_message(windows: list[Window]) -> Message:
     )
 
 
-def to_batch(message: Message) -> Batch:
-    """A batch of whole windows."""
-    mels, activity, voices = (torch.from_numpy(array) for array in message)
-    return Batch(mels.float(), activity, voices)
-
-
 # --- new windows ------------------------------------------------------------------------------
 
 

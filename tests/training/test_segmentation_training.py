@@ -386,6 +386,12 @@ def test_convolution_by_blocks_is_convolution() -> None:
 # --- batches ----------------------------------------------------------------------------------
 
 
+def to_batch(message: feeding.Message) -> feeding.Batch:
+    """A batch of whole windows."""
+    mels, activity, voices = (torch.from_numpy(array) for array in message)
+    return feeding.Batch(mels.float(), activity, voices)
+
+
 def numbered(first: int, size: int, frames: int = 8) -> Iterator[feeding.Message]:
     """Endless messages of windows whose every value is their number."""
     while True:
@@ -458,7 +464,7 @@ def test_losses_follow_from_the_step_alone(source: data.Conversations, tmp_path:
 def test_training_lowers_all_losses(source: data.Conversations, tmp_path: Path) -> None:
     known = torch.nn.functional.normalize(torch.randn(8, 12), dim=1)
     run = trainer(tmp_path, 40, known, halves=0.5)
-    batch = feeding.to_batch(feeding.to_message([source.window(i) for i in range(4)]))
+    batch = to_batch(feeding.to_message([source.window(i) for i in range(4)]))
     assert batch.voices.shape == (4, 3) and int(batch.voices.max()) >= 0
     found = torch.stack([run.update(batch) for _ in range(40)])
     assert (found[-4:].mean(dim=0) < 0.9 * found[:4].mean(dim=0)).all()
@@ -468,7 +474,7 @@ def test_a_window_of_nobody_has_no_voice_loss(source: data.Conversations, tmp_pa
     run = trainer(tmp_path, 6, torch.eye(8))
     window = source.window(0)
     nobody = replace(window, voices=np.full(3, -1), activity=np.zeros_like(window.activity))
-    _, parts = run.objective(feeding.to_batch(feeding.to_message([nobody])), 5)
+    _, parts = run.objective(to_batch(feeding.to_message([nobody])), 5)
     assert float(parts[2]) == 0.0
 
 
@@ -477,7 +483,7 @@ def test_crops_stay_aligned() -> None:
     mels = np.repeat(np.arange(400, dtype=np.float32)[:, None], 64, axis=1)
     activity = np.stack([frames % 2 == 0, frames % 3 == 0, frames % 5 == 0], axis=1)
     window = data.Window(mels.astype(np.float16), activity, np.arange(3))
-    whole = feeding.to_batch(feeding.to_message([window]))
+    whole = to_batch(feeding.to_message([window]))
     cropped = feeding.crop(whole, torch.Generator().manual_seed(0))
     assert cropped.mels.shape == (2, 200, 64)
     for row, talk in zip(cropped.mels, cropped.activity, strict=True):
