@@ -1,6 +1,6 @@
 """Who said what: speaker diarization that puts the right person's name on every word.
 
->>> from diarize import diarize, Diarizer, label_transcript
+>>> from diarize import diarize, label_recording
 """
 
 from __future__ import annotations
@@ -15,24 +15,38 @@ from diarize.version import __version__
 if TYPE_CHECKING:
     from diarize.annotation import Candidate, Diarization, Speaker
     from diarize.errors import DiarizeError
+    from diarize.formats import WriterOptions
+    from diarize.labeler import Labeler, LabelOptions
     from diarize.pipeline.diarizer import Diarizer, diarize
+    from diarize.result import Result
+    from diarize.result_file import read_result
     from diarize.speakers.segments import identify_segments
     from diarize.timeline import Segment, Turn
     from diarize.transcript.assign import label_transcript
     from diarize.transcript.readers import read_transcript
+    from diarize.transcript.whisper import WhisperOptions
+    from diarize.workflow import label_recording, label_recordings
 
 __all__ = [
     "Candidate",
     "Diarization",
     "DiarizeError",
     "Diarizer",
+    "LabelOptions",
+    "Labeler",
+    "Result",
     "Segment",
     "Speaker",
     "Turn",
+    "WhisperOptions",
+    "WriterOptions",
     "__version__",
     "diarize",
     "identify_segments",
+    "label_recording",
+    "label_recordings",
     "label_transcript",
+    "read_result",
     "read_transcript",
 ]
 
@@ -53,6 +67,14 @@ _HOMES = {
     "diarize": "diarize.pipeline.diarizer",
     "identify_segments": "diarize.speakers.segments",
     "label_transcript": "diarize.transcript.assign",
+    "LabelOptions": "diarize.labeler",
+    "Labeler": "diarize.labeler",
+    "Result": "diarize.result",
+    "WhisperOptions": "diarize.transcript.whisper",
+    "WriterOptions": "diarize.formats",
+    "label_recording": "diarize.workflow",
+    "label_recordings": "diarize.workflow",
+    "read_result": "diarize.result_file",
     "read_transcript": "diarize.transcript.readers",
 }
 

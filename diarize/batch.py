@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +49,9 @@ def diarize_many(
     identify_segments: bool = False,
     participants: Sequence[str] | None = None,
     settings: Settings | None = None,
+    channels: str | int = "mix",
+    channel_names: Sequence[str] | None = None,
+    audio_track: int | None = None,
 ) -> list[Outcome]:
     """Diarize many recordings in parallel; one that fails does not stop the others.
 
@@ -67,6 +72,8 @@ def diarize_many(
 identify_segments, participants, settings
         As for :class:`diarize.Diarizer`. Where ``threads`` is not given, local workers
         share the cores.
+    channels, channel_names, audio_track
+        As for :meth:`diarize.Diarizer.analyse`, in all recordings.
 
     Returns
     -------
@@ -76,7 +83,7 @@ identify_segments, participants, settings
     Raises
     ------
     UsageError
-        When ``workers`` is below 1.
+        When ``workers`` is below 1, or an embedder or detector cannot be sent to a process.
 
     Examples
     --------
@@ -96,15 +103,16 @@ identify_segments, participants, settings
         "participants": participants,
         "settings": settings,
     }
+    taken = {"channels": channels, "channel_names": channel_names, "audio_track": audio_track}
     names = [str(source) for source in sources]
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}; give at least 1")
     if not names:
         return []
     arriving = (
-        _on_this_machine(names, workers, options)
+        _on_this_machine(names, workers, options, taken)
         if client is None
-        else _on_cluster(names, client, options)
+        else _on_cluster(names, client, _Job(options, taken))
     )
     outcomes: dict[int, Outcome] = {}
     for index, outcome in arriving:
@@ -117,7 +125,7 @@ identify_segments, participants, settings
 
 
 def _on_this_machine(
-    names: list[str], workers: int | None, options: dict[str, Any]
+    names: list[str], workers: int | None, options: dict[str, Any], taken: dict[str, Any]
 ) -> Iterator[tuple[int, Outcome]]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -126,28 +134,35 @@ def _on_this_machine(
 
     cores = available_processors()
     count = min(len(names), workers or max(1, cores // 2))
-    options = {**options, "threads": options["threads"] or max(1, cores // count)}
+    job = _Job({**options, "threads": options["threads"] or max(1, cores // count)}, taken)
+    try:
+        sent = pickle.dumps(job)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"what was given cannot be sent to other processes ({error}): give paths and names, or "
+            "objects of classes and functions that a module holds"
+        ) from None
     # Spawned, not forked: onnxruntime's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
-        waiting = {
-            pool.submit(_diarize_one, name, options): index for index, name in enumerate(names)
-        }
+    with ProcessPoolExecutor(
+        count, mp_context=context, initializer=_begin, initargs=(sent,)
+    ) as pool:
+        waiting = {pool.submit(_diarize_next, name): index for index, name in enumerate(names)}
         for future in as_completed(waiting):
             index = waiting[future]
             yield index, _outcome(names[index], future)
 
 
-def _on_cluster(
-    names: list[str], client: Any, options: dict[str, Any]
-) -> Iterator[tuple[int, Outcome]]:
+def _on_cluster(names: list[str], client: Any, job: _Job) -> Iterator[tuple[int, Outcome]]:
     try:
         as_completed: Any = importlib.import_module("dask.distributed").as_completed
     except ImportError:
         from diarize.errors import MissingExtraError
 
         raise MissingExtraError("dask", "cluster", "work on a cluster") from None
-    futures = client.map(_diarize_one, names, options=options, pure=False)
+    # Each worker gets the job once, and with it the models of a caller's own embedder.
+    shared = client.scatter(job, broadcast=True, hash=False)
+    futures = client.map(_diarize_one, names, job=shared, pure=False)
     indices = {future.key: index for index, future in enumerate(futures)}
     for future in as_completed(futures):
         index = indices[future.key]
@@ -163,18 +178,39 @@ def _outcome(name: str, future: Any) -> Outcome:
         return Outcome(name, error=f"{name}: the worker failed ({type(error).__name__}: {error})")
 
 
-# The worker's own pipeline, kept between recordings, and the options it was made with.
-_pipeline: tuple[str, Diarizer] | None = None
+class _Job:
+    """What a worker does with each recording; it loads the models at the first one."""
+
+    def __init__(self, options: dict[str, Any], taken: dict[str, Any]) -> None:
+        self.options = options
+        self.taken = taken
+
+    @cached_property
+    def diarizer(self) -> Diarizer:
+        from diarize.pipeline.diarizer import Diarizer
+
+        return Diarizer(**self.options)
 
 
-def _diarize_one(name: str, options: dict[str, Any]) -> Outcome:
-    global _pipeline
-    key = repr(sorted(options.items(), key=lambda item: item[0]))
+# What this process, one of a pool, does: as it was sent, and unpacked once.
+_sent = b""
+_job: _Job | None = None
+
+
+def _begin(sent: bytes) -> None:
+    global _sent
+    _sent = sent
+
+
+def _diarize_next(name: str) -> Outcome:
+    global _job
+    if _job is None:
+        _job = pickle.loads(_sent)
+    return _diarize_one(name, _job)
+
+
+def _diarize_one(name: str, job: _Job) -> Outcome:
     try:
-        if _pipeline is None or _pipeline[0] != key:
-            from diarize.pipeline.diarizer import Diarizer
-
-            _pipeline = (key, Diarizer(**options))
-        return Outcome(name, diarization=_pipeline[1](name))
+        return Outcome(name, diarization=job.diarizer(name, **job.taken))
     except DiarizeError as error:
         return Outcome(name, error=str(error))

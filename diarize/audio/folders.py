@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import mimetypes
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from diarize.audio import decoding
 from diarize.errors import AudioError
+
+One = TypeVar("One")
 
 # FFmpeg reads these as sound, but the sound lies in other files.
 _PLAYLISTS = ("hls", "concat", "dash")
@@ -72,6 +76,30 @@ def recordings_in(path: str | Path) -> Folder:
     if not recordings:
         files = f"{len(others)} other files" if others else "nothing at all"
         raise AudioError(f"{path}: holds no recording, but {files}. Name the recordings.")
+    return found
+
+
+def with_folders_opened(
+    sources: Iterable[One], on_folder: Callable[[str], None]
+) -> list[One | str]:
+    """Return recordings, with those of a folder in its place.
+
+    Parameters
+    ----------
+    sources : iterable
+        Recordings of any kind, and folders.
+    on_folder : callable
+        Told what each folder holds.
+    """
+    found: list[One | str] = []
+    for source in sources:
+        # False where it may not look
+        if isinstance(source, str | Path) and source != "-" and os.path.isdir(source):  # noqa: PTH112
+            folder = recordings_in(source)
+            on_folder(str(folder))
+            found += map(str, folder.recordings)
+        else:
+            found.append(source)
     return found
 
 

@@ -124,7 +124,7 @@ def _request(
 
 def _write(result: Result, path: Path, before: Result, talk: Console) -> None:
     """Write the result and its other outputs anew, as ``diarize relabel`` does."""
-    from diarize.relabel import rewrite
+    from diarize.rewriting import rewrite
 
     written = rewrite(path, before, result, [], None)
     for message in written.messages:

@@ -12,8 +12,8 @@ from diarize.cli.options import add, add_output_options, formats_from, writer_op
 
 if TYPE_CHECKING:
     from diarize.edits import Edit
-    from diarize.relabel import Written
     from diarize.result import Result
+    from diarize.rewriting import Written
 
 EPILOG = """\
 examples:
@@ -152,7 +152,7 @@ def _write(result: Result, path: Path, args: argparse.Namespace, before: Result 
     from diarize.errors import UsageError
     from diarize.formats import WriterOptions
     from diarize.outputs import OWN_SUFFIX, named_file, write_files
-    from diarize.relabel import Written, rewrite
+    from diarize.rewriting import Written, rewrite
 
     options = writer_options(args)
     file, formats = named_file(args.output_dir, formats_from(args, default=()))

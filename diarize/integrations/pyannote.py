@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from diarize.errors import MissingExtraError, UsageError
-from diarize.integrations.common import load_audio, run_diarizer
+from diarize.integrations.common import load_audio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,8 +130,12 @@ identify_segments, participants, settings
             if hook is not None:
                 hook(stage, None, file=file, total=total, completed=done)
 
-        diarization = run_diarizer(
-            _load(file), self.diarizer, num_speakers, min_speakers, max_speakers, report
+        diarization = self.diarizer(
+            _load(file),
+            num_speakers=num_speakers,
+            min_speakers=min_speakers,
+            max_speakers=max_speakers,
+            on_progress=report,
         )
         if isinstance(file, dict) and file.get("uri"):
             diarization = replace(diarization, uri=str(file["uri"]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from diarize.integrations.common import label, load_audio, run_diarizer
+from diarize.integrations.common import load_audio
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
@@ -94,13 +94,23 @@ def add_speakers(
         A new transcript in the shape of ``result``, with ``speaker`` on segments and words.
     """
     from diarize.annotation import Diarization
+    from diarize.labeler import Labeler, LabelOptions, Recording
     from diarize.transcript.readers import read_transcript, to_source_shape
 
     transcript = read_transcript(result)
     waveform = load_audio(audio)
+    options = LabelOptions(keep_names=False)
     if isinstance(diarize, Diarization):
-        talk = diarize
+        labeler = Labeler(options=options)
+        recording = Recording(waveform, diarize)
     else:
-        own = None if isinstance(diarize, bool) else diarize
-        talk = run_diarizer(waveform, own, num_speakers, min_speakers, max_speakers)
-    return to_source_shape(label(transcript, talk, waveform), transcript)
+        labeler = Labeler(None if isinstance(diarize, bool) else diarize, options=options)
+        recording = labeler.diarize(
+            waveform,
+            num_speakers=num_speakers,
+            min_speakers=min_speakers,
+            max_speakers=max_speakers,
+        )
+    labelled = labeler.label(recording, transcript).transcript
+    assert labelled is not None  # since a transcript was given
+    return to_source_shape(labelled, transcript)

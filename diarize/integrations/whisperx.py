@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from diarize.errors import MissingExtraError
-from diarize.integrations.common import load_audio, run_diarizer
+from diarize.integrations.common import load_audio
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,8 +114,12 @@ identify_segments, participants, settings
             Columns ``segment``, ``label``, ``speaker``, ``start``, ``end``.
         """
         hook = None if progress_callback is None else _percentages(progress_callback)
-        diarization = run_diarizer(
-            load_audio(audio), self.model, num_speakers, min_speakers, max_speakers, hook
+        diarization = self.model(
+            load_audio(audio),
+            num_speakers=num_speakers,
+            min_speakers=min_speakers,
+            max_speakers=max_speakers,
+            on_progress=hook,
         )
         if progress_callback is not None:
             progress_callback(100.0)
@@ -169,11 +173,11 @@ def assign_word_speakers(
     ``fill_nearest`` is taken and not needed: words near a turn get its speaker anyway. Unlike
     whisperX's function this one returns a new result, and splits segments where speakers change.
     """
-    from diarize.integrations.common import label
+    from diarize.transcript.assign import label_transcript
     from diarize.transcript.readers import read_transcript, to_source_shape
 
     transcript = read_transcript(transcript_result)
-    result: dict[str, Any] = to_source_shape(label(transcript, diarize_df, None), transcript)
+    result: dict[str, Any] = to_source_shape(label_transcript(transcript, diarize_df), transcript)
     if speaker_embeddings is not None:
         result["speaker_embeddings"] = speaker_embeddings
     return result

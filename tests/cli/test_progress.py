@@ -144,17 +144,17 @@ def test_several_recordings_are_counted(clip: np.ndarray, tmp_path: Path, capsys
 def test_an_unexpected_error_does_not_stop_the_others(
     clip: np.ndarray, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from diarize.cli import main_job
+    from diarize.labeler import Labeler
 
     paths = [write_wav(tmp_path / f"{name}.wav", clip[: 10 * RATE]) for name in "ab"]
-    analyse = main_job._analyse
+    diarize = Labeler.diarize
 
-    def fails_once(source: str, *rest: Any) -> Any:
+    def fails_once(self: Labeler, source: str, *rest: Any, **options: Any) -> Any:
         if source.endswith("a.wav"):
             raise ZeroDivisionError("by zero")
-        return analyse(source, *rest)
+        return diarize(self, source, *rest, **options)
 
-    monkeypatch.setattr(main_job, "_analyse", fails_once)
+    monkeypatch.setattr(Labeler, "diarize", fails_once)
     assert main([*map(str, paths), "--no-transcript", "--rttm", "--vad", "webrtc"]) == 1
     assert "a.wav: unexpected ZeroDivisionError: by zero" in capsys.readouterr().err
     assert (tmp_path / "b.rttm").is_file()

@@ -20,9 +20,10 @@ from diarize.errors import OutputError, UsageError
 from diarize.files import RECORD_NAME, Note, Record, objection, write_whole
 from diarize.formats import WriterOptions, get_writer, names
 from diarize.outputs import check_outputs, named_file, plan_outputs, write_files
-from diarize.relabel import earlier_result, keep_relabelling, relabel
+from diarize.relabel import keep_relabelling, relabel
 from diarize.result import Result
 from diarize.result_file import read_result
+from diarize.rewriting import earlier_result
 from diarize.timeline import Turn
 from diarize.transcript.sources import find_or_make_transcript
 from tests.cli.test_main_job import RATE, write_wav

@@ -1,0 +1,206 @@
+"""The options of the main job, and what they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from diarize.cli.options import (
+    add,
+    add_input_options,
+    add_offset_option,
+    add_output_options,
+    add_speaker_count_options,
+    add_words_option,
+    positive_float,
+    positive_int,
+)
+
+if TYPE_CHECKING:
+    from diarize.labeler import Labeler
+
+EPILOG = """\
+examples:
+  diarize podcast.mp3 --srt                     podcast.json (Whisper's) is found and labelled,
+                                                or Whisper runs if it is installed
+  diarize call.m4a --transcript call.vtt -f srt,json -o out/
+  diarize talk.wav --num-speakers 2 --rttm -o -
+  diarize enroll Ann ann.wav; diarize meeting.mp3 --speakers default --srt
+
+diarize COMMAND --help tells more of each command:
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options of the main job."""
+    from diarize.version import __version__
+
+    parser.description = "Say who speaks when, and put the speakers onto a transcript."
+    parser.epilog = EPILOG + commands_table()
+    parser.add_argument(
+        "audio", nargs="+", metavar="AUDIO", help="recordings, folders, or - for stdin"
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"diarize {__version__}")
+    add_input_options(parser.add_argument_group("input"))
+    _add_transcript_options(parser.add_argument_group("transcript"))
+    add_output_options(parser.add_argument_group("output"))
+    group = parser.add_argument_group("speakers")
+    add_speaker_count_options(group)
+    add(
+        group,
+        "--speakers",
+        metavar="BOOK",
+        help="name the people enrolled in this book ('default': the one `diarize enroll` fills)",
+    )
+    add(
+        group,
+        "--participants",
+        type=lambda text: text.split(","),
+        metavar="NAMES",
+        help="who was invited, with commas: names of these enrolled people only, and at most one "
+        "speaker more",
+    )
+    add(
+        group,
+        "--identify-segments",
+        action="store_true",
+        help="match each turn on its own with the enrolled people, without clustering",
+    )
+    group.add_argument(
+        "--keep-names",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep what `relabel` changed in an earlier result, where the same turns come out "
+        "(default: yes)",
+    )
+    add(
+        group,
+        "--link",
+        action="store_true",
+        help="give a stranger the same label in all the recordings of this call",
+    )
+    group = parser.add_argument_group("analysis")
+    add(
+        group,
+        "--vad",
+        default="auto",
+        metavar="auto|neural|webrtc|PATH",
+        help="what finds speech; PATH: a Silero or pyannote segmentation ONNX (default: auto)",
+    )
+    add(
+        group,
+        "--embedding-model",
+        metavar="NAME|PATH",
+        help="another ONNX speaker model (default: the bundled AutoSpeech)",
+    )
+    add(
+        group,
+        "--threshold",
+        type=positive_float,
+        metavar="D",
+        help="cosine distance at which voices are different people (default: the model's)",
+    )
+    add(group, "--threads", type=positive_int, metavar="N", help="cores to use (default: all)")
+    group = parser.add_argument_group("talk")
+    group.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+    group.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+
+
+def commands_table() -> str:
+    """Return the commands, each with what it does."""
+    from diarize.cli import COMMANDS
+
+    return "".join(f"  {name:<12}{summary}\n" for name, (_, summary) in COMMANDS.items())
+
+
+def _add_transcript_options(group: argparse._ArgumentGroup) -> None:
+    add(
+        group,
+        "--transcript",
+        metavar="FILE",
+        help="Whisper JSON of any flavour, SRT, VTT or TSV (default: AUDIO's stem + .json)",
+    )
+    add_offset_option(group)
+    add(
+        group,
+        "--no-transcript",
+        action="store_true",
+        help="only say who speaks when; neither look for a transcript nor make one",
+    )
+    add(
+        group,
+        "--engine",
+        "--transcriber",
+        default="auto",
+        metavar="NAME",
+        help="what transcribes: faster-whisper, openai-whisper or an installed plug-in (default: "
+        "auto, the one that is installed; `diarize doctor` tells which are)",
+    )
+    add(
+        group,
+        "--whisper-model",
+        metavar="NAME|PATH",
+        help="model to transcribe with: a name that the engine knows, a folder, or a .pt file",
+    )
+    add(group, "--language", metavar="CODE", help="spoken language (default: detected)")
+    add(group, "--task", choices=("transcribe", "translate"), default="transcribe")
+    add(group, "--initial-prompt", metavar="TEXT", help="words to put Whisper on the right track")
+    add(
+        group,
+        "--keep-nonspeech",
+        action="store_true",
+        help="keep segments that Whisper made up where nobody speaks",
+    )
+    add_words_option(group)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse requests that contradict themselves."""
+    from diarize.errors import UsageError
+
+    low, high = args.min_speakers or 1, args.max_speakers
+    if high is not None and low > high:
+        raise UsageError(f"--min-speakers {low} is more than --max-speakers {high}")
+    if args.num_speakers and (args.min_speakers or args.max_speakers):
+        raise UsageError("--num-speakers is exact: leave out --min-speakers and --max-speakers")
+    if args.transcript and len(args.audio) > 1:
+        raise UsageError("--transcript goes with one recording; give the recordings one at a time")
+    if args.audio.count("-") > 1:
+        raise UsageError("- (stdin) can be read only once")
+    if args.identify_segments and not args.speakers:
+        raise UsageError("--identify-segments needs the enrolled people: add --speakers BOOK")
+
+
+def open_labeler(args: argparse.Namespace, formats: list[str]) -> Labeler:
+    """Load the models, and see to the recogniser, before any long work begins."""
+    from diarize.labeler import Labeler, LabelOptions
+    from diarize.pipeline.diarizer import Diarizer
+    from diarize.transcript.whisper import WhisperOptions
+
+    options = LabelOptions(
+        channels=args.channels,
+        channel_names=args.channel_names,
+        audio_track=args.audio_track,
+        transcripts="ignore" if args.no_transcript else "find" if formats == ["rttm"] else "make",
+        engine=args.engine,
+        whisper=WhisperOptions(
+            model=args.whisper_model,
+            language=args.language,
+            task=args.task,
+            initial_prompt=args.initial_prompt,
+        ),
+        offset=args.transcript_offset,
+        keep_nonspeech=args.keep_nonspeech,
+        words=args.words,
+        keep_names=args.keep_names,
+    )
+    diarizer = Diarizer(
+        vad=args.vad,
+        embedder=args.embedding_model,
+        threshold=args.threshold,
+        threads=args.threads,
+        speakers=args.speakers,
+        participants=args.participants,
+        identify_segments=args.identify_segments,
+    )
+    return Labeler(diarizer, options=options)

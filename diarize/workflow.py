@@ -1,0 +1,215 @@
+"""The main job: a recording, its words and its people, put together to a result.
+
+>>> from diarize import label_recording                                      # doctest: +SKIP
+>>> result = label_recording("meeting.mp3", speakers="default")              # doctest: +SKIP
+>>> result.write("meeting.srt")                                              # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diarize.arrays import Progress
+from diarize.audio.folders import with_folders_opened
+from diarize.audio.waveform import Waveform
+from diarize.errors import DiarizeError, UsageError
+from diarize.labeler import Labeler, LabelOptions, Recording, path_of
+from diarize.outputs import Output, plan_outputs
+from diarize.pipeline.diarizer import Diarizer, Source
+from diarize.progress import OverallProgress
+from diarize.result import Result
+
+if TYPE_CHECKING:
+    from diarize.speakers import SpeakerBook
+
+log = logging.getLogger(__name__)
+
+
+def label_recording(
+    source: Source,
+    *,
+    transcript: Any = None,
+    diarizer: Diarizer | None = None,
+    speakers: SpeakerBook | str | Path | None = None,
+    participants: Sequence[str] | None = None,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    options: LabelOptions | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    on_progress: Progress | None = None,
+) -> Result:
+    """Put the right person's name on every word of a recording.
+
+    Its transcript is the one given; else one that lies beside it, as Whisper and others write them;
+    else Whisper runs, if it is installed. Without a transcript the result says who speaks when.
+
+    Parameters
+    ----------
+    source : path, ``"-"``, binary file, bytes, array, tensor, pair, mapping or Waveform
+        As for :meth:`diarize.Diarizer.analyse`.
+    transcript : path, Transcript, or what a recogniser returned; optional
+        All that :func:`diarize.read_transcript` reads.
+    diarizer : Diarizer, optional
+        With settings and a speaker book of its own.
+    speakers : SpeakerBook, path or str, optional
+    participants : sequence of str, optional
+        As for :class:`diarize.Diarizer`, where none is given.
+    num_speakers, min_speakers, max_speakers : int, optional
+        What is known of the number of speakers.
+    options : LabelOptions, optional
+        Channels, recogniser, language, and what else the command line has options for.
+    folder : path, optional
+        Where results will go: earlier ones are looked for there too, and a transcript that is made
+        is kept there, so that it need not be made again. Nothing is written where it is not given.
+    on_progress : callable, optional
+        Called with (stage, done, total): seconds of audio over all stages together.
+
+    Returns
+    -------
+    Result
+        It writes itself; its ``messages`` say what there is to know of words and names.
+
+    Raises
+    ------
+    DiarizeError
+        With one line that says what is wrong and what to do.
+
+    Examples
+    --------
+    >>> result = label_recording("call.wav", num_speakers=2)                 # doctest: +SKIP
+    >>> result.write("call.srt", "call.json")                                # doctest: +SKIP
+    """
+    results = label_recordings(
+        [source],
+        transcripts=[transcript],
+        diarizer=diarizer,
+        speakers=speakers,
+        participants=participants,
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        options=options,
+        folder=folder,
+        on_progress=on_progress,
+    )
+    return next(results)
+
+
+def label_recordings(
+    sources: Iterable[Source],
+    *,
+    transcripts: Sequence[Any] | None = None,
+    diarizer: Diarizer | None = None,
+    speakers: SpeakerBook | str | Path | None = None,
+    participants: Sequence[str] | None = None,
+    num_speakers: int | None = None,
+    min_speakers: int | None = None,
+    max_speakers: int | None = None,
+    link: bool = False,
+    options: LabelOptions | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    on_progress: Progress | None = None,
+    on_error: Callable[[Source, DiarizeError], None] | None = None,
+) -> Iterator[Result]:
+    """Yield the result of each recording in turn; parameters as for :func:`label_recording`.
+
+    Parameters
+    ----------
+    sources : iterable
+        Recordings, and folders of recordings.
+    transcripts : sequence, optional
+        The transcript of each recording, or None where it is to be looked for.
+    link : bool
+        Give a stranger the same label in all recordings. All are diarized then before the first
+        result comes, and stay in memory (115 MB an hour).
+    on_error : callable, optional
+        Called with a recording that cannot be worked on, and the error; it is left out. Without
+        it the first error is raised.
+
+    Yields
+    ------
+    Result
+    """
+    if diarizer is not None and (speakers is not None or participants is not None):
+        raise UsageError("speakers and participants are the Diarizer's: give them to it")
+    labeler = Labeler(
+        diarizer or Diarizer(speakers=speakers, participants=participants), options=options
+    )
+    recordings = with_folders_opened(sources, log.warning)
+    words = [None] * len(recordings) if transcripts is None else list(transcripts)
+    if len(words) != len(recordings):
+        raise UsageError(f"{len(recordings)} recordings have {len(words)} transcripts: give each")
+    places = _places(recordings, folder)
+    bounds = {
+        "num_speakers": num_speakers,
+        "min_speakers": min_speakers,
+        "max_speakers": max_speakers,
+    }
+
+    def begun(number: int) -> _Begun:
+        """Diarize one recording."""
+        source, place, given = recordings[number], places[number], words[number]
+        progress = OverallProgress(on_progress, labeler.costs(path_of(source), place, given))
+        return labeler.diarize(source, place, **bounds, progress=progress), given, progress
+
+    def failed(number: int, error: DiarizeError) -> None:
+        if on_error is None:
+            raise error
+        on_error(recordings[number], error)
+
+    return _results(labeler, len(recordings), begun, failed, link)
+
+
+_Begun = tuple[Recording, Any, OverallProgress]
+
+
+def _results(
+    labeler: Labeler,
+    count: int,
+    begun: Callable[[int], _Begun],
+    failed: Callable[[int, DiarizeError], None],
+    link: bool,
+) -> Iterator[Result]:
+    """Yield results as they are done; those to be linked when all are diarized."""
+    waiting: dict[int, _Begun] = {}
+    for number in range(count):
+        try:
+            waiting[number] = begun(number)
+            if not link:
+                yield _finished(labeler, *waiting.pop(number))
+        except DiarizeError as error:
+            waiting.pop(number, None)
+            failed(number, error)
+    linked = labeler.link([recording for recording, _, _ in waiting.values()])
+    for (number, (_, given, progress)), recording in zip(waiting.items(), linked, strict=True):
+        try:
+            yield _finished(labeler, recording, given, progress)
+        except DiarizeError as error:
+            failed(number, error)
+
+
+def _finished(
+    labeler: Labeler, recording: Recording, transcript: Any, progress: OverallProgress
+) -> Result:
+    result = labeler.label(recording, transcript, progress=progress)
+    for message in result.messages:
+        log.warning("%s", message)
+    progress.finish()
+    return result
+
+
+def _places(sources: Sequence[Source], folder: str | os.PathLike[str] | None) -> list[Output]:
+    """Return where the results of recordings go: nowhere, if no folder is given."""
+    names = ["-" if one == "-" else path_of(one) or "recording" for one in map(_named, sources)]
+    places = plan_outputs(names, None if folder is None else Path(folder))
+    return places if folder is not None else [Output(None, place.stem) for place in places]
+
+
+def _named(source: Source) -> Source:
+    """Return a source that can be compared with a name."""
+    return source if isinstance(source, str | Path | Waveform) else "recording"
