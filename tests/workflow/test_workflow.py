@@ -71,9 +71,7 @@ def test_a_script_gives_the_bytes_of_the_command(short: Path) -> None:
     }
     pairs |= {"short.csv": "csv", "short.TextGrid": "textgrid", "narrow.srt": "narrow.srt"}
     for command, script in pairs.items():
-        assert (short.parent / "cli" / command).read_bytes() == (
-            meeting / "python" / script
-        ).read_bytes()
+        assert Path("cli", command).read_bytes() == Path("python", script).read_bytes()
 
 
 @pytest.mark.parametrize(
