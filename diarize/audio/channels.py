@@ -66,7 +66,7 @@ def hold_different_voices(decibels: Float32, settings: ChannelSettings = DEFAULT
     and noise is as loud when the other talks.)
     """
     loud = np.array([_speech_level(one) for one in decibels])
-    live = [one for one, level in zip(decibels, loud, strict=True) if level > settings.silent]
+    live = [one for one, level in zip(decibels, loud, strict=True) if level > settings.silent_below]
     return len(live) > 1 and all(_take_turns(a, b, settings) for a, b in combinations(live, 2))
 
 
@@ -74,18 +74,18 @@ def _take_turns(first: Float32, second: Float32, settings: ChannelSettings) -> b
     """Return whether two channels, (T,) levels each, are loud by turns, each by its own voice."""
     active = np.zeros(len(first), dtype=bool)
     for one in (first, second):
-        active |= one > _speech_level(one) - settings.active
+        active |= one > _speech_level(one) - settings.active_range
     a, b = first[active], second[active]
-    if a.size * settings.step < settings.least:
+    if a.size * settings.step < settings.min_activity:
         return False
     low, high = two_sides(a - b)
     seconds = a - b < (low + high) / 2
     share = float(seconds.mean())
     return (
-        high - low >= settings.contrast
-        and min(share, 1 - share) >= settings.share
-        and float(a[~seconds].mean() - a[seconds].mean()) >= settings.own
-        and float(b[seconds].mean() - b[~seconds].mean()) >= settings.own
+        high - low >= settings.min_contrast
+        and min(share, 1 - share) >= settings.min_share
+        and float(a[~seconds].mean() - a[seconds].mean()) >= settings.min_prominence
+        and float(b[seconds].mean() - b[~seconds].mean()) >= settings.min_prominence
     )
 
 
@@ -100,12 +100,12 @@ def faint_channels(
     """
     loud = [_speech_level(one) for one in decibels]
     found: list[tuple[int, int]] = []
-    if len(decibels) > settings.most:
+    if len(decibels) > settings.max_channels:
         return found
     for channel, (one, level) in enumerate(zip(decibels, loud, strict=True)):
         below = max(loud) - level
-        lively = level - float(np.percentile(one, 20)) >= settings.own
-        if below >= settings.faint and level > settings.silent and lively:
+        lively = level - float(np.percentile(one, 20)) >= settings.min_prominence
+        if below >= settings.faint_below and level > settings.silent_below and lively:
             found.append((channel, round(below)))
     return found
 
@@ -161,8 +161,8 @@ def speech_of_each(
         table = _levels_of(wave, length, settings)
         loud = _speech_level(table[mask])
         # Silence below this says no more: digital silence would make an echo seem loud.
-        tables.append(np.maximum(table, loud - settings.range))
-        active.append(mask & (table > loud - settings.active))
+        tables.append(np.maximum(table, loud - settings.level_range))
+        active.append(mask & (table > loud - settings.active_range))
     leaks = _leaks(tables, active, masks, settings)
     if leaks is None:
         return None
@@ -170,7 +170,7 @@ def speech_of_each(
     for segments, leak in zip(speech, leaks, strict=True):
         left = difference(segments, runs(leak, settings.step)) if leak.any() else list(segments)
         own.append(
-            [part for part in left if part.duration >= settings.shortest or part in segments]
+            [part for part in left if part.duration >= settings.min_segment or part in segments]
         )
     return own
 
@@ -199,11 +199,11 @@ def _leaks(
             same.append(False)
             continue
         apart = _own_leads(lead[active[one] | active[other]], settings)
-        low, high = apart or (-settings.same, settings.same)
+        low, high = apart or (-settings.same_level, settings.same_level)
         same.append(
             apart is None
-            and both.sum() >= settings.both * either.sum()
-            and abs(float(np.median(lead[both]))) <= settings.same
+            and both.sum() >= settings.min_common_share * either.sum()
+            and abs(float(np.median(lead[both]))) <= settings.same_level
         )
         leaks[other] |= both & _smooth(lead >= high, settings)
         leaks[one] |= both & _smooth(lead <= low, settings)
@@ -217,7 +217,7 @@ def _own_leads(lead: Float32, settings: ChannelSettings) -> tuple[float, float] 
     channel alone, and all is either the same sound or a leak of the louder channel.
     """
     low, high = two_sides(lead)
-    if high - low < settings.leak_contrast:
+    if high - low < settings.min_leak_contrast:
         return None
     quarter = (high - low) / 4
     return low + quarter, high - quarter
@@ -242,5 +242,5 @@ def _smooth(mask: Bool, settings: ChannelSettings) -> Bool:
     """Return a mask without its holes and islands of a syllable or less."""
     from scipy.ndimage import median_filter
 
-    smooth: Bool = median_filter(mask, settings.smooth)
+    smooth: Bool = median_filter(mask, settings.smoothing_steps)
     return smooth

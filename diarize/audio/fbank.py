@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.arrays import SAMPLE_RATE, Float32
+from diarize.audio.spectrogram import HOP, N_FFT, WINDOW
 
-FRAME = 400  # 25 ms
-HOP = 160  # 10 ms
-N_FFT = 512
 PREEMPHASIS = np.float32(0.97)
 LOW_FREQUENCY = 20.0
 FLOOR = np.float32(np.finfo(np.float32).eps)
@@ -45,10 +43,10 @@ def fbank(samples: Float32, num_mel_bins: int = 80) -> Float32:
     (98, 80)
     """
     samples = np.ascontiguousarray(samples, dtype=np.float32)
-    count = 1 + (samples.size - FRAME) // HOP if samples.size >= FRAME else 0
+    count = 1 + (samples.size - WINDOW) // HOP if samples.size >= WINDOW else 0
     features = np.empty((count, num_mel_bins), np.float32)
     filters = mel_filters(num_mel_bins)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP] if count else None
+    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP] if count else None
     for start in range(0, count, BLOCK):
         assert frames is not None
         power = _power(frames[start : start + BLOCK])
@@ -73,7 +71,7 @@ def _power(frames: Float32) -> Float32:
 @cache
 def povey_window() -> Float32:
     """Return Kaldi's own window, a symmetric Hann window to the power of 0.85, (400,)."""
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / (FRAME - 1))
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / (WINDOW - 1))
     window: Float32 = (hann**0.85).astype(np.float32)
     return window
 

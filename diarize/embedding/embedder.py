@@ -77,7 +77,7 @@ class OnnxEmbedder:
         own = self._session.inputs[0]
         self._input, fixed = own.name, own.shape[0]
         self._fixed_batch = isinstance(fixed, int)
-        self._batch = fixed if isinstance(fixed, int) else batch_size or self.settings.batch
+        self._batch = fixed if isinstance(fixed, int) else batch_size or self.settings.batch_size
         self.dimension = self._probe()
         self._checksum: str | None = None
 
@@ -129,7 +129,7 @@ class OnnxEmbedder:
         """Return one unit vector a segment.
 
         A segment longer than the model's window goes through the network in one piece, or in the
-        fewest equal pieces of at most :attr:`EmbeddingSettings.longest` seconds, whose vectors are
+        fewest equal pieces of at most ``EmbeddingSettings.max_segment`` seconds, whose vectors are
         averaged; a network that takes windows only gets overlapping ones. A shorter segment is
         repeated until it is long enough. Memory does not depend on the length of the recording.
 
@@ -175,8 +175,8 @@ class OnnxEmbedder:
             gain = spectrogram.raise_level(_level(waveform, start, stop), form.frontend.level)
         if stop - start <= form.frames:
             return [_Partial(start, stop, owner, gain)]
-        if form.longest > form.frames:
-            count = -(-(stop - start) // form.longest)
+        if form.max_frames > form.frames:
+            count = -(-(stop - start) // form.max_frames)
             edges = np.linspace(start, stop, count + 1).round().astype(int).tolist()
             return [_Partial(a, b, owner, gain) for a, b in pairwise(edges)]
         starts = list(range(start, stop - form.frames + 1, form.shift))
@@ -220,7 +220,7 @@ class OnnxEmbedder:
         if len(frames) < form.frames:
             frames = form.frontend.lengthen(frames, form.frames)
             frames = frames if form.drop_last_partial else frames[: form.frames]
-        if form.longest:
+        if form.max_frames:
             # A few lengths only, so that pieces share batches.
             spare = (len(frames) - form.frames) % LENGTH_STEP
             yield frames[spare // 2 : len(frames) - (spare - spare // 2)]
@@ -233,7 +233,7 @@ class OnnxEmbedder:
         self, waveform: Waveform, partials: Sequence[_Partial]
     ) -> Iterator[tuple[_Partial, Float32]]:
         """Compute the spectrogram of what is asked for, once and block by block."""
-        longest = round(self.settings.block * spectrogram.FRAME_RATE)
+        longest = round(self.settings.block_seconds * spectrogram.FRAME_RATE)
         first = 0
         while first < len(partials):
             begin, end = partials[first].start, partials[first].stop

@@ -46,7 +46,7 @@ class ModelFormat:
     window, hop : float
         Seconds of the windows for diarization, and from one to the next.
     thresholds : Thresholds
-    longest : int
+    max_frames : int
         Frames up to which a longer segment goes through the network in one piece; 0 where the
         network takes windows only.
     drop_last_partial : bool
@@ -62,7 +62,7 @@ class ModelFormat:
     window: float
     hop: float
     thresholds: Thresholds
-    longest: int = 0
+    max_frames: int = 0
     drop_last_partial: bool = False
     unit_partials: bool = True
 
@@ -120,7 +120,7 @@ def _our_format(
             margin=number("threshold.margin"),
             note=metadata.get("diarize.threshold.note", ""),
         ),
-        longest=_longest(shape[1], settings),
+        max_frames=_max_frames(shape[1], settings),
     )
 
 
@@ -149,7 +149,7 @@ def _kaldi_format(path: Path, shape: Sequence[Any], settings: EmbeddingSettings)
         window=settings.window,
         hop=settings.hop,
         thresholds=thresholds_of(path),
-        longest=_longest(shape[1], settings),
+        max_frames=_max_frames(shape[1], settings),
     )
 
 
@@ -166,9 +166,9 @@ def thresholds_of(path: Path) -> Thresholds:
     )
 
 
-def _longest(axis: Any, settings: EmbeddingSettings) -> int:
+def _max_frames(axis: Any, settings: EmbeddingSettings) -> int:
     """Return the frames of the longest piece: none but windows where the graph pins the axis."""
-    return 0 if _fixed(axis, 0) else round(settings.longest * spectrogram.FRAME_RATE)
+    return 0 if _fixed(axis, 0) else round(settings.max_segment * spectrogram.FRAME_RATE)
 
 
 def _fixed(axis: Any, otherwise: int) -> int:

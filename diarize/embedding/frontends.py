@@ -123,7 +123,7 @@ class KaldiFbank:
     """
 
     bins: int = 80
-    reach: int = 400
+    reach: int = spectrogram.WINDOW
     level: float | None = None
 
     def frames(self, samples: Float32) -> Float32:

@@ -263,7 +263,7 @@ class Diarizer:
             else:
                 found = self.detector(waveform)
         activity = found if isinstance(found, SpeechActivity) else _activity(found)
-        if sum(part.duration for part in activity.speech) < self.settings.embedding.least:
+        if sum(part.duration for part in activity.speech) < self.settings.embedding.min_speech:
             return _activity(())
         return activity
 
@@ -278,7 +278,7 @@ class Diarizer:
 
     def _windows(self, activity: SpeechActivity) -> list[Segment]:
         """Cut the stretches in which one voice is alone; all speech where there are none."""
-        shortest = self.settings.embedding.shortest
+        shortest = self.settings.embedding.min_segment
         bridged = union(activity.speech, self.settings.embedding.bridge)
         single = split_at(difference(bridged, activity.overlaps), activity.changes, shortest)
         for pieces in (single, activity.speech):

@@ -18,33 +18,33 @@ class ChannelSettings:
     """Seconds of a level."""
     floor: float = -100.0
     """dBFS that silence counts as."""
-    silent: float = -80.0
+    silent_below: float = -80.0
     """dBFS that the speech of a silent channel does not reach."""
-    active: float = 25.0
+    active_range: float = 25.0
     """How far below its loudest twentieth a channel is still active."""
-    least: float = 4.0
+    min_activity: float = 4.0
     """Seconds of activity that it takes to judge."""
-    contrast: float = 20.0
+    min_contrast: float = 20.0
     """Between who talks and who listens, where two channels take turns."""
-    share: float = 0.05
+    min_share: float = 0.05
     """Share of the activity that each of two channels that take turns has at least, 0 to 1."""
-    own: float = 10.0
+    min_prominence: float = 10.0
     """By which a voice stands out from what else is on its channel."""
-    faint: float = 30.0
+    faint_below: float = 30.0
     """Below the loudest channel: who speaks there is lost in the mix."""
-    most: int = 4
+    max_channels: int = 4
     """Channels of a recording by several microphones; more are the sound of a film all around."""
-    leak_contrast: float = 12.0
+    min_leak_contrast: float = 12.0
     """Between a voice on its own channel and on another, for the one to be told from the other."""
-    range: float = 40.0
+    level_range: float = 40.0
     """Below its own speech a channel counts as silent, however silent it is."""
-    same: float = 6.0
+    same_level: float = 6.0
     """Up to which two channels with one sound differ."""
-    both: float = 0.8
+    min_common_share: float = 0.8
     """Share of the speech that two channels with one sound have in common, 0 to 1."""
-    smooth: int = 5
+    smoothing_steps: int = 5
     """Steps over which a leak is smoothed, odd."""
-    shortest: float = 0.2
+    min_segment: float = 0.2
     """Seconds of speech that may be left over beside a leak."""
 
 
@@ -126,15 +126,15 @@ class EmbeddingSettings:
     """Seconds of a window where the model does not say."""
     hop: float = 0.8
     """Seconds from window to window where the model does not say."""
-    longest: float = 4.8
+    max_segment: float = 4.8
     """Seconds up to which a segment is embedded in one piece rather than as a mean of windows."""
-    batch: int = 16
+    batch_size: int = 16
     """Windows a run of the network; a matter of speed."""
-    block: float = 60.0
+    block_seconds: float = 60.0
     """Seconds of spectrogram held at once; 6 MB."""
-    shortest: float = 0.1
+    min_segment: float = 0.1
     """Seconds below which a stretch of speech is not embedded."""
-    least: float = 0.25
+    min_speech: float = 0.25
     """Seconds of speech in a whole recording below which it holds none: a knock or a cough."""
     bridge: float = 0.6
     """Seconds of silence that a window may reach across."""

@@ -150,7 +150,9 @@ def match_segments(
         return list(asked)
     whole = Segment(0.0, waveform.duration)
     parts = [Segment(one.start, one.end) & whole for one in asked]
-    heard = [row for row, part in enumerate(parts) if part.duration >= settings.embedding.shortest]
+    heard = [
+        row for row, part in enumerate(parts) if part.duration >= settings.embedding.min_segment
+    ]
     vectors = np.zeros((len(parts), embedder.dimension), np.float32)
     vectors[heard] = embed_means(waveform, [parts[row] for row in heard], embedder, settings)
     scores = np.full((len(parts), len(gallery)), REJECTED, np.float32)

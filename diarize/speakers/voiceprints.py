@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def split_into_segments(regions: Sequence[Segment], settings: Settings = DEFAULTS) -> list[Segment]:
     """Return the segments to embed of regions of one voice; the longest region if all are short."""
     segments = equal_segments(
-        regions, settings.embedding.longest, settings.identification.min_segment
+        regions, settings.embedding.max_segment, settings.identification.min_segment
     )
     return segments or sorted(regions, key=lambda region: -region.duration)[:1]
 
@@ -41,7 +41,7 @@ def embed_means(
     waveform: Waveform, turns: Sequence[Segment], embedder: Embedder, settings: Settings = DEFAULTS
 ) -> Float32:
     """Return one (D,) unit vector for each of n turns, long ones by the mean of their segments."""
-    parts = [equal_segments([turn], settings.embedding.longest, 0.0) for turn in turns]
+    parts = [equal_segments([turn], settings.embedding.max_segment, 0.0) for turn in turns]
     vectors = embed_segments(waveform, [part for mine in parts for part in mine], embedder)
     ends = np.cumsum([len(mine) for mine in parts])
     means = [unit(rows.mean(axis=0)) for rows in np.split(vectors, ends[:-1])] if parts else []

@@ -13,7 +13,7 @@ from diarize.settings import DEFAULTS
 from diarize.speakers.voiceprints import embed_means, embed_segments, split_into_segments
 from diarize.timeline import Segment
 
-LONGEST, SHORTEST = DEFAULTS.embedding.longest, DEFAULTS.identification.min_segment
+LONGEST, SHORTEST = DEFAULTS.embedding.max_segment, DEFAULTS.identification.min_segment
 SILENCE = Waveform(np.zeros(16_000 * 60, np.int16))
 
 
