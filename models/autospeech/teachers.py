@@ -116,7 +116,7 @@ def centred_fbank(samples: Tensor) -> Tensor:
 
     As :func:`diarize.audio.fbank.fbank` of 16-bit scale, for many windows at once.
     """
-    frames = (samples * 32768.0).unfold(1, fbank.FRAME, fbank.HOP)
+    frames = (samples * 32768.0).unfold(1, fbank.WINDOW, fbank.HOP)
     frames = frames - frames.mean(dim=2, keepdim=True)
     before = torch.cat([frames[..., :1], frames[..., :-1]], dim=2)
     window = torch.from_numpy(fbank.povey_window())
