@@ -33,7 +33,7 @@ PROTECTED_TAGS = {"drms": "FairPlay", "aavd": "Audible", "enca": "Common Encrypt
 
 @dataclass
 class DecodeReport:
-    """What a decode pass found out.
+    """What a decoding pass found.
 
     Attributes
     ----------

@@ -162,7 +162,7 @@ def _slices(samples: Float32, rate: int) -> Iterator[tuple[int, Float32]]:
 def _ticker(
     report: decoding.DecodeReport, on_progress: Progress | None
 ) -> Callable[[Iterable[tuple[int, Float32]]], Iterator[tuple[int, Float32]]]:
-    """Return a wrapper that reports each block's progress in whole seconds."""
+    """Return a wrapper that reports each block's progress in full seconds."""
 
     def tick(blocks: Iterable[tuple[int, Float32]]) -> Iterator[tuple[int, Float32]]:
         for block in blocks:

@@ -1,6 +1,6 @@
 """The AutoSpeech front end: short-time Fourier magnitudes of 16 kHz audio.
 
-Frames lie on one grid for the whole recording: frame ``i`` looks at the samples from ``160 i`` to
+Frames lie on one grid for a recording: frame ``i`` looks at the samples from ``160 i`` to
 ``160 i + 512``, whichever block it is computed in. A window of a recording is therefore a slice of
 frames, and the same frame is never computed twice.
 """
@@ -27,7 +27,7 @@ _BLOCK = 512
 
 
 def frame_count(samples: int) -> int:
-    """Return how many whole frames fit into so many samples.
+    """Return how many complete frames fit into so many samples.
 
     Examples
     --------

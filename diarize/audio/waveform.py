@@ -78,7 +78,7 @@ class Waveform:
         return total / max(1, stop - start)
 
     def blocks(self, seconds: float = 60.0) -> Iterator[Float32]:
-        """Yield the whole as float32 blocks of ``seconds`` each, the last one shorter."""
+        """Yield the samples as float32 blocks of ``seconds`` each, the last one shorter."""
         step = max(1, round(seconds * SAMPLE_RATE))
         for start in range(0, self.samples.size, step):
             yield self.block(start, start + step)

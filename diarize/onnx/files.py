@@ -71,7 +71,7 @@ def fetch(name: str, *, accept_unpinned: bool = False, on_progress: Progress | N
     Returns
     -------
     Path
-        The file. It appears whole, checked, or not at all.
+        The file. It appears complete and checked, or not at all.
 
     Raises
     ------

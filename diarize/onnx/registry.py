@@ -1,4 +1,4 @@
-"""The models of others that can be fetched by name, and where they are kept."""
+"""Other people's models that can be fetched by name, and the folder that holds them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CC_BY = "CC-BY-4.0 (WeSpeaker's weights follow their data, VoxCeleb: name the s
 
 
 def cache_folder() -> Path:
-    """Return where fetched models are kept: ``$DIARIZE_MODELS``, or in the user's cache folder."""
+    """Return the folder of fetched models: ``$DIARIZE_MODELS``, or in the user's cache folder."""
     chosen = os.environ.get("DIARIZE_MODELS")
     if chosen:
         return Path(chosen).expanduser()
@@ -38,7 +38,7 @@ class RemoteModel:
     url : str
         HTTPS, without an account.
     filename : str
-        Under which it is kept.
+        Under which it is stored.
     sha256 : str or None
         As published; None where no checksum is known ("unpinned"): fetching must be confirmed.
     size : int

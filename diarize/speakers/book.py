@@ -147,7 +147,7 @@ class SpeakerBook(BookFile):
 
     @property
     def id(self) -> str:
-        """A random number that tells this book from any other."""
+        """A random number that identifies this book."""
         return self._value("id") or ""
 
     @property

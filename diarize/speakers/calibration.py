@@ -70,7 +70,7 @@ def calibrate(
     Parameters
     ----------
     margin : float
-        The margin in use; kept as it is, for the book's few people say little about it.
+        The margin in use; unchanged, because a book's few people say little about it.
     false_accept_rate : float
         Share of impostors that may pass.
 

@@ -89,7 +89,7 @@ def enroll(
     sources : path, file object or Waveform, or a list of them
         The seconds that are needed count for all of them together.
     diarizer : Diarizer
-        Finds speech, embeds it, and tells voices apart.
+        Finds speech, embeds it, and separates voices.
     regions : sequence of Segment
         Use only these parts of the recording, of which there is one then.
     speaker : str, optional

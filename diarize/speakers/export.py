@@ -145,7 +145,7 @@ def _sample_in(sample: Mapping[str, Any]) -> Sample:
 
 
 def write_export(book: SpeakerBook, path: Path) -> None:
-    """Write the book as JSON to ``path``, whole or not at all, readable by its owner only."""
+    """Write the book as JSON to ``path``, completely or not at all, readable by its owner only."""
     text = json.dumps(export_book(book), indent=1, ensure_ascii=False) + "\n"
     try:
         with replacing(path, private=True) as file:

@@ -132,7 +132,7 @@ class MatchOptions:
         )
 
     def bar(self, people: int, voices: int) -> float:
-        """Return the least cosine for a name with so many people enrolled and voices heard.
+        """Return the least cosine for a name, with so many people enrolled and voices found.
 
         The more people are enrolled, the less likely any one of them is there, and the more of
         them a stranger may sound like.

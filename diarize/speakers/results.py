@@ -36,7 +36,7 @@ def enroll_from_result(
     path : Path
         JSON, as the main job writes it.
     speaker : str
-        Label, number of the label, or the name shown.
+        Label, number of the label, or display name.
     audio : Path, optional
         Where the recording is now; where the result says, or beside it, where not given.
     one_voice : bool

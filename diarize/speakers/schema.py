@@ -243,7 +243,7 @@ def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Hold the write lock from the first statement on; all of it is kept, or none."""
+    """Hold the write lock from the first statement on; commit all of it, or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -42,7 +42,7 @@ class SegmentMatch:
     name : str or None
         The enrolled person; None for nobody of them, and where there is doubt.
     score : float or None
-        Cosine with the best match, accepted or not; None where there is nothing to hear.
+        Cosine with the best match, accepted or not; None where there is no speech.
     best, runner_up : str or None
         Whom the segment sounds most like, and next.
     runner_up_score : float or None

@@ -206,7 +206,7 @@ def table_of(voices: Sequence[Voice]) -> str:
     >>> import numpy as np
     >>> regions = (Segment(61.5, 64.0), Segment(70.0, 72.0))
     >>> print(table_of([Voice(("SPEAKER_01",), regions, np.float32([1, 0]))]))
-    speaker     talks alone  first heard
+    speaker     talks alone  first speaks
     SPEAKER_01        4.5 s         1:01
     """
     rows = [
@@ -217,4 +217,4 @@ def table_of(voices: Sequence[Voice]) -> str:
         ]
         for voice in voices
     ]
-    return table(["speaker", "talks alone", "first heard"], rows, [1, 2])
+    return table(["speaker", "talks alone", "first speaks"], rows, [1, 2])

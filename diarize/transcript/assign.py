@@ -60,12 +60,12 @@ def label_transcript(
     ----------
     transcript : mapping, or Transcript
         In openai-whisper's shape: ``segments`` with ``start``, ``end``, ``text`` and possibly
-        ``words``. All other keys are kept. It is not changed.
+        ``words``. All other keys stay. It is not changed.
     diarization : Diarization, pyannote Annotation, DataFrame or iterable of turns
         Who spoke when; see :func:`diarize.transcript.emissions.as_diarization`.
     options : WordSettings
     energy : Energy, optional
-        The recording's energy envelope, which tells where in a stretched word the sound is.
+        The recording's energy envelope, which locates the sound in a stretched word.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def _label_segment(
     names: Sequence[str | None],
     heard: Sequence[bool],
 ) -> list[dict[str, Any]]:
-    """Split one segment at its changes of speaker and label the pieces and their words."""
+    """Split one segment at its changes of speaker, and label the parts and their words."""
     runs = runs_of(path[start:stop])
     bounds = [(time.start, time.end) for time in words.times[start:stop]]
     pieces = split_segment(segment, words.texts[start:stop], bounds, runs)
@@ -282,7 +282,7 @@ def _label_segment(
 
 
 def _mark(item: dict[str, Any], *, sure: bool) -> None:
-    """Mark a segment or word whose speaker was not heard there."""
+    """Mark a segment or word where no speech of its speaker was found."""
     item.pop("unsure", None)
     if not sure:
         item["unsure"] = True

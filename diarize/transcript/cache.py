@@ -1,4 +1,4 @@
-"""Transcripts that were made here, kept as ``STEM.whisper.json`` beside the output.
+"""Transcripts that were made here, stored as ``STEM.whisper.json`` beside the output.
 
 Each holds a note of the recording and the options that it belongs to, so that nothing is ever
 transcribed twice. One that was corrected by hand stays; the next is ``STEM.whisper.2.json``.
@@ -42,9 +42,9 @@ def read_cached(
     runner: Transcriber,
     messages: list[str],
 ) -> tuple[Path, Transcript] | None:
-    """Return the kept transcript of this recording that was made as is asked for now.
+    """Return the stored transcript of this recording that was made with these options.
 
-    What was passed over is told in ``messages``, if there is none.
+    If there is none, ``messages`` says what was passed over.
     """
     passed_over = []
     for path in _existing(folders, stems):
@@ -87,7 +87,7 @@ def keep(
 
 
 def describe(waveform: Waveform, audio: Path | None) -> dict[str, Any]:
-    """Return what tells a recording from others."""
+    """Return what identifies a recording."""
     known: dict[str, Any] = {"duration": round(waveform.duration, 3)}
     return known if audio is None else known | digest_of(audio)
 

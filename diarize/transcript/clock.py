@@ -60,7 +60,7 @@ def find_offset(transcript: Transcript, speech: Sequence[Segment]) -> ClockOffse
     Returns
     -------
     ClockOffset or None
-        None where there is too little to tell it by.
+        None where there is too little evidence.
     """
     import numpy as np
     from scipy.signal import correlate
@@ -110,7 +110,7 @@ def on_recordings_clock(
     speech : sequence of Segment
         Where anybody speaks.
     offset : float, "auto" or None
-        Seconds to add; ``auto``: what :func:`find_offset` is sure of; None: only tell of that.
+        Seconds to add; ``auto``: what :func:`find_offset` is sure of; None: only report it.
     name : str
         What to call the transcript.
 

@@ -197,7 +197,7 @@ class TurnIndex:
 
 
 def whole_costs(costs: Iterable[float]) -> list[int]:
-    """Return costs in nats as whole thousandths."""
+    """Return costs in thousandths of a nat, as integers."""
     return [round(cost * _COST_STEPS) for cost in costs]
 
 

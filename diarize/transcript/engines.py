@@ -34,12 +34,12 @@ def get_engine(name: str = "auto", options: WhisperOptions | None = None) -> Tra
         several the one whose model is on this machine; of these faster-whisper. A name: this one,
         installed or not, or a plug-in's.
     options : WhisperOptions, optional
-        What to tell Whisper. Plug-ins are not told anything.
+        Whisper's options. Plug-ins get none.
 
     Raises
     ------
     UsageError
-        If no engine or plug-in has this name, or a plug-in is to be told something.
+        If no engine or plug-in has this name, or options are given for a plug-in.
     """
     options = options or WhisperOptions()
     if name == "auto":
@@ -64,7 +64,7 @@ def is_asked(transcriber: Transcriber) -> bool:
 
 
 def options_of(transcriber: Transcriber) -> WhisperOptions | None:
-    """Return what an engine is told; None where another recogniser runs."""
+    """Return an engine's options; None where another recogniser runs."""
     options = getattr(transcriber, "options", None)
     return options if isinstance(options, WhisperOptions) else None
 

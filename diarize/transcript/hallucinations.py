@@ -42,7 +42,7 @@ def drop_hallucinations(
     ----------
     transcript : Transcript
     speech : sequence of Segment
-        Where a speech detector heard any voice.
+        Where a speech detector found any voice.
     trust_words : bool
         False: the detector alone decides.
 
@@ -51,7 +51,7 @@ def drop_hallucinations(
     Transcript
         Without these segments; its text is put together anew if any were dropped.
     list of dict
-        The dropped segments, for the user to be told of.
+        The dropped segments, to be reported.
 
     Examples
     --------

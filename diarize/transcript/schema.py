@@ -1,7 +1,7 @@
 """The one shape in which every transcript is handled: openai-whisper's result, typed.
 
 A reader turns whatever a producer wrote into a :class:`Transcript`, whose ``data`` is a plain
-dictionary of this shape. Keys that the shape does not name are kept where they were.
+dictionary of this shape. Keys that the shape does not name stay where they were.
 
 What readers promise about ``data``:
 
@@ -49,7 +49,7 @@ class TranscriptSegment(TypedDict, total=False):
 
 
 class TranscriptData(TypedDict, total=False):
-    """A whole transcript, as openai-whisper's ``transcribe`` returns it."""
+    """A transcript, as openai-whisper's ``transcribe`` returns it."""
 
     text: str
     segments: list[TranscriptSegment]
@@ -102,13 +102,13 @@ class Transcript:
 
     @property
     def language(self) -> str | None:
-        """The language's code, where the producer told it."""
+        """The language's code, if the producer gave it."""
         language: str | None = self.data.get("language")
         return language
 
     @property
     def text(self) -> str:
-        """The whole text."""
+        """The complete text."""
         text = self.data.get("text")
         return text if isinstance(text, str) else join_texts(self.segments)
 

@@ -124,7 +124,7 @@ def _marked(words: Sequence[str], options: WordSettings) -> list[bool]:
 
 
 def _capitals(words: Sequence[str], options: WordSettings) -> list[bool]:
-    """Say of each word whether its capital letter tells something; nowhere in German."""
+    """Return for each word whether its capital marks a new sentence; never in German."""
     capital = [_first_letter(word).isupper() and not _PRONOUN.match(word.strip()) for word in words]
     inside = [
         capital[index] for index in range(1, len(words)) if not ends_sentence(words[index - 1])

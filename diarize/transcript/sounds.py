@@ -17,7 +17,7 @@ _SPEECH = re.compile(
 
 
 def sounds(words: Sequence[str]) -> list[bool]:
-    """Say of each word of a segment whether it tells of a sound that nobody says.
+    """Return for each word of a segment whether it describes a sound instead of speech.
 
     Sounds stand in square brackets, between asterisks or beside music notes, anywhere in a segment,
     or in round brackets around the whole segment (inside one, people speak in brackets, too).
@@ -56,7 +56,7 @@ def sounds(words: Sequence[str]) -> list[bool]:
 
 
 def _encloses(text: str, brackets: dict[str, str]) -> bool:
-    """Say whether one pair of brackets is around a whole text."""
+    """Return whether one pair of brackets encloses a text."""
     text = text.rstrip(".!?")
     if len(text) < 3 or text[0] not in brackets or text[-1] != brackets[text[0]]:
         return False

@@ -44,7 +44,7 @@ class Transcriber(Protocol):
     def name(self) -> str:
         """What it is, with its model, such as ``openai-whisper base``.
 
-        A transcript that was kept is used again only if it was made by the same.
+        A stored transcript is used again only if the same one made it.
         """
         ...
 
@@ -54,7 +54,7 @@ class Transcriber(Protocol):
 
 @dataclass(frozen=True)
 class WhisperOptions:
-    """What to tell Whisper.
+    """Whisper's options.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def _cached_file(whisper: Any, model: str) -> Path:
 
 
 def _is_cached(whisper: Any, model: str) -> bool:
-    """Return whether the weights are there, and whole: else Whisper downloads them again."""
+    """Return whether the weights are there and complete; otherwise Whisper downloads them again."""
     path = _cached_file(whisper, model)
     return path.is_file() and sha256_of(path) == whisper._MODELS[model].split("/")[-2]
 

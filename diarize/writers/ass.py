@@ -23,7 +23,7 @@ class AssWriter:
     extension = "ass"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         from pysubs2 import SSAEvent, SSAFile
 
         shown = cues_of(result, options)

@@ -14,7 +14,7 @@ class AudacityWriter:
     extension = "audacity.txt"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         rows = []
         for part in result.utterances:
             name = one_line(part.speaker or UNKNOWN)

@@ -21,7 +21,7 @@ class CsvWriter:
     extension = "csv"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         buffer = io.StringIO()
         table = csv.writer(buffer, lineterminator="\n")
         turns = result.diarization.turns

@@ -23,7 +23,7 @@ class CtmWriter:
     extension = "ctm"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         uri = rttm_field(result.diarization.uri)
         rows = []
         for part in result.utterances:

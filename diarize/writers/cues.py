@@ -124,13 +124,13 @@ def cues(
     prefix : {"always", "on-change", "never"}
         When the first line begins with ``Name: ``.
     max_line_width : int, optional
-        Columns in a line. A single longer word stays whole.
+        Columns in a line. A single longer word is not split.
     max_line_count : int, optional
         Lines in a cue, 2 where only the width is given.
     max_cue_seconds : float, optional
-        Without any of the three the utterances stay whole, unless they are extremely long.
+        Without any of the three, utterances are not split unless they are extremely long.
     max_characters_per_second : float, optional
-        Reading speed. A cue that is shown too shortly for its text (marks over or under letters
+        Reading speed. A cue that is too short for its text (marks over or under letters
         do not count, a CJK character counts as two) stays longer, if there is room before the
         next one, and begins earlier, if there is some after the one before.
     dashes : bool

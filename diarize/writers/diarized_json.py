@@ -20,7 +20,7 @@ class DiarizedJsonWriter:
     extension = "diarized_json.json"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         duration = round(result.diarization.duration, 3)
         segments = [
             {

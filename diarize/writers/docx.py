@@ -23,7 +23,7 @@ class DocxWriter:
     extension = "docx"
 
     def render(self, result: Result, options: WriterOptions) -> bytes:
-        """Return the whole file.
+        """Return the file's bytes.
 
         Raises
         ------

@@ -24,7 +24,7 @@ class EafWriter:
     extension = "eaf"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         schema = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
         ElementTree.register_namespace("xsi", "http://www.w3.org/2001/XMLSchema-instance")
         root = ElementTree.Element(

@@ -19,7 +19,7 @@ class JsonWriter:
     extension = "json"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text.
+        """Return the file's text.
 
         In the shape ``source`` there is no ``diarization`` block: the file is the producer's own.
         """

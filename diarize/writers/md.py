@@ -19,7 +19,7 @@ class MarkdownWriter:
     extension = "md"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         diarization = result.diarization
         lines = [
             f"# {escaped(diarization.uri)}",

@@ -20,7 +20,7 @@ class ParquetWriter:
     extension = "parquet"
 
     def render(self, result: Result, options: WriterOptions) -> bytes:
-        """Return the whole file.
+        """Return the file's bytes.
 
         Raises
         ------

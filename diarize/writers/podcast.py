@@ -18,7 +18,7 @@ class PodcastWriter:
     extension = "podcast.json"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         segments = [
             {
                 **({} if part.speaker is None else {"speaker": part.speaker}),

@@ -12,6 +12,6 @@ class RttmWriter:
     extension = "rttm"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         diarization = result.diarization
         return (diarization.exclusive() if options.exclusive else diarization).to_rttm()

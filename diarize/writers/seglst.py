@@ -16,7 +16,7 @@ class SegLstWriter:
     extension = "seglst.json"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         session = rttm_field(result.diarization.uri)
         rows = [
             {

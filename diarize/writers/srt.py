@@ -15,7 +15,7 @@ class SrtWriter:
     extension = "srt"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         from pysrt import SubRipFile, SubRipItem, SubRipTime
 
         items = SubRipFile()

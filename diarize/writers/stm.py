@@ -17,7 +17,7 @@ class StmWriter:
     extension = "stm"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         uri = rttm_field(result.diarization.uri)
         return "".join(
             f"{uri} 1 {rttm_field(part.speaker or UNKNOWN)} {part.start:.3f} {part.end:.3f} "

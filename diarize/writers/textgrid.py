@@ -16,7 +16,7 @@ class TextGridWriter:
     extension = "TextGrid"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         rows = tiers(result) or {UNKNOWN: []}
         end = max(end_of(result, row) for row in rows.values())
         lines = [

@@ -14,7 +14,7 @@ class TsvWriter:
     extension = "tsv"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         rows = ["start\tend\ttext\tspeaker\n"]
         rows += [
             f"{milliseconds(part.start)}\t{milliseconds(part.end)}\t{part.text}\t"

@@ -33,7 +33,7 @@ class TtmlWriter:
     extension = "ttml"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         for prefix, space in _SPACES.items():
             ElementTree.register_namespace(prefix, space)
         shown = cues_of(result, options)

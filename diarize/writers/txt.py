@@ -14,7 +14,7 @@ class TxtWriter:
     extension = "txt"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         paragraphs = [
             f"{one_line(part.speaker or UNKNOWN)} ({clock(part.start)})"
             + (f": {part.text}\n" if part.text else f" to {clock(part.end)}\n")

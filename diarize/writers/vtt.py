@@ -16,7 +16,7 @@ class VttWriter:
     extension = "vtt"
 
     def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
+        """Return the file's text."""
         blocks = ["WEBVTT\n"]
         for cue in cues_of(result, options, prefix="never"):
             text = "\n".join(_voice(name, lines) for name, lines in cue.voices())

@@ -87,7 +87,7 @@ def time_of(value: object) -> float | None:
 
 
 def milliseconds(seconds: float) -> int:
-    """Return whole milliseconds."""
+    """Return milliseconds as an integer."""
     return round(seconds * 1000)
 
 
@@ -188,7 +188,7 @@ def _fill_times(segments: Sequence[Data]) -> list[str]:
     """Give every segment a start and an end; return what the user should know about it.
 
     A time that is missing is taken from the segment's words; else it is estimated, if a
-    neighbour or the segment's other time bounds it, and the user is told.
+    neighbour or the segment's other time bounds it, with a warning.
     """
     guessed: list[int] = []
     for index, segment in enumerate(segments):

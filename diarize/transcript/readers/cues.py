@@ -54,12 +54,12 @@ def lines_of(source: str) -> list[str]:
 
 
 def is_timing(line: str) -> bool:
-    """Return whether a line says when a cue is shown."""
+    """Return whether a line holds a cue's times."""
     return _TIMING.match(line) is not None
 
 
 def is_broken_timing(line: str) -> bool:
-    """Return whether a line wants to say when a cue is shown, and cannot be read."""
+    """Return whether a line tries to hold a cue's times, and cannot be read."""
     return not is_timing(line) and _BROKEN.match(line) is not None
 
 
@@ -126,7 +126,7 @@ def _without_leftover(lines: Sequence[str], place: int, number: str) -> int:
 
 
 def untimed(lines: Sequence[str], cues: Sequence[Cue]) -> list[str]:
-    """Return what to tell of text before the first cue, which has no time."""
+    """Return the warning for text before the first cue, which has no time."""
     stop = cues[0].line - 1 - bool(cues[0].name) if cues else len(lines)
     found = [place for place in range(stop) if lines[place].strip("\ufeff \t")]
     if not found:

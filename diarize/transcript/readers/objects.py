@@ -1,6 +1,6 @@
 """Python objects instead of files: faster-whisper's segments, and whatever looks like them.
 
-A generator is used up; what it yielded is kept as the transcript's source.
+A generator is used up; what it yielded becomes the transcript's source.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def _read_verbose(source: Data) -> Data:
 def distribute(words: Sequence[Data], segments: Sequence[Data]) -> list[list[Data]]:
     """Give each word to the segment whose text it stands in, else to the one at its time.
 
-    Returns one list of words for each segment; the words' order is kept.
+    Returns one list of words for each segment; the words' order stays.
     """
     shares: list[list[Data]] = [[] for _ in segments]
     here = position = 0

@@ -52,7 +52,7 @@ def _read(source: Data) -> Data:
 
 
 def _check_unit(items: list[Data]) -> None:
-    """Refuse whole numbers that cannot be seconds, as nobody speaks so slowly."""
+    """Refuse integers that cannot be seconds, as nobody speaks so slowly."""
     times: list[tuple[Any, Any]] = [(item.get("start"), item.get("end")) for item in items]
     if len(times) < 2 or not all(type(a) is int and type(b) is int for a, b in times):
         return

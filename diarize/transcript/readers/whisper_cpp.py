@@ -92,7 +92,7 @@ def words_of_tokens(tokens: Sequence[Data], text: str) -> list[Data]:
     tokens : sequence of dict
         As whisper.cpp lists them, special ones included: these stay with a neighbouring word.
     text : str
-        The text of the whole entry, which settles characters that were cut between tokens.
+        The text of the complete entry, which settles characters that were cut between tokens.
     """
     units = _whole_characters([t for t in tokens if not _is_special(t)], text)
     groups: list[tuple[str, list[Data]]] = []
@@ -143,7 +143,7 @@ def _begins_word(before: str, after: str) -> bool:
 
 
 def _whole_characters(tokens: Sequence[Data], text: str) -> list[tuple[str, list[Data]]]:
-    """Join tokens until each unit is whole characters; return the units with their texts."""
+    """Join tokens until each unit has complete characters; return the units with their texts."""
     units: list[tuple[str, list[Data]]] = []
     broken: list[Data] = []
     position = 0
