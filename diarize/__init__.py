@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from diarize.errors import DiarizeError
     from diarize.formats import WriterOptions
     from diarize.labeler import Labeler, LabelOptions
-    from diarize.pipeline.diarizer import Diarizer, diarize
     from diarize.result import Result
     from diarize.result_file import read_result
+    from diarize.speakers.diarizer import Diarizer, diarize
     from diarize.speakers.segments import identify_segments
     from diarize.timeline import Segment, Turn
     from diarize.transcript.assign import label_transcript
@@ -63,8 +63,8 @@ _HOMES = {
     "Speaker": "diarize.annotation",
     "Turn": "diarize.timeline",
     "DiarizeError": "diarize.errors",
-    "Diarizer": "diarize.pipeline.diarizer",
-    "diarize": "diarize.pipeline.diarizer",
+    "Diarizer": "diarize.speakers.diarizer",
+    "diarize": "diarize.speakers.diarizer",
     "identify_segments": "diarize.speakers.segments",
     "label_transcript": "diarize.transcript.assign",
     "LabelOptions": "diarize.labeler",

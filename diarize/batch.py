@@ -16,9 +16,10 @@ from diarize.errors import DiarizeError, UsageError
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.embedding.base import Embedder
-    from diarize.pipeline.diarizer import Detector, Diarizer
+    from diarize.pipeline.detectors import Detector
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook
+    from diarize.speakers.diarizer import Diarizer
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class _Job:
 
     @cached_property
     def diarizer(self) -> Diarizer:
-        from diarize.pipeline.diarizer import Diarizer
+        from diarize.speakers.diarizer import Diarizer
 
         return Diarizer(**self.options)
 

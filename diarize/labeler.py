@@ -14,12 +14,13 @@ from diarize.annotation import Diarization
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.outputs import Output
-from diarize.pipeline.diarizer import Diarizer, Source
+from diarize.pipeline.recording import Source
 from diarize.progress import STAGE_COSTS, TRANSCRIBING_COST, OverallProgress
 from diarize.relabel import keep_relabelling
 from diarize.result import Result
 from diarize.rewriting import earlier_result
 from diarize.settings import DEFAULTS
+from diarize.speakers.diarizer import Diarizer
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.engines import Engine, get_engine
 from diarize.transcript.readers import read_transcript

@@ -19,9 +19,10 @@ from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError, UsageError
 from diarize.labeler import Labeler, LabelOptions, Recording, path_of
 from diarize.outputs import Output, plan_outputs
-from diarize.pipeline.diarizer import Diarizer, Source
+from diarize.pipeline.recording import Source
 from diarize.progress import OverallProgress
 from diarize.result import Result
+from diarize.speakers.diarizer import Diarizer
 
 if TYPE_CHECKING:
     from diarize.speakers import SpeakerBook

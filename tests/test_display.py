@@ -15,7 +15,7 @@ from diarize.annotation import Diarization, Speaker
 from diarize.annotation import picture as timeline
 from diarize.audio.waveform import Waveform
 from diarize.errors import SpeakerBookError
-from diarize.pipeline.intermediate import DiarizationDetails, Listening
+from diarize.pipeline.intermediate import DiarizationDetails, WindowEmbeddings
 from diarize.result import Result
 from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
 from diarize.speakers import BookModel, Sample, SpeakerBook
@@ -99,7 +99,7 @@ def test_repr_is_one_short_line_without_a_voice_print() -> None:
         Waveform(np.zeros(16000, np.int16)),
         local,
         activity,
-        Listening(activity, (Segment(0, 2),), vectors),
+        WindowEmbeddings(activity, (Segment(0, 2),), vectors),
         DiarizationDetails(TALK, (Segment(0, 2),), vectors, ("SPEAKER_00",)),
     ):
         assert re.fullmatch(r"[^\n]{1,200}", repr(value))

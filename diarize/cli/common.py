@@ -10,8 +10,8 @@ from diarize.cli.options import add, positive_int
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
-    from diarize.pipeline.diarizer import Diarizer
     from diarize.speakers.book import SpeakerBook
+    from diarize.speakers.diarizer import Diarizer
     from diarize.timeline import Segment
 
 
@@ -59,7 +59,7 @@ def open_book(args: argparse.Namespace, *, create: bool = False) -> SpeakerBook:
 
 def open_diarizer(args: argparse.Namespace) -> Diarizer:
     """Load the models that were asked for."""
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
     # Sub-commands leave out what was not given.
     return Diarizer(

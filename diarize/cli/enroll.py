@@ -18,7 +18,7 @@ from diarize.cli.console import Console, display_name
 from diarize.cli.options import add, positive_int
 
 if TYPE_CHECKING:
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
     from diarize.speakers.enrollment import Enrollment
 
 EPILOG = """\

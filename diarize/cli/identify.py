@@ -21,8 +21,8 @@ from diarize.text import table
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.pipeline.diarizer import Diarizer
     from diarize.speakers.book import SpeakerBook
+    from diarize.speakers.diarizer import Diarizer
     from diarize.speakers.matching import MatchOptions
 
 

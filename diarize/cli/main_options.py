@@ -174,7 +174,7 @@ def check(args: argparse.Namespace) -> None:
 def open_labeler(args: argparse.Namespace, formats: list[str]) -> Labeler:
     """Load the models, and see to the recogniser, before any long work begins."""
     from diarize.labeler import Labeler, LabelOptions
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
     from diarize.transcript.whisper import WhisperOptions
 
     options = LabelOptions(

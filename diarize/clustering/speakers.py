@@ -80,7 +80,7 @@ def cluster(
     min_speakers: int | None = None,
     max_speakers: int | None = None,
     scatter: float | None = None,
-    fresh: float = 1.0,
+    hop_ratio: float = 1.0,
     settings: Settings = DEFAULTS,
 ) -> ClusterResult:
     """Group windows into speakers.
@@ -103,7 +103,7 @@ def cluster(
         What is known of the number of speakers.
     scatter : float, optional
         How far apart windows of one voice lie in this recording; see :func:`neighbour_scatter`.
-    fresh : float
+    hop_ratio : float
         Share of its speech that a window does not have in common with the one before.
 
     Returns
@@ -123,7 +123,7 @@ def cluster(
     if not count:
         return ClusterResult(np.zeros(0, np.int64), np.zeros((0, vectors.shape[1]), np.float32))
     seeds = _seeds(vectors, seconds, chosen)
-    voiced, heard = vectors[seeds], fresh * seconds[seeds]
+    voiced, heard = vectors[seeds], hop_ratio * seconds[seeds]
     tree, member = _tree(less_mean(voiced, heard, chosen.centering), heard, threshold, chosen)
     most = max(chosen.max_initial_clusters, low)
     leaves = len(tree.weights)

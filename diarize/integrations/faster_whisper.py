@@ -17,7 +17,7 @@ from diarize.integrations.whisper import add_speakers as _add_speakers
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
 __all__ = ["add_speakers", "transcribe"]
 

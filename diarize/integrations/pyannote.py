@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from diarize.annotation import Diarization
     from diarize.embedding.base import Embedder
-    from diarize.pipeline.diarizer import Detector
+    from diarize.pipeline.detectors import Detector
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook
 
@@ -84,7 +84,7 @@ identify_segments, participants, settings
         participants: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        from diarize.pipeline.diarizer import Diarizer
+        from diarize.speakers.diarizer import Diarizer
 
         self.diarizer = Diarizer(
             vad=vad,

@@ -15,7 +15,7 @@ from diarize.integrations.common import load_audio
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
 __all__ = ["add_speakers", "transcribe"]
 

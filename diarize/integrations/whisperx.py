@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from diarize.annotation import Diarization
     from diarize.arrays import Progress
-    from diarize.pipeline.diarizer import Detector
+    from diarize.pipeline.detectors import Detector
     from diarize.settings import Settings
     from diarize.speakers import SpeakerBook
 
@@ -70,7 +70,7 @@ identify_segments, participants, settings
         participants: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        from diarize.pipeline.diarizer import Diarizer
+        from diarize.speakers.diarizer import Diarizer
 
         own = None if model_name is None or model_name.startswith("pyannote/") else model_name
         self.model = Diarizer(

@@ -10,14 +10,14 @@ from diarize.annotation import speaker_label
 from diarize.arrays import Float32, Float64, Int64
 from diarize.clustering.speakers import cluster, neighbour_scatter
 from diarize.pipeline import overlap, resegmentation
-from diarize.pipeline.intermediate import Listening
+from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, Settings, VbxSettings
 from diarize.timeline import Turn
 
 
 @dataclass(frozen=True)
-class Decision:
-    """Who spoke when.
+class SpeakerAssignment:
+    """The speakers of windows, and their turns.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class Decision:
     labels: tuple[str, ...]
 
 
-def decide(
-    heard: Listening,
+def assign_speakers(
+    extracted: WindowEmbeddings,
     *,
     threshold: float,
     num_speakers: int | None = None,
@@ -43,12 +43,12 @@ def decide(
     max_speakers: int | None = None,
     settings: Settings = DEFAULTS,
     quietest: resegmentation.Quietest | None = None,
-) -> Decision:
+) -> SpeakerAssignment:
     """Tell the speakers of windows apart, and lay out their turns.
 
     Parameters
     ----------
-    heard : Listening
+    extracted : WindowEmbeddings
         Speech, windows and their vectors.
     threshold : float
         Cosine distance at which voices are different people.
@@ -62,55 +62,55 @@ def decide(
     UsageError
         Where the numbers of speakers contradict each other.
     """
-    local = heard.activity.local
+    local = extracted.activity.local
     if local is None:
-        settings = replace(settings, vbx=_plain(settings.vbx))
+        settings = replace(settings, vbx=_vad_only(settings.vbx))
     result = cluster(
-        heard.vectors,
-        heard.seconds,
+        extracted.embeddings,
+        extracted.seconds,
         threshold=threshold,
         num_speakers=num_speakers,
         min_speakers=min_speakers,
         max_speakers=max_speakers,
         scatter=neighbour_scatter(
-            heard.vectors, heard.windows, heard.activity.changes, settings.clustering
+            extracted.embeddings, extracted.windows, extracted.activity.changes, settings.clustering
         ),
-        fresh=heard.fresh,
+        hop_ratio=extracted.hop_ratio,
         settings=settings,
     )
-    scores = (heard.vectors @ result.centroids.T).astype(np.float64)
+    scores = (extracted.embeddings @ result.centroids.T).astype(np.float64)
     turns = resegmentation.to_turns(
-        heard.activity.speech,
-        heard.windows,
+        extracted.activity.speech,
+        extracted.windows,
         scores,
-        changes=heard.activity.changes,
+        changes=extracted.activity.changes,
         quietest=quietest,
         settings=settings.resegmentation,
     )
-    sure = heard.activity.confident_overlaps
-    sure = heard.activity.overlaps if sure is None else sure
-    turns += overlap.second_turns(turns, sure, heard.windows, scores, local, settings.overlap)
+    sure = extracted.activity.confident_overlaps
+    sure = extracted.activity.overlaps if sure is None else sure
+    turns += overlap.second_turns(turns, sure, extracted.windows, scores, local, settings.overlap)
     return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
 
 
 def doubt_of_count(
-    heard: Listening, found: int, asked: int, threshold: float, settings: Settings
+    extracted: WindowEmbeddings, found: int, asked: int, threshold: float, settings: Settings
 ) -> str | None:
     """Say where fewer speakers are found than asked for, or more than can be told apart.
 
     Parameters
     ----------
-    heard : Listening
+    extracted : WindowEmbeddings
     found, asked : int
         How many speakers there are in the result, and how many there had to be at least.
     threshold : float
-        As for :func:`decide`.
+        As for :func:`assign_speakers`.
     """
     if asked < 2 or found > asked or not found:
         return None
     if found < asked:
         return f"{asked} speakers were asked for, but no more than {found} could be found"
-    alike = decide(heard, threshold=threshold, settings=settings)
+    alike = assign_speakers(extracted, threshold=threshold, settings=settings)
     voices = len({turn.speaker for turn in alike.turns})
     if voices >= asked:
         return None
@@ -121,7 +121,7 @@ def doubt_of_count(
     )
 
 
-def _plain(settings: VbxSettings) -> VbxSettings:
+def _vad_only(settings: VbxSettings) -> VbxSettings:
     """Return the settings for windows of which some hold two voices."""
     return replace(
         settings,
@@ -132,7 +132,7 @@ def _plain(settings: VbxSettings) -> VbxSettings:
 
 def _by_first_appearance(
     turns: list[Turn], centres: Float32, labels: Int64, scores: Float64
-) -> Decision:
+) -> SpeakerAssignment:
     """Number speakers in the order of their first turns; who got no turn is left out."""
     present = {turn.speaker for turn in turns}
     kept = [index for index in range(len(centres)) if speaker_label(index) in present]
@@ -142,7 +142,7 @@ def _by_first_appearance(
         nearest = np.asarray(kept)[scores[:, kept].argmax(axis=1)]
         labels = np.where(np.isin(labels, kept), labels, nearest)
     vectors = {names[speaker_label(index)]: centres[index] for index in kept}
-    return Decision(
+    return SpeakerAssignment(
         tuple(replace(turn, speaker=names[turn.speaker]) for turn in turns),
         dict(sorted(vectors.items())),
         tuple(names[speaker_label(int(label))] for label in labels),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diarize.annotation import Diarization, Speaker, speaker_label
-from diarize.arrays import unit
+from diarize.arrays import Progress, unit
 from diarize.errors import UsageError
-from diarize.pipeline.intermediate import DiarizationDetails, Listening
+from diarize.pipeline.intermediate import DiarizationDetails, WindowEmbeddings
 from diarize.timeline import Turn, union
 
 if TYPE_CHECKING:
@@ -46,8 +46,17 @@ def check_bounds(count: int, bounds: Mapping[str, int | None]) -> None:
         )
 
 
+def channel_progress(tell: Progress, number: int, count: int) -> Progress:
+    """Return whom to tell of one channel of several: a stage is done when it is for the last."""
+
+    def report(stage: str, done: float, total: float | None) -> None:
+        tell(stage, number + (done / total if total else 0.0), count)
+
+    return report
+
+
 def by_channel(
-    heard: Sequence[Listening],
+    extracted: Sequence[WindowEmbeddings],
     names: Sequence[str] | None,
     model: str,
     parameters: Mapping[str, Any],
@@ -56,7 +65,7 @@ def by_channel(
 
     Parameters
     ----------
-    heard : sequence of Listening
+    extracted : sequence of WindowEmbeddings
         Speech, windows and vectors of each channel.
     names : sequence of str, optional
         Who speaks on each channel.
@@ -67,9 +76,9 @@ def by_channel(
         ``SPEAKER_00`` is channel 0, and so on; where nobody speaks on a channel, a warning says so.
     """
     names = names and [name.strip() for name in names]
-    everything = [one.activity.speech for one in heard]
+    everything = [one.activity.speech for one in extracted]
     turns, speakers, warnings, embeddings = [], [], [], {}
-    for number, one in enumerate(heard):
+    for number, one in enumerate(extracted):
         label = speaker_label(number)
         name = names[number] if names else None
         if not one.activity.speech:
@@ -84,9 +93,9 @@ def by_channel(
             for part in one.activity.speech
         ]
         speakers.append(Speaker(label, name))
-        embeddings[label] = unit(np.mean(one.vectors, axis=0))
-    windows = [window for one in heard for window in one.windows]
-    labels = [speaker_label(number) for number, one in enumerate(heard) for _ in one.windows]
+        embeddings[label] = unit(np.mean(one.embeddings, axis=0))
+    windows = [window for one in extracted for window in one.windows]
+    labels = [speaker_label(number) for number, one in enumerate(extracted) for _ in one.windows]
     speech = union(part for parts in everything for part in parts)
     diarization = Diarization(
         turns,
@@ -98,5 +107,5 @@ def by_channel(
         embeddings=embeddings,
         warnings=tuple(warnings),
     )
-    vectors = np.concatenate([one.vectors for one in heard])
+    vectors = np.concatenate([one.embeddings for one in extracted])
     return DiarizationDetails(diarization, tuple(windows), vectors, tuple(labels))

@@ -1,32 +1,41 @@
-"""The order of things: a recording in, who spoke when out."""
+"""The order of stages: a recording in, who spoke when out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Union, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, cast
 
 from diarize import plugins
 from diarize.annotation import Diarization
-from diarize.arrays import SAMPLE_RATE, Progress
+from diarize.arrays import Progress
 from diarize.audio.channels import speech_of_each
 from diarize.clustering.speakers import speaker_bounds
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.embedding.windows import sliding_windows, split_at
-from diarize.errors import UsageError
-from diarize.pipeline.assignment import decide as decision_of
-from diarize.pipeline.assignment import doubt_of_count
-from diarize.pipeline.channel_speakers import by_channel, check_bounds, check_names
-from diarize.pipeline.intermediate import DiarizationDetails, Listening
-from diarize.pipeline.resegmentation import Quietest
-from diarize.progress import STAGE_COSTS, OverallProgress
+from diarize.pipeline.assignment import SpeakerAssignment, assign_speakers, doubt_of_count
+from diarize.pipeline.channel_speakers import (
+    by_channel,
+    channel_progress,
+    check_bounds,
+    check_names,
+)
+from diarize.pipeline.detectors import Detector, as_activity, open_detector
+from diarize.pipeline.intermediate import DiarizationDetails, WindowEmbeddings
+from diarize.pipeline.recording import (
+    Source,
+    load_source,
+    quietest_instant,
+    stage_costs,
+    timed,
+    uri_of,
+    without_channels,
+)
+from diarize.progress import OverallProgress
 from diarize.segmentation.activity import SpeechActivity
 from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter
 from diarize.settings import DEFAULTS, Settings
@@ -34,18 +43,18 @@ from diarize.timeline import Segment, difference, union
 from diarize.version import __version__
 
 if TYPE_CHECKING:
-    from diarize.audio import sources
     from diarize.audio.waveform import Waveform
-    from diarize.speakers import SpeakerBook
 
-Source = Union["sources.Source", "Waveform"]
-Detector = Callable[["Waveform"], SpeechActivity | Sequence[Segment]]
+#: Puts names on a finished diarization; who speaks when is not its business.
+Identify = Callable[[DiarizationDetails, "Waveform", Embedder], Diarization]
 
 log = logging.getLogger(__name__)
 
 
-class Diarizer:
+class DiarizationPipeline:
     """Tells who spoke when; loads its models once and is used for many recordings.
+
+    :class:`diarize.Diarizer` is the same with enrolled people.
 
     Parameters
     ----------
@@ -61,15 +70,9 @@ class Diarizer:
         What is known of the number of speakers; a call may say otherwise.
     threads : int, optional
         Threads of the networks; None takes the processors this process may use.
-    speakers : SpeakerBook, str or Path, optional
-        Enrolled people, by whose names the speakers are then called; ``"default"`` is the book
-        that ``diarize enroll`` fills.
-    identify_segments : bool
-        Match each turn on its own with the enrolled people, whatever cluster it is in.
-    participants : sequence of str, optional
-        Who was invited. Names come from this list only, and there are at most as many speakers and
-        one more, unless numbers are given; nobody of the list has to be there. The people come from
-        the default book where ``speakers`` is not given.
+    identify : callable, optional
+        Given a :class:`DiarizationDetails`, its :class:`Waveform` and the embedder, returns the
+        diarization with names. It is not asked where nobody speaks or channels were given names.
     on_progress : callable, optional
         Called with (stage, done, total): seconds of audio over all stages together, from 0 to the
         recording's length, which is None while it is not known; stages are ``audio``, ``speech``,
@@ -81,8 +84,6 @@ class Diarizer:
     ------
     ModelError
         Where a model is missing, damaged, or of no known kind.
-    SpeakerBookError
-        Where the speaker book cannot be used with this embedder.
     UsageError
         Where the arguments contradict each other.
 
@@ -90,12 +91,6 @@ class Diarizer:
     -----
     Pickled or deeply copied, it loads its models again; so it can be sent to other processes and
     machines.
-
-    Examples
-    --------
-    >>> diarizer = Diarizer(max_speakers=4)                                  # doctest: +SKIP
-    >>> for turn in diarizer("meeting.mp3"):                                 # doctest: +SKIP
-    ...     print(turn.speaker, turn.start, turn.end)
     """
 
     def __init__(
@@ -108,9 +103,7 @@ class Diarizer:
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         threads: int | None = None,
-        speakers: SpeakerBook | str | Path | None = None,
-        identify_segments: bool = False,
-        participants: Sequence[str] | None = None,
+        identify: Identify | None = None,
         on_progress: Progress | None = None,
         settings: Settings | None = None,
     ) -> None:
@@ -120,17 +113,14 @@ class Diarizer:
         self.min_speakers = min_speakers
         self.max_speakers = max_speakers
         self.threshold = threshold
-        self.speakers = "default" if speakers is None and participants is not None else speakers
-        self.participants = None if participants is None else _distinct(participants)
-        self.identify_segments = identify_segments
+        self.identify = identify
         self.on_progress = on_progress
-        self.detector, self.vad = _detector(vad, threads, self.settings)
+        self.detector, self.vad = open_detector(vad, threads, self.settings)
         if isinstance(embedder, str) and embedder in plugins.names("embedders"):
             embedder = cast("Embedder", plugins.load("embedders", embedder))
         if embedder is None or isinstance(embedder, str | Path):
             embedder = OnnxEmbedder(embedder, threads=threads, settings=self.settings.embedding)
         self.embedder: Embedder = embedder
-        self._check_book()
 
     def __setattr__(self, name: str, value: object) -> None:
         # Two calls that share a diarizer must not see each other's settings and callbacks.
@@ -141,8 +131,7 @@ class Diarizer:
         super().__setattr__(name, value)
 
     def __repr__(self) -> str:
-        speakers = f", speakers={self.speakers!r}" if self.speakers is not None else ""
-        return f"<Diarizer vad={self.vad!r}, embedder={self.embedder.name!r}{speakers}>"
+        return f"<{type(self).__name__} vad={self.vad!r}, embedder={self.embedder.name!r}>"
 
     def __call__(
         self,
@@ -221,60 +210,65 @@ class Diarizer:
         begin = perf_counter()
         if channel_names is not None and channels == "mix":
             channels = "split"
-        tell = OverallProgress(on_progress or self.on_progress, _costs(source))
-        waveform = _load(source, channels, sample_rate, audio_track, tell)
+        tell = OverallProgress(on_progress or self.on_progress, stage_costs(source))
+
+        waveform = load_source(source, channels, sample_rate, audio_track, tell)
+        # samples: (n,) int16 at 16 kHz, mono; its channels besides, where they are split
         tell.seconds = waveform.duration
-        doubts: list[str] = []
         if channel_names is not None:
             check_names(waveform, channel_names)
+
         found = self._by_channel(waveform, channel_names, bounds, tell)
         if found is None:
             if waveform.channels:
-                waveform = _unsplit(waveform, channel_names)
-            heard = self.listen(waveform, tell)
+                waveform = without_channels(waveform, channel_names)
+            extracted = self.extract_embeddings(waveform, tell)
+            # embeddings: (N, D) float32 unit vectors of N windows
             tell("cluster", 0, None)
-            found = self.decide(heard, waveform=waveform, **bounds)
-            doubts = self._doubts(heard, found.diarization, bounds)
-        diarization = replace(
-            found.diarization,
-            duration=waveform.duration,
-            uri=uri or _uri(waveform.path),
-            warnings=(*waveform.warnings, *found.diarization.warnings, *doubts),
-        )
-        found = replace(found, diarization=diarization)
+            found = self.cluster(extracted, waveform=waveform, **bounds)
+            # turns in order of time; labels: the speaker of each window, N of K
+
+        found = self._completed(found, waveform, uri)
         named = found if channel_names else self._identified(found, waveform)
+        # the same turns, under the names of enrolled people
         for warning in named.diarization.warnings:
             log.warning("%s", warning)
         tell.finish()
         log.info("%r in %.2f s", named.diarization, perf_counter() - begin)
         return named
 
-    def listen(self, waveform: Waveform, on_progress: Progress | None = None) -> Listening:
+    def extract_embeddings(
+        self, waveform: Waveform, on_progress: Progress | None = None
+    ) -> WindowEmbeddings:
         """Find speech, cut windows, and embed them: the part that costs time."""
-        tell = on_progress or self.on_progress or _silent
-        return self._embed(self._speech(waveform, tell), waveform, tell)
+        tell = on_progress or self.on_progress or _ignore
+        activity = self._speech(waveform, tell)
+        # regions of speech, overlaps and changes in seconds; local speakers: (W, F, 3) bool
+        return self._embed(activity, waveform, tell)
 
     def _speech(self, waveform: Waveform, tell: Progress) -> SpeechActivity:
         """Find speech."""
         tell("speech", 0, None)
-        with _timed("finding speech", waveform):
+        with timed("finding speech", waveform):
             if isinstance(self.detector, NeuralSegmenter | SileroSegmenter):
                 found: Any = self.detector(waveform, tell)
             else:
                 found = self.detector(waveform)
-        activity = found if isinstance(found, SpeechActivity) else _activity(found)
+        activity = found if isinstance(found, SpeechActivity) else as_activity(found)
         if sum(part.duration for part in activity.speech) < self.settings.embedding.min_speech:
-            return _activity(())
+            return as_activity(())
         return activity
 
-    def _embed(self, activity: SpeechActivity, waveform: Waveform, tell: Progress) -> Listening:
+    def _embed(
+        self, activity: SpeechActivity, waveform: Waveform, tell: Progress
+    ) -> WindowEmbeddings:
         """Cut speech into windows and embed them."""
         cuts = self._windows(activity)
         log.debug("%r, %d windows", activity, len(cuts))
         tell("embed", 0, len(cuts))
-        with _timed("embedding", waveform):
-            vectors = self.embedder.embed(waveform, cuts, tell)
-        return Listening(activity, tuple(cuts), vectors)
+        with timed("embedding", waveform):
+            embeddings = self.embedder.embed(waveform, cuts, tell)
+        return WindowEmbeddings(activity, tuple(cuts), embeddings)
 
     def _windows(self, activity: SpeechActivity) -> list[Segment]:
         """Cut the stretches in which one voice is alone; all speech where there are none."""
@@ -287,9 +281,9 @@ class Diarizer:
                 return cuts
         return list(activity.speech)
 
-    def decide(
+    def cluster(
         self,
-        heard: Listening,
+        extracted: WindowEmbeddings,
         *,
         threshold: float | None = None,
         num_speakers: int | None = None,
@@ -301,8 +295,8 @@ class Diarizer:
 
         Parameters
         ----------
-        heard : Listening
-            What :meth:`listen` returned.
+        extracted : WindowEmbeddings
+            What :meth:`extract_embeddings` returned.
         threshold : float, optional
             Clustering distance; the model's own where not given.
         waveform : Waveform, optional
@@ -312,25 +306,29 @@ class Diarizer:
         if threshold is None:
             own = self.embedder.thresholds.clustering
             threshold = own if self.threshold is None else self.threshold
-        with _timed("telling speakers apart", waveform):
-            decision = decision_of(
-                heard,
+        with timed("telling speakers apart", waveform):
+            assignment = assign_speakers(
+                extracted,
                 threshold=threshold,
                 num_speakers=bounds["num_speakers"],
                 min_speakers=bounds["min_speakers"],
                 max_speakers=bounds["max_speakers"],
                 settings=self.settings,
-                quietest=_quietest(waveform) if waveform is not None else None,
+                quietest=quietest_instant(waveform) if waveform is not None else None,
             )
+        activity = extracted.activity
         diarization = Diarization(
-            decision.turns,
-            duration=max((region.end for region in heard.activity.speech), default=0.0),
-            speech=heard.activity.speech,
+            assignment.turns,
+            duration=max((region.end for region in activity.speech), default=0.0),
+            speech=activity.speech,
             model=self.embedder.name,
             parameters=self._parameters(threshold, bounds),
-            embeddings=decision.embeddings,
+            embeddings=assignment.embeddings,
+            warnings=self._doubts(extracted, assignment, threshold, bounds),
         )
-        return DiarizationDetails(diarization, heard.windows, heard.vectors, decision.labels)
+        return DiarizationDetails(
+            diarization, extracted.windows, extracted.embeddings, assignment.labels
+        )
 
     def _by_channel(
         self,
@@ -344,70 +342,51 @@ class Diarizer:
             return None
         count = len(waveform.channels)
         check_bounds(count, bounds)
-
-        def part(number: int) -> Progress:
-            """Return whom to tell of one channel: a stage is done when it is for the last one."""
-
-            def report(stage: str, done: float, total: float | None) -> None:
-                tell(stage, number + (done / total if total else 0.0), count)
-
-            return report
-
-        speech = [self._speech(one, part(k)).speech for k, one in enumerate(waveform.channels)]
+        told = [channel_progress(tell, number, count) for number in range(count)]
+        speech = [
+            self._speech(one, part).speech
+            for one, part in zip(waveform.channels, told, strict=True)
+        ]
         own = speech_of_each(waveform.channels, speech, self.settings.channels)
         if own is None:
             return None
-        heard = [
-            self._embed(_activity(mine), one, part(number))
-            for number, (mine, one) in enumerate(zip(own, waveform.channels, strict=True))
+        extracted = [
+            self._embed(as_activity(mine), one, part)
+            for mine, one, part in zip(own, waveform.channels, told, strict=True)
         ]
-        return by_channel(
-            heard, names, self.embedder.name, {**self._parameters(None, {}), "channels": "split"}
+        parameters = {**self._parameters(None, {}), "channels": "split"}
+        return by_channel(extracted, names, self.embedder.name, parameters)
+
+    def _completed(
+        self, found: DiarizationDetails, waveform: Waveform, uri: str | None
+    ) -> DiarizationDetails:
+        """Add what the recording tells: its length, its name, and what is wrong with it."""
+        diarization = replace(
+            found.diarization,
+            duration=waveform.duration,
+            uri=uri or uri_of(waveform.path),
+            warnings=(*waveform.warnings, *found.diarization.warnings),
         )
+        return replace(found, diarization=diarization)
 
     def _identified(self, details: DiarizationDetails, waveform: Waveform) -> DiarizationDetails:
         """Name the speakers of a finished diarization; who speaks when stays as it is."""
-        if self.speakers is None or not details.diarization:
+        if self.identify is None or not details.diarization:
             return details
-        from diarize import speakers
-
-        if self.identify_segments:
-            named = speakers.identify_turns(
-                details.diarization, waveform, self.embedder, self.speakers, settings=self.settings
-            )
-        else:
-            named = speakers.identify_speakers(
-                details,
-                self.embedder,
-                self.speakers,
-                participants=self.participants,
-                settings=self.settings,
-            )
-        return replace(details, diarization=named)
-
-    def _check_book(self) -> None:
-        """Refuse a book that cannot be used now, not after the analysis."""
-        if self.speakers is None:
-            if self.identify_segments:
-                raise UsageError("identify_segments needs the enrolled people: give speakers too")
-            return
-        if self.participants is not None and self.identify_segments:
-            raise UsageError("participants go with clusters, not with identify_segments")
-        from diarize.speakers.identification import among, opened
-
-        with opened(self.speakers) as book:
-            book.require(self.embedder)
-            if self.participants is not None:
-                among(self.participants, book)
+        return replace(details, diarization=self.identify(details, waveform, self.embedder))
 
     def _doubts(
-        self, heard: Listening, found: Diarization, bounds: Mapping[str, int | None]
-    ) -> list[str]:
+        self,
+        extracted: WindowEmbeddings,
+        found: SpeakerAssignment,
+        threshold: float,
+        bounds: Mapping[str, int | None],
+    ) -> tuple[str, ...]:
         """Say where other numbers of speakers were asked for than the recording shows."""
         least, _ = speaker_bounds(**bounds)
-        threshold = float(found.parameters["threshold"])
-        message = doubt_of_count(heard, len(found.speakers), least, threshold, self.settings)
-        return [message] if message else []
+        count = len(found.embeddings)
+        message = doubt_of_count(extracted, count, least, threshold, self.settings)
+        return (message,) if message else ()
 
     def _bounds(
         self, num_speakers: int | None, min_speakers: int | None, max_speakers: int | None
@@ -416,8 +395,6 @@ class Diarizer:
         given = (num_speakers, min_speakers, max_speakers)
         if given == (None, None, None):
             given = (self.num_speakers, self.min_speakers, self.max_speakers)
-        if given == (None, None, None) and self.participants is not None:
-            given = (None, None, len(self.participants) + 1)
         return dict(zip(("num_speakers", "min_speakers", "max_speakers"), given, strict=True))
 
     def _parameters(
@@ -439,183 +416,5 @@ class Diarizer:
         }
 
 
-def diarize(
-    source: Source,
-    *,
-    vad: str | Path | Detector = "auto",
-    embedder: str | Path | Embedder | None = None,
-    threshold: float | None = None,
-    num_speakers: int | None = None,
-    min_speakers: int | None = None,
-    max_speakers: int | None = None,
-    threads: int | None = None,
-    speakers: SpeakerBook | str | Path | None = None,
-    identify_segments: bool = False,
-    participants: Sequence[str] | None = None,
-    settings: Settings | None = None,
-    channels: str | int = "mix",
-    channel_names: Sequence[str] | None = None,
-    audio_track: int | None = None,
-    sample_rate: int | None = None,
-    uri: str | None = None,
-    on_progress: Progress | None = None,
-) -> Diarization:
-    """Return who spoke when in a recording.
-
-    Parameters
-    ----------
-    source : path, ``"-"``, binary file, bytes, array, tensor, pair, mapping or Waveform
-        A recording in any container, or samples: see :func:`diarize.audio.loading.load`.
-    vad, embedder, threshold, num_speakers, min_speakers, max_speakers, threads, speakers, \
-identify_segments, participants, settings
-        As for :class:`Diarizer`.
-    channels, channel_names, audio_track, sample_rate, uri, on_progress
-        As for :meth:`Diarizer.analyse`.
-
-    Raises
-    ------
-    DiarizeError
-        With one line that says what is wrong and what to do.
-
-    Examples
-    --------
-    >>> result = diarize("podcast.mp3", min_speakers=2)                      # doctest: +SKIP
-    >>> print(result.to_rttm())                                              # doctest: +SKIP
-    """
-    diarizer = Diarizer(
-        vad=vad,
-        embedder=embedder,
-        threshold=threshold,
-        num_speakers=num_speakers,
-        min_speakers=min_speakers,
-        max_speakers=max_speakers,
-        threads=threads,
-        speakers=speakers,
-        identify_segments=identify_segments,
-        participants=participants,
-        settings=settings,
-    )
-    return diarizer(
-        source,
-        channels=channels,
-        channel_names=channel_names,
-        audio_track=audio_track,
-        sample_rate=sample_rate,
-        uri=uri,
-        on_progress=on_progress,
-    )
-
-
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the participants' names, each once."""
-    if isinstance(names, str):
-        raise UsageError(f"participants is {names!r}: a list of names is expected")
-    distinct = tuple(dict.fromkeys(" ".join(name.split()) for name in names if name.strip()))
-    if not distinct:
-        raise UsageError("participants holds no name: give the people who were invited")
-    return distinct
-
-
-def _costs(source: Source) -> dict[str, float]:
-    """Return what the stages cost: a waveform is loaded already."""
-    loaded = hasattr(source, "samples")
-    return {stage: cost for stage, cost in STAGE_COSTS.items() if not (loaded and stage == "audio")}
-
-
-def _silent(stage: str, done: float, total: float | None) -> None:
-    """Take no notice."""
-
-
-def _load(
-    source: Source,
-    channels: str | int,
-    sample_rate: int | None,
-    audio_track: int | None,
-    tell: Progress,
-) -> Waveform:
-    """Decode the recording, unless it is decoded already."""
-    from diarize.audio.loading import load
-    from diarize.audio.waveform import Waveform
-
-    if isinstance(source, Waveform):
-        return source
-    begin = perf_counter()
-    waveform = load(
-        source,
-        channels=channels,
-        sample_rate=sample_rate,
-        audio_track=audio_track,
-        on_progress=tell,
-    )
-    log.debug("decoding of %s: %.2f s", waveform.path, perf_counter() - begin)
-    return waveform
-
-
-def _unsplit(waveform: Waveform, names: Sequence[str] | None) -> Waveform:
-    """Return a recording whose channels turned out to hold the same, with a line that says so."""
-    told = f"{waveform.path}: its channels hold the same sound, so nobody has a channel alone"
-    if names is not None:
-        raise UsageError(f"{told}: leave out the names of channels")
-    return replace(
-        waveform, channels=(), warnings=(*waveform.warnings, f"{told}: they are not split.")
-    )
-
-
-@contextmanager
-def _timed(stage: str, waveform: Waveform | None) -> Iterator[None]:
-    """Log what a stage costs."""
-    begin = perf_counter()
-    yield
-    of = waveform.path if waveform is not None else "a recording"
-    log.debug("%s in %s: %.2f s", stage, of, perf_counter() - begin)
-
-
-def _detector(
-    vad: str | Path | Detector, threads: int | None, settings: Settings
-) -> tuple[Detector, str]:
-    """Return what finds speech, and its name."""
-    if callable(vad):
-        return vad, getattr(vad, "__name__", type(vad).__name__)
-    # The model measures better on the benchmark's two hours: examples/benchmark/RESULTS.md.
-    if vad == "webrtc":
-        from diarize.segmentation.webrtc import WebRtcVad
-
-        return WebRtcVad(settings.webrtc), "webrtc"
-    from diarize.segmentation.segmenters import load_segmentation
-
-    if vad in ("auto", "neural"):
-        return load_segmentation(None, threads, settings), "neural"
-    if str(vad) in plugins.names("vads"):
-        return plugins.load("vads", str(vad)), str(vad)
-    if not Path(vad).is_file():
-        raise UsageError(
-            f"vad is {str(vad)!r}: auto, webrtc, neural, the path of an ONNX model, or the name of "
-            "an installed plug-in is expected"
-        )
-    return load_segmentation(Path(vad), threads, settings), Path(vad).name
-
-
-def _activity(speech: Sequence[Segment]) -> SpeechActivity:
-    """Wrap the segments of a plain detector, which may bring numbers of its own kinds."""
-    return SpeechActivity.of(Segment(float(part.start), float(part.end)) for part in speech)
-
-
-def _uri(path: str) -> str:
-    """Return a recording's name as RTTM wants it."""
-    return "stdin" if path == "-" else Path(path).stem or "recording"
-
-
-def _quietest(waveform: Waveform) -> Quietest:
-    """Return a function that finds the quietest 50 ms of a stretch."""
-    rate, frame = SAMPLE_RATE, SAMPLE_RATE // 100
-
-    def find(start: float, end: float) -> float:
-        samples = waveform.block(int(start * rate), int(end * rate))
-        count = len(samples) // frame
-        if count < 5:
-            return (start + end) / 2
-        power = np.square(samples[: count * frame]).reshape(count, frame).sum(axis=1)
-        smooth = np.convolve(power, np.ones(5), mode="valid")
-        return start + (int(smooth.argmin()) + 2.5) * frame / rate
-
-    return find
+def _ignore(stage: str, done: float, total: float | None) -> None:
+    """Nobody asked for progress."""

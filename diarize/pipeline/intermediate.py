@@ -1,4 +1,4 @@
-"""What lies between hearing a recording and saying who spoke when."""
+"""What lies between a recording and its diarization: embeddings of windows, and their speakers."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Listening:
-    """What was heard, before anybody is told apart: all that clustering needs.
+class WindowEmbeddings:
+    """Speech, windows and their embeddings, before clustering.
 
     Parameters
     ----------
     activity : SpeechActivity
     windows : tuple of Segment
-    vectors : (N, D) float32 array
+    embeddings : (N, D) float32 array
         Unit vectors of the windows.
     """
 
     activity: SpeechActivity
     windows: tuple[Segment, ...]
-    vectors: Float32
+    embeddings: Float32
 
     def __repr__(self) -> str:
-        return f"<Listening: {len(self.windows)} windows in {self.activity!r}>"
+        return f"<WindowEmbeddings: {len(self.windows)} windows in {self.activity!r}>"
 
     @property
     def seconds(self) -> Float64:
@@ -41,7 +41,7 @@ class Listening:
         return coverage(self.windows, difference(self.activity.speech, self.activity.overlaps))
 
     @property
-    def fresh(self) -> float:
+    def hop_ratio(self) -> float:
         """Share of a window that the one before does not cover: 0.5 where the hop is half of it."""
         if len(self.windows) < 2:
             return 1.0
@@ -58,7 +58,7 @@ class DiarizationDetails:
     ----------
     diarization : Diarization
     windows : tuple of Segment
-    vectors : (N, D) float32 array
+    embeddings : (N, D) float32 array
         Unit vectors of the windows.
     labels : tuple of str
         The speaker of each window.
@@ -66,16 +66,16 @@ class DiarizationDetails:
 
     diarization: Diarization
     windows: tuple[Segment, ...]
-    vectors: Float32
+    embeddings: Float32
     labels: tuple[str, ...]
 
     def __repr__(self) -> str:
         return f"<DiarizationDetails: {len(self.windows)} windows behind {self.diarization!r}>"
 
-    def vectors_of(self, label: str) -> Float32:
+    def embeddings_of(self, label: str) -> Float32:
         """Return the vectors of one speaker's windows, those nearest to the centroid first."""
         chosen = [index for index, mine in enumerate(self.labels) if mine == label]
-        vectors = self.vectors[chosen]
+        vectors = self.embeddings[chosen]
         nearness = vectors @ self.diarization.embeddings[label]
         ordered: Float32 = vectors[np.argsort(-nearness, kind="stable")]
         return ordered

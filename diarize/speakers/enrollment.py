@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from diarize.annotation import Diarization
     from diarize.audio.waveform import Waveform
     from diarize.embedding.base import Embedder
-    from diarize.pipeline.diarizer import Diarizer
-    from diarize.pipeline.intermediate import Listening
+    from diarize.pipeline.diarizer import DiarizationPipeline
+    from diarize.pipeline.intermediate import WindowEmbeddings
     from diarize.speakers.voices import Voice
 
 
@@ -74,7 +74,7 @@ class _Request:
 
 def enroll(
     sources: Any,
-    diarizer: Diarizer,
+    diarizer: DiarizationPipeline,
     *,
     regions: Sequence[Segment] = (),
     speaker: str | None = None,
@@ -88,7 +88,7 @@ def enroll(
     ----------
     sources : path, file object or Waveform, or a list of them
         The seconds that are needed count for all of them together.
-    diarizer : Diarizer
+    diarizer : DiarizationPipeline
         Finds speech, embeds it, and separates voices.
     regions : sequence of Segment
         Use only these parts of the recording, of which there is one then.
@@ -97,7 +97,7 @@ def enroll(
     one_voice : bool
         All speech is of one person, whatever it sounds like.
     num_speakers : int, optional
-        As for :meth:`Diarizer.analyse`.
+        As for :meth:`diarize.Diarizer.analyse`.
     on_progress : callable, optional
         Called with (stage, done, total or None).
 
@@ -118,7 +118,7 @@ def enroll(
 
 def _take(
     waveform: Waveform,
-    diarizer: Diarizer,
+    diarizer: DiarizationPipeline,
     request: _Request,
     on_progress: Progress | None,
 ) -> Take:
@@ -129,8 +129,8 @@ def _take(
         raise EnrollmentError(
             f"{waveform.path}: lasts {waveform.duration:.1f} s, there is nothing at {spans}"
         )
-    heard = diarizer.listen(waveform, on_progress)
-    found = diarizer.decide(heard, waveform=waveform, **request.bounds).diarization
+    heard = diarizer.extract_embeddings(waveform, on_progress)
+    found = diarizer.cluster(heard, waveform=waveform, **request.bounds).diarization
     speakers = speakers_of(found, request.parts)
     if request.speaker is not None:
         return Take(waveform, _chosen(found, speakers, request.speaker, waveform.path))
@@ -157,7 +157,7 @@ def _doubts(
     waveform: Waveform,
     voice: Voice,
     at_once: Sequence[Segment],
-    heard: Listening,
+    heard: WindowEmbeddings,
     settings: EnrollmentSettings,
 ) -> tuple[str, ...]:
     """Refuse one voice that the segmentation clearly takes for two; return a warning in doubt."""
@@ -296,7 +296,7 @@ def typical(vectors: Float32, settings: EnrollmentSettings = DEFAULTS.enrollment
 
 def voice_of(
     source: Any,
-    diarizer: Diarizer,
+    diarizer: DiarizationPipeline,
     regions: Sequence[Segment] = (),
     on_progress: Progress | None = None,
 ) -> tuple[Float32, tuple[str, ...]]:

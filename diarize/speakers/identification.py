@@ -192,7 +192,7 @@ def _marked(
         shared = np.minimum(ends, turn.end) - np.maximum(starts, turn.start)
         rows = shared > 0.5 * (ends - starts)
         if turn.speaker in people:
-            mean = unit(details.vectors[rows].sum(axis=0))
+            mean = unit(details.embeddings[rows].sum(axis=0))
             heard = rows.any() and mean @ people[turn.speaker] >= least
             turn = replace(turn, unsure=not heard)
         turns.append(turn)

@@ -17,7 +17,7 @@ from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.pipeline.diarizer import DiarizationPipeline
     from diarize.speakers.book import SpeakerBook
 
 
@@ -33,7 +33,7 @@ class ReEnrollment:
 
 def re_enroll(
     book: SpeakerBook,
-    diarizer: Diarizer,
+    diarizer: DiarizationPipeline,
     *,
     drop_missing: bool = False,
     folder: Path | None = None,
@@ -97,7 +97,9 @@ def _load(source: str, folder: Path | None) -> Waveform:
     raise AudioError(f"{source}: no such recording")
 
 
-def _again(samples: Sequence[Sample], waveform: Waveform, diarizer: Diarizer) -> list[Sample]:
+def _again(
+    samples: Sequence[Sample], waveform: Waveform, diarizer: DiarizationPipeline
+) -> list[Sample]:
     """Return one person's samples of one recording made anew, from the same parts of it."""
     if not samples:
         return []
@@ -106,7 +108,7 @@ def _again(samples: Sequence[Sample], waveform: Waveform, diarizer: Diarizer) ->
     return [_embedded(sample, waveform, diarizer) for sample in samples]
 
 
-def _embedded(sample: Sample, waveform: Waveform, diarizer: Diarizer) -> Sample:
+def _embedded(sample: Sample, waveform: Waveform, diarizer: DiarizationPipeline) -> Sample:
     pieces = split_into_segments(sample.regions, diarizer.settings)
     vectors = embed_segments(waveform, pieces, diarizer.embedder)
     mean = unit(vectors.sum(axis=0))

@@ -146,7 +146,7 @@ def clustering_points(
     model: Path, speech: Path, work: Path, count: int, notify: Callable[[str], None]
 ) -> list[tuning.Point]:
     """Diarization error by distance, of the whole default pipeline, speakers not told."""
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
     diarizer = Diarizer(embedder=str(model), threads=1)
     items = tuning.conversations(speech, work, count)

@@ -1,7 +1,7 @@
 """What decides the defaults: one setting at a time, on conversations that the benchmark never uses.
 
-Listening (speech, windows, vectors) is kept on disk for each choice that changes it, so that the
-choices behind it cost next to nothing.
+Speech, windows and embeddings are kept on disk for each choice that changes them, so that the
+choices behind them cost next to nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from diarize.clustering.speakers import centroids
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.evaluation.scoring import Score, score, total
-from diarize.pipeline.assignment import decide
-from diarize.pipeline.diarizer import Diarizer
-from diarize.pipeline.intermediate import Listening
+from diarize.pipeline.assignment import assign_speakers
+from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, Settings
+from diarize.speakers.diarizer import Diarizer
 from diarize.timeline import Turn, union
 from models.benchmark import options
 from models.benchmark.recordings import Recording, recordings, simulated
@@ -49,7 +49,7 @@ class Heard:
     """A recording and what one listener made of it."""
 
     recording: Recording
-    listening: Listening
+    listening: WindowEmbeddings
 
 
 class _Windowed:
@@ -93,7 +93,7 @@ class Bench:
                 made.append(Heard(item, pickle.loads(file.read_bytes())))
                 continue
             options.notify(f"{name}: {item.uri}")
-            heard = diarizer.listen(loading.load(item.audio))
+            heard = diarizer.extract_embeddings(loading.load(item.audio))
             file.write_bytes(pickle.dumps(heard))
             made.append(Heard(item, heard))
         return made
@@ -214,7 +214,7 @@ def _linked(base: Iterable[Heard], method: Any, distance: float) -> Score:
 
     scores = []
     for one in base:
-        vectors = one.listening.vectors.astype(np.float64)
+        vectors = one.listening.embeddings.astype(np.float64)
         if len(vectors) < 2:
             scores.append(_score(one, num_speakers=1, threshold=distance))
             continue
@@ -246,14 +246,14 @@ def _score_labels(one: Heard, labels: NDArray[Any]) -> Score:
 
     heard = one.listening
     kept = np.unique(labels[labels >= 0])
-    centres = np.stack([heard.vectors[labels == label].mean(axis=0) for label in kept])
+    centres = np.stack([heard.embeddings[labels == label].mean(axis=0) for label in kept])
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    nearest = (heard.vectors @ centres.T).argmax(axis=1).astype(np.int64)
-    centres = centroids(heard.vectors, heard.seconds, nearest)
+    nearest = (heard.embeddings @ centres.T).argmax(axis=1).astype(np.int64)
+    centres = centroids(heard.embeddings, heard.seconds, nearest)
     turns = resegmentation.to_turns(
         heard.activity.speech,
         heard.windows,
-        (heard.vectors @ centres.T).astype(np.float64),
+        (heard.embeddings @ centres.T).astype(np.float64),
         changes=heard.activity.changes,
     )
     return score(one.recording.turns, turns)
@@ -353,7 +353,7 @@ def decided(heard: Iterable[Heard], threshold: float, settings: Settings | None 
 
 
 def _score(one: Heard, **options: Any) -> Score:
-    return score(one.recording.turns, decide(one.listening, **options).turns)
+    return score(one.recording.turns, assign_speakers(one.listening, **options).turns)
 
 
 def _page(

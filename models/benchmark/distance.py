@@ -21,8 +21,8 @@ from models.benchmark.recordings import Recording, simulated
 from models.simulation.scenes import SimulationOptions
 
 if TYPE_CHECKING:
-    from diarize.pipeline.diarizer import Diarizer
-    from diarize.pipeline.intermediate import Listening
+    from diarize.pipeline.intermediate import WindowEmbeddings
+    from diarize.speakers.diarizer import Diarizer
 
 FIRST_SEED = 7000
 CONVERSATIONS = 21  # two to eight people three times over
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the error by clustering distance, and the best one."""
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
     from models.benchmark.systems_run import ResemblyzerEmbedder
 
     resemblyzer = args.embedding_model == "resemblyzer"
@@ -82,7 +82,7 @@ def conversations(speech_dir: Path, folder: Path, count: int = CONVERSATIONS) ->
 
 def listen(
     diarizer: Diarizer, items: Iterable[Recording], tell: Tell | None = None
-) -> list[tuple[Recording, Listening]]:
+) -> list[tuple[Recording, WindowEmbeddings]]:
     """Hear every recording once: finding speech and embedding is what takes the time."""
     from diarize.audio import loading
 
@@ -90,20 +90,20 @@ def listen(
     for item in items:
         if tell:
             tell(item.uri)
-        heard.append((item, diarizer.listen(loading.load(item.audio))))
+        heard.append((item, diarizer.extract_embeddings(loading.load(item.audio))))
     return heard
 
 
 def curve(
     diarizer: Diarizer,
-    heard: Iterable[tuple[Recording, Listening]],
+    heard: Iterable[tuple[Recording, WindowEmbeddings]],
     distances: Sequence[float] = DISTANCES,
 ) -> list[Point]:
     """Repeat only the clustering and what follows, once for each distance."""
     sums = [Score() for _ in distances]
     for item, listening in heard:
         for index, distance in enumerate(distances):
-            turns = diarizer.decide(listening, threshold=distance).diarization.turns
+            turns = diarizer.cluster(listening, threshold=distance).diarization.turns
             sums[index] = sums[index] + score(item.turns, turns)
     return [Point(distance, own) for distance, own in zip(distances, sums, strict=True)]
 

@@ -43,7 +43,7 @@ def run(self, *args, **options):
     finally:
         network += time.process_time() - start
 onnxruntime.InferenceSession.run = run
-from diarize.pipeline.diarizer import Diarizer
+from diarize.speakers.diarizer import Diarizer
 diarizer = Diarizer(threads=int(sys.argv[3]) or None)
 result = diarizer(sys.argv[1], on_progress=tell)
 marks.append(("end", time.perf_counter() - began, time.process_time()))

@@ -29,7 +29,7 @@ from models.simulation.scenes import SCENES, SimulationOptions
 from models.simulation.voices import VoiceBank
 
 if TYPE_CHECKING:
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
 #: Who of six people is in which recording of a folder.
 CASTS = ((0, 1, 2), (0, 1, 3), (0, 2, 4))
@@ -189,7 +189,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the folders and print what linking does with them."""
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
     bank = VoiceBank(options.speech_folder(args), args.part)
     diarizer = Diarizer(vad=args.vad, embedder=args.embedding_model, threads=args.threads)

@@ -46,8 +46,8 @@ from models.simulation.voices import VoiceBank
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Thresholds
-    from diarize.pipeline.diarizer import Diarizer
     from diarize.pipeline.intermediate import DiarizationDetails
+    from diarize.speakers.diarizer import Diarizer
     from models.simulation.voices import Voice
 
 #: Who speaks less than this in all clips, in seconds, cannot both enrol and talk.
@@ -274,7 +274,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Hold the meetings and print what became of the names."""
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
     diarizer = Diarizer(vad=args.vad, embedder=args.embedding_model, threads=args.threads)
     bank = VoiceBank(command_options.speech_folder(args), args.part)

@@ -84,7 +84,7 @@ class ResemblyzerEmbedder:
 
 def resemblyzer_ours(audio: Path, _speakers: int | None) -> list[Turn]:
     """Resemblyzer's encoder inside our pipeline."""
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
     return list(Diarizer(embedder=ResemblyzerEmbedder())(audio).turns)
 

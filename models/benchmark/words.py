@@ -230,8 +230,8 @@ def written_cases(difficulty: Difficulty, seeds: Sequence[int]) -> list[Case]:
 def meeting_cases(folder: Path) -> dict[str, list[Case]]:
     """Return the example meeting with its true turns, and with those of our diarizer."""
     from diarize.audio.loading import load
-    from diarize.pipeline.diarizer import Diarizer
     from diarize.rttm import read_rttm
+    from diarize.speakers.diarizer import Diarizer
     from diarize.transcript.readers import read_transcript
 
     transcript = read_transcript(folder / "meeting.json").data
@@ -327,7 +327,7 @@ def recorded_rows(
         for condition in CONDITIONS:
             yield f"{material.name}: {condition.name}", recorded_cases(dialogues, condition, seeds)
         if pipeline and material.unseen:
-            from diarize.pipeline.diarizer import Diarizer
+            from diarize.speakers.diarizer import Diarizer
 
             diarizer = Diarizer()
             few = dialogues[:pipeline]

@@ -22,12 +22,12 @@ from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.evaluation.metrics import DiarizationError, diarization_error
-from diarize.pipeline.diarizer import Diarizer
 from diarize.rttm import read_rttm
 from diarize.segmentation.activity import SpeechActivity
 from diarize.segmentation.segmenters import load_segmentation
 from diarize.segmentation.webrtc import WebRtcVad
 from diarize.settings import WebRtcSettings
+from diarize.speakers.diarizer import Diarizer
 from diarize.timeline import Segment, Turn, union
 from models.autospeech.data import CACHE
 from models.segmentation import TARGET
@@ -181,9 +181,9 @@ def judge(detector: Detector, recordings: Sequence[Recording], embedder: Embedde
         if embedder is not None:
             diarizer = Diarizer(vad=partial(known, activity), embedder=embedder)
             began = time.process_time()
-            heard = diarizer.listen(recording.waveform)
+            heard = diarizer.extract_embeddings(recording.waveform)
             score.embed_cpu += time.process_time() - began
-            turns = diarizer.decide(heard, waveform=recording.waveform).diarization.turns
+            turns = diarizer.cluster(heard, waveform=recording.waveform).diarization.turns
             score.full += diarization_error(recording.turns, turns)
             score.forgiving += diarization_error(
                 recording.turns, turns, collar=0.25, skip_overlap=True

@@ -59,7 +59,7 @@ def test_owners_are_who_mainly_speaks():
 
 
 def test_folders_of_real_voices(speech_dir):
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
     bank = VoiceBank(speech_dir, "dev")
     made = make(bank, halves(bank)[0], 1, Diarizer(threads=1), minutes=0.7)

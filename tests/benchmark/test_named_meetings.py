@@ -79,7 +79,7 @@ def test_outcomes_depend_on_the_bar_and_on_who_else_is_enrolled():
     assert strict.strangers_named == 0.0
     assert loose.strangers_named > 0
     # Somebody absent who sounds more like the stranger than the first person does.
-    absent = [("g", risky.details.vectors[5:6])]
+    absent = [("g", risky.details.embeddings[5:6])]
     assert total(outcomes(risky, MatchOptions(0.7), absent)).strangers_named > 0
 
 
@@ -115,7 +115,7 @@ def test_four_enrolled_people_and_two_strangers(bank, scene, named):
 
     At one microphone on the table most of the four may stay unnamed.
     """
-    from diarize.pipeline.diarizer import Diarizer
+    from diarize.speakers.diarizer import Diarizer
 
     diarizer = Diarizer(threads=1)
     held = hold(bank, halves(bank)[1], 1, diarizer, scene=scene, table=Table(minutes=2.0))

@@ -205,7 +205,8 @@ def near_voices() -> np.ndarray:
 def test_where_windows_of_one_voice_scatter_voices_must_differ_more() -> None:
     vectors = near_voices()
     near, far = (
-        cluster(vectors, threshold=0.15, scatter=scatter, fresh=0.8).count for scatter in (0.1, 1.5)
+        cluster(vectors, threshold=0.15, scatter=scatter, hop_ratio=0.8).count
+        for scatter in (0.1, 1.5)
     )
     assert (near, far) == (2, 1)
 
@@ -220,8 +221,8 @@ def test_a_larger_distance_finds_fewer_speakers() -> None:
 def test_windows_that_overlap_share_their_seconds() -> None:
     vectors = voices([20, 3])
     # Three windows of 1.6 s are 4.8 s of a voice; at a hop of 0.4 s they are but 1.2 s.
-    apart, overlapping = (cluster(vectors, np.full(23, 1.6), threshold=0.5, fresh=fresh).count
-                          for fresh in (1.0, 0.25))  # fmt: skip
+    apart, overlapping = (cluster(vectors, np.full(23, 1.6), threshold=0.5, hop_ratio=hop).count
+                          for hop in (1.0, 0.25))  # fmt: skip
     assert (apart, overlapping) == (2, 1)
 
 

@@ -12,8 +12,8 @@ import pytest
 from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
-from diarize.pipeline.diarizer import Diarizer, diarize
 from diarize.segmentation.activity import SpeechActivity
+from diarize.speakers.diarizer import Diarizer, diarize
 from diarize.timeline import Segment
 from tests.conftest import ROOT
 from tests.networks import write_mean_network
@@ -61,9 +61,9 @@ def test_two_voices_take_turns(tiny: Diarizer, dialogue: Waveform) -> None:
 
 def test_details_tell_the_windows_behind_a_speaker(tiny: Diarizer, dialogue: Waveform) -> None:
     details = tiny.analyse(dialogue)
-    assert len(details.windows) == len(details.vectors) == len(details.labels)
+    assert len(details.windows) == len(details.embeddings) == len(details.labels)
     for label in details.diarization.labels:
-        nearness = details.vectors_of(label) @ details.diarization.embeddings[label]
+        nearness = details.embeddings_of(label) @ details.diarization.embeddings[label]
         assert (np.diff(nearness) <= 1e-6).all()
         assert nearness[0] > 0.9
 
@@ -71,13 +71,13 @@ def test_details_tell_the_windows_behind_a_speaker(tiny: Diarizer, dialogue: Wav
 def test_thresholds_can_be_tried_without_listening_again(
     tiny: Diarizer, dialogue: Waveform
 ) -> None:
-    heard = tiny.listen(dialogue)
+    heard = tiny.extract_embeddings(dialogue)
     counts = [
-        len(tiny.decide(heard, threshold=threshold).diarization.speakers)
+        len(tiny.cluster(heard, threshold=threshold).diarization.speakers)
         for threshold in (0.3, 1.9)
     ]
     assert counts == [2, 1]
-    assert len(tiny.decide(heard, threshold=1.9, num_speakers=2).diarization.speakers) == 2
+    assert len(tiny.cluster(heard, threshold=1.9, num_speakers=2).diarization.speakers) == 2
 
 
 def test_changes_bound_the_windows_and_the_turns(tiny: Diarizer, dialogue: Waveform) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from diarize.arrays import unit
-from diarize.pipeline.assignment import decide
-from diarize.pipeline.intermediate import Listening
+from diarize.pipeline.assignment import assign_speakers
+from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.pipeline.overlap import second_turns, solo_seconds
 from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
 from diarize.timeline import Segment, Turn
@@ -70,14 +70,14 @@ def test_a_decision_carries_both_voices_and_keeps_the_main_one() -> None:
         changes=(4.5, 5.5),
         local=local_of((0, 0.0, 5.5), (1, 4.5, 9.0)),
     )
-    decision = decide(Listening(activity, tuple(WINDOWS), vectors), threshold=0.5)
+    decision = assign_speakers(WindowEmbeddings(activity, tuple(WINDOWS), vectors), threshold=0.5)
     overlapping = [turn for turn in decision.turns if turn.overlap]
     main = [turn for turn in decision.turns if not turn.overlap]
     assert [turn.speaker for turn in main] == ["SPEAKER_00", "SPEAKER_01"]
     assert sum(turn.duration for turn in overlapping) == pytest.approx(1.0)
     # Where only a part is sure enough, the second turn is no longer than that.
     doubt = replace(activity, confident_overlaps=(Segment(4.5, 5.0),))
-    decision = decide(Listening(doubt, tuple(WINDOWS), vectors), threshold=0.5)
+    decision = assign_speakers(WindowEmbeddings(doubt, tuple(WINDOWS), vectors), threshold=0.5)
     assert [(t.start, t.end) for t in decision.turns if t.overlap] == [(4.5, 5.0)]
     for turn in overlapping:
         over = [other for other in main if other.segment.overlap(turn.segment) > 0]

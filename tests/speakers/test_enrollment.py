@@ -14,11 +14,11 @@ from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Thresholds
 from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
-from diarize.pipeline.diarizer import Diarizer
 from diarize.result import Result
 from diarize.result_file import to_block
 from diarize.settings import DEFAULTS
 from diarize.speakers.book import SpeakerBook
+from diarize.speakers.diarizer import Diarizer
 from diarize.speakers.enrollment import enroll, voice_of
 from diarize.speakers.quality import signal_to_noise, unlike_others
 from diarize.speakers.records import BookModel, Sample, unit

@@ -16,9 +16,9 @@ from diarize.audio.waveform import Waveform
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.formats import WriterOptions, get_writer, writable
-from diarize.pipeline.diarizer import Diarizer
 from diarize.result import Result
 from diarize.speakers.book import SpeakerBook
+from diarize.speakers.diarizer import Diarizer
 from diarize.speakers.records import BookModel, Sample
 from diarize.timeline import Segment
 from diarize.transcript.assign import label_transcript
@@ -180,7 +180,7 @@ def conversation(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with SpeakerBook(folder / "book.db", create=True) as book:
         for name in people:
             speech = Waveform(joined(bank, divide(bank.voices[name])[0])[: 20 * RATE])
-            vectors = diarizer.listen(speech).vectors
+            vectors = diarizer.extract_embeddings(speech).embeddings
             sample = Sample(vectors.mean(axis=0), "a.wav", (), 20.0, 0.9)
             book.add(name, [sample], BookModel.of(diarizer.embedder))
     return folder / "talk.wav", folder / "book.db"

@@ -8,7 +8,7 @@ import pytest
 from diarize.batch import diarize_many
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
-from diarize.pipeline.diarizer import Diarizer
+from diarize.speakers.diarizer import Diarizer
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.integrations.pyannote import Pipeline
 from diarize.integrations.whisperx import DiarizationPipeline
-from diarize.pipeline.diarizer import Diarizer, diarize
 from diarize.segmentation.webrtc import WebRtcVad
 from diarize.speakers import BookModel, Sample, SpeakerBook
+from diarize.speakers.diarizer import Diarizer, diarize
 
 OF_OTHERS = {"whisper_options", "decoding"}  # what goes to another library's function as it is
 
@@ -39,7 +39,7 @@ def public_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield every public function and method of the package that is used from Python."""
     names = [
         "diarize",
-        "diarize.pipeline.diarizer",
+        "diarize.speakers.diarizer",
         "diarize.batch",
         "diarize.segmentation.webrtc",
         "diarize.result",

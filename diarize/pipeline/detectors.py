@@ -1,0 +1,48 @@
+"""What finds speech: the bundled model, WebRTC, a model's file, a plug-in, or the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diarize import plugins
+from diarize.errors import UsageError
+from diarize.segmentation.activity import SpeechActivity
+from diarize.settings import Settings
+from diarize.timeline import Segment
+
+if TYPE_CHECKING:
+    from diarize.audio.waveform import Waveform
+
+Detector = Callable[["Waveform"], SpeechActivity | Sequence[Segment]]
+
+
+def open_detector(
+    vad: str | Path | Detector, threads: int | None, settings: Settings
+) -> tuple[Detector, str]:
+    """Return what finds speech, and its name."""
+    if callable(vad):
+        return vad, getattr(vad, "__name__", type(vad).__name__)
+    # The model measures better on the benchmark's two hours: examples/benchmark/RESULTS.md.
+    if vad == "webrtc":
+        from diarize.segmentation.webrtc import WebRtcVad
+
+        return WebRtcVad(settings.webrtc), "webrtc"
+    from diarize.segmentation.segmenters import load_segmentation
+
+    if vad in ("auto", "neural"):
+        return load_segmentation(None, threads, settings), "neural"
+    if str(vad) in plugins.names("vads"):
+        return plugins.load("vads", str(vad)), str(vad)
+    if not Path(vad).is_file():
+        raise UsageError(
+            f"vad is {str(vad)!r}: auto, webrtc, neural, the path of an ONNX model, or the name of "
+            "an installed plug-in is expected"
+        )
+    return load_segmentation(Path(vad), threads, settings), Path(vad).name
+
+
+def as_activity(speech: Sequence[Segment]) -> SpeechActivity:
+    """Wrap the segments of a plain detector, which may bring numbers of its own kinds."""
+    return SpeechActivity.of(Segment(float(part.start), float(part.end)) for part in speech)

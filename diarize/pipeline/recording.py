@@ -1,0 +1,97 @@
+"""The recording that a pipeline works on: loaded, named, and searched for quiet instants."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+from diarize.arrays import SAMPLE_RATE, Progress
+from diarize.errors import UsageError
+from diarize.pipeline.resegmentation import Quietest
+from diarize.progress import STAGE_COSTS
+
+if TYPE_CHECKING:
+    from diarize.audio import sources
+    from diarize.audio.waveform import Waveform
+
+Source = Union["sources.Source", "Waveform"]
+
+log = logging.getLogger(__name__)
+
+
+def load_source(
+    source: Source,
+    channels: str | int,
+    sample_rate: int | None,
+    audio_track: int | None,
+    tell: Progress,
+) -> Waveform:
+    """Decode the recording, unless it is decoded already."""
+    from diarize.audio.loading import load
+    from diarize.audio.waveform import Waveform
+
+    if isinstance(source, Waveform):
+        return source
+    begin = perf_counter()
+    waveform = load(
+        source,
+        channels=channels,
+        sample_rate=sample_rate,
+        audio_track=audio_track,
+        on_progress=tell,
+    )
+    log.debug("decoding of %s: %.2f s", waveform.path, perf_counter() - begin)
+    return waveform
+
+
+def uri_of(path: str) -> str:
+    """Return a recording's name as RTTM wants it."""
+    return "stdin" if path == "-" else Path(path).stem or "recording"
+
+
+def without_channels(waveform: Waveform, names: Sequence[str] | None) -> Waveform:
+    """Return a recording whose channels turned out to hold the same, with a line that says so."""
+    told = f"{waveform.path}: its channels hold the same sound, so nobody has a channel alone"
+    if names is not None:
+        raise UsageError(f"{told}: leave out the names of channels")
+    return replace(
+        waveform, channels=(), warnings=(*waveform.warnings, f"{told}: they are not split.")
+    )
+
+
+def stage_costs(source: Source) -> dict[str, float]:
+    """Return what the stages cost: a waveform is loaded already."""
+    loaded = hasattr(source, "samples")
+    return {stage: cost for stage, cost in STAGE_COSTS.items() if not (loaded and stage == "audio")}
+
+
+@contextmanager
+def timed(stage: str, waveform: Waveform | None) -> Iterator[None]:
+    """Log what a stage costs."""
+    begin = perf_counter()
+    yield
+    of = waveform.path if waveform is not None else "a recording"
+    log.debug("%s in %s: %.2f s", stage, of, perf_counter() - begin)
+
+
+def quietest_instant(waveform: Waveform) -> Quietest:
+    """Return a function that finds the quietest 50 ms of a stretch."""
+    rate, frame = SAMPLE_RATE, SAMPLE_RATE // 100
+
+    def find(start: float, end: float) -> float:
+        samples = waveform.block(int(start * rate), int(end * rate))
+        count = len(samples) // frame
+        if count < 5:
+            return (start + end) / 2
+        power = np.square(samples[: count * frame]).reshape(count, frame).sum(axis=1)
+        smooth = np.convolve(power, np.ones(5), mode="valid")
+        return start + (int(smooth.argmin()) + 2.5) * frame / rate
+
+    return find
