@@ -22,10 +22,11 @@ from diarize.rewriting import earlier_result
 from diarize.settings import DEFAULTS
 from diarize.speakers.diarizer import Diarizer
 from diarize.transcript.assign import label_transcript
+from diarize.transcript.candidates import Outcome
 from diarize.transcript.engines import Engine, get_engine
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
-from diarize.transcript.sources import Outcome, find_or_make_transcript, will_transcribe
+from diarize.transcript.sources import find_or_make_transcript, will_transcribe
 from diarize.transcript.whisper import Transcriber, WhisperOptions
 from diarize.transcript.word_times import energy_of
 

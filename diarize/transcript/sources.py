@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from diarize.arrays import Progress
-from diarize.errors import MissingExtraError, ModelError, TranscriptError
-from diarize.files import Record, describe_recording, is_file, is_same_recording
+from diarize.errors import MissingExtraError, ModelError
+from diarize.files import is_file
 from diarize.timeline import Segment
 from diarize.transcript.cache import (
-    SAME_LENGTH,
     describe,
     is_as_asked,
     keep,
     read_cached,
 )
+from diarize.transcript.candidates import TEXT_EXTENSIONS, Candidates, Outcome, in_a_language
 from diarize.transcript.clock import on_recordings_clock
 from diarize.transcript.engines import Engine, get_engine, is_asked, options_of
 from diarize.transcript.hallucinations import doubts, drop_hallucinations
 from diarize.transcript.readers import read_transcript
-from diarize.transcript.readers.whisper import is_own
 from diarize.transcript.schema import Transcript
 from diarize.transcript.whisper import (
     Transcriber,
@@ -33,41 +30,6 @@ from diarize.transcript.whisper import (
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
-
-# Subtitles and tables that may hold a recording's words; the first that can be read is taken.
-_TEXT_EXTENSIONS = ("srt", "vtt", "tsv", "txt")
-# What a list of bare turns shows in the place of words.
-_LABEL_ONLY = re.compile(r"(SPEAKER_\d+|Unknown)?:?")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of looking for a transcript.
-
-    Parameters
-    ----------
-    transcript : Transcript or None
-        None where there is none to be had; a message then says how to get one.
-    origin : str
-        ``given``, ``found``, ``kept`` (from an earlier run), ``made``, or ``none``.
-    path : Path or None
-        The file it came from, or was kept in.
-    messages : tuple of str
-        What the user should know, in whole sentences.
-    dropped : tuple of dict
-        Segments that were taken out because nobody speaks there.
-    """
-
-    transcript: Transcript | None
-    origin: str = "none"
-    path: Path | None = None
-    messages: tuple[str, ...] = ()
-    dropped: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def inputs(self) -> tuple[Path, ...]:
-        """Files of the user's that must not be overwritten by a result."""
-        return (self.path,) if self.path and self.origin in ("given", "found") else ()
 
 
 def find_or_make_transcript(
@@ -90,9 +52,10 @@ def find_or_make_transcript(
 
     Looked for are, beside the recording and in ``directory``: ``STEM.json`` and ``AUDIO.json``
     of any producer, subtitles and tables of the same names (SRT, VTT, TSV, and TXT if it has
-    times), a transcript kept from an earlier run, the words in a result of an earlier run, and
-    last its subtitles. Only what was transcribed with the same options is used again, if a model,
-    a language or a task was asked for.
+    times), a transcript kept from an earlier run, the words in a result of an earlier run, its
+    subtitles, and last subtitles with a language in their name (``talk.en.vtt``), if there is one
+    such file. Only what was transcribed with the same options is used again, if a model, a
+    language or a task was asked for.
 
     Parameters
     ----------
@@ -165,14 +128,14 @@ def will_transcribe(
         return True
     extensions = ["whisper.json"]
     if not is_asked(runner):
-        extensions += ["json", *_TEXT_EXTENSIONS[:-1]]
+        extensions += ["json", *TEXT_EXTENSIONS[:-1]]
+    folders = [folder for folder in (audio.parent, directory) if folder is not None]
     return not any(
         is_file(folder / f"{name}.{extension}")
-        for folder in (audio.parent, directory)
-        if folder is not None
+        for folder in folders
         for name in (audio.stem, audio.name, stem)
         for extension in extensions
-    )
+    ) and (is_asked(runner) or len(in_a_language(folders, audio)) != 1)
 
 
 def _checked(
@@ -234,7 +197,7 @@ def _look(
     """Return the best transcript that lies about; say what was passed over, and why."""
     folders = [Path(folder) for folder in dict.fromkeys((audio.parent, directory)) if folder]
     stems = list(dict.fromkeys((audio.stem, audio.name, stem)))
-    files = _Candidates(folders, audio, waveform, messages)
+    files = Candidates(folders, audio, waveform, messages)
     by_users: Iterator[Outcome] = iter(())
     if not is_asked(runner):
         by_users = files.by_users(stems)
@@ -249,111 +212,14 @@ def _look(
     if is_asked(runner):
         return None
     ours = (*files.results, *files.by_us(stems))
-    return next((outcome for outcome in ours if _is_as_asked(outcome, runner)), None)
+    as_asked = (outcome for outcome in ours if _is_as_asked(outcome, runner))
+    return next(as_asked, None) or files.in_a_language()
 
 
 def _is_as_asked(outcome: Outcome, runner: Transcriber) -> bool:
     """Return whether words were made as is wanted now, as far as they tell how."""
     note = outcome.transcript.data.get("transcriber") if outcome.transcript else None
     return not isinstance(note, dict) or is_as_asked(note, runner)
-
-
-class _Candidates:
-    """The files that may hold the words of one recording, by their names."""
-
-    def __init__(
-        self, folders: Sequence[Path], audio: Path, waveform: Waveform, messages: list[str]
-    ) -> None:
-        self.results: list[Outcome] = []
-        self._records = {folder: Record(folder) for folder in folders}
-        self._audio = audio
-        self._waveform = waveform
-        self._messages = messages
-
-    def by_users(self, stems: Sequence[str]) -> Iterator[Outcome]:
-        """Yield what users and other tools wrote; results of our own are put into ``results``."""
-        for extension in ("json", *_TEXT_EXTENSIONS):
-            for path in self._existing(stems, extension):
-                outcome = self._read(path)
-                if outcome is not None and outcome.origin == "kept":
-                    self.results.append(outcome)
-                elif outcome is not None and not self._wrote(path):
-                    yield outcome
-
-    def by_us(self, stems: Sequence[str]) -> Iterator[Outcome]:
-        """Yield subtitles that we wrote with words; those corrected by hand come first."""
-        ours = [
-            path
-            for extension in _TEXT_EXTENSIONS
-            for path in self._existing(stems, extension)
-            if self._wrote(path)
-        ]
-        for path in sorted(ours, key=lambda path: self._record(path).note_of(path) is not None):
-            note = self._record(path).note_of(path)
-            if note is None or note.words:
-                outcome = self._read(path)
-                if outcome is not None:
-                    yield replace(outcome, origin="found" if note is None else "kept")
-
-    def _record(self, path: Path) -> Record:
-        return self._records[path.parent]
-
-    def _wrote(self, path: Path) -> bool:
-        return path.suffix.lower() != ".json" and self._record(path).knows(path.name)
-
-    def _existing(self, stems: Sequence[str], extension: str) -> Iterator[Path]:
-        """Yield files that are there, but for results of other recordings."""
-        for folder, record in self._records.items():
-            for name in dict.fromkeys(f"{stem}.{extension}" for stem in stems):
-                path = next(filter(is_file, (folder / name, folder / name.upper())), None)
-                if path is None:
-                    continue
-                note = record.note_of(path)
-                if (
-                    note is None
-                    or not note.recording
-                    or is_same_recording(note.recording, describe_recording(self._audio, folder))
-                ):
-                    yield path
-
-    def _read(self, path: Path) -> Outcome | None:
-        """Read a file that may be a transcript by its name; an own result is told from others'."""
-        try:
-            transcript = read_transcript(path)
-        except TranscriptError as error:
-            if path.suffix.lower() != ".txt" and not _is_result(path):
-                self._messages.append(f"{error}. It is passed over")
-            return None
-        if transcript.producer == "autospeech-diarize":
-            return self._read_result(path, transcript)
-        if path.suffix.lower() != ".json" and _holds_labels_only(transcript):
-            return None
-        return Outcome(transcript, "found", path, transcript.warnings)
-
-    def _read_result(self, path: Path, transcript: Transcript) -> Outcome | None:
-        """Return the words of an earlier result; one that may have been changed is the user's."""
-        length = transcript.source["diarization"].get("duration")  # type: ignore[index]
-        if not isinstance(length, (int, float)) or abs(length - self._waveform.duration) > (
-            SAME_LENGTH
-        ):
-            self._messages.append(f"{path} is the result of another recording. It is passed over")
-            return None
-        origin = "found" if self._record(path).note_of(path) is None else "kept"
-        return Outcome(transcript, origin, path, transcript.warnings)
-
-
-def _holds_labels_only(transcript: Transcript) -> bool:
-    """Return whether subtitles are a list of bare turns, as we write without a transcript."""
-    texts = [str(segment.get("text") or "").strip() for segment in transcript.segments]
-    return bool(texts) and all(_LABEL_ONLY.fullmatch(text) for text in texts)
-
-
-def _is_result(path: Path) -> bool:
-    """Return whether a file is a result of our own, with words or without."""
-    try:
-        return is_own(json.loads(path.read_bytes()))
-    except (OSError, ValueError):
-        return False
 
 
 # --- making ---------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Iterator, Sequence
 from itertools import count
-from pathlib import Path
+from pathlib import PureWindowsPath
 from xml.etree import ElementTree
 
 from diarize.formats import WriterOptions
@@ -101,16 +101,33 @@ def _add_header(root: ElementTree.Element, audio: str | None) -> None:
     )
     if audio is None:
         return
-    path = Path(audio)
+    place = _clean(_media_url(audio))
     ElementTree.SubElement(
         header,
         "MEDIA_DESCRIPTOR",
         {
-            "MEDIA_URL": _clean(f"./{path.name}"),
-            "MIME_TYPE": mimetypes.guess_type(path.name)[0] or "unknown",
-            "RELATIVE_MEDIA_URL": _clean(f"./{path.name}"),
+            "MEDIA_URL": place,
+            "MIME_TYPE": mimetypes.guess_type(audio)[0] or "unknown",
+            "RELATIVE_MEDIA_URL": place,
         },
     )
+
+
+def _media_url(audio: str) -> str:
+    """Return a recording's path as ELAN wants it: with ``./`` or ``../`` from the file's folder.
+
+    Examples
+    --------
+    >>> _media_url("talk.mp3"), _media_url("../in/talk.mp3"), _media_url("/in/talk.mp3")
+    ('./talk.mp3', '../in/talk.mp3', 'file:///in/talk.mp3')
+    >>> _media_url("C:/in/talk.mp3")
+    'file:///C:/in/talk.mp3'
+    """
+    if audio.startswith("/"):
+        return f"file://{audio}"
+    if PureWindowsPath(audio).drive:
+        return f"file:///{audio}"
+    return audio if audio.startswith("../") else f"./{audio}"
 
 
 def _clean(text: str) -> str:

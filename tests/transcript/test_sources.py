@@ -15,11 +15,12 @@ from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
 from diarize.timeline import Segment, Turn
-from diarize.transcript.engines import ENGINES
+from diarize.transcript.candidates import Outcome
+from diarize.transcript.engines import ENGINES, get_engine
 from diarize.transcript.hallucinations import doubts, drop_hallucinations
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
-from diarize.transcript.sources import Outcome, find_or_make_transcript
+from diarize.transcript.sources import find_or_make_transcript, will_transcribe
 from diarize.transcript.whisper import WhisperOptions
 
 SPEECH = [Segment(0.5, 4.0), Segment(6.0, 9.0)]
@@ -154,6 +155,32 @@ def write_result(audio: Path, transcript: dict[str, Any] | None, duration: float
     talk = Diarization([Turn(0, 5, "SPEAKER_00"), Turn(5, 10, "SPEAKER_01")], duration=duration)
     labelled = None if transcript is None else label_transcript(transcript, talk)
     write_files(Result(talk, labelled, str(audio)), ["json"], audio.parent, audio.stem)
+
+
+VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:03.000\nhello there\n"
+
+
+@pytest.mark.parametrize("name", ["talk.en.vtt", "talk.pt-BR.srt", "talk.en-orig.vtt"])
+def test_subtitles_in_a_language_are_found(waveform: Waveform, audio: Path, name: str) -> None:
+    text = VTT if name.endswith("vtt") else VTT[8:].replace(".000", ",000")
+    audio.with_name(name).write_text(text)
+    recogniser = Recogniser()
+    outcome = find(waveform, audio, make=False)
+    assert (outcome.origin, outcome.path) == ("found", audio.with_name(name))
+    assert not will_transcribe(get_engine(), audio, None, "talk")
+    assert find(waveform, audio, transcriber=recogniser).origin == "made"  # this one was asked for
+    audio.with_name("talk.vtt").write_text(VTT.replace("hello", "hi"))
+    assert find(waveform, audio, make=False).path == audio.with_name("talk.vtt")
+
+
+def test_of_several_languages_none_is_guessed(waveform: Waveform, audio: Path) -> None:
+    for code in ("en", "de"):
+        audio.with_name(f"talk.{code}.vtt").write_text(VTT)
+    audio.with_name("talk.notes.vtt").write_text(VTT)
+    outcome = find(waveform, audio, make=False)
+    assert outcome.transcript is None
+    assert "talk.de.vtt, talk.en.vtt" in outcome.messages[0]
+    assert "--transcript" in outcome.messages[0]
 
 
 def test_the_words_of_an_earlier_result_are_used_again(waveform: Waveform, audio: Path) -> None:

@@ -214,6 +214,20 @@ def test_textgrid_through_praatio(result: Result, tmp_path: Path) -> None:
     assert [entry.end for entry in full[:-1]] == [entry.start for entry in full[1:]]
 
 
+@pytest.mark.parametrize("place", ["talk.mp3", "recordings/a b/talk.mp3", "../elsewhere/talk.mp3"])
+def test_elan_finds_the_recording_from_the_file(tmp_path: Path, place: str) -> None:
+    pympi = pytest.importorskip("pympi")
+    folder = tmp_path / "out"
+    audio = folder / place
+    audio.parent.mkdir(parents=True, exist_ok=True)
+    audio.write_bytes(b"sound")
+    result = Result(Diarization([Turn(0, 1, "a")], 1), audio=str(audio))
+    (path,) = result.write(folder / "talk.eaf")
+    (media,) = pympi.Elan.Eaf(str(path)).get_linked_files()
+    assert (folder / media["RELATIVE_MEDIA_URL"]).resolve() == audio.resolve()
+    assert f"file://{audio.as_posix()}" in result.to_eaf()
+
+
 def test_eaf_through_pympi(result: Result, tmp_path: Path) -> None:
     elan = pytest.importorskip("pympi.Elan", reason="pip install pympi-ling")
     path = tmp_path / "a.eaf"
