@@ -356,6 +356,13 @@ def test_missing_thresholds_are_named(tmp_path: Path) -> None:
         load_segmentation(path)
 
 
+@pytest.mark.parametrize("key", ["sure", "second_turn_onset"])
+def test_second_turns_begin_where_the_file_says_by_either_name(tmp_path: Path, key: str) -> None:
+    path = magnitude_model(tmp_path / "m.onnx", **{f"diarize.{key}": "0.75"})
+    own = load_segmentation(path)
+    assert isinstance(own, NeuralSegmenter) and own.settings.second_turn_onset == 0.75
+
+
 def test_the_hop_is_the_files_own_or_half_a_window(tmp_path: Path) -> None:
     own = load_segmentation(magnitude_model(tmp_path / "m.onnx", **{"diarize.hop": "0.75"}))
     none = load_segmentation(magnitude_model(tmp_path / "n.onnx", **{"diarize.hop": ""}))
