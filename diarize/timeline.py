@@ -152,7 +152,7 @@ def union(segments: Iterable[Segment], gap: float = 0.0) -> list[Segment]:
 
 
 def difference(regions: Iterable[Segment], holes: Iterable[Segment]) -> list[Segment]:
-    """Return what is left of regions outside of holes; neither need be in order.
+    """Return the parts of regions outside of holes; neither need be in order.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def difference(regions: Iterable[Segment], holes: Iterable[Segment]) -> list[Seg
 
 
 def intersection(some: Iterable[Segment], others: Sequence[Segment]) -> list[Segment]:
-    """Return what two lists, each in order and disjoint, have in common.
+    """Return the time that two lists share, each of them in order and disjoint.
 
     Examples
     --------
@@ -186,10 +186,10 @@ def intersection(some: Iterable[Segment], others: Sequence[Segment]) -> list[Seg
     [Segment(start=1, end=2), Segment(start=3, end=4), Segment(start=5, end=6), \
 Segment(start=8, end=9)]
     """
-    return [one & other for one, other in meetings(some, others)]
+    return [one & other for one, other in overlapping_pairs(some, others)]
 
 
-def meetings(some: Iterable[One], others: Sequence[Other]) -> Iterator[tuple[One, Other]]:
+def overlapping_pairs(some: Iterable[One], others: Sequence[Other]) -> Iterator[tuple[One, Other]]:
     """Yield the pairs that share time, one of each list; both are in order and disjoint."""
     first = 0
     for one in some:
@@ -203,7 +203,7 @@ def meetings(some: Iterable[One], others: Sequence[Other]) -> Iterator[tuple[One
 
 
 def layers(spans: Sequence[One]) -> Iterator[tuple[float, float, list[One]]]:
-    """Yield the stretches between all edges in which anything lies, and what lies there.
+    """Yield (start, end, spans there) between all neighboring edges where any span lies.
 
     Examples
     --------

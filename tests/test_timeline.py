@@ -15,7 +15,7 @@ from diarize.timeline import (
     difference,
     intersection,
     layers,
-    meetings,
+    overlapping_pairs,
     runs,
     union,
 )
@@ -79,7 +79,7 @@ def test_intersection(some: list[Segment], others: list[Segment]) -> None:
 @given(segments, segments)
 def test_meetings(some: list[Segment], others: list[Segment]) -> None:
     one, two = union(some), union(others)
-    assert list(meetings(one, two)) == [(a, b) for a in one for b in two if a & b]
+    assert list(overlapping_pairs(one, two)) == [(a, b) for a in one for b in two if a & b]
 
 
 @given(segments)

@@ -1,4 +1,4 @@
-"""What the channels of a recording hold, by their levels: a voice each, the same, a leak."""
+"""Channels of a recording compared by their levels: one voice each, the same sound, or leaks."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _take_turns(first: Float32, second: Float32, settings: ChannelSettings) -> b
 def faint_channels(
     decibels: Float32, settings: ChannelSettings = DEFAULTS.channels
 ) -> list[tuple[int, int]]:
-    """Return the channels that are far fainter than the loudest, but not mere noise.
+    """Return the channels with speech that is far fainter than on the loudest channel.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def speech_of_each(
     speech: Sequence[Sequence[Segment]],
     settings: ChannelSettings = DEFAULTS.channels,
 ) -> list[list[Segment]] | None:
-    """Return each channel's own speech: what leaks into it from another channel is left out.
+    """Return each channel's own speech, without what leaks in from other channels.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ PROTECTED_TAGS = {"drms": "FairPlay", "aavd": "Audible", "enca": "Common Encrypt
 
 @dataclass
 class DecodeReport:
-    """What a decoding pass found.
+    """The result of a decoding pass, besides the samples.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ _PLAYLISTS = ("hls", "concat", "dash")
 
 @dataclass(frozen=True)
 class Folder:
-    """What a folder holds.
+    """Contents of a folder.
 
     Attributes
     ----------

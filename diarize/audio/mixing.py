@@ -20,7 +20,7 @@ GARBAGE = np.float32(1e10)
 
 
 class Mixer:
-    """Channels to one at 16 kHz and 16 bits, with an eye on what the mix loses.
+    """Mixes channels to one at 16 kHz and 16 bits, and measures what the mix loses.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a recording may be given as: a file, a stream, bytes, or samples in anybody's array."""
+"""Forms in which users give a recording: a file, a stream, bytes, or samples in any array."""
 
 from __future__ import annotations
 
@@ -109,6 +109,7 @@ def _agreed(own: Any, rate: Any) -> Any:
 
 
 def _rate(rate: Any) -> int:
+    """Return a sample rate of the user's as whole Hz."""
     if rate is None:
         raise UsageError("an array needs its sample_rate in Hz, such as sample_rate=16000.")
     try:
@@ -154,7 +155,7 @@ def _as_channels(array: NDArray[Any]) -> Float32:
 
 
 def full_scale(array: NDArray[Any]) -> float:
-    """Return the integer at full scale: of the narrowest usual samples that hold what is there.
+    """Return the value of full scale: that of the narrowest usual sample type that fits.
 
     8 and 16 bits are what they say. Wider arrays often hold 16 or 24 bits: SciPy, the ``wave``
     module and ``astype`` leave them so.

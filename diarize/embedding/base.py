@@ -1,4 +1,4 @@
-"""What an embedder is: the protocol, and the thresholds that belong to a model."""
+"""The protocol of embedders, and the thresholds that belong to an embedding model."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """What the model calls itself."""
+        """Name of the model."""
         ...
 
     @property

@@ -91,7 +91,7 @@ class OnnxEmbedder:
 
     @property
     def name(self) -> str:
-        """What the model calls itself."""
+        """Name of the model."""
         return self.format.name
 
     @property
@@ -215,7 +215,7 @@ class OnnxEmbedder:
         return np.asarray(owners), self._run(batch, len(owners))
 
     def _pieces(self, frames: Float32) -> Iterator[Float32]:
-        """Lengthen what is too short, and cut what has become too long by it."""
+        """Lengthen frames that are too few for a window, then cut them to a few common lengths."""
         form = self.format
         if len(frames) < form.frames:
             frames = form.frontend.lengthen(frames, form.frames)
@@ -232,7 +232,7 @@ class OnnxEmbedder:
     def _frames(
         self, waveform: Waveform, partials: Sequence[_Partial]
     ) -> Iterator[tuple[_Partial, Float32]]:
-        """Compute the spectrogram of what is asked for, once and block by block."""
+        """Compute the frames of all partial utterances, each frame once, block by block."""
         longest = round(self.settings.block_seconds * spectrogram.FRAME_RATE)
         first = 0
         while first < len(partials):

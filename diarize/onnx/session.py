@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime, which is imported here alone: no telemetry, threads that do not spin."""
+"""Sessions of onnxruntime, imported in this module alone: no telemetry, no spinning threads."""
 
 from __future__ import annotations
 

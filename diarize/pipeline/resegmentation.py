@@ -11,7 +11,7 @@ import numpy as np
 from diarize.annotation import speaker_label
 from diarize.arrays import Float64, Int64
 from diarize.settings import DEFAULTS, ResegmentationSettings
-from diarize.timeline import Segment, Turn, meetings, union
+from diarize.timeline import Segment, Turn, overlapping_pairs, union
 
 Quietest = Callable[[float, float], float]
 """Given the beginning and the end of a stretch in seconds, returns its quietest instant."""
@@ -220,7 +220,7 @@ def _spoken(runs: Sequence[_Run], regions: Sequence[Segment]) -> list[_Run]:
     """Return what of runs lies in regions; both are in order and disjoint."""
     return [
         replace(run, start=max(run.start, region.start), end=min(run.end, region.end))
-        for run, region in meetings(runs, regions)
+        for run, region in overlapping_pairs(runs, regions)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a segmentation finds in a recording, and the protocols of what finds it."""
+"""Speech activity of a recording: its values, and the protocols of segmenters and detectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOCAL_SPEAKERS = 3
 
 @dataclass(frozen=True, repr=False)
 class LocalSpeakers:
-    """What up to three speakers do in each of the overlapping windows of a recording.
+    """Frame-wise activity of up to three speakers in each of the overlapping windows.
 
     Local speaker 0 of one window need not be local speaker 0 of the next; but two local speakers of
     one window are two people.
@@ -71,10 +71,10 @@ class SpeechActivity:
     overlaps : tuple of Segment
         Where at least two talk at once; inside ``speech``, in order, disjoint.
     changes : tuple of float
-        Instants inside ``speech``, in seconds and ascending, at which another voice takes over,
-        joins in or drops out. (Where a region of speech begins or ends is no change.)
+        Instants in seconds, ascending, at which another voice takes over, joins in or drops out.
+        They lie inside regions of ``speech``; the edges of a region are no changes.
     local : LocalSpeakers or None
-        Who of a window's speakers talks in which frame; None where the source is a plain VAD.
+        Activity of the speakers of each window; None where the source is a plain VAD.
     confident_overlaps : tuple of Segment or None
         The parts of ``overlaps`` in which two voices are so likely that a second turn is worth the
         risk; in order, disjoint. None where the source makes no such difference.
@@ -96,7 +96,7 @@ class SpeechActivity:
 
     @classmethod
     def of(cls, speech: Iterable[Segment]) -> SpeechActivity:
-        """Wrap what a plain voice activity detector found.
+        """Return the activity with these regions of speech alone, as a plain detector finds them.
 
         Examples
         --------

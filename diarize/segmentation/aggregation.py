@@ -77,7 +77,7 @@ def score_frames(
 
 
 def window_starts(samples: int, window: int, hop: int, shift: int) -> list[int]:
-    """Return where windows begin so that they cover a recording, the last one ending with it.
+    """Return the starts of windows that cover a recording, the last one ending with it.
 
     Examples
     --------

@@ -137,7 +137,7 @@ def _changes(
 
 
 def _speaker_changes(leader: npt.NDArray[np.intp], shortest: int) -> list[float]:
-    """Return the frames at which a speaker takes over who leads for ``shortest`` frames or more.
+    """Return the frames at which the leading speaker changes, short leads passed over.
 
     Parameters
     ----------

@@ -20,20 +20,20 @@ def drop_inaudible(
     waveform: Waveform,
     settings: EnergyGateSettings = DEFAULTS.energy_gate,
 ) -> SpeechActivity:
-    """Leave out regions that are far below the recording's speech and hardly audible besides.
+    """Leave out the regions whose level is far below the recording's speech and below audibility.
 
     Parameters
     ----------
     activity : SpeechActivity
-        What a detector found.
     waveform : Waveform
         16 kHz mono.
     settings : EnergyGateSettings
+        The two limits; a region has to lie below both.
 
     Returns
     -------
     SpeechActivity
-        The same object where nothing is so faint.
+        Without those regions, their overlaps and changes; the same object where there are none.
     """
     if len(activity.speech) < 2:
         return activity
@@ -53,6 +53,7 @@ def drop_inaudible(
     starts = np.array([region.start for region in activity.speech])
 
     def in_audible(time: float) -> bool:
+        """Return whether the region around an instant stays."""
         return bool(audible[max(0, int(np.searchsorted(starts, time, side="right")) - 1)])
 
     return replace(

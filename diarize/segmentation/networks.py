@@ -45,7 +45,7 @@ class PowersetNetwork(Protocol):
     offset: int
 
     def window(self, samples: int) -> int:
-        """Return how many samples a window of a recording of so many samples has."""
+        """Return the samples of a window, for a recording of so many samples."""
         ...
 
     def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float32:
@@ -54,7 +54,14 @@ class PowersetNetwork(Protocol):
 
 
 class BundledNetwork:
-    """The bundled model."""
+    """The bundled model: reads magnitudes of any level.
+
+    Parameters
+    ----------
+    session : Session
+    seconds : float
+        Length of a window.
+    """
 
     shift = 2 * spectrogram.HOP
     offset = 0
@@ -65,13 +72,13 @@ class BundledNetwork:
 
     def __init__(self, session: Session, seconds: float) -> None:
         self.session = session
-        self.longest = round(seconds * SAMPLE_RATE) // self._unit * self._unit
+        self.max_window = round(seconds * SAMPLE_RATE) // self._unit * self._unit
         self.input = session.inputs[0].name
 
     def window(self, samples: int) -> int:
         """Return the model's window, or less for a shorter recording (at least a second)."""
         whole = -(-samples // self._unit) * self._unit
-        return min(self.longest, max(whole, SAMPLE_RATE // self._unit * self._unit))
+        return min(self.max_window, max(whole, SAMPLE_RATE // self._unit * self._unit))
 
     def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float32:
         """Return the probabilities of windows, whose spectrogram is computed once."""
@@ -131,11 +138,11 @@ class SileroNetwork:
         self.fifth = any(item.name == "state" for item in session.inputs)
 
     def __call__(self, waveform: Waveform, on_progress: Progress | None = None) -> Float32:
-        """Return the probability of speech in each chunk, (ceil(n / 512),) float32."""
+        """Return the probability of speech in each of the ceil(n / 512) chunks, (chunks,)."""
         count = -(-len(waveform) // self.chunk)
         out = np.zeros(count, dtype=np.float32)
         rate = np.array(SAMPLE_RATE, dtype=np.int64)
-        states = self._begin()
+        states = self._initial_states()
         before = self.context if self.fifth else 0
         for index in range(count):
             start = index * self.chunk
@@ -148,14 +155,15 @@ class SileroNetwork:
                 on_progress("speech", index + 1, count)
         return out
 
-    def _begin(self) -> dict[str, Float32]:
+    def _initial_states(self) -> dict[str, Float32]:
+        """Return the states before the first chunk, by the names of the inputs."""
         if self.fifth:
             return {"state": np.zeros((2, 1, 128), dtype=np.float32)}
         return {name: np.zeros((2, 1, 64), dtype=np.float32) for name in ("h", "c")}
 
 
 def _block(waveform: Waveform, start: int, stop: int) -> Float32:
-    """Samples ``start`` to ``stop``, zeros outside the recording."""
+    """Return samples ``start`` to ``stop``, (stop − start,), zeros outside the recording."""
     inside = waveform.block(start, min(stop, len(waveform)))
     front = max(0, -start)
     back = max(0, stop - start - front - len(inside))
@@ -163,6 +171,6 @@ def _block(waveform: Waveform, start: int, stop: int) -> Float32:
 
 
 def _softmax(scores: npt.NDArray[Any]) -> Float32:
-    """Probabilities of the last axis; log probabilities just lose their logarithm."""
+    """Return probabilities along the last axis, of scores or of log probabilities."""
     raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float32)

@@ -52,7 +52,7 @@ class NeuralSegmenter:
     batch : int
         Windows a run of the network: bounds the memory whatever the recording's length.
     energy_gate : EnergyGateSettings
-        Which regions are too faint to count.
+        Limits below which regions are too faint to count.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class NeuralSegmenter:
 
 
 class SileroSegmenter:
-    """Speech regions by a user's ``silero_vad.onnx``; knows nothing of overlaps and changes."""
+    """Regions of speech by a user's ``silero_vad.onnx``; neither overlaps nor changes."""
 
     def __init__(
         self, network: SileroNetwork, settings: SegmentationSettings = SILERO_SETTINGS
@@ -113,10 +113,10 @@ class SileroSegmenter:
 def load_segmentation(
     path: str | Path | None = None, threads: int | None = None, settings: Settings = DEFAULTS
 ) -> Segmenter:
-    """Open a segmentation or voice activity model; its inputs and outputs tell which kind it is.
+    """Open a segmentation or voice activity model.
 
-    Known are the bundled model, pyannote's segmentation networks as exported for sherpa-onnx, and
-    Silero's VAD (versions 4 and 5).
+    Its inputs and outputs decide which kind it is: the bundled model, pyannote's segmentation
+    networks as exported for sherpa-onnx, or Silero's VAD (versions 4 and 5).
 
     Parameters
     ----------
@@ -178,6 +178,7 @@ def _own_settings(session: Session) -> SegmentationSettings:
 
 
 def _number(session: Session, key: str) -> float:
+    """Return a number from a model's metadata."""
     try:
         return float(session.metadata[f"diarize.{key}"])
     except (KeyError, ValueError):
