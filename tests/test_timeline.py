@@ -77,7 +77,7 @@ def test_intersection(some: list[Segment], others: list[Segment]) -> None:
 
 
 @given(segments, segments)
-def test_meetings(some: list[Segment], others: list[Segment]) -> None:
+def test_overlapping_pairs(some: list[Segment], others: list[Segment]) -> None:
     one, two = union(some), union(others)
     assert list(overlapping_pairs(one, two)) == [(a, b) for a in one for b in two if a & b]
 
