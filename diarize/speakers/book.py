@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -491,3 +491,8 @@ class SpeakerBook(BookFile):
         vectors = np.array([np.frombuffer(blob, "<f4") for _, blob, _ in rows])
         for index in redundant(vectors, [row[2] for row in rows], self.settings.person_samples):
             self._connection.execute("DELETE FROM samples WHERE id = ?", (rows[index][0],))
+
+
+def opened(book: SpeakerBook | str | Path) -> AbstractContextManager[SpeakerBook]:
+    """Return the book as a context: one opened here is closed again, one handed in stays open."""
+    return nullcontext(book) if isinstance(book, SpeakerBook) else SpeakerBook(book)

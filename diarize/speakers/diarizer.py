@@ -15,7 +15,8 @@ from diarize.pipeline.detectors import Detector
 from diarize.pipeline.diarizer import DiarizationPipeline, Identify
 from diarize.pipeline.recording import Source
 from diarize.settings import DEFAULTS, Settings
-from diarize.speakers.identification import among, identify_speakers, identify_turns, opened
+from diarize.speakers.book import opened
+from diarize.speakers.identification import among, identify_speakers, identify_turns
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform

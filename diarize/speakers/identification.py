@@ -7,7 +7,6 @@ person; no turn is moved, cut, added or left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,14 +18,12 @@ from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.arrays import Bool, Float32
 from diarize.errors import SpeakerBookError
 from diarize.settings import DEFAULTS, Settings
-from diarize.speakers.book import SpeakerBook
+from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
 from diarize.speakers.records import unit
 from diarize.timeline import Turn, coverage, union
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from diarize.audio.waveform import Waveform
     from diarize.embedding.base import Embedder
     from diarize.pipeline.intermediate import DiarizationDetails
@@ -247,8 +244,3 @@ def _by_turn(diarization: Diarization, matches: Sequence[SegmentMatch]) -> Diari
             if kind == "label" and old in diarization.embeddings
         },
     )
-
-
-def opened(book: SpeakerBook | str | Path) -> AbstractContextManager[SpeakerBook]:
-    """Return the book as a context: one opened here is closed again, one handed in stays open."""
-    return nullcontext(book) if isinstance(book, SpeakerBook) else SpeakerBook(book)

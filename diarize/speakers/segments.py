@@ -125,7 +125,7 @@ def identify_segments(
     from diarize.audio.loading import load
     from diarize.audio.waveform import Waveform
     from diarize.embedding.embedder import OnnxEmbedder
-    from diarize.speakers.identification import opened
+    from diarize.speakers.book import opened
 
     waveform = audio if isinstance(audio, Waveform) else load(audio, on_progress=on_progress)
     asked = segments_of(segments, Path(waveform.path).stem)

@@ -13,7 +13,7 @@ from diarize.timeline import union
 from diarize.transcript.anchors import anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs
-from diarize.transcript.schema import Transcript
+from diarize.transcript.schema import Transcript, WordTime
 from diarize.transcript.segments import renumber, runs_of, split_segment
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
 from diarize.transcript.sounds import sounds
@@ -21,7 +21,6 @@ from diarize.transcript.tokenize import tokens
 from diarize.transcript.viterbi import cheapest_path
 from diarize.transcript.word_times import (
     Energy,
-    WordTime,
     energy_of,
     lay_out,
     segment_times,

@@ -56,6 +56,15 @@ class TranscriptData(TypedDict, total=False):
     language: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class WordTime:
+    """A word's time in seconds; ``estimated`` where the transcript did not say it, or wrongly."""
+
+    start: float
+    end: float
+    estimated: bool = False
+
+
 @dataclass(frozen=True, repr=False)
 class Transcript:
     """A transcript that has been read, and what is needed to give it back in its own shape.

@@ -11,7 +11,7 @@ from diarize.transcript.schema import is_unspaced
 
 if TYPE_CHECKING:
     from diarize.settings import WordSettings
-    from diarize.transcript.word_times import WordTime
+    from diarize.transcript.schema import WordTime
 
 _CLOSERS = "\"'”’»›)]}』」》）"
 # With those of Hindi, Urdu, Armenian, Ethiopic, Khmer, Burmese and Tibetan.

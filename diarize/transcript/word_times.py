@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.settings import WordSettings
 from diarize.timeline import Segment
+from diarize.transcript.schema import WordTime
 from diarize.transcript.sentences import ends_sentence
 
 if TYPE_CHECKING:
@@ -21,15 +22,6 @@ _CLOSE = 1e-6  # seconds; nearer than this is the same instant
 _BURST_JOIN = 0.08  # seconds; closures of plosives are shorter and stay inside a word
 _BURST_LEVEL = 0.03  # of the way from floor to peak power: about 15 dB under the loudest frame
 _SYLLABLE = 0.12  # seconds; a shorter sound at the edge of a word belongs to its neighbour
-
-
-@dataclass(frozen=True, slots=True)
-class WordTime:
-    """A word's time in seconds; ``estimated`` where the transcript did not say it, or wrongly."""
-
-    start: float
-    end: float
-    estimated: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.boundaries import BoundaryError
 from diarize.transcript.emissions import TurnIndex, as_diarization
+from diarize.transcript.schema import WordTime
 from diarize.transcript.segments import runs_of, split_text
 from diarize.transcript.sentences import ends_sentence, sentences
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.viterbi import cheapest_path
-from diarize.transcript.word_times import Energy, WordTime, energy_of, spoken_interval, word_times
+from diarize.transcript.word_times import Energy, energy_of, spoken_interval, word_times
 
 A, B = "SPEAKER_00", "SPEAKER_01"
 
