@@ -30,7 +30,7 @@ def commands(workflow: str) -> str:
 
 def test_every_file_that_contributing_names_is_there() -> None:
     text = (FORGE / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:diarize|tests|examples|\.ci)/[\w./-]+)`", text)
+    named = re.findall(r"`((?:diarize|tests|models|examples|\.ci)/[\w./-]+)`", text)
     assert len(named) > 15
     missing = [name for name in named if not (ROOT / name).exists()]
     assert missing == []
