@@ -196,7 +196,7 @@ def test_version():
         (["a.wav", "--num-speakers", "0"], "at least 1"),
         (["a.wav", "--min-speakers", "3", "--max-speakers", "2"], "more than"),
         (["a.wav", "--num-speakers", "3", "--max-speakers", "4"], "exact"),
-        (["a.wav", "-f", "docx"], "'docx' is not known"),
+        (["a.wav", "-f", "odt"], "'odt' is not known"),
         (["a.wav", "b.wav", "--transcript", "t.json"], "one recording"),
         (["a.wav", "--srt", "--vtt", "-o", "-"], "one format"),
         (["a.wav", "--identify-segments"], "--speakers"),

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.audio import spectrogram
+from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.errors import ModelError
 from diarize.segmentation import networks
@@ -22,6 +23,7 @@ from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter, lo
 from diarize.settings import SegmentationSettings
 from diarize.timeline import Segment, union
 from tests.conftest import ROOT
+from tests.talk import CONVERSATIONS, recording, true_turns
 
 onnx = pytest.importorskip("onnx", reason='pip install "autospeech-diarize[train]"')
 RATE = 16_000
@@ -381,16 +383,14 @@ def bundled() -> Path:
     return path
 
 
-def test_the_bundled_model_hears_real_speech(bundled: Path, speech_dir: Path) -> None:
-    from diarize.audio.loading import load
-    from diarize.rttm import read_rttm
-
-    segmenter = load_segmentation(bundled, threads=1)
-    waveform = load(speech_dir / "real" / "trn04.flac")
-    truth = union(t.segment for t in read_rttm(speech_dir / "real" / "trn04.rttm")["trn04"])
-    found = segmenter(waveform)
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_the_bundled_model_hears_real_speech(bundled: Path, name: str) -> None:
+    found = load_segmentation(bundled, threads=1)(load(recording(name)))
+    truth = union(turn.segment for turn in true_turns(name))
+    spoken = sum(part.duration for part in truth)
     common = sum(a.overlap(b) for a in truth for b in found.speech)
-    assert common >= 0.8 * sum(s.duration for s in truth)
+    assert common >= 0.85 * spoken
+    assert sum(part.duration for part in found.speech) - common <= 0.12 * spoken
 
 
 def test_the_bundled_model_ignores_level_and_silence(bundled: Path) -> None:

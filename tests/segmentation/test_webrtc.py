@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from diarize.segmentation.activity import VoiceActivityDetector
 from diarize.segmentation.webrtc import BAND_EDGES, MIN_SPEECH, WebRtcVad, band_power, prominence
 from diarize.settings import WebRtcSettings
 from diarize.timeline import Segment
+from tests.talk import CONVERSATIONS, recording, true_turns
 
 SECONDS = 20
 TIME = np.arange(SECONDS * SAMPLE_RATE) / SAMPLE_RATE
@@ -35,9 +35,9 @@ def noise(level: float, seconds: float = SECONDS) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def speech(speech_dir: Path) -> np.ndarray:
+def speech() -> np.ndarray:
     """Ten seconds of a reader, peak at about half of full scale."""
-    samples = load(speech_dir / "dev" / "libris_000.opus").block(0, 10 * SAMPLE_RATE)
+    samples = load(recording("libris_000-1")).block(0, 10 * SAMPLE_RATE)
     return samples / np.abs(samples).max() * 0.5
 
 
@@ -91,22 +91,21 @@ def test_a_minute_of_speech_in_an_hour_is_not_lost(speech: np.ndarray) -> None:
     assert total(found) < 11
 
 
-def test_real_meetings(speech_dir: Path) -> None:
+def test_real_conversations() -> None:
     missed = false = spoken = 0.0
-    for name in ("dev00", "dev01", "trn05", "trn09"):
-        waveform = load(speech_dir / "real" / f"{name}.flac")
-        lines = (speech_dir / "real" / f"{name}.rttm").read_text().splitlines()
+    for name in CONVERSATIONS:
+        waveform = load(recording(name))
         reference = np.zeros(len(waveform) // 160, dtype=bool)
-        for start, length in (map(float, line.split()[3:5]) for line in lines):
-            reference[round(start * 100) : round((start + length) * 100)] = True
+        for turn in true_turns(name):
+            reference[round(turn.start * 100) : round(turn.end * 100)] = True
         found = np.zeros_like(reference)
         for part in WebRtcVad()(waveform):
             found[round(part.start * 100) : round(part.end * 100)] = True
         missed += float((reference & ~found).sum())
         false += float((found & ~reference).sum())
         spoken += float(reference.sum())
-    assert missed / spoken < 0.15
-    assert false / spoken < 0.15
+    assert missed / spoken < 0.06
+    assert false / spoken < 0.19
 
 
 def test_segments_are_ordered_apart_and_inside(speech: np.ndarray) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
@@ -19,14 +18,12 @@ from diarize.formats import WriterOptions, get_writer, writable
 from diarize.result import Result
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.diarizer import Diarizer
+from diarize.speakers.enrollment import enroll
 from diarize.speakers.records import BookModel, Sample
 from diarize.timeline import Segment
 from diarize.transcript.assign import label_transcript
-from models.benchmark.enrollment_trials import divide, joined
-from models.simulation.conversations import simulate
-from models.simulation.scenes import SimulationOptions
-from models.simulation.voices import VoiceBank
 from tests.networks import write_mean_network
+from tests.talk import recording
 
 RATE = 16_000
 PITCHES = {"Ann": 110.0, "Ben": 247.0, "Cem": 415.0}
@@ -168,22 +165,15 @@ def test_the_name_is_on_every_word_in_every_format(embedder, talk, book):
 
 
 @pytest.fixture(scope="module")
-def conversation(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A simulated conversation of four, and a book with three of them."""
-    bank = VoiceBank(speech_dir, "dev")
-    options = SimulationOptions(speakers=(4, 4), minutes=(1.5, 1.5), scenes=("podcast",))
-    made = simulate(speech_dir, "dev", 3, options, bank=bank)
-    folder = tmp_path_factory.mktemp("talk")
-    soundfile.write(folder / "talk.wav", made.samples, RATE)
+def conversation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A conversation of three readers, and a book with two of them."""
+    path = tmp_path_factory.mktemp("book") / "book.db"
     diarizer = Diarizer(threads=1)
-    people = list(dict.fromkeys(turn.speaker for turn in made.turns))[:3]
-    with SpeakerBook(folder / "book.db", create=True) as book:
-        for name in people:
-            speech = Waveform(joined(bank, divide(bank.voices[name])[0])[: 20 * RATE])
-            vectors = diarizer.extract_embeddings(speech).embeddings
-            sample = Sample(vectors.mean(axis=0), "a.wav", (), 20.0, 0.9)
-            book.add(name, [sample], BookModel.of(diarizer.embedder))
-    return folder / "talk.wav", folder / "book.db"
+    with SpeakerBook(path, create=True) as book:
+        for name in ("libris_000", "libris_001"):
+            enrollment = enroll(recording(f"{name}-2"), diarizer)
+            book.add(name, enrollment.samples, BookModel.of(diarizer.embedder))
+    return recording("readers"), path
 
 
 def test_named_and_unnamed_are_the_same_to_the_frame(conversation):
