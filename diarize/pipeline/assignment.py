@@ -8,7 +8,8 @@ import numpy as np
 
 from diarize.annotation import speaker_label
 from diarize.arrays import Float32, Float64, Int64
-from diarize.clustering.speakers import cluster, neighbour_scatter
+from diarize.clustering.speakers import cluster
+from diarize.clustering.spread import within_speaker_distance
 from diarize.pipeline import overlap, resegmentation
 from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, Settings, VbxSettings
@@ -72,7 +73,7 @@ def assign_speakers(
         num_speakers=num_speakers,
         min_speakers=min_speakers,
         max_speakers=max_speakers,
-        scatter=neighbour_scatter(
+        scatter=within_speaker_distance(
             extracted.embeddings, extracted.windows, extracted.activity.changes, settings.clustering
         ),
         hop_ratio=extracted.hop_ratio,

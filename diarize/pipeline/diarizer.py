@@ -13,7 +13,7 @@ from diarize import plugins
 from diarize.annotation import Diarization
 from diarize.arrays import Progress
 from diarize.audio.channels import speech_of_each
-from diarize.clustering.speakers import speaker_bounds
+from diarize.clustering.bounds import speaker_bounds
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.embedding.windows import sliding_windows, split_at

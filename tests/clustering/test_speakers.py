@@ -11,15 +11,10 @@ from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import pdist
 
 from diarize.arrays import unit
-from diarize.clustering.speakers import (
-    Tree,
-    by_first_appearance,
-    cluster,
-    less_mean,
-    linkage,
-    neighbour_scatter,
-    speaker_bounds,
-)
+from diarize.clustering.agglomerative import Tree, dendrogram, linkage
+from diarize.clustering.bounds import speaker_bounds
+from diarize.clustering.speakers import by_first_appearance, cluster
+from diarize.clustering.spread import subtract_mean, within_speaker_distance
 from diarize.errors import UsageError
 from diarize.settings import ClusteringSettings, Settings
 from diarize.timeline import Segment
@@ -186,13 +181,13 @@ def test_scatter_is_what_neighbouring_windows_lie_apart() -> None:
     angles = np.repeat(np.arange(6), 2) * np.arccos(0.9)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     # Every second window begins where this one ends: 0.9 is the cosine of the two.
-    assert neighbour_scatter(vectors, windows, (), settings) == pytest.approx(0.1, abs=1e-4)
-    assert neighbour_scatter(vectors[:4], windows[:4], (), settings) is None
+    assert within_speaker_distance(vectors, windows, (), settings) == pytest.approx(0.1, abs=1e-4)
+    assert within_speaker_distance(vectors[:4], windows[:4], (), settings) is None
     changes = [window.end for window in windows]
-    assert neighbour_scatter(vectors, windows, changes, settings) is None
+    assert within_speaker_distance(vectors, windows, changes, settings) is None
     apart = [Segment(5.0 * i, 5.0 * i + 1.6) for i in range(12)]
-    assert neighbour_scatter(vectors, apart, (), settings) is None
-    assert neighbour_scatter(np.zeros((0, 2), np.float32), [], (), settings) is None
+    assert within_speaker_distance(vectors, apart, (), settings) is None
+    assert within_speaker_distance(np.zeros((0, 2), np.float32), [], (), settings) is None
 
 
 def near_voices() -> np.ndarray:
@@ -228,17 +223,15 @@ def test_windows_that_overlap_share_their_seconds() -> None:
 
 def test_what_all_windows_share_comes_off() -> None:
     vectors = unit(np.array([[1.0, 0.2, 0.0], [1.0, -0.2, 0.0]]))
-    parted = less_mean(vectors, np.ones(2), 1.0)
+    parted = subtract_mean(vectors, np.ones(2), 1.0)
     assert np.allclose(parted, [[0, 1, 0], [0, -1, 0]], atol=1e-4)
-    assert np.allclose(less_mean(vectors, np.ones(2), 0.0), vectors)
+    assert np.allclose(subtract_mean(vectors, np.ones(2), 0.0), vectors)
 
 
 def test_long_recordings_of_unlike_windows_stay_within_bounds() -> None:
-    from diarize.clustering.speakers import _tree
-
     rng = np.random.default_rng(0)
     vectors = unit(rng.normal(size=(1000, 32)))
     small = ClusteringSettings(max_windows=200, block_windows=100, block_clusters=5)
-    tree, member = _tree(vectors, np.ones(1000), 0.01, small)
+    tree, member = dendrogram(vectors, np.ones(1000), 0.01, small)
     assert len(tree.weights) == member.max() + 1 <= 200
     assert tree.weights.sum() == 1000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.arrays import unit
-from diarize.clustering.vbx import _Model, forward_backward, reassign
+from diarize.clustering.vbx import _Model, forward_backward, vbx_refine
 from diarize.settings import VbxSettings
 
 
@@ -48,7 +48,7 @@ def test_shares_are_those_of_all_paths(count: int, speakers: int, stay: float, s
 
 def test_the_prior_follows_who_takes_over() -> None:
     scores = np.log(np.array([[0.99, 0.01]] * 3 + [[0.01, 0.99]] * 1))
-    _, prior, _ = forward_backward(scores, np.array([0.5, 0.5]), stay=0.0)
+    _, prior, _ = forward_backward(scores, np.array([0.5, 0.5]), loop_probability=0.0)
     assert prior == pytest.approx([0.745, 0.255])
 
 
@@ -71,7 +71,7 @@ def test_scores_far_apart_do_not_underflow() -> None:
 def test_groups_that_are_one_voice_become_one() -> None:
     vectors = voices([40, 30], noise=0.1)
     guess = np.repeat([0, 1, 2, 3, 4], [15, 15, 10, 15, 15])
-    found = reassign(vectors, np.full(70, 0.8), guess, within=0.3)
+    found = vbx_refine(vectors, np.full(70, 0.8), guess, within_variance=0.3)
     assert found.tolist() == [0] * 40 + [1] * 30
 
 
@@ -89,9 +89,9 @@ def test_two_halves_of_one_voice_are_joined() -> None:
     """Neither half would lose its windows to the other one by one."""
     vectors, guess = two_halves()
     seconds = np.full(120, 0.5)
-    apart = reassign(vectors, seconds, guess, within=0.3, least=3)
+    apart = vbx_refine(vectors, seconds, guess, within_variance=0.3, min_speakers=3)
     assert apart.max() == 2
-    found = reassign(vectors, seconds, guess, within=0.3)
+    found = vbx_refine(vectors, seconds, guess, within_variance=0.3)
     assert found.tolist() == [0] * 80 + [1] * 40
 
 
@@ -99,38 +99,43 @@ def test_bounds_of_the_number_are_kept() -> None:
     vectors = voices([30, 30, 30, 6], noise=0.1)
     guess = np.repeat([0, 1, 2, 3], [30, 30, 30, 6])
     seconds = np.full(96, 0.8)
-    most = reassign(vectors, seconds, guess, within=0.3, most=3)
+    most = vbx_refine(vectors, seconds, guess, within_variance=0.3, max_speakers=3)
     # The one with the least speech goes first: its windows cost least elsewhere.
     assert most[:90].tolist() == np.repeat([0, 1, 2], 30).tolist()
-    assert reassign(vectors, seconds, guess, within=0.3, most=1).max() == 0
+    assert vbx_refine(vectors, seconds, guess, within_variance=0.3, max_speakers=1).max() == 0
     never = VbxSettings(merge_trials=0)
-    assert reassign(vectors, seconds, guess, within=0.3, most=2, settings=never).max() == 1
+    assert (
+        vbx_refine(
+            vectors, seconds, guess, within_variance=0.3, max_speakers=2, settings=never
+        ).max()
+        == 1
+    )
 
 
 @given(st.integers(2, 60), st.integers(2, 6), st.integers(0, 99))
 def test_the_bound_of_a_join_is_worth_what_the_model_says(
     count: int, speakers: int, seed: int
 ) -> None:
-    """``worth`` is the likelihood of all windows with each speaker's mean integrated out."""
+    """``log_evidence`` is the likelihood of all windows with each speaker's mean integrated out."""
     rng = np.random.default_rng(seed)
     points = rng.standard_normal((count, 3)).astype(np.float32)
     # Half the evidence times the prior's weight is the freedom of a mean: 3 dimensions here.
     settings = VbxSettings(acoustic_scale=1.5, prior_strength=2.0, prior_share=0.0)
     model = _Model(points, np.ones(count), 0.75, 2.0, settings)
     label = rng.integers(0, speakers, count)
-    sums, heard = model.sums(np.eye(speakers)[label])
+    sums, heard = model.statistics(np.eye(speakers)[label])
     # Windows vary by within / evidence in each dimension, means by that over the prior's weight.
-    variance = model.within / settings.acoustic_scale
+    variance = model.within_variance / settings.acoustic_scale
     wanted = 0.0
     for who in range(speakers):
         own = label == who
         size = int(own.sum())
-        shared = np.eye(size) * variance + variance / model.weight
+        shared = np.eye(size) * variance + variance / model.prior_strength
         alone = np.eye(size) * variance
         for axis in range(3):
             x = points[own, axis]
             wanted += gaussian(x, shared) - gaussian(x, alone)
-    assert float(model.worth(sums, heard).sum()) == pytest.approx(wanted, abs=1e-3)
+    assert float(model.log_evidence(sums, heard).sum()) == pytest.approx(wanted, abs=1e-3)
 
 
 def gaussian(x: np.ndarray, covariance: np.ndarray) -> float:
@@ -143,7 +148,7 @@ def test_voices_stay_apart_and_strays_come_home() -> None:
     vectors = voices([30, 30, 30], noise=0.1)
     guess = np.repeat([0, 1, 2], 30)
     guess[[5, 35, 80]] = [1, 2, 0]
-    found = reassign(vectors, np.full(90, 0.8), guess, within=0.3)
+    found = vbx_refine(vectors, np.full(90, 0.8), guess, within_variance=0.3)
     assert found.tolist() == np.repeat([0, 1, 2], 30).tolist()
 
 
@@ -155,8 +160,8 @@ def test_labels_are_complete_and_the_same_twice(
     vectors = unit(rng.standard_normal((count, 8)))
     guess = np.unique(rng.integers(0, guesses, count), return_inverse=True)[1].astype(np.int64)
     seconds = rng.uniform(0.0, 1.6, count)
-    found = reassign(vectors, seconds, guess, within=within)
+    found = vbx_refine(vectors, seconds, guess, within_variance=within)
     assert len(found) == count
     assert set(found.tolist()) == set(range(int(found.max()) + 1))
     assert found.max() <= guess.max()
-    assert found.tobytes() == reassign(vectors, seconds, guess, within=within).tobytes()
+    assert found.tobytes() == vbx_refine(vectors, seconds, guess, within_variance=within).tobytes()
