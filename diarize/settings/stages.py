@@ -52,7 +52,7 @@ class ChannelSettings:
 class SegmentationSettings:
     """How frame-by-frame probabilities become regions of speech and overlap.
 
-    A model's own values lie in its metadata; table: ``models/segmentation/README.md``.
+    A model's own values lie in its metadata; table: ``models/segmentation/MODEL_CARD.md``.
     """
 
     onset: float = 0.5
@@ -119,7 +119,7 @@ class WebRtcSettings:
 class EmbeddingSettings:
     """How speech is cut into windows and run through the network.
 
-    Table: ``models/autospeech/README.md`` and, for ``bridge``, ``examples/benchmark/ABLATION.md``.
+    Table: ``models/autospeech/MODEL_CARD.md``; of ``bridge``: ``examples/benchmark/ABLATION.md``.
     """
 
     window: float = 1.6

@@ -173,3 +173,15 @@ def test_the_page_of_formats_names_every_reader_and_every_writer() -> None:
     text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([^`]+)` \|.*\|", text, re.M)
     assert set(rows) == {*FORMATS, *_BY_PRODUCER}
+
+
+def test_files_named_in_docstrings_exist() -> None:
+    named = r"``((?:diarize|tests|models|examples|docs)/[\w./-]+)``"
+    missing = {
+        (source.relative_to(ROOT).as_posix(), path)
+        for folder in ("diarize", "models")
+        for source in (ROOT / folder).rglob("*.py")
+        for path in re.findall(named, source.read_text(encoding="utf-8"))
+        if not (ROOT / path).exists()
+    }
+    assert missing == set()
