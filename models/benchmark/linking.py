@@ -3,8 +3,8 @@
 ``python -m models.benchmark linking --speech DIR`` simulates folders of three
 recordings, each of three people in a scene of its own; one person is in all, two are in two,
 the others in one, with other clips in each. The least likeness for one half of the people is chosen
-on the other half; ``diarize/settings/people.py`` holds the strictest line that joins about as many pairs
-as any.
+on the other half; ``diarize/settings/people.py`` holds the strictest line that
+joins about as many pairs as any.
 """
 
 from __future__ import annotations
