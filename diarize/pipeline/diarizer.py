@@ -16,7 +16,6 @@ from diarize.audio.channels import speech_of_each
 from diarize.clustering.bounds import speaker_bounds
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
-from diarize.embedding.windows import sliding_windows, split_at
 from diarize.pipeline.assignment import SpeakerAssignment, assign_speakers, doubt_of_count
 from diarize.pipeline.channel_speakers import (
     by_channel,
@@ -28,18 +27,18 @@ from diarize.pipeline.detectors import Detector, as_activity, open_detector
 from diarize.pipeline.intermediate import DiarizationDetails, WindowEmbeddings
 from diarize.pipeline.recording import (
     Source,
+    completed,
     load_source,
     quietest_instant,
     stage_costs,
     timed,
-    uri_of,
     without_channels,
 )
+from diarize.pipeline.windowing import cut_windows
 from diarize.progress import OverallProgress
 from diarize.segmentation.activity import SpeechActivity
 from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter
 from diarize.settings import DEFAULTS, Settings
-from diarize.timeline import Segment, difference, union
 from diarize.version import __version__
 
 if TYPE_CHECKING:
@@ -228,7 +227,7 @@ class DiarizationPipeline:
             found = self.cluster(extracted, waveform=waveform, **bounds)
             # turns in order of time; labels: the speaker of each window, N of K
 
-        found = self._completed(found, waveform, uri)
+        found = completed(found, waveform, uri)
         named = found if channel_names else self._identified(found, waveform)
         # the same turns, under the names of enrolled people
         for warning in named.diarization.warnings:
@@ -263,23 +262,12 @@ class DiarizationPipeline:
         self, activity: SpeechActivity, waveform: Waveform, tell: Progress
     ) -> WindowEmbeddings:
         """Cut speech into windows and embed them."""
-        cuts = self._windows(activity)
+        cuts = cut_windows(activity, self.embedder, self.settings.embedding)
         log.debug("%r, %d windows", activity, len(cuts))
         tell("embed", 0, len(cuts))
         with timed("embedding", waveform):
             embeddings = self.embedder.embed(waveform, cuts, tell)
         return WindowEmbeddings(activity, tuple(cuts), embeddings)
-
-    def _windows(self, activity: SpeechActivity) -> list[Segment]:
-        """Cut the stretches in which one voice is alone; all speech where there are none."""
-        shortest = self.settings.embedding.min_segment
-        bridged = union(activity.speech, self.settings.embedding.bridge)
-        single = split_at(difference(bridged, activity.overlaps), activity.changes, shortest)
-        for pieces in (single, activity.speech):
-            cuts = sliding_windows(pieces, self.embedder.window, self.embedder.hop, shortest)
-            if cuts:
-                return cuts
-        return list(activity.speech)
 
     def cluster(
         self,
@@ -356,18 +344,6 @@ class DiarizationPipeline:
         ]
         parameters = {**self._parameters(None, {}), "channels": "split"}
         return by_channel(extracted, names, self.embedder.name, parameters)
-
-    def _completed(
-        self, found: DiarizationDetails, waveform: Waveform, uri: str | None
-    ) -> DiarizationDetails:
-        """Add what the recording tells: its length, its name, and what is wrong with it."""
-        diarization = replace(
-            found.diarization,
-            duration=waveform.duration,
-            uri=uri or uri_of(waveform.path),
-            warnings=(*waveform.warnings, *found.diarization.warnings),
-        )
-        return replace(found, diarization=diarization)
 
     def _identified(self, details: DiarizationDetails, waveform: Waveform) -> DiarizationDetails:
         """Name the speakers of a finished diarization; who speaks when stays as it is."""

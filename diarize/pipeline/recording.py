@@ -14,6 +14,7 @@ import numpy as np
 
 from diarize.arrays import SAMPLE_RATE, Progress
 from diarize.errors import UsageError
+from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.pipeline.resegmentation import Quietest
 from diarize.progress import STAGE_COSTS
 
@@ -54,6 +55,17 @@ def load_source(
 def uri_of(path: str) -> str:
     """Return a recording's name as RTTM wants it."""
     return "stdin" if path == "-" else Path(path).stem or "recording"
+
+
+def completed(found: DiarizationDetails, waveform: Waveform, uri: str | None) -> DiarizationDetails:
+    """Add what the recording tells: its length, its name, and what is wrong with it."""
+    diarization = replace(
+        found.diarization,
+        duration=waveform.duration,
+        uri=uri or uri_of(waveform.path),
+        warnings=(*waveform.warnings, *found.diarization.warnings),
+    )
+    return replace(found, diarization=diarization)
 
 
 def without_channels(waveform: Waveform, names: Sequence[str] | None) -> Waveform:
