@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 from diarize import plugins
@@ -36,6 +37,7 @@ FORMATS = {
     "ass": "diarize.writers.ass:AssWriter",
     "docx": "diarize.writers.docx:DocxWriter",
     "parquet": "diarize.writers.parquet:ParquetWriter",
+    "html": "diarize.writers.html:HtmlWriter",
 }
 # Formats that need a package of an extra.
 _NEEDS = {"docx": "docx", "parquet": "pyarrow"}
@@ -70,6 +72,11 @@ class WriterOptions:
         Put a ``?`` behind a name in text formats where the turn does not sound like the person.
     json_shape : {"whisper", "source"}
         ``source``: JSON as the producer of the transcript wrote it, with ``speaker`` added.
+    embed_audio : bool
+        Put the recording into the HTML page, as Opus; else it is played from where it lies.
+    folder : path or None
+        Where the file will lie, from where the result's recording is found; set by
+        :meth:`diarize.Result.render`.
     """
 
     speaker_prefix: str = "always"
@@ -81,6 +88,8 @@ class WriterOptions:
     exclusive: bool = False
     mark_unsure: bool = False
     json_shape: str = "whisper"
+    embed_audio: bool = False
+    folder: Path | None = None
 
 
 class Writer(Protocol):

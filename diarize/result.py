@@ -202,6 +202,7 @@ class Result:
             whole = Path(self.audio).absolute().as_posix()
             audio = whole if folder is None else relative_path(self.audio, folder)
             shown = replace(shown, audio=audio)
+            options = replace(options, folder=folder)
         return get_writer(name).render(shown, options)
 
     def write(
@@ -301,6 +302,7 @@ class Result:
     to_ass = _text("ass")
     to_docx = _binary("docx")
     to_parquet = _binary("parquet")
+    to_html = _text("html")
 
 
 def with_unsure_marked(result: Result) -> Result:

@@ -122,6 +122,12 @@ def add_output_options(
     )
     add(
         parser,
+        "--embed-audio",
+        action="store_true",
+        help="put the recording into the HTML page, which then needs no other file",
+    )
+    add(
+        parser,
         "--mark-unsure",
         action="store_true",
         help="put a ? behind a name in text formats where a turn does not sound like the person",
@@ -178,6 +184,7 @@ def writer_options(args: argparse.Namespace) -> WriterOptions:
         exclusive=args.exclusive,
         mark_unsure=args.mark_unsure,
         json_shape=args.json_shape,
+        embed_audio=args.embed_audio,
     )
 
 

@@ -1,0 +1,201 @@
+"""A page to look at, listen to and correct: one HTML file that works without a network.
+
+What is corrected there is a list of edits (:mod:`diarize.edits`); the page applies it as
+:func:`diarize.relabel.apply_edits` does and renders text formats as the writers do.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import unicodedata
+from functools import cache
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from diarize.display import COLOURS
+from diarize.errors import AudioError
+from diarize.files import digest_of
+from diarize.formats import WriterOptions
+from diarize.writers.json import JsonWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from diarize.result import Result
+
+SCRIPTS = ("json.js", "render.js", "edits.js", "timeline.js", "transcript.js", "page.js")
+PEAKS_A_SECOND = 20.0  # of the waveform, at most ...
+MOST_PEAKS = 120_000  # ... and in all
+OPUS_RATE, OPUS_BITS = 48_000, 32_000  # of embedded audio: Hz, bits a second
+_SUPPLEMENT, _IDEOGRAPHS, _TAGS = 0x20000, 0x3FFFF, range(0xE0000, 0xE0200)
+
+
+class HtmlWriter:
+    """Writes the page; the recording is referenced beside it, or embedded."""
+
+    extension = "html"
+
+    def render(self, result: Result, options: WriterOptions) -> str:
+        """Return the whole file as text."""
+        document = JsonWriter().render(result, WriterOptions())
+        audio = _audio_path(result, options)
+        facts = {
+            "key": hashlib.sha256(document.encode("utf-8", "replace")).hexdigest()[:32],
+            "audio": _link(result.audio),
+            "name": Path(result.audio or result.diarization.uri).name,
+            "stem": Path(result.audio).stem if result.audio else result.diarization.uri,
+            "colours": list(COLOURS),
+            "widths": columns(),
+            **_sound(audio, options.embed_audio),
+        }
+        style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
+        policy = (
+            "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+            "media-src * file: blob:; "
+            f"style-src {_hash(style)}; script-src {_hash(script)}"
+        )
+        fields = {
+            "policy": escape(policy),
+            "title": escape(facts["name"]),
+            "style": style,
+            "result": _inert(document),
+            "facts": _inert(json.dumps(facts, ensure_ascii=False, separators=(",", ":"))),
+            "script": script,
+        }
+        page = _asset("page.html")
+        for name, text in fields.items():
+            before, _, after = page.partition(f"{{{{{name}}}}}")
+            page = before + text + after
+        return page
+
+
+def _asset(name: str) -> str:
+    return files("diarize.writers").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return what a content security policy calls an inline style or script."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _inert(text: str) -> str:
+    """Return JSON that may stand in a script element whatever it holds."""
+    return text.replace("<", "\\u003c")
+
+
+def _link(audio: str | None) -> str | None:
+    """Return the recording's path as the page refers to it."""
+    if audio is None:
+        return None
+    if Path(audio).is_absolute():
+        return Path(audio).as_uri()
+    return quote(audio)
+
+
+def _audio_path(result: Result, options: WriterOptions) -> Path | None:
+    """Return the recording's file, if it is there."""
+    if result.audio is None:
+        return None
+    # the folder may not be there yet, from which the path goes up
+    path = Path(os.path.normpath(Path(options.folder or "").resolve() / result.audio))
+    return path if path.is_file() else None
+
+
+def _sound(audio: Path | None, embed: bool) -> dict[str, Any]:
+    """Return what the page draws of the recording, and plays."""
+    from diarize.audio.loading import load
+
+    if audio is None:
+        if embed:
+            raise AudioError("there is no recording to embed: leave out --embed-audio")
+        return {"rate": 0, "peaks": "", "recording": None, "embedded": None}
+    wave = load(audio)
+    rate, heights = peaks(wave.samples)
+    return {
+        "rate": rate,
+        "peaks": base64.b64encode(heights.tobytes()).decode(),
+        "recording": digest_of(audio).get("digest"),
+        "embedded": base64.b64encode(opus(wave.samples)).decode() if embed else None,
+    }
+
+
+def peaks(samples: NDArray[np.int16]) -> tuple[float, NDArray[np.uint8]]:
+    """Return the loudest sample of each short stretch, 0 to 255, and the stretches a second.
+
+    Parameters
+    ----------
+    samples : (n,) int16 array
+        At 16 kHz.
+    """
+    import numpy as np
+
+    from diarize.audio.waveform import SAMPLE_RATE
+
+    size = max(round(SAMPLE_RATE / PEAKS_A_SECOND), -(-samples.size // MOST_PEAKS))
+    starts = np.arange(0, samples.size, size)
+    if not starts.size:
+        return SAMPLE_RATE / size, np.zeros(0, dtype=np.uint8)
+    high = np.maximum.reduceat(samples, starts).astype(np.int32)
+    low = np.minimum.reduceat(samples, starts).astype(np.int32)
+    loudest = np.maximum(high, -low)
+    scale = max(1, int(loudest.max()))
+    return SAMPLE_RATE / size, (loudest * 255 // scale).astype(np.uint8)
+
+
+def opus(samples: NDArray[np.int16]) -> bytes:
+    """Return a mono 16 kHz recording as Opus in Ogg.
+
+    The stream is the same for the same samples: its serial number is not left to chance.
+    """
+    import av
+    import numpy as np
+
+    from diarize.audio.waveform import SAMPLE_RATE
+
+    file = io.BytesIO()
+    with av.open(
+        file, "w", format="ogg", options={"fflags": "+bitexact", "serial_offset": "1"}
+    ) as ogg:
+        stream = ogg.add_stream("libopus", rate=OPUS_RATE, layout="mono")
+        stream.bit_rate = OPUS_BITS
+        resampler = av.AudioResampler("s16", "mono", OPUS_RATE, frame_size=960)
+        for start in range(0, samples.size, SAMPLE_RATE):
+            part = np.ascontiguousarray(samples[start : start + SAMPLE_RATE])
+            frame = av.AudioFrame.from_ndarray(part[None], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, start
+            for ready in resampler.resample(frame):
+                ogg.mux(stream.encode(ready))
+        for ready in resampler.resample(None):
+            ogg.mux(stream.encode(ready))
+        ogg.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@cache
+def columns() -> list[tuple[int, int, int]]:
+    """Return the ranges of characters that take no column of a screen, or two.
+
+    The page counts with this table, so that it wraps text as :func:`diarize.writers.cues.width_of`
+    does with this Python's characters.
+    """
+    from diarize.writers.cues import width_of
+
+    found: list[tuple[int, int, int]] = []
+    for code in (*range(_SUPPLEMENT), *_TAGS):
+        width = width_of(chr(code)) if unicodedata.category(chr(code)) != "Cs" else 1
+        if width == 1:
+            continue
+        if found and found[-1][1] == code - 1 and found[-1][2] == width:
+            found[-1] = (found[-1][0], code, width)
+        else:
+            found.append((code, code, width))
+    return [*found, (_SUPPLEMENT, _IDEOGRAPHS, width_of(chr(_SUPPLEMENT)))]
