@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from diarize.arrays import SAMPLE_RATE
 from diarize.display import COLOURS
 from diarize.errors import AudioError
 from diarize.files import digest_of
@@ -78,7 +79,7 @@ class HtmlWriter:
 
 
 def _asset(name: str) -> str:
-    return files("diarize.writers").joinpath("page", name).read_text(encoding="utf-8")
+    return files("diarize.writers").joinpath("page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
@@ -138,8 +139,6 @@ def peaks(samples: NDArray[np.int16]) -> tuple[float, NDArray[np.uint8]]:
     """
     import numpy as np
 
-    from diarize.audio.waveform import SAMPLE_RATE
-
     size = max(round(SAMPLE_RATE / PEAKS_A_SECOND), -(-samples.size // MOST_PEAKS))
     starts = np.arange(0, samples.size, size)
     if not starts.size:
@@ -158,8 +157,6 @@ def opus(samples: NDArray[np.int16]) -> bytes:
     """
     import av
     import numpy as np
-
-    from diarize.audio.waveform import SAMPLE_RATE
 
     file = io.BytesIO()
     with av.open(
