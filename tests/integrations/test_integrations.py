@@ -193,9 +193,14 @@ def test_whisperx_pipeline_gives_its_dataframe(excerpt: Waveform) -> None:
         assert (row["segment"].start, row["segment"].end) == (row["start"], row["end"])
     assert set(vectors) == set(frame["speaker"])
     assert all(isinstance(value, float) for vector in vectors.values() for value in vector)
+    assert all(
+        np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-3) for vector in vectors.values()
+    )
     assert percentages == sorted(set(percentages))
     assert percentages[-1] == 100.0
-    assert isinstance(pipeline(samples), pd.DataFrame)
+    alone = pipeline(samples, num_speakers=1)
+    assert list(alone.columns) == list(frame.columns)
+    assert set(alone["speaker"]) == {"SPEAKER_00"}
 
 
 def test_whisperx_words_get_the_dataframes_speakers() -> None:

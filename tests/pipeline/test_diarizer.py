@@ -128,18 +128,10 @@ def real() -> Diarizer:
     ],
     ids=["silence", "nothing", "100 samples", "0.2 s", "noise", "direct current", "beep"],
 )
-def test_odd_recordings_give_valid_results(real: Diarizer, samples: np.ndarray) -> None:
+def test_odd_recordings_hold_nobody(real: Diarizer, samples: np.ndarray) -> None:
     result = real(Waveform(samples))
-    for turn in result:
-        assert 0.0 <= turn.start < turn.end <= result.duration + 1e-6
-    assert result.to_rttm().count("\n") == len(result)
-
-
-def test_silence_holds_nobody(real: Diarizer) -> None:
-    result = real(Waveform(np.zeros(RATE * 5, np.int16)))
-    assert not result
-    assert result.speakers == ()
-    assert result.duration == 5.0
+    assert (result.turns, result.speakers, result.to_rttm()) == ((), (), "")
+    assert result.duration == len(samples) / RATE
 
 
 def test_the_example_meeting_has_four_voices_each_time(real: Diarizer, example_dir: Path) -> None:

@@ -94,7 +94,7 @@ def test_nothing_is_lost_added_or_moved(
 ) -> None:
     before = copy.deepcopy(transcript)
     labelled = label_transcript(transcript, diarization, options=options)
-    assert transcript["segments"] == before["segments"] or str(transcript) == str(before)
+    assert repr(transcript) == repr(before)  # times that are no number are equal as text only
     assert [word["word"] for word in flat(labelled)] == [word["word"] for word in flat(before)]
     assert "".join(segment["text"] for segment in labelled["segments"]) == "".join(
         segment["text"] for segment in before["segments"]
