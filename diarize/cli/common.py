@@ -6,9 +6,11 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from diarize.cli.options import add, positive_int
+from diarize.cli.options import add, positive_int, whole_number
 
 if TYPE_CHECKING:
+    from diarize.arrays import Progress
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.base import Embedder
     from diarize.speakers.book import SpeakerBook
     from diarize.speakers.diarizer import Diarizer
@@ -48,6 +50,41 @@ def add_talk_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--json`` and ``--quiet``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+
+
+def add_take_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--channels`` and ``--audio-track``: what of a recording is heard."""
+    add(
+        parser,
+        "--channels",
+        type=mixed_or_one,
+        default="mix",
+        metavar="mix|N",
+        help="all channels as one, or channel N, from 0 (default: mix)",
+    )
+    add(
+        parser,
+        "--audio-track",
+        type=whole_number,
+        metavar="N",
+        help="which audio track of a video, from 0 (default: the one that FFmpeg takes)",
+    )
+
+
+def mixed_or_one(text: str) -> str | int:
+    """Read ``mix`` or a channel's number from the command line."""
+    if text != "mix" and not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither mix nor a channel's number from 0")
+    return text if text == "mix" else int(text)
+
+
+def taken(source: str, args: argparse.Namespace, on_progress: Progress) -> Waveform:
+    """Decode a recording as was asked for."""
+    from diarize.audio.loading import load
+
+    return load(
+        source, channels=args.channels, audio_track=args.audio_track, on_progress=on_progress
+    )
 
 
 def open_book(args: argparse.Namespace, *, create: bool = False) -> SpeakerBook:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from diarize.cli.common import (
     add_book_option,
     add_model_options,
+    add_take_options,
     open_book,
     open_diarizer,
     regions,
     say,
+    taken,
 )
 from diarize.cli.console import Console, display_name
 from diarize.cli.options import add, positive_int
@@ -75,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(parser, "--audio", metavar="PATH", help="where the recording of --from-result is now")
     add(parser, "--note", metavar="TEXT", help='kept with the person: "agreed by mail, 3 Nov"')
+    add_take_options(parser)
     add_book_option(parser)
     add_model_options(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
@@ -146,7 +149,7 @@ def _enrollment(args: argparse.Namespace, diarizer: Diarizer, talk: Console) -> 
         )
     with talk.progress(display_name(args.files[0])) as on_progress:
         return enroll(
-            args.files,
+            [taken(file, args, on_progress) for file in args.files],
             diarizer,
             regions=args.regions or (),
             speaker=args.speaker,

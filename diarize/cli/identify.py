@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from diarize.cli.common import (
     add_book_option,
     add_model_options,
+    add_take_options,
     add_talk_options,
     open_book,
     open_diarizer,
     open_embedder,
     say,
+    taken,
 )
 from diarize.cli.console import Console, clock, display_name, emit
 from diarize.cli.options import add, add_speaker_count_options, positive_int
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit with 0 where an enrolled person speaks, 1 where none does",
     )
+    add_take_options(parser)
     add_speaker_count_options(parser)
     add_book_option(parser)
     add_model_options(parser)
@@ -96,7 +99,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _segments(args: argparse.Namespace) -> int:
     """Print whom each segment of one recording matches."""
-    from diarize.audio.loading import load
     from diarize.errors import UsageError
     from diarize.speakers.segments import identify_segments, segments_csv, segments_json
 
@@ -108,7 +110,7 @@ def _segments(args: argparse.Namespace) -> int:
         embedder = open_embedder(args)
         book.require(embedder)
         with talk.progress(display_name(args.files[0])) as progress:
-            waveform = load(args.files[0], on_progress=progress)
+            waveform = taken(args.files[0], args, progress)
             source: Any = args.segments
             if own:
                 source = open_diarizer(args)(waveform, on_progress=progress.part("embed"))
@@ -145,12 +147,11 @@ def _identified(
 
     The options returned hold the bar for the number of its speakers.
     """
-    from diarize.audio.loading import load
     from diarize.speakers.identification import identify_speakers
 
     with talk.progress(display_name(source)) as progress:
         details = diarizer.analyse(
-            load(source, on_progress=progress),
+            taken(source, args, progress),
             num_speakers=args.num_speakers,
             min_speakers=args.min_speakers,
             max_speakers=args.max_speakers,

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from diarize.cli.common import add_model_options, add_talk_options, open_diarizer, regions
+from diarize.cli.common import (
+    add_model_options,
+    add_take_options,
+    add_talk_options,
+    open_diarizer,
+    regions,
+    taken,
+)
 from diarize.cli.console import Console, display_name, emit
 from diarize.cli.options import add
 
@@ -29,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     add(parser, "--threshold", type=float, metavar="S", help="least similarity of a match")
     add(parser, "--exit-code", action="store_true", help="exit with 0 for a match, 1 for none")
+    add_take_options(parser)
     add_model_options(parser)
     add_talk_options(parser)
 
@@ -47,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
     voices = []
     for source, parts in ((args.first, args.from_a), (args.second, args.from_b)):
         with talk.progress(display_name(source)) as on_progress:
-            voice, warnings = voice_of(source, diarizer, parts or (), on_progress)
+            voice, warnings = voice_of(
+                taken(source, args, on_progress), diarizer, parts or (), on_progress
+            )
         for warning in warnings:
             talk.warn(warning)
         voices.append(voice)

@@ -468,3 +468,29 @@ def test_calibrate(filled, tmp_path):
     good("calibrate", "--reset", "--speakers", filled)
     with SpeakerBook(filled) as book:
         assert book.thresholds is None
+
+
+def test_a_channel_is_heard_alone(tmp_path: Path, example_dir: Path) -> None:
+    from diarize.audio.loading import load
+    from tests.cli.test_main_job import RATE, write_wav
+
+    samples = load(example_dir / "meeting.mp3").samples / 32768
+    left, right = samples[: 20 * RATE], samples[60 * RATE : 80 * RATE]
+    one = write_wav(tmp_path / "one.wav", left)
+    both = write_wav(tmp_path / "both.wav", np.stack([left, right], axis=1))
+    book = tmp_path / "people.db"
+
+    def similarity(channel: str) -> float:
+        words = ("verify", both, one, "--channels", channel, "--vad", "webrtc", "--json", "-q")
+        return float(json.loads(good(*words))["similarity"])
+
+    assert similarity("0") > 0.9999 > similarity("mix")
+    good("enroll", "Ann", both, "--channels", "1", "--one-voice", "--audio-track", "0", book=book)
+    (voice,) = json.loads(good("identify", one, "--json", "--num-speakers", "1", book=book))[
+        "voices"
+    ]
+    (other,) = json.loads(
+        good("identify", both, "--channels", "1", "--json", "--num-speakers", "1", book=book)
+    )["voices"]
+    assert other["candidates"][0]["score"] > voice["candidates"][0]["score"]
+    assert "split" in refused("verify", both, one, "--channels", "split", code=2)
