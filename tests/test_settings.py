@@ -79,3 +79,11 @@ def test_the_segmenter_takes_its_settings() -> None:
     assert (changed.settings, changed.energy_gate) == (own, gate)  # type: ignore[attr-defined]
     assert usual.settings != own  # type: ignore[attr-defined]
     assert usual.energy_gate == DEFAULTS.energy_gate  # type: ignore[attr-defined]
+
+
+def test_pages_that_settings_name_exist() -> None:
+    text = "\n".join(path.read_text("utf-8") for path in (PACKAGE / "settings").glob("*.py"))
+    pages = set(re.findall(r"``([\w./]+\.md)``", text))
+    assert pages
+    root = Path(__file__).parents[1]
+    assert [page for page in sorted(pages) if not (root / page).is_file()] == []
