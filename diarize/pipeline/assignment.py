@@ -90,7 +90,9 @@ def assign_speakers(
     )
     sure = extracted.activity.confident_overlaps
     sure = extracted.activity.overlaps if sure is None else sure
-    turns += overlap.second_turns(turns, sure, extracted.windows, scores, local, settings.overlap)
+    turns += overlap.overlapped_turns(
+        turns, sure, extracted.windows, scores, local, settings.overlap
+    )
     return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
 
 

@@ -41,7 +41,7 @@ def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -
     return seconds
 
 
-def second_turns(
+def overlapped_turns(
     turns: Sequence[Turn],
     overlaps: Sequence[Segment],
     windows: Sequence[Segment],
@@ -77,7 +77,7 @@ def second_turns(
     ends = np.array([turn.end for turn in turns])
     added: list[Turn] = []
     for part in overlaps:
-        pair = _pair(part, windows, starts, scores, local) if local is not None else []
+        pair = _local_to_global(part, windows, starts, scores, local) if local is not None else []
         for index in range(int(np.searchsorted(ends, part.start, side="right")), len(turns)):
             main = turns[index]
             shared = main.segment & part
@@ -101,7 +101,7 @@ def _inside(starts: Float64, local: LocalSpeakers, index: int) -> tuple[int, int
     return int(first), int(last)
 
 
-def _pair(
+def _local_to_global(
     part: Segment,
     windows: Sequence[Segment],
     starts: Float64,

@@ -131,13 +131,13 @@ def to_turns(
     -------
     list of Turn
         In order, disjoint; speaker ``k`` of the scores is labelled ``speaker_label(k)``. The
-        confidence of a turn is the mean lead of its speaker over the next best one (where there is
-        but one speaker, the mean cosine). It is not a calibrated probability.
+        confidence of a turn is the mean margin of its speaker over the next best one (where there
+        is but one speaker, the mean cosine). It is not a calibrated probability.
     """
     if not len(windows):
         return []
     starts = np.array([window.start for window in windows])
-    typical = typical_lead(scores)
+    median = median_margin(scores)
     runs: list[_Run] = []
     for region in union(regions, settings.bridge):
         first, last = np.searchsorted(starts, [region.start - 1e-6, region.end])
@@ -147,18 +147,18 @@ def to_turns(
             first = int(np.abs(middles - region.middle).argmin())
             last = first + 1
         frames = frame_scores(region, windows[first:last], scores[first:last], settings.step)
-        found = _runs(region, frames, typical, settings)
-        runs += _snap(found, changes, quietest, settings.snap)
-    return [_turn(run) for run in _join(_spoken(runs, regions), settings.join)]
+        found = _runs(region, frames, median, settings)
+        runs += _align_changes(found, changes, quietest, settings.snap)
+    return [_turn(run) for run in _join(_inside_regions(runs, regions), settings.join)]
 
 
 def _runs(
-    region: Segment, frames: Float64, typical: float, settings: ResegmentationSettings
+    region: Segment, frames: Float64, median: float, settings: ResegmentationSettings
 ) -> list[_Run]:
     """Cut a region into runs of one speaker, with unsure short islands absorbed."""
-    path = best_path(frames, settings.switch_cost * typical)
-    margins = lead(frames)
-    unsure = settings.island_margin * typical
+    path = best_path(frames, settings.switch_cost * median)
+    margins = margins_of(frames)
+    unsure = settings.island_margin * median
     bounds = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     index = 1
     while index + 2 < len(bounds):
@@ -179,8 +179,8 @@ def _runs(
     ]
 
 
-def lead(scores: Float64) -> Float64:
-    """Return by how much each speaker leads the best other one; with one speaker, its score."""
+def margins_of(scores: Float64) -> Float64:
+    """Return each speaker's score less the best other one's; with one speaker, the score."""
     if scores.shape[1] == 1:
         return scores
     top = np.sort(scores, axis=1)
@@ -189,15 +189,15 @@ def lead(scores: Float64) -> Float64:
     return margin
 
 
-def typical_lead(scores: Float64) -> float:
-    """Return the median lead of the best speaker: the scale of costs, whatever the model's is."""
+def median_margin(scores: Float64) -> float:
+    """Return the median margin of the best speaker: the scale of costs, whatever the model's is."""
     if scores.shape[1] < 2:
         return 1.0
     top = np.partition(scores, -2, axis=1)[:, -2:]
     return float(np.median(top[:, 1] - top[:, 0]))
 
 
-def _snap(
+def _align_changes(
     runs: list[_Run], changes: Sequence[float], quietest: Quietest | None, reach: float
 ) -> list[_Run]:
     """Move each change inside a region to a known instant, or to the quietest, within reach."""
@@ -216,7 +216,7 @@ def _snap(
     return runs
 
 
-def _spoken(runs: Sequence[_Run], regions: Sequence[Segment]) -> list[_Run]:
+def _inside_regions(runs: Sequence[_Run], regions: Sequence[Segment]) -> list[_Run]:
     """Return what of runs lies in regions; both are in order and disjoint."""
     return [
         replace(run, start=max(run.start, region.start), end=min(run.end, region.end))

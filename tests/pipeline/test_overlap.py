@@ -10,7 +10,7 @@ import pytest
 from diarize.arrays import unit
 from diarize.pipeline.assignment import assign_speakers
 from diarize.pipeline.intermediate import WindowEmbeddings
-from diarize.pipeline.overlap import second_turns, solo_seconds
+from diarize.pipeline.overlap import overlapped_turns, solo_seconds
 from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
 from diarize.timeline import Segment, Turn
 
@@ -36,7 +36,7 @@ SCORES = np.array([[0.9, 0.1, 0.2], [0.8, 0.0, 0.3], [0.1, 0.9, 0.4], [0.2, 0.8,
 
 def test_the_second_voice_is_found_through_its_own_windows() -> None:
     local = local_of((0, 0.0, 5.5), (1, 4.5, 9.0))
-    turns = second_turns(TURNS, [Segment(4.5, 5.5)], WINDOWS, SCORES, local)
+    turns = overlapped_turns(TURNS, [Segment(4.5, 5.5)], WINDOWS, SCORES, local)
     # Before the change the one who comes next talks already; after it the one before talks still.
     assert [(t.start, t.end, t.speaker, t.overlap) for t in turns] == [
         (4.5, 5.0, "SPEAKER_01", True),
@@ -49,17 +49,17 @@ def test_two_local_speakers_are_never_one_voice() -> None:
     # Both look most like speaker 0; the assignment has to choose for which one it costs less.
     scores = np.array([[0.9, 0.1, 0.2], [0.8, 0.0, 0.3], [0.7, 0.6, 0.1], [0.7, 0.6, 0.1]])
     local = local_of((0, 0.0, 5.0), (1, 3.9, 9.0))
-    turns = second_turns(TURNS[:1], [Segment(3.9, 5.0)], WINDOWS, scores, local)
+    turns = overlapped_turns(TURNS[:1], [Segment(3.9, 5.0)], WINDOWS, scores, local)
     assert [turn.speaker for turn in turns] == ["SPEAKER_01"]
 
 
 def test_without_local_speakers_the_nearest_other_one_is_taken() -> None:
-    turns = second_turns(TURNS, [Segment(3.0, 3.5), Segment(0.0, 1.0)], WINDOWS, SCORES, None)
+    turns = overlapped_turns(TURNS, [Segment(3.0, 3.5), Segment(0.0, 1.0)], WINDOWS, SCORES, None)
     assert [(t.start, t.end, t.speaker) for t in turns] == [(3.0, 3.5, "SPEAKER_01")]
 
 
 def test_a_single_voice_has_no_second() -> None:
-    assert not second_turns(TURNS[:1], [Segment(1.0, 2.0)], WINDOWS, SCORES[:, :1], None)
+    assert not overlapped_turns(TURNS[:1], [Segment(1.0, 2.0)], WINDOWS, SCORES[:, :1], None)
 
 
 def test_a_decision_carries_both_voices_and_keeps_the_main_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.pipeline.resegmentation import best_path, frame_scores, lead, to_turns
+from diarize.pipeline.resegmentation import best_path, frame_scores, margins_of, to_turns
 from diarize.settings import ResegmentationSettings
 from diarize.timeline import Segment, union
 
@@ -44,8 +44,8 @@ def test_frames_between_windows_take_the_nearest() -> None:
 
 
 def test_a_margin_is_the_lead_over_the_best_other() -> None:
-    assert np.allclose(lead(np.array([[0.9, 0.2, 0.5]])), [[0.4, -0.7, -0.4]])
-    assert lead(np.array([[0.7]])).tolist() == [[0.7]]
+    assert np.allclose(margins_of(np.array([[0.9, 0.2, 0.5]])), [[0.4, -0.7, -0.4]])
+    assert margins_of(np.array([[0.7]])).tolist() == [[0.7]]
 
 
 def alternating(lengths: list[int], lead_of: float = 1.0) -> tuple[list[Segment], np.ndarray]:
