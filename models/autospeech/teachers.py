@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from diarize.arrays import unit
-from diarize.audio import fbank
+from diarize.audio import fbank, spectrogram
 
 Floats = NDArray[np.float32]
 # A network without PyTorch.
@@ -73,7 +73,7 @@ class Teachers:
         first, second = self.networks
         features = centred_fbank(torch.from_numpy(batch)).numpy()
         # Resemblyzer pads what it hears: so much has as many frames for it.
-        inner = batch[:, : (features.shape[1] - 1) * fbank.HOP]
+        inner = batch[:, : (features.shape[1] - 1) * spectrogram.HOP]
         return [unit(self._run("campplus", first, features)), second(inner)]
 
     def _run(self, name: str, network: nn.Module, batch: Floats) -> Floats:
@@ -116,11 +116,13 @@ def centred_fbank(samples: Tensor) -> Tensor:
 
     As :func:`diarize.audio.fbank.fbank` of 16-bit scale, for many windows at once.
     """
-    frames = (samples * 32768.0).unfold(1, fbank.WINDOW, fbank.HOP)
+    frames = (samples * 32768.0).unfold(1, spectrogram.WINDOW, spectrogram.HOP)
     frames = frames - frames.mean(dim=2, keepdim=True)
     before = torch.cat([frames[..., :1], frames[..., :-1]], dim=2)
     window = torch.from_numpy(fbank.povey_window())
-    spectrum = torch.fft.rfft((frames - float(fbank.PREEMPHASIS) * before) * window, fbank.N_FFT)
+    spectrum = torch.fft.rfft(
+        (frames - float(fbank.PREEMPHASIS) * before) * window, spectrogram.N_FFT
+    )
     energies = spectrum.abs().square() @ torch.from_numpy(fbank.mel_filters(80))
     features: Tensor = energies.clamp_min(float(fbank.FLOOR)).log()
     return features - features.mean(dim=1, keepdim=True)
