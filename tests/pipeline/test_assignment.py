@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from diarize.arrays import unit
-from diarize.pipeline.assignment import assign_speakers
+from diarize.pipeline.assignment import assign_speakers, doubt_of_count
 from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.segmentation.activity import SpeechActivity
+from diarize.settings import Settings
 from diarize.timeline import Segment
 
 
@@ -44,3 +45,19 @@ def test_no_windows_no_turns() -> None:
     nothing = WindowEmbeddings(SpeechActivity(()), (), np.zeros((0, 16), np.float32))
     decision = assign_speakers(nothing, threshold=0.5, num_speakers=3)
     assert (decision.turns, decision.embeddings, decision.labels) == ((), {}, ())
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "said"),
+    [
+        (1, 1, None),
+        (0, 2, None),
+        (3, 2, None),
+        (1, 2, "no more than 1"),
+        (2, 2, None),
+        (3, 3, "only 2 voices are told apart"),
+    ],
+)
+def test_doubt_of_count_of_two_voices(found: int, asked: int, said: str | None) -> None:
+    doubt = doubt_of_count(heard([0] * 8 + [1] * 8), found, asked, 0.5, Settings())
+    assert said in doubt if said and doubt else doubt is said

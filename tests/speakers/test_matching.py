@@ -43,6 +43,11 @@ def test_decide_a_likeness_below_the_threshold_cannot_outbid_a_match():
     assert decide(scores, apart(2), OPTIONS, 0.5) == [0, None]
 
 
+def test_decide_a_score_at_the_bar_is_enough():
+    scores = np.float32([[0.5]])
+    assert decide(scores, np.ones((1, 1), bool), MatchOptions(0.5), bar=0.5) == [0]
+
+
 def test_decide_one_person_enrolled_needs_no_margin():
     assert decide(np.float32([[0.6]]), apart(1), OPTIONS, 0.5) == [0]
 
