@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diarize.errors import TranscriptError
+from diarize.errors import AudioError, TranscriptError
 from diarize.files import Note, Record, describe_recording, encoded, objection, write_whole
 from diarize.formats import WriterOptions, changed_options, get_writer, names
 from diarize.outputs import OWN_SUFFIX, Output, variants, write_files
@@ -93,7 +93,10 @@ def rewrite(
                 overwrite=overwrite and (name in formats or record.knows(file.name)),
             )
             if reason is None or _is_rendering(file, name, before):
-                put(file, name, known)
+                try:
+                    put(file, name, known)
+                except AudioError as error:  # a page holds its recording, which has gone
+                    left.setdefault(str(error), []).append(file.name)
             else:
                 left.setdefault(reason, []).append(file.name)
     write_whole(texts, notes)

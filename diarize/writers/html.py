@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import unicodedata
 from functools import cache
 from html import escape
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
     from diarize.result import Result
 
-SCRIPTS = ("json.js", "render.js", "edits.js", "timeline.js", "transcript.js", "page.js")
+SCRIPTS = (
+    *("json.js", "render.js", "edits.js", "timeline.js", "transcript.js"),
+    *("page.js", "menus.js", "hands.js", "begin.js"),
+)
 PEAKS_A_SECOND = 20.0  # of the waveform, at most ...
 MOST_PEAKS = 120_000  # ... and in all
 OPUS_RATE, OPUS_BITS = 48_000, 32_000  # of embedded audio: Hz, bits a second
@@ -71,11 +75,8 @@ class HtmlWriter:
             "facts": _inert(json.dumps(facts, ensure_ascii=False, separators=(",", ":"))),
             "script": script,
         }
-        page = _asset("page.html")
-        for name, text in fields.items():
-            before, _, after = page.partition(f"{{{{{name}}}}}")
-            page = before + text + after
-        return page
+        # in one go: what is put in may hold braces itself
+        return re.sub(r"{{(\w+)}}", lambda field: fields[field[1]], _asset("page.html"))
 
 
 def _asset(name: str) -> str:
@@ -115,11 +116,17 @@ def _sound(audio: Path | None, embed: bool) -> dict[str, Any]:
     """Return what the page draws of the recording, and plays."""
     from diarize.audio.loading import load
 
+    silent = {"rate": 0, "peaks": "", "recording": None, "embedded": None}
     if audio is None:
         if embed:
             raise AudioError("there is no recording to embed: leave out --embed-audio")
-        return {"rate": 0, "peaks": "", "recording": None, "embedded": None}
-    wave = load(audio)
+        return silent
+    try:
+        wave = load(audio)
+    except AudioError:  # the page still shows what was said
+        if embed:
+            raise
+        return silent
     rate, heights = peaks(wave.samples)
     return {
         "rate": rate,

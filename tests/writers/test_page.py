@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import shutil
@@ -12,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from diarize.annotation import Candidate, Diarization, Speaker
@@ -26,7 +24,7 @@ from diarize.rttm import read_rttm
 from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.readers import read_transcript
-from diarize.writers.html import columns, opus, peaks
+from diarize.writers.html import columns
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver import ActionChains, Keys  # noqa: E402
@@ -427,21 +425,3 @@ def made_up_segments(chance: random.Random, end: float) -> list[dict[str, Any]]:
         segments.append(part)
         clock += chance.random() * 3
     return segments
-
-
-def test_peaks_and_opus() -> None:
-    import av
-
-    tone = (8000 * np.sin(np.arange(32_000) / 5)).astype(np.int16)
-    tone[16_000:] = 0
-    rate, heights = peaks(tone)
-    assert (rate, len(heights)) == (20, 40)
-    assert heights[:20].min() > 240 > heights[20:].max() == 0
-    assert peaks(np.full(10, -32768, dtype=np.int16))[1].tolist() == [255]
-    assert peaks(np.zeros(0, dtype=np.int16))[1].size == 0
-    assert len(peaks(np.zeros(16_000 * 7200, dtype=np.int16))[1]) <= 120_000
-    packed = opus(tone)
-    assert packed == opus(tone)
-    with av.open(io.BytesIO(packed)) as ogg:
-        frames = sum(frame.samples for frame in ogg.decode(audio=0))
-    assert frames == pytest.approx(96_000, abs=2_000)

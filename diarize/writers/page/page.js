@@ -1,4 +1,4 @@
-// The page: player, speakers, menus, keys, and the list of edits with its undo and redo.
+// The page: player, speakers, downloads, and the list of edits with its undo and redo.
 
 const $ = (id) => document.getElementById(id);
 const resultText = $("result").textContent;
@@ -193,12 +193,14 @@ function drawSpeakers() {
     const fill = make("i", { className: pattern });
     fill.style.width = `${share * 100}%`;
     const item = make("li", { className: "person" }, swatch(speaker.label, place < 9 ? String(place + 1) : ""), input, more,
-      make("span", { className: "bar" }, fill), make("span", { className: "share",
-        textContent: `${shortClock(times[place])} · ${Math.round(share * 100)} %` }));
+      make("span", { className: "bar" }, fill), make("span", { className: "share", dir: "auto",
+        textContent: `${shortClock(times[place])} · ${Math.round(share * 100)} %${maybe(speaker)}` }));
     item.style.setProperty("--colour", colour);
     return item;
   }));
 }
+
+const maybe = ({ proposal }) => (proposal ? ` · may be ${proposal.name} (${Number(proposal.score).toFixed(2)})` : "");
 
 const time = () => (ready() ? audio.currentTime : silentTime);
 const ready = () => audio.readyState > 0;
@@ -273,64 +275,6 @@ function neighbour(step) {
   if (rows[place]) seek(rows[place].start);
 }
 
-// --- menus ------------------------------------------------------------------------------------
-
-function openMenu(anchor, title, items) {
-  const menu = $("menu");
-  menu.replaceChildren(make("p", { textContent: title, dir: "auto" }), ...items.map(([text, action, mark]) => {
-    const button = make("button", { type: "button" }, ...(mark ? [mark] : []), make("span", { textContent: text, dir: "auto" }));
-    button.setAttribute("role", "menuitem");
-    button.addEventListener("click", () => { closeMenu(); action(); });
-    return button;
-  }));
-  menu.hidden = false;
-  const box = anchor.getBoundingClientRect(), size = menu.getBoundingClientRect();
-  menu.style.left = `${Math.max(8, Math.min(box.left, innerWidth - size.width - 8))}px`;
-  menu.style.top = `${box.bottom + size.height + 8 > innerHeight ? Math.max(8, box.top - size.height - 4) : box.bottom + 4}px`;
-  openMenu.anchor = anchor;
-  anchor.setAttribute("aria-expanded", "true");
-  menu.querySelector("button")?.focus({ preventScroll: true });
-}
-
-function closeMenu() {
-  $("menu").hidden = true;
-  openMenu.anchor?.setAttribute("aria-expanded", "false");
-}
-
-const everybody = (action) => [
-  ...order.map((one, place) => [display(one), () => action(one.label), swatch(one.label, place < 9 ? String(place + 1) : "")]),
-  ["A new speaker", () => action("+")],
-];
-
-function whoMenu(anchor, place) {
-  const what = rowRange(place), row = rows[place];
-  const items = everybody((to) => perform({ edit: "reassign", ...what, to }));
-  if (what.speaker !== null && row.start > 0) {
-    items.push([`Split ${row.speaker} here`, () => perform({ edit: "split", speaker: what.speaker, at: what.start, to: "+" })]);
-  }
-  openMenu(anchor, "Who says this?", items);
-}
-
-function speakerMenu(anchor, speaker) {
-  const others = order.filter((one) => one !== speaker);
-  openMenu(anchor, display(speaker), [
-    ["Hear the longest turn", () => {
-      const mine = state.turns.filter((turn) => turn.speaker === speaker.label);
-      const longest = mine.reduce((best, turn) => (turn.end - turn.start > best.end - best.start ? turn : best), mine[0]);
-      if (longest) { seek(longest.start); if (audio.paused) play(); }
-    }],
-    ["Split at the playhead", () => perform({ edit: "split", speaker: speaker.label, at: Math.floor(time() * 1000) / 1000, to: "+" })],
-    ...others.map((one) => [`Is the same as ${display(one)}`,
-      () => perform({ edit: "merge", speakers: [one.label, speaker.label] }), swatch(one.label)]),
-  ]);
-}
-
-/** Offer who is to have the picked words. */
-function pickedMenu() {
-  const words = document.querySelectorAll(".word.picked");
-  if (words.length) openMenu(words[words.length - 1], "Who says these words?", everybody(giveTo));
-}
-
 /** Return the state with every number as Python spells it, which takes a while and files need. */
 const exactState = () => applyEdits(stateOf(parseExactly(resultText)), edits);
 
@@ -351,123 +295,3 @@ function saveMenu() {
     ["edits.json, for diarize relabel --edits", () => download("edits.json", editsFile())],
   ]);
 }
-
-// --- what the user does -----------------------------------------------------------------------
-
-function pickFromSelection() {
-  const selection = getSelection();
-  if (selection.isCollapsed || !selection.rangeCount) return false;
-  const range = selection.getRangeAt(0);
-  const words = [...$("rows").querySelectorAll(".word")].filter((word) => range.intersectsNode(word));
-  if (!words.length) return false;
-  const row = Number(words[0].closest(".row").dataset.row);
-  const own = words.filter((word) => Number(word.closest(".row").dataset.row) === row).map((word) => Number(word.dataset.word));
-  pick({ row, first: Math.min(...own), last: Math.max(...own) });
-  selection.removeAllRanges();
-  pickedMenu();
-  return true;
-}
-
-function pick(range) {
-  picked = range;
-  transcript.shown.forEach(markPicked);
-}
-
-$("rows").addEventListener("mouseup", (event) => {
-  if (event.button === 0 && pickFromSelection()) pick.justNow = true;
-});
-$("rows").addEventListener("click", (event) => {
-  if (pick.justNow) { pick.justNow = false; return; }
-  const word = event.target.closest(".word");
-  if (!word) return;
-  const row = Number(word.closest(".row").dataset.row), index = Number(word.dataset.word);
-  if (event.shiftKey && rows[row]) {
-    const from = picked?.row === row ? picked.first : transcript.current === row ? Number(transcript.word?.dataset.word ?? index) : index;
-    pick({ row, first: Math.min(from, index), last: Math.max(from, index) });
-    pickedMenu();
-    return;
-  }
-  pick(null);
-  chosen = null;
-  seek(rows[row].words[index].start, { reveal: false });
-});
-
-function dragging(canvas, instant) {
-  const move = (event) => seek(instant(event));
-  canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); move(event); });
-  canvas.addEventListener("pointermove", (event) => { if (event.buttons) move(event); });
-}
-dragging($("overview"), (event) => {
-  const box = $("overview").getBoundingClientRect();
-  return ((event.clientX - box.left) / box.width) * duration;
-});
-$("lanes").addEventListener("click", (event) => {
-  const box = $("lanes").getBoundingClientRect(), { from, to } = draw.view;
-  const at = from + ((event.clientX - box.left) / box.width) * (to - from);
-  const speaker = order[Math.floor((event.clientY - box.top - AXIS) / laneHeight(order.length, box.width))];
-  chosen = state.turns.find((turn) => turn.speaker === speaker?.label && turn.start <= at && at < turn.end) ?? null;
-  seek(chosen ? chosen.start : at);
-});
-$("transcript").addEventListener("wheel", () => { scrolledAt = Date.now(); }, { passive: true });
-$("transcript").addEventListener("touchmove", () => { scrolledAt = Date.now(); }, { passive: true });
-
-$("play").addEventListener("click", play);
-$("undo").addEventListener("click", undo);
-$("redo").addEventListener("click", redo);
-$("next").addEventListener("click", nextUnsure);
-$("save").addEventListener("click", saveMenu);
-$("help").addEventListener("click", () => $("keys").showModal());
-$("speed").addEventListener("change", () => { audio.playbackRate = Number($("speed").value); });
-$("in").addEventListener("click", () => { zoom = Math.max(5, Math.min(zoom, duration) / 2); draw(); });
-$("out").addEventListener("click", () => { zoom = Math.min(duration, zoom * 2); draw(); });
-for (const [kind, playing] of [["play", true], ["pause", false], ["ended", false]]) {
-  audio.addEventListener(kind, () => {
-    $("play").classList.toggle("playing", playing);
-    $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    tick();
-  });
-}
-audio.addEventListener("error", missing);
-audio.addEventListener("loadedmetadata", () => { if (silentTime) audio.currentTime = silentTime; });
-audio.addEventListener("seeked", () => { draw(); });
-addEventListener("resize", draw);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours.clear(); draw(); });
-document.addEventListener("pointerdown", (event) => { if (!$("menu").contains(event.target)) closeMenu(); });
-
-document.addEventListener("keydown", (event) => {
-  const menu = $("menu");
-  if (!menu.hidden && ["ArrowDown", "ArrowUp", "Escape"].includes(event.key)) {
-    event.preventDefault();
-    if (event.key === "Escape") { closeMenu(); openMenu.anchor?.focus?.(); return; }
-    const items = [...menu.querySelectorAll("button")], step = event.key === "ArrowDown" ? 1 : -1;
-    items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
-    return;
-  }
-  if (event.key === "Escape") { pick(null); chosen = null; draw(); return; }
-  if ($("keys").open || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
-  const command = event.ctrlKey || event.metaKey;
-  if (command && event.key.toLowerCase() === "z") { event.preventDefault(); (event.shiftKey ? redo : undo)(); return; }
-  if (command && event.key.toLowerCase() === "y") { event.preventDefault(); redo(); return; }
-  if (command || event.altKey) return;
-  const number = /^Digit(\d)$/.exec(event.code)?.[1] ?? (/^\d$/.test(event.key) ? event.key : null);
-  const actions = { " ": play, ArrowLeft: () => seek(time() - STEP), ArrowRight: () => seek(time() + STEP),
-    ArrowUp: () => neighbour(-1), ArrowDown: () => neighbour(1), n: nextUnsure };
-  if (number !== null) {
-    closeMenu();
-    if (number === "0") giveTo("+");
-    else if (order[number - 1]) giveTo(order[number - 1].label);
-  } else if (actions[event.key] && !(event.key === " " && event.target.closest("button"))) actions[event.key]();
-  else return;
-  event.preventDefault();
-});
-
-// --- begin ------------------------------------------------------------------------------------
-
-$("title").textContent = facts.name;
-if (facts.embedded) {
-  const bytes = Uint8Array.from(atob(facts.embedded), (one) => one.charCodeAt(0));
-  audio.src = URL.createObjectURL(new Blob([bytes], { type: "audio/ogg" }));
-} else if (facts.audio) audio.src = facts.audio;
-else $("play").disabled = true;
-load();
-refresh();
