@@ -7,11 +7,8 @@ choices behind them cost next to nothing.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +19,12 @@ from diarize.clustering.speakers import centroids
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.evaluation.scoring import Score, score, total
 from diarize.pipeline.assignment import assign_speakers
-from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.diarizer import Diarizer
 from diarize.timeline import Turn, union
 from models.benchmark import options
+from models.benchmark.extracted import TABLE_HEAD, Cache, Extracted, table_row
+from models.benchmark.pages import head
 from models.benchmark.recordings import Recording, recordings, simulated
 from models.simulation.scenes import SimulationOptions
 
@@ -44,14 +42,6 @@ WINDOWS = ((1.2, 0.6), (1.6, 0.8), (1.6, 0.4), (2.4, 0.8))
 Row = tuple[str, Score, str]
 
 
-@dataclass(frozen=True)
-class Heard:
-    """A recording and what one listener made of it."""
-
-    recording: Recording
-    listening: WindowEmbeddings
-
-
 class _Windowed:
     """An embedder with another window and hop."""
 
@@ -66,45 +56,16 @@ class _Windowed:
         return self._inner.embed(waveform, segments, on_progress)
 
 
+@dataclass(frozen=True)
 class Bench:
-    """The recordings of the ablation and a cache of what was heard in them.
+    """The recordings of the ablation, and what is kept of their windows and embeddings."""
 
-    Parameters
-    ----------
-    items : sequence of Recording
-    cache : Path
-    """
+    items: Sequence[Recording]
+    cache: Cache
 
-    def __init__(self, items: Sequence[Recording], cache: Path) -> None:
-        self.items = items
-        self._cache = cache
-        cache.mkdir(parents=True, exist_ok=True)
-
-    def listen(self, name: str, diarizer: Diarizer) -> list[Heard]:
-        """Return what a diarizer hears in all recordings; ``name`` tells its settings apart."""
-        from diarize.audio import loading
-
-        made = []
-        for item in self.items:
-            models = f"{diarizer.embedder.checksum}|{_segmentation()}"
-            key = f"{name}|{models}|{item.audio.resolve()}"
-            file = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.pickle"
-            if file.is_file():
-                made.append(Heard(item, pickle.loads(file.read_bytes())))
-                continue
-            options.notify(f"{name}: {item.uri}")
-            heard = diarizer.extract_embeddings(loading.load(item.audio))
-            file.write_bytes(pickle.dumps(heard))
-            made.append(Heard(item, heard))
-        return made
-
-
-@lru_cache
-def _segmentation() -> str:
-    """Return the checksum of the bundled segmentation model, by which some recordings are heard."""
-    from diarize.onnx.bundled import bundled
-
-    return hashlib.sha256(bundled("segmentation").read_bytes()).hexdigest()
+    def extract(self, name: str, diarizer: Diarizer) -> list[Extracted]:
+        """Return all recordings' windows and embeddings; ``name`` tells choices apart."""
+        return self.cache.extract(name, diarizer, self.items)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -119,13 +80,15 @@ def run(args: argparse.Namespace) -> int:
     items = conversations(speech, work, part=args.part, quick=args.quick)
     if (speech / "real").is_dir() and not args.quick:
         items = [*items, *recordings(speech / "real", "real")]
-    return options.publish(args, "ABLATION.md", as_markdown(Bench(items, work / "heard")))
+    return options.publish(
+        args, "ABLATION.md", as_markdown(Bench(items, Cache(work / "extracted")))
+    )
 
 
 def as_markdown(bench: Bench) -> str:
     """Return the page of tables."""
     main = Diarizer()
-    base = bench.listen(f"default {main.vad}", main)
+    base = bench.extract(f"default {main.vad}", main)
     own = main.embedder.thresholds.clustering
     sections = [
         ("Speech detection (all else at the defaults)", speech_rows(bench, main)),
@@ -169,7 +132,7 @@ def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
     for name, detector in detectors.items():
         own = name == "WebRTC mode 3" and main.vad == "webrtc"
         key = f"default {main.vad}" if own else name
-        heard = bench.listen(key, Diarizer(vad=detector, embedder=main.embedder))
+        heard = bench.extract(key, Diarizer(vad=detector, embedder=main.embedder))
         speech = sum((_speech_error(one) for one in heard), DiarizationError())
         note = (
             f"speech missed {100 * speech.missed / speech.total:.1f} %, "
@@ -179,20 +142,20 @@ def speech_rows(bench: Bench, main: Diarizer) -> list[Row]:
     return rows
 
 
-def _speech_error(one: Heard) -> DiarizationError:
+def _speech_error(one: Extracted) -> DiarizationError:
     """Score speech against silence, whoever speaks."""
     truth = [Turn(p.start, p.end, "") for p in union(turn.segment for turn in one.recording.turns)]
     return diarization_error(
-        truth, [Turn(p.start, p.end, "") for p in one.listening.activity.speech]
+        truth, [Turn(p.start, p.end, "") for p in one.extracted.activity.speech]
     )
 
 
-def threshold_rows(base: Sequence[Heard], own: float) -> list[Row]:
+def threshold_rows(base: Sequence[Extracted], own: float) -> list[Row]:
     """Score clustering distances around the model's own."""
     return [(f"{own + offset:.2f}", decided(base, own + offset), "") for offset in OFFSETS]
 
 
-def linkage_rows(base: Sequence[Heard], own: float) -> list[Row]:
+def linkage_rows(base: Sequence[Extracted], own: float) -> list[Row]:
     """Score ways to measure how far two groups of windows are apart."""
     rows: list[Row] = []
     for method, distances in (
@@ -207,14 +170,14 @@ def linkage_rows(base: Sequence[Heard], own: float) -> list[Row]:
     return rows
 
 
-def _linked(base: Iterable[Heard], method: Any, distance: float) -> Score:
+def _linked(base: Iterable[Extracted], method: Any, distance: float) -> Score:
     """Score scipy's linkage: its number of groups, without those too small to be a speaker."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import pdist
 
     scores = []
     for one in base:
-        vectors = one.listening.embeddings.astype(np.float64)
+        vectors = one.extracted.embeddings.astype(np.float64)
         if len(vectors) < 2:
             scores.append(_score(one, num_speakers=1, threshold=distance))
             continue
@@ -225,7 +188,7 @@ def _linked(base: Iterable[Heard], method: Any, distance: float) -> Score:
         else:
             tree, cut = linkage(pdist(vectors, "cosine"), method), distance
         labels = fcluster(tree, cut, "distance")
-        scores.append(_score_labels(one, _without_small(labels, one.listening.seconds)))
+        scores.append(_score_labels(one, _without_small(labels, one.extracted.seconds)))
     return total(scores)
 
 
@@ -240,26 +203,26 @@ def _without_small(labels: NDArray[Any], seconds: NDArray[np.float64]) -> NDArra
     return out if (out >= 0).any() else np.zeros_like(labels)
 
 
-def _score_labels(one: Heard, labels: NDArray[Any]) -> Score:
+def _score_labels(one: Extracted, labels: NDArray[Any]) -> Score:
     """Score given groups of windows behind our own resegmentation."""
     from diarize.pipeline import resegmentation
 
-    heard = one.listening
+    found = one.extracted
     kept = np.unique(labels[labels >= 0])
-    centres = np.stack([heard.embeddings[labels == label].mean(axis=0) for label in kept])
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    nearest = (heard.embeddings @ centres.T).argmax(axis=1).astype(np.int64)
-    centres = centroids(heard.embeddings, heard.seconds, nearest)
+    centers = np.stack([found.embeddings[labels == label].mean(axis=0) for label in kept])
+    centers /= np.linalg.norm(centers, axis=1, keepdims=True)
+    nearest = (found.embeddings @ centers.T).argmax(axis=1).astype(np.int64)
+    centers = centroids(found.embeddings, found.seconds, nearest)
     turns = resegmentation.to_turns(
-        heard.activity.speech,
-        heard.windows,
-        (heard.embeddings @ centres.T).astype(np.float64),
-        changes=heard.activity.changes,
+        found.activity.speech,
+        found.windows,
+        (found.embeddings @ centers.T).astype(np.float64),
+        changes=found.activity.changes,
     )
     return score(one.recording.turns, turns)
 
 
-def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
+def count_rows(base: Sequence[Extracted], own: float) -> list[Row]:
     """Score the number of speakers as it is found, by the first guess alone, and told."""
     first = replace(DEFAULTS, vbx=replace(DEFAULTS.vbx, max_iterations=0))
     known = total(_score(one, threshold=own, num_speakers=one.recording.speakers) for one in base)
@@ -270,7 +233,7 @@ def count_rows(base: Sequence[Heard], own: float) -> list[Row]:
     ]
 
 
-def vbx_rows(base: Sequence[Heard], own: float) -> list[Row]:
+def vbx_rows(base: Sequence[Extracted], own: float) -> list[Row]:
     """Score the numbers that decide how many speakers there are, one changed at a time."""
     settings = DEFAULTS
     model = settings.vbx
@@ -306,12 +269,12 @@ def bridge_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
         )
         diarizer = Diarizer(vad=main.detector, embedder=main.embedder, settings=changed)
         name = "default" if bridge == usual else f"bridge {bridge}"
-        heard = bench.listen(f"{name} {main.vad}", diarizer)
+        heard = bench.extract(f"{name} {main.vad}", diarizer)
         rows.append((f"{bridge} s", decided(heard, own, changed), ""))
     return rows
 
 
-def resegmentation_rows(base: Sequence[Heard], own: float) -> list[Row]:
+def resegmentation_rows(base: Sequence[Extracted], own: float) -> list[Row]:
     """Score the steps after the clustering, one left out or changed at a time."""
     settings = DEFAULTS
     reseg = settings.resegmentation
@@ -340,20 +303,22 @@ def window_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
         diarizer = Diarizer(vad=main.detector, embedder=_Windowed(main.embedder, window, hop))
         same = (window, hop) == (main.embedder.window, main.embedder.hop)
         name = "default" if same else f"{window}/{hop}"
-        heard = bench.listen(f"{name} {main.vad}", diarizer)
+        heard = bench.extract(f"{name} {main.vad}", diarizer)
         scored = [(decided(heard, own + offset), own + offset) for offset in OFFSETS]
         best, distance = min(scored, key=lambda pair: pair[0].errors["Full"].rate)
         rows.append((f"{window} / {hop}", best, f"distance {distance:.2f}"))
     return rows
 
 
-def decided(heard: Iterable[Heard], threshold: float, settings: Settings | None = None) -> Score:
+def decided(
+    heard: Iterable[Extracted], threshold: float, settings: Settings | None = None
+) -> Score:
     """Score the pipeline's second half on all recordings."""
     return total(_score(one, threshold=threshold, settings=settings) for one in heard)
 
 
-def _score(one: Heard, **options: Any) -> Score:
-    return score(one.recording.turns, assign_speakers(one.listening, **options).turns)
+def _score(one: Extracted, **options: Any) -> Score:
+    return score(one.recording.turns, assign_speakers(one.extracted, **options).turns)
 
 
 def _page(
@@ -365,6 +330,8 @@ def _page(
     lines = [
         "# Ablation",
         "",
+        head("ABLATION.md"),
+        "",
         "Made by `python -m models.benchmark ablation --speech DIR`. One setting at a time, "
         "all others at "
         f"their defaults (speech detection {main.vad}, model {main.embedder.name}, distance "
@@ -375,23 +342,7 @@ def _page(
     ]
     for title, rows in sections:
         best = min(row[1].errors["Full"].rate for row in rows)
-        lines += [f"## {title}", "", "| choice | Full DER | missed + false + confused "
-                  "| Forgiving DER | JER | count right | off by | |",
-                  "|---|--:|--:|--:|--:|--:|--:|---|"]  # fmt: skip
-        lines += [_line(row, best) for row in rows]
+        lines += [f"## {title}", "", *TABLE_HEAD]
+        lines += [table_row(*row, best) for row in rows]
         lines.append("")
     return "\n".join(lines)
-
-
-def _line(row: Row, best: float) -> str:
-    name, result, note = row
-    full = result.errors["Full"]
-    parts = " + ".join(
-        f"{100 * part / full.total:.1f}" for part in (full.missed, full.false_alarm, full.confusion)
-    )
-    rate = f"{100 * full.rate:.1f}"
-    return (
-        f"| {name} | {f'**{rate}**' if full.rate == best else rate} | {parts} "
-        f"| {100 * result.errors['Forgiving'].rate:.1f} | {100 * result.jaccard.rate:.1f} "
-        f"| {100 * result.count_exact:.0f} % | {result.count_error:.2f} | {note} |"
-    )

@@ -21,6 +21,7 @@ from diarize.arrays import SAMPLE_RATE
 from diarize.errors import DiarizeError, UsageError
 from diarize.settings import DEFAULTS
 from models.benchmark import options
+from models.benchmark.pages import head
 from models.benchmark.recordings import Recording
 from models.benchmark.runner import measure, sound_seconds
 
@@ -222,9 +223,9 @@ def _samples(path: Path) -> NDArray[np.int16]:
 def as_markdown(lengths: Sequence[Length]) -> str:
     """Return a table of length, seconds by stage, and memory."""
     stages = list(dict.fromkeys(stage for length in lengths for stage in length.stages))
-    head = ["length", "seconds", "RTF", "CPU", "outside networks", "peak MB", *stages]
-    head += ["people", "speakers found", "turns"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "--:|" * len(head)]
+    columns = ["length", "seconds", "RTF", "CPU", "outside networks", "peak MB", *stages]
+    columns += ["people", "speakers found", "turns"]
+    lines = ["| " + " | ".join(columns) + " |", "|" + "--:|" * len(columns)]
     for one in lengths:
         audio = one.hours * 3600
         cells = [
@@ -247,6 +248,8 @@ def as_markdown(lengths: Sequence[Length]) -> str:
     return "\n".join(
         [
             "# Cost by length",
+            "",
+            head("LENGTHS.md"),
             "",
             "Made by `python -m models.benchmark lengths --speech DIR`: "
             "simulated conversations one after the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,7 +156,7 @@ def all_recordings(args: argparse.Namespace) -> list[Recording]:
         if real.is_dir() and not args.quick:
             found += recordings(real, "real")
     for folder in args.data:
-        found += recordings(Path(folder), Path(folder).resolve().name)
+        found += recordings(Path(folder), Path(folder).absolute().name)
     if not found:
         raise UsageError("nothing to measure on: give --speech DIR or --data DIR")
     return found
@@ -172,13 +173,11 @@ def command_line(args: argparse.Namespace, command: str) -> str:
             words.append(flag)
         elif name == "speech":
             words.append(f"{flag} DIR")
-        elif name == "data":
-            words += [f"{flag} {Path(folder).resolve().name}" for folder in value]
         elif name == "peers_python":
             words.append(f"{flag} peers/bin/python")
-        elif name in ("embedding_model", "vad") and (name, value) != ("vad", "auto"):
-            words.append(f"{flag} {Path(value).name}")
-        elif (name, value) not in (("part", "dev"), ("vad", "auto")):
+        elif isinstance(value, list):  # paths
+            words += [f"{flag} {shlex.quote(Path(path).absolute().name)}" for path in value]
+        elif (name, value) != ("part", "dev"):
             words.append(f"{flag} {value}")
     return " ".join(words)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from diarize.errors import MissingExtraError
 from diarize.evaluation.scoring import Score, total
+from models.benchmark.pages import head
 from models.benchmark.recordings import Recording
 from models.benchmark.runner import Outcome
 from models.benchmark.systems import SYSTEMS
@@ -138,6 +139,8 @@ def as_markdown(outcomes: Sequence[Outcome], command: str) -> str:
     rows = summary(outcomes)
     lines = [
         "# Benchmark",
+        "",
+        head("RESULTS.md"),
         "",
         "Made by this command; every figure below comes from it:",
         "",

@@ -12,6 +12,7 @@ from statistics import median
 from diarize.errors import DiarizeError
 from models.benchmark import options
 from models.benchmark.lengths import write_long
+from models.benchmark.pages import head
 from models.benchmark.recordings import Recording
 from models.benchmark.runner import (
     command_of,
@@ -143,6 +144,8 @@ def as_markdown(laps: Sequence[Lap], minutes: float, command: str) -> str:
     loads = [lap.load for lap in laps]
     lines = [
         "# Speed",
+        "",
+        head("SPEED.md"),
         "",
         "Made by this command:",
         "",

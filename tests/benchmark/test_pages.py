@@ -1,0 +1,57 @@
+"""Result pages say what they were made with; a stale one is listed, or fails."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from diarize.settings import DEFAULTS
+from models.benchmark import pages
+from models.benchmark.__main__ import COMMANDS
+from tests.conftest import ROOT
+
+
+def test_every_page_is_made_with_these_models_and_settings_or_says_that_it_is_stale() -> None:
+    assert pages.complaints() == []
+
+
+def test_every_page_has_a_command() -> None:
+    assert {page.command for page in pages.PAGES.values()} <= set(COMMANDS)
+    assert set(pages.STALE) <= set(pages.PAGES)
+    found = {file.name for file in (ROOT / "examples" / "benchmark").glob("*.md")}
+    assert found == {*pages.PAGES, "README.md"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(pages.FOLDER, tmp_path / "pages"))
+
+
+def test_other_settings_make_pages_stale(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vbx = replace(DEFAULTS.vbx, prior_strength=2 * DEFAULTS.vbx.prior_strength)
+    monkeypatch.setattr(pages, "DEFAULTS", replace(DEFAULTS, vbx=vbx))
+    names = {line.split()[0] for line in pages.complaints(folder)}
+    assert names == {"RESULTS.md", "STAGES.md", "ABLATION.md"} - set(pages.STALE)
+    words = replace(DEFAULTS.words, **{next(iter(vars(DEFAULTS.words))): 123.0})
+    monkeypatch.setattr(pages, "DEFAULTS", replace(DEFAULTS, words=words))
+    assert pages.complaints(folder) == []  # they move no figure of these pages
+
+
+def test_another_model_makes_pages_stale(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "model_checksum", lambda name: 64 * name[0])
+    assert len(pages.complaints(folder)) == len(pages.PAGES) - len(pages.STALE)
+
+
+def test_a_stale_page_has_to_say_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "STALE", {**pages.STALE, "STAGES.md": "not yet made again."})
+    (line,) = pages.complaints(folder)
+    assert line.startswith("STAGES.md") and "python -m models.benchmark stages" in line
+    text = (folder / "STAGES.md").read_text()
+    (folder / "STAGES.md").write_text(text + "\n**Stale:** not yet made again.\n")
+    assert pages.complaints(folder) == []
+    (folder / "STAGES.md").unlink()
+    (line,) = pages.complaints(folder)
+    assert "STAGES.md is missing" in line
