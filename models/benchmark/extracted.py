@@ -99,7 +99,7 @@ def turns_of_labels(
         settings=settings.resegmentation,
     )
     likely = activity.confident_overlaps
-    turns += overlap.second_turns(
+    turns += overlap.overlapped_turns(
         turns,
         activity.overlaps if likely is None else likely,
         extracted.windows,

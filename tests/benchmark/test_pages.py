@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,7 @@ def test_other_settings_make_pages_stale(folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(pages, "DEFAULTS", replace(DEFAULTS, vbx=vbx))
     names = {line.split()[0] for line in pages.complaints(folder)}
     assert names == {"RESULTS.md", "STAGES.md", "ABLATION.md"} - set(pages.STALE)
-    words = replace(DEFAULTS.words, **{next(iter(vars(DEFAULTS.words))): 123.0})
+    words = replace(DEFAULTS.words, **{fields(DEFAULTS.words)[0].name: 123.0})
     monkeypatch.setattr(pages, "DEFAULTS", replace(DEFAULTS, words=words))
     assert pages.complaints(folder) == []  # they move no figure of these pages
 
