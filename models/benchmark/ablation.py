@@ -245,8 +245,8 @@ def vbx_rows(base: Sequence[Extracted], own: float) -> list[Row]:
         "twice the prior": replace(model, prior_strength=model.prior_strength * 2),
         "three times the share": replace(model, prior_share=3 * model.prior_share),
         "nobody joined": replace(model, merge_trials=0),
-        "centre at the origin": replace(model, centering=0.0),
-        "centre at the mean": replace(model, centering=1.0),
+        "center at the origin": replace(model, centering=0.0),
+        "center at the mean": replace(model, centering=1.0),
         "windows independent": replace(model, loop_probability=0.0),
         "windows hardly change": replace(model, loop_probability=0.95),
     }

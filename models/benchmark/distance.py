@@ -112,7 +112,7 @@ def best(points: Sequence[Point], within: float = WITHIN) -> float:
     """Return the middle of the widest stretch of distances that are as good as the best one.
 
     A few conversations make a rough curve, whose deepest point is a lucky one. It is smoothed over
-    two neighbours on both sides first; then what is ``within`` of the least error is as good. The
+    two neighbors on both sides first; then what is ``within`` of the least error is as good. The
     middle of a wide stretch is what a recording unlike these moves away from least.
     """
     errors = np.pad(np.array([point.error for point in points]), 2, mode="edge")

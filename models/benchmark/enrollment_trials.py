@@ -1,6 +1,6 @@
-"""Material for measuring speaker recognition: people's speech cut into enrolment and test pieces.
+"""Material for measuring speaker recognition: people's speech cut into enrollment and test pieces.
 
-Enrolment and test speech of a person never share a clip, nor a session where the person has
+Enrollment and test speech of a person never share a clip, nor a session where the person has
 enough of them. How long each person speaks decides what they can be used for: who has at most 10 s
 is only ever a stranger.
 """
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
     from models.simulation.voices import Clip, Voice, VoiceBank
 
-#: Seconds of speech to enrol with, and to recognise by.
-ENROLMENTS = (5.0, 15.0, 60.0)
+#: Seconds of speech to enroll with, and to recognize by.
+ENROLLMENTS = (5.0, 15.0, 60.0)
 TESTS = (2.0, 5.0, 15.0)
 #: Test pieces of one length taken from one person: nobody shall outweigh the others.
 MOST_TESTS = 3
-#: Share of what a person says that is kept for enrolment, where that decides.
-ENROLMENT_SHARE = 2 / 3
+#: Share of what a person says that is kept for enrollment, where that decides.
+ENROLLMENT_SHARE = 2 / 3
 
 _PAUSE = 0.1
 _RATE = 16_000
@@ -43,17 +43,17 @@ class Material:
     Parameters
     ----------
     name, corpus : str
-    enrolment : mapping of seconds to (windows, (n, D) vectors)
+    enrollment : mapping of seconds to (windows, (n, D) vectors)
         As much speech as the key says.
     tests : mapping of seconds to sequences of (n, D) vectors
         The windows of each test piece.
     sessions_apart : bool
-        Whether the tests come from other sessions than the enrolment.
+        Whether the tests come from other sessions than the enrollment.
     """
 
     name: str
     corpus: str
-    enrolment: Mapping[float, tuple[list[Segment], Float32]]
+    enrollment: Mapping[float, tuple[list[Segment], Float32]]
     tests: Mapping[float, Sequence[Float32]]
     sessions_apart: bool
 
@@ -69,19 +69,19 @@ def materials(
 
 
 def _material(bank: VoiceBank, voice: Voice, embedder: Embedder) -> Material:
-    enrol, test, apart = divide(voice)
-    enrolment = {}
-    for seconds in ENROLMENTS:
-        pieces = _pieces(bank, enrol, seconds, most=1)
+    enroll, test, apart = divide(voice)
+    enrollment = {}
+    for seconds in ENROLLMENTS:
+        pieces = _pieces(bank, enroll, seconds, most=1)
         if pieces:
-            enrolment[seconds] = embed_piece(pieces[0], embedder)
+            enrollment[seconds] = embed_piece(pieces[0], embedder)
     tests = {
         seconds: [
             embed_piece(piece, embedder)[1] for piece in _pieces(bank, test, seconds, MOST_TESTS)
         ]
         for seconds in TESTS
     }
-    return Material(voice.name, voice.corpus, enrolment, tests, apart)
+    return Material(voice.name, voice.corpus, enrollment, tests, apart)
 
 
 def background(
@@ -112,20 +112,20 @@ def background(
 
 
 def divide(voice: Voice) -> tuple[list[Clip], list[Clip], bool]:
-    """Return the clips to enrol with, those to test with, and whether their sessions differ."""
+    """Return the clips to enroll with, those to test with, and whether their sessions differ."""
     total = voice.seconds
     if total <= 10.0:
         return [], list(voice.clips), False
-    wanted = max(ENROLMENTS) + 1.0
-    target = wanted if total >= wanted + max(TESTS) else min(ENROLMENT_SHARE * total, 16.0)
-    enrol: list[Clip] = []
+    wanted = max(ENROLLMENTS) + 1.0
+    target = wanted if total >= wanted + max(TESTS) else min(ENROLLMENT_SHARE * total, 16.0)
+    enroll: list[Clip] = []
     rest = list(voice.clips)
-    while rest and sum(clip.duration for clip in enrol) < target:
-        enrol.append(rest.pop(0))
-    used = {clip.session for clip in enrol}
+    while rest and sum(clip.duration for clip in enroll) < target:
+        enroll.append(rest.pop(0))
+    used = {clip.session for clip in enroll}
     elsewhere = [clip for clip in rest if clip.session not in used]
     apart = sum(clip.duration for clip in elsewhere) >= TESTS[1]
-    return enrol, elsewhere if apart else rest, apart
+    return enroll, elsewhere if apart else rest, apart
 
 
 def _pieces(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.benchmark import options
-from models.benchmark.enrollment_trials import ENROLMENTS, TESTS, Material, background, materials
+from models.benchmark.enrollment_trials import ENROLLMENTS, TESTS, Material, background, materials
 from models.benchmark.open_set import (
     DRAWS,
     FALSE_ACCEPT_RATE,
@@ -35,22 +35,22 @@ if TYPE_CHECKING:
 def verification_rows(found: Measured) -> list[list[str]]:
     """Return a row for each condition: error rates at the other half's threshold."""
     rows = []
-    for enrol, test in found.tables[0]:
+    for enroll, test in found.tables[0]:
         genuine, impostor, rejected, accepted, everyone = [], [], [], [], []
         for half, tables in enumerate(found.tables):
-            mine, theirs = tables[enrol, test].pairs()
+            mine, theirs = tables[enroll, test].pairs()
             line = found.given(half).verification
             genuine.append(mine)
             impostor.append(theirs)
             rejected.append(mine < line)
             accepted.append(theirs >= line)
-            everyone.append(tables[enrol, test].pairs(within=False)[1] >= line)
-        people = sum(len(tables[enrol, test].people) for tables in found.tables)
+            everyone.append(tables[enroll, test].pairs(within=False)[1] >= line)
+        people = sum(len(tables[enroll, test].people) for tables in found.tables)
         count = sum(map(len, genuine))
         equal = equal_error_rate(np.concatenate(genuine), np.concatenate(impostor))
         rows.append(
             [
-                f"{enrol:g}",
+                f"{enroll:g}",
                 f"{test:g}",
                 str(people),
                 str(count),
@@ -119,8 +119,8 @@ def summary(found: Measured) -> tuple[float, float]:
     return float(np.mean(rejects)), float(np.mean(accuracies))
 
 
-VERIFICATION = ("enrol s", "test s", "people", "trials", "FA", "FA all", "FR", "EER")
-IDENTIFICATION = ("enrol s", "test s", "enrolled", "right", "wrong", "strangers named", "accuracy")
+VERIFICATION = ("enroll s", "test s", "people", "trials", "FA", "FA all", "FR", "EER")
+IDENTIFICATION = ("enroll s", "test s", "enrolled", "right", "wrong", "strangers named", "accuracy")
 NOTE = """People: {people} of part {part} of the speech folder ({corpora}), never trained on.
 Thresholds for one half of them are chosen on the other half: verification at {rate:.0%} false
 accepts of the same corpus, over all conditions; identification, with its margin, so that at most
@@ -227,7 +227,7 @@ def _note(people: Sequence[Material], args: argparse.Namespace) -> str:
 
 def _recommended(people: Sequence[Material], thresholds: Thresholds) -> str:
     """Return the thresholds that all people together give, beside the model's own."""
-    conditions = [(enrol, test) for enrol in ENROLMENTS for test in TESTS]
+    conditions = [(enroll, test) for enroll in ENROLLMENTS for test in TESTS]
     tables = {condition: score_all(people, [], condition, Scoring()) for condition in conditions}
     line = choose(tables, FALSE_ACCEPT_RATE, gallery=10)
     return (

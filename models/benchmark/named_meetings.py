@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     from diarize.speakers.diarizer import Diarizer
     from models.simulation.voices import Voice
 
-#: Who speaks less than this in all clips, in seconds, cannot both enrol and talk.
+#: Who speaks less than this in all clips, in seconds, cannot both enroll and talk.
 LEAST_SECONDS = 40.0
-#: Where people enrol, and by how many seconds at most.
-ENROLMENT_SCENES = ("clean", "podcast", "web")
-ENROLMENT_SECONDS = 30.0
+#: Where people enroll, and by how many seconds at most.
+ENROLLMENT_SCENES = ("clean", "podcast", "web")
+ENROLLMENT_SECONDS = 30.0
 #: Offsets of the bar tried, from the model's verification threshold.
 OFFSETS = (-0.23, -0.2, -0.17, -0.14, -0.11, -0.08, -0.04, 0.0, 0.04, 0.08)
 #: People enrolled who are not there, in the second half of each table.
@@ -94,9 +94,9 @@ class Meeting:
     reference : tuple of Turn
     people : tuple of str
     samples : mapping of name to (n, D) float32 array
-        Everybody's enrolment.
+        Everybody's enrollment.
     refused : int
-        Enrolments refused at first because a second voice was found in them, wrongly. Who could
+        Enrollments refused at first because a second voice was found in them, wrongly. Who could
         not be enrolled at all is missing from ``samples``.
     """
 
@@ -164,9 +164,9 @@ def _conversation(
 def recorded_alone(
     rng: np.random.Generator, bank: VoiceBank, voice: Voice
 ) -> npt.NDArray[np.int16]:
-    """Return a person's enrolment clips as recorded somewhere else than the meeting."""
-    speech = joined(bank, divide(voice)[0])[: round(ENROLMENT_SECONDS * SAMPLE_RATE)]
-    scene = SCENES[ENROLMENT_SCENES[int(rng.integers(len(ENROLMENT_SCENES)))]]
+    """Return a person's enrollment clips as recorded somewhere else than the meeting."""
+    speech = joined(bank, divide(voice)[0])[: round(ENROLLMENT_SECONDS * SAMPLE_RATE)]
+    scene = SCENES[ENROLLMENT_SCENES[int(rng.integers(len(ENROLLMENT_SCENES)))]]
     arriving = channels(rng, scene, 1)[0](speech.astype(np.float32) / 32768.0, 0.0)[: len(speech)]
     noise = background(rng, scene, len(arriving), recorded_noises(bank.folder))
     return recorded(rng, add_noise(arriving, noise, even(rng, scene.snr)), scene)

@@ -11,7 +11,7 @@ from diarize.arrays import Bool, Float32, Float64
 from diarize.speakers.calibration import threshold_at
 from diarize.speakers.records import unit
 from diarize.speakers.sampling import voice_samples
-from models.benchmark.enrollment_trials import ENROLMENTS, TESTS, Material
+from models.benchmark.enrollment_trials import ENROLLMENTS, TESTS, Material
 
 #: Share of impostors, and of strangers, that may be accepted where thresholds are chosen.
 FALSE_ACCEPT_RATE = 0.01
@@ -21,7 +21,7 @@ MARGINS = tuple(np.round(np.arange(0.0, 0.41, 0.02), 2).tolist())
 STRICTER = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.0)
 #: Random choices of who is enrolled.
 DRAWS = 20
-#: Nearest members of the cohort that a score is normalised by.
+#: Nearest members of the cohort that a score is normalized by.
 NEAREST = 50
 
 Condition = tuple[float, float]
@@ -40,7 +40,7 @@ class Side:
 class Scoring:
     """How the centroids of a voice and of a person's samples are compared.
 
-    With a cohort of background speakers, cosines are normalised by it (adaptive symmetric, AS-norm:
+    With a cohort of background speakers, cosines are normalized by it (adaptive symmetric, AS-norm:
     Matějka et al., "Analysis of Score Normalization in Multilingual Speaker Recognition",
     Interspeech 2017).
     """
@@ -97,11 +97,11 @@ def score_all(
     halves: Sequence[Material], others: Sequence[Float32], condition: Condition, scoring: Scoring
 ) -> Trials:
     """Score every test piece against everybody who can be enrolled, and against ``others``."""
-    enrol, test = condition
-    people = [one for one in halves if enrol in one.enrolment]
+    enroll, test = condition
+    people = [one for one in halves if enroll in one.enrollment]
     galleries = [
         scoring.side(
-            np.array([sample.embedding for sample in voice_samples(*one.enrolment[enrol])])
+            np.array([sample.embedding for sample in voice_samples(*one.enrollment[enroll])])
         )
         for one in people
     ]
@@ -273,7 +273,7 @@ class Measured:
 
 def measure(people: Sequence[Material], others: Sequence[Float32], scoring: Scoring) -> Measured:
     """Score both halves under all conditions, and choose their thresholds."""
-    conditions = [(enrol, test) for enrol in ENROLMENTS for test in TESTS]
+    conditions = [(enroll, test) for enroll in ENROLLMENTS for test in TESTS]
     scored = [
         {condition: score_all(half, others, condition, scoring) for condition in conditions}
         for half in halves_of(people)

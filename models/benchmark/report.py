@@ -262,9 +262,9 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         own = [row for row in rows if row["group"] == group][::-1]
         places = range(len(own))
         names = [SYSTEMS[row["system"]].title for row in own]
-        for offset, protocol, colour in ((0.2, "full", "#31688e"), (-0.2, "forgiving", "#8fd744")):
+        for offset, protocol, color in ((0.2, "full", "#31688e"), (-0.2, "forgiving", "#8fd744")):
             rates = [100 * row[protocol]["der"] for row in own]
-            bars = axis.barh([at + offset for at in places], rates, 0.38, color=colour)
+            bars = axis.barh([at + offset for at in places], rates, 0.38, color=color)
             axis.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
         axis.set_yticks(list(places), names, fontsize=8)
         axis.set_xlabel("DER % (dark: Full, light: Forgiving)")

@@ -58,7 +58,7 @@ SYSTEMS: dict[str, System] = {
     "pyaudioanalysis": System(
         "pyAudioAnalysis",
         "`speaker_diarization(file, 0)`; it labels silence too, so our WebRTC speech detection is "
-        "laid over its output in its favour",
+        "laid over its output in its favor",
     ),
     "pyaudioanalysis-told": System(
         "pyAudioAnalysis, told the number of speakers",

@@ -9,7 +9,7 @@ import pytest
 
 from diarize.speakers.records import unit
 from diarize.timeline import Segment
-from models.benchmark.enrollment_trials import ENROLMENTS, TESTS, Material, divide
+from models.benchmark.enrollment_trials import ENROLLMENTS, TESTS, Material, divide
 from models.benchmark.identification import report
 from models.benchmark.open_set import (
     Scoring,
@@ -31,14 +31,14 @@ def voice(*sessions: tuple[str, float]) -> Voice:
     return Voice("ann", "corpus", tuple(clips))
 
 
-def test_enrolment_and_test_share_no_clip_and_no_session_if_possible():
-    enrol, test, apart = divide(voice(*[("a", 10.0)] * 7, *[("b", 10.0)] * 3))
-    assert sum(clip.duration for clip in enrol) >= 61
+def test_enrollment_and_test_share_no_clip_and_no_session_if_possible():
+    enroll, test, apart = divide(voice(*[("a", 10.0)] * 7, *[("b", 10.0)] * 3))
+    assert sum(clip.duration for clip in enroll) >= 61
     assert {clip.session for clip in test} == {"b"}
     assert apart
-    enrol, test, apart = divide(voice(*[("a", 5.0)] * 10))
-    assert not set(enrol) & set(test)
-    assert 15 <= sum(clip.duration for clip in enrol) <= 20
+    enroll, test, apart = divide(voice(*[("a", 5.0)] * 10))
+    assert not set(enroll) & set(test)
+    assert 15 <= sum(clip.duration for clip in enroll) <= 20
     assert not apart
     assert divide(voice(("a", 9.0)))[0] == []
 
@@ -86,15 +86,15 @@ def crowd(people: int, spread: float) -> list[Material]:
             noise = dice.normal(size=(count, 32)) / np.sqrt(32)
             return np.array([unit(centre + spread * row) for row in noise])
 
-        enrolment = {
+        enrollment = {
             seconds: (
                 [Segment(float(at), at + 1.6) for at in range(int(seconds))],
                 windows(int(seconds)),
             )
-            for seconds in ENROLMENTS
+            for seconds in ENROLLMENTS
         }
         tests = {seconds: [windows(int(seconds)) for _ in range(3)] for seconds in TESTS}
-        found.append(Material(f"p{number:02d}", f"corpus{number % 2}", enrolment, tests, True))
+        found.append(Material(f"p{number:02d}", f"corpus{number % 2}", enrollment, tests, True))
     return found
 
 
