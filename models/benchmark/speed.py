@@ -117,20 +117,23 @@ def race(
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "race.wav"
         write_long(items, sound, minutes * 60)
-        item = Recording(sound.stem, sound, (), "race")
         for _ in range(rounds):
             for name in systems:
-                load = load_average()
-                result = Path(folder) / "race.rttm"
-                command = command_of(name, item, result, interpreters[name], threads)
-                cost = measure(command, environment_of(threads))
-                if cost.pop("error") or not result.is_file():
-                    raise DiarizeError(f"{name} failed on {minutes:g} minutes of talk")
-                result.unlink()
-                laps.append(Lap(name, load=load, **cost))
+                laps.append(_lap(name, sound, interpreters[name], threads))
                 if on_lap:
                     on_lap(laps[-1])
     return laps
+
+
+def _lap(name: str, sound: Path, python: str, threads: int | None) -> Lap:
+    """Run one system once."""
+    load, result = load_average(), sound.with_suffix(".rttm")
+    item = Recording(sound.stem, sound, (), "race")
+    cost = measure(command_of(name, item, result, python, threads), environment_of(threads))
+    if cost.pop("error") or not result.is_file():
+        raise DiarizeError(f"{name} failed on {sound}")
+    result.unlink()
+    return Lap(name, load=load, **cost)
 
 
 def as_markdown(laps: Sequence[Lap], minutes: float, command: str) -> str:
