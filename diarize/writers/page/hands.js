@@ -49,7 +49,8 @@ dragging($("overview"), (event) => {
 });
 $("lanes").addEventListener("click", (event) => {
   const box = $("lanes").getBoundingClientRect(), { from, to } = draw.view;
-  const at = from + ((event.clientX - box.left) / box.width) * (to - from);
+  const gutter = gutterOf(box.width);
+  const at = from + (Math.max(0, event.clientX - box.left - gutter) / (box.width - gutter)) * (to - from);
   const speaker = order[Math.floor((event.clientY - box.top - AXIS) / laneHeight(order.length, box.width))];
   chosen = state.turns.find((turn) => turn.speaker === speaker?.label && turn.start <= at && at < turn.end) ?? null;
   seek(chosen ? chosen.start : at);

@@ -60,36 +60,46 @@ function drawOverview(canvas, view) {
 }
 
 const AXIS = 20, NAME_GAP = 6;
+const gutterOf = (width) => (width < 500 ? 88 : 150); // where the names stand
 const laneHeight = (count, width) => (width < 500 ? 18 : count > 5 ? 23 : 27);
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 /** Draw a lane a speaker, with turns as opaque as they are sure; return the canvas' height. */
 function drawLanes(canvas, view) {
   const width = canvas.parentElement.clientWidth, lane = laneHeight(view.speakers.length, width);
-  const height = view.speakers.length * lane + AXIS;
+  const height = view.speakers.length * lane + AXIS, gutter = gutterOf(width);
   canvas.style.height = `${height}px`;
   const context = prepared(canvas, width, height);
-  const x = (time) => ((time - view.from) / (view.to - view.from)) * width;
+  const x = (time) => gutter + ((time - view.from) / (view.to - view.from)) * (width - gutter);
   context.font = "12px system-ui, 'Noto Sans', 'DejaVu Sans', sans-serif";
-  drawTicks(context, view, x, width, height);
+  context.save();
+  context.beginPath();
+  context.rect(gutter, 0, width - gutter, height);
+  context.clip();
+  drawTicks(context, view, x, width - gutter, height);
   const lanes = new Map(view.speakers.map((speaker, place) => [speaker.label, place]));
   for (const turn of view.turns) {
     if (turn.end < view.from || turn.start > view.to) continue;
     drawTurn(context, view, turn, x(turn.start), x(turn.end), AXIS + lanes.get(turn.speaker) * lane, lane);
   }
-  for (const [label, place] of lanes) {
-    const name = view.speakers[place].name ?? label, y = AXIS + place * lane;
-    const shown = [...oneLine(name)].slice(0, 26).join("");
-    const size = context.measureText(shown).width;
-    context.fillStyle = view.css("--card");
-    context.globalAlpha = 0.82;
-    context.fillRect(0, y + 3, size + 2 * NAME_GAP, lane - 6);
-    context.globalAlpha = 1;
-    context.fillStyle = view.css("--ink");
-    context.fillText(shown, NAME_GAP, y + lane / 2 + 4);
-  }
   context.fillStyle = view.css("--ink");
   context.fillRect(x(view.time) - 1, 0, 2, height);
+  context.restore();
+  context.fillStyle = view.css("--ink");
+  for (const [label, place] of lanes) {
+    const name = fitted(context, oneLine(view.speakers[place].name ?? label), gutter - 2 * NAME_GAP);
+    context.fillText(name, NAME_GAP, AXIS + place * lane + lane / 2 + 4);
+  }
+}
+
+/** Return a name, cut so that it takes no more than some pixels. */
+function fitted(context, name, most) {
+  const letters = [...name];
+  while (letters.length > 1 && context.measureText(name).width > most) {
+    letters.pop();
+    name = `${letters.join("")}…`;
+  }
+  return name;
 }
 
 function drawTicks(context, view, x, width, height) {
