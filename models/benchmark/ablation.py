@@ -310,9 +310,7 @@ def window_rows(bench: Bench, main: Diarizer, own: float) -> list[Row]:
     return rows
 
 
-def decided(
-    heard: Iterable[Extracted], threshold: float, settings: Settings | None = None
-) -> Score:
+def decided(heard: Iterable[Extracted], threshold: float, settings: Settings = DEFAULTS) -> Score:
     """Score the pipeline's second half on all recordings."""
     return total(_score(one, threshold=threshold, settings=settings) for one in heard)
 
