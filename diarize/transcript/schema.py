@@ -1,4 +1,4 @@
-"""The one shape in which every transcript is handled: openai-whisper's result, typed.
+"""The one shape in which every transcript is handled: openai-whisper's result.
 
 A reader turns whatever a producer wrote into a :class:`Transcript`, whose ``data`` is a plain
 dictionary of this shape. Keys that the shape does not name stay where they were.
@@ -20,40 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 from diarize.text import ROWS, clock, counted, first_rows, instant
-
-
-class Word(TypedDict, total=False):
-    """One word of a segment; times in seconds."""
-
-    word: str
-    start: float
-    end: float
-    probability: float
-    speaker: str | None
-    original_speaker: str | None
-
-
-class TranscriptSegment(TypedDict, total=False):
-    """One segment (a phrase or a sentence) of a transcript; times in seconds."""
-
-    id: int | str
-    start: float
-    end: float
-    text: str
-    words: list[Word]
-    speaker: str | None
-    original_speaker: str | None
-
-
-class TranscriptData(TypedDict, total=False):
-    """A transcript, as openai-whisper's ``transcribe`` returns it."""
-
-    text: str
-    segments: list[TranscriptSegment]
-    language: str | None
 
 
 @dataclass(frozen=True, slots=True)
