@@ -41,6 +41,10 @@ def test_wheel_holds_the_models_and_nothing_beside_the_package(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+def test_wheel_is_small(wheel):
+    assert wheel.stat().st_size <= 9e6
+
+
 def test_wheel_works_in_an_environment_of_its_own(wheel, tmp_path, example_dir):
     venv.create(tmp_path / "venv", with_pip=True)
     bin_ = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
