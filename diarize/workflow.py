@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from diarize.arrays import Progress
 from diarize.audio.folders import with_folders_opened
 from diarize.audio.waveform import Waveform
-from diarize.errors import DiarizeError, UsageError
+from diarize.errors import DiarizeError, TranscriptError, UsageError
+from diarize.formats import WORD_FORMATS
 from diarize.labeler import Labeler, LabelOptions, Recording, path_of
 from diarize.outputs import Output, plan_outputs
 from diarize.pipeline.recording import Source
@@ -164,6 +165,43 @@ def label_recordings(
         on_error(recordings[number], error)
 
     return _results(labeler, len(recordings), begun, failed, link)
+
+
+def formats_of(
+    result: Result,
+    asked: Sequence[str] = (),
+    *,
+    usual: Sequence[str] | None = None,
+    needs_words: bool = True,
+) -> list[str]:
+    """Return the formats that a result is written in.
+
+    Parameters
+    ----------
+    result : Result
+    asked : sequence of str
+        What the user asked for.
+    usual : sequence of str, optional
+        What is written where nothing was asked for: ``srt`` and ``json``, or ``rttm`` and ``json``
+        of a result without a transcript.
+    needs_words : bool
+        Refuse subtitles and the like of nothing but turns.
+
+    Raises
+    ------
+    TranscriptError
+        Where a format needs words, and the recording has speech but no transcript.
+    """
+    bare = result.transcript is None
+    empty = [name for name in asked if name in WORD_FORMATS]
+    if bare and empty and result.diarization and needs_words:
+        why = result.messages[-1] if result.messages else "there is no transcript"
+        name = "stdin" if result.audio is None else Path(result.audio).name
+        raise TranscriptError(
+            f"{name}: no words for {', '.join(empty)}: {why}; "
+            "--no-transcript writes who speaks when alone"
+        )
+    return list(asked or usual or (["rttm", "json"] if bare else ["srt", "json"]))
 
 
 _Begun = tuple[Recording, Any, OverallProgress]

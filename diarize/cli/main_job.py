@@ -89,30 +89,16 @@ def _finish(
     title: str,
 ) -> None:
     """Write what was asked for, and say what came of it."""
-    _require_words(result, formats, args)
+    from diarize.workflow import formats_of
+
+    usual = ["json"] if args.output_dir == "-" else None
+    chosen = formats_of(result, formats, usual=usual, needs_words=not args.no_transcript)
     for message in result.messages:
         talk.warn(message)
-    chosen = formats or (["srt", "json"] if result.transcript is not None else ["rttm", "json"])
-    if args.output_dir == "-":
-        chosen = formats or ["json"]
     written = _write(result, chosen, recording.output, args, talk)
     if not args.quiet:
         title = title if len(args.audio) > 1 else ""
         talk.summary(result.diarization, recording.seconds, written, title)
-
-
-def _require_words(result: Result, formats: list[str], args: argparse.Namespace) -> None:
-    """Refuse to write subtitles and the like of nothing but turns, unless that was asked for."""
-    from diarize.errors import TranscriptError
-    from diarize.formats import WORD_FORMATS
-
-    empty = [name for name in formats if name in WORD_FORMATS]
-    if result.transcript is None and empty and result.diarization and not args.no_transcript:
-        why = result.messages[-1] if result.messages else "there is no transcript"
-        raise TranscriptError(
-            f"{console.display_name(result.audio or '-')}: no words for {', '.join(empty)}: {why}; "
-            "--no-transcript writes who speaks when alone"
-        )
 
 
 def _write(

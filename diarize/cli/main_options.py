@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diarize.cli.options import (
     add,
@@ -17,7 +17,7 @@ from diarize.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from diarize.labeler import Labeler
+    from diarize.labeler import Labeler, LabelOptions
 
 EPILOG = """\
 examples:
@@ -42,9 +42,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-V", "--version", action="version", version=f"diarize {__version__}")
     add_input_options(parser.add_argument_group("input"))
-    _add_transcript_options(parser.add_argument_group("transcript"))
+    group = parser.add_argument_group("transcript")
+    add(
+        group,
+        "--transcript",
+        metavar="FILE",
+        help="Whisper JSON of any flavour, SRT, VTT or TSV (default: AUDIO's stem + .json)",
+    )
+    add_transcript_options(group)
     add_output_options(parser.add_argument_group("output"))
     group = parser.add_argument_group("speakers")
+    add_people_options(group)
+    add(
+        group,
+        "--link",
+        action="store_true",
+        help="give a stranger the same label in all the recordings of this call",
+    )
+    group = parser.add_argument_group("analysis")
+    add_analysis_options(group)
+    add(group, "--threads", type=positive_int, metavar="N", help="cores to use (default: all)")
+    group = parser.add_argument_group("talk")
+    group.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+    group.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+
+
+def add_people_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say who may speak."""
     add_speaker_count_options(group)
     add(
         group,
@@ -73,13 +97,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep what `relabel` changed in an earlier result, where the same turns come out "
         "(default: yes)",
     )
-    add(
-        group,
-        "--link",
-        action="store_true",
-        help="give a stranger the same label in all the recordings of this call",
-    )
-    group = parser.add_argument_group("analysis")
+
+
+def add_analysis_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that choose models."""
     add(
         group,
         "--vad",
@@ -100,10 +121,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="D",
         help="cosine distance at which voices are different people (default: the model's)",
     )
-    add(group, "--threads", type=positive_int, metavar="N", help="cores to use (default: all)")
-    group = parser.add_argument_group("talk")
-    group.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
-    group.add_argument("--debug", action="store_true", help="show tracebacks of errors")
 
 
 def commands_table() -> str:
@@ -113,13 +130,8 @@ def commands_table() -> str:
     return "".join(f"  {name:<12}{summary}\n" for name, (_, summary) in COMMANDS.items())
 
 
-def _add_transcript_options(group: argparse._ArgumentGroup) -> None:
-    add(
-        group,
-        "--transcript",
-        metavar="FILE",
-        help="Whisper JSON of any flavour, SRT, VTT or TSV (default: AUDIO's stem + .json)",
-    )
+def add_transcript_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say where words come from."""
     add_offset_option(group)
     add(
         group,
@@ -158,26 +170,53 @@ def check(args: argparse.Namespace) -> None:
     """Refuse requests that contradict themselves."""
     from diarize.errors import UsageError
 
+    check_speakers(args)
+    if args.transcript and len(args.audio) > 1:
+        raise UsageError("--transcript goes with one recording; give the recordings one at a time")
+    if args.audio.count("-") > 1:
+        raise UsageError("- (stdin) can be read only once")
+
+
+def check_speakers(args: argparse.Namespace) -> None:
+    """Refuse what contradicts itself of the options that say who may speak."""
+    from diarize.errors import UsageError
+
     low, high = args.min_speakers or 1, args.max_speakers
     if high is not None and low > high:
         raise UsageError(f"--min-speakers {low} is more than --max-speakers {high}")
     if args.num_speakers and (args.min_speakers or args.max_speakers):
         raise UsageError("--num-speakers is exact: leave out --min-speakers and --max-speakers")
-    if args.transcript and len(args.audio) > 1:
-        raise UsageError("--transcript goes with one recording; give the recordings one at a time")
-    if args.audio.count("-") > 1:
-        raise UsageError("- (stdin) can be read only once")
     if args.identify_segments and not args.speakers:
         raise UsageError("--identify-segments needs the enrolled people: add --speakers BOOK")
 
 
 def open_labeler(args: argparse.Namespace, formats: list[str]) -> Labeler:
     """Load the models, and see to the recogniser, before any long work begins."""
-    from diarize.labeler import Labeler, LabelOptions
+    from diarize.labeler import Labeler
     from diarize.speakers.diarizer import Diarizer
+
+    diarizer = Diarizer(threads=args.threads, **diarizer_options(args))
+    return Labeler(diarizer, options=label_options(args, formats))
+
+
+def diarizer_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the command line says to a :class:`diarize.Diarizer`."""
+    return {
+        "vad": args.vad,
+        "embedder": args.embedding_model,
+        "threshold": args.threshold,
+        "speakers": args.speakers,
+        "participants": args.participants,
+        "identify_segments": args.identify_segments,
+    }
+
+
+def label_options(args: argparse.Namespace, formats: list[str]) -> LabelOptions:
+    """Return how recordings are taken and labelled."""
+    from diarize.labeler import LabelOptions
     from diarize.transcript.whisper import WhisperOptions
 
-    options = LabelOptions(
+    return LabelOptions(
         channels=args.channels,
         channel_names=args.channel_names,
         audio_track=args.audio_track,
@@ -194,13 +233,3 @@ def open_labeler(args: argparse.Namespace, formats: list[str]) -> Labeler:
         words=args.words,
         keep_names=args.keep_names,
     )
-    diarizer = Diarizer(
-        vad=args.vad,
-        embedder=args.embedding_model,
-        threshold=args.threshold,
-        threads=args.threads,
-        speakers=args.speakers,
-        participants=args.participants,
-        identify_segments=args.identify_segments,
-    )
-    return Labeler(diarizer, options=options)
