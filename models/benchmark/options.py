@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _SPEECH = """\
 DIR holds one-voice recordings: clips.csv with dev/SPEAKER.*, or one sound file (or folder) a
-speaker; recordings of noise in DIR/noise and real talk in DIR/real (with RTTM) are used if there.
+speaker; recordings of noise in DIR/noise, and real talk in DIR/real and DIR/conv (with RTTM), are
+used if they are there.
 """
 
 
@@ -139,7 +140,7 @@ def simulated_conversations(args: argparse.Namespace) -> list[Recording]:
 
 
 def all_recordings(args: argparse.Namespace) -> list[Recording]:
-    """Return every recording asked for: simulated, the speech folder's real ones, and --data.
+    """Return every recording asked for: simulated, those of the speech folder, and --data.
 
     Raises
     ------
@@ -147,14 +148,13 @@ def all_recordings(args: argparse.Namespace) -> list[Recording]:
         When there is none.
     """
     from diarize.errors import UsageError
-    from models.benchmark.recordings import recordings
+    from models.benchmark.recordings import further, recordings
 
     found: list[Recording] = []
     if args.speech:
         found += simulated_conversations(args)
-        real = Path(args.speech) / "real"
-        if real.is_dir() and not args.quick:
-            found += recordings(real, "real")
+        if not args.quick:
+            found += further(speech_folder(args), work_folder(args), args.part)
     for folder in args.data:
         found += recordings(Path(folder), Path(folder).absolute().name)
     if not found:

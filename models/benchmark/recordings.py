@@ -21,6 +21,40 @@ SPEAKERS = range(2, 9)
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of simulated recordings besides the conversations of two to eight.
+
+    Parameters
+    ----------
+    group : str
+        Heading in the pages.
+    name : str
+        Folder below the work folder.
+    count, first_seed : int
+    minutes : (float, float)
+    speakers : sequence of int
+        Numbers of people, gone through in turn.
+    """
+
+    group: str
+    name: str
+    count: int
+    first_seed: int
+    minutes: tuple[float, float]
+    speakers: Sequence[int]
+
+
+# A lecture takes all that there is of a person, so mostly several sessions: days, telephones.
+KINDS = (
+    Kind("one person", "memo", 12, 4000, (0.75, 1.25), (1,)),
+    Kind("one person", "lecture", 6, 4100, (4.0, 4.4), (1,)),
+    Kind("ten to twenty-five people", "many", 4, 4200, (6.0, 6.4), (10, 15, 20, 25)),
+)
+# Folders of real talk below that of the speech, and their headings.
+REAL = {"real": "meeting clips", "conv": "real conversations"}
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """A recording of the benchmark: where it lies, what is true of it, which group it is in."""
 
@@ -40,6 +74,7 @@ def simulated(
     speech_dir: Path,
     folder: Path,
     *,
+    group: str = "simulated",
     part: str = "dev",
     count: int = CONVERSATIONS,
     first_seed: int = FIRST_SEED,
@@ -72,7 +107,27 @@ def simulated(
     found = []
     for mark in marks:
         scene = json.loads(mark.with_suffix(".json").read_text(encoding="utf-8"))["scene"]
-        found.append(_recording(mark.with_suffix(".wav"), "simulated", scene))
+        found.append(_recording(mark.with_suffix(".wav"), group, scene))
+    return found
+
+
+def further(speech_dir: Path, work: Path, part: str = "dev") -> list[Recording]:
+    """Return the recordings of :data:`KINDS`, made if they are not there, and the real ones."""
+    found: list[Recording] = []
+    for kind in KINDS:
+        found += simulated(
+            speech_dir,
+            work / kind.name,
+            group=kind.group,
+            part=part,
+            count=kind.count,
+            first_seed=kind.first_seed,
+            options=SimulationOptions(minutes=kind.minutes),
+            speakers=kind.speakers,
+        )
+    for name, group in REAL.items():
+        if (speech_dir / name).is_dir():
+            found += recordings(speech_dir / name, group)
     return found
 
 

@@ -199,7 +199,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _breakdown(outcomes: Sequence[Outcome]) -> list[str]:
     """Return the simulated conversations by scene and by number of speakers."""
-    made = [outcome for outcome in outcomes if outcome.recording.scene]
+    made = [outcome for outcome in outcomes if outcome.recording.group == "simulated"]
     if not made:
         return []
     systems = _unique(outcome.system for outcome in made)

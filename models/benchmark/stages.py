@@ -164,6 +164,19 @@ def true_labels(reference: Sequence[Turn], windows: Sequence[Segment]) -> Int64:
     return np.where(seconds.max(axis=0) > 0, labels, -1).astype(np.int64)
 
 
+def summary(found: dict[str, dict[str, Score]]) -> list[str]:
+    """Return a table of DER Full / Forgiving, a line for each group of recordings."""
+    names = list(dict.fromkeys(name for rows in found.values() for name in rows))
+    lines = ["| DER Full / Forgiving | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)]
+    for group, rows in found.items():
+        cells = [
+            " / ".join(f"{100 * error.rate:.1f}" for error in rows[name].errors.values())
+            for name in names
+        ]
+        lines.append(f"| {group} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def as_markdown(
     found: dict[str, dict[str, Score]], items: Sequence[Recording], command: str
 ) -> str:
@@ -175,6 +188,8 @@ def as_markdown(
         "reference's. *True labels*: each window belongs to whom the reference hears most in it. "
         "*Both*: true regions and true labels; what errs then is the making of turns, and second "
         "speakers. DER and its parts and JER in percent; Full and Forgiving as in RESULTS.md.",
+        "",
+        *summary(found),
         "",
     ]  # fmt: skip
     for group, rows in found.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from diarize.errors import UsageError
 from models.benchmark import report, speed
 from models.benchmark.__main__ import COMMANDS, main
 from models.benchmark.lengths import as_markdown, measure_lengths, write_long
-from models.benchmark.recordings import Recording, recordings, simulated
+from models.benchmark.recordings import KINDS, Recording, further, recordings, simulated
 from models.benchmark.runner import kept_outcomes, measure, run_all
 from models.simulation.scenes import SimulationOptions
+from tests.conftest import ROOT
 
 SHORT = SimulationOptions(minutes=(0.3, 0.35), scenes=("clean", "call"))
 
@@ -38,6 +40,31 @@ def test_conversations_are_made_once(items: list[Recording], speech_dir: Path) -
     assert all(item.speakers == 2 and item.group == "simulated" for item in items)
     with pytest.raises(UsageError, match="made otherwise"):
         simulated(speech_dir, folder, count=2, options=SimulationOptions(), speakers=(2,))
+
+
+def test_single_people_crowds_and_real_talk_are_groups_of_their_own(
+    speech_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyroomacoustics", reason="pip install pyroomacoustics")
+    kinds = (
+        replace(KINDS[0], count=1, minutes=(0.2, 0.25)),
+        replace(KINDS[-1], count=1, minutes=(0.4, 0.45), speakers=(5,)),
+    )
+    monkeypatch.setattr("models.benchmark.recordings.KINDS", kinds)
+    speech = tmp_path / "speech"
+    speech.mkdir()
+    for name in ("clips.csv", "dev", "noise"):
+        (speech / name).symlink_to((speech_dir / name).resolve())
+    (speech / "conv").mkdir()
+    for name in ("meeting.mp3", "meeting.rttm"):
+        (speech / "conv" / name).write_bytes((ROOT / "examples" / name).read_bytes())
+    found = further(speech, tmp_path / "work")
+    assert [(item.group, item.speakers) for item in found][:2] == [
+        ("one person", 1),
+        ("ten to twenty-five people", 5),
+    ]
+    assert found[-1].group == "real conversations" and found[-1].uri == "meeting"
+    assert len({item.uri for item in found}) == len(found)
 
 
 def test_measure_counts_time_and_memory_of_the_process_alone() -> None:

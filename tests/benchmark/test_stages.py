@@ -82,6 +82,11 @@ def test_command(meeting: Recording, tmp_path: Path, capsys: pytest.CaptureFixtu
     page = (tmp_path / "out" / "STAGES.md").read_text()
     assert capsys.readouterr().out.strip() == page.strip()
     lines = [line for line in page.splitlines() if line.startswith("| ")]
+    # One line for the group among all, then its own table.
+    (groups, line), lines = lines[:2], lines[2:]
+    assert [cell.strip() for cell in groups.split("|")[2:8]] == list(ROWS)
+    full, forgiving = lines[1].split("|")[2].strip(), lines[1].split("|")[4].strip()
+    assert line.split("|")[2].strip() == f"{full} / {forgiving}"
     assert len(lines) == 1 + len(ROWS) + 1
     # The same model by its path errs as the bundled one does.
     assert lines[1].split("|")[2:] == lines[-1].split("|")[2:]
