@@ -13,6 +13,7 @@ from diarize.speakers.diarizer import Diarizer
 from diarize.timeline import Segment, Turn, union
 from models.benchmark.__main__ import main
 from models.benchmark.extracted import Cache
+from models.benchmark.pages import head
 from models.benchmark.recordings import Recording, recordings
 from models.benchmark.stages import ROWS, Bench, true_labels, true_regions, turns_of
 from tests.conftest import ROOT
@@ -90,4 +91,4 @@ def test_command(meeting: Recording, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert len(lines) == 1 + len(ROWS) + 1
     # The same model by its path errs as the bundled one does.
     assert lines[1].split("|")[2:] == lines[-1].split("|")[2:]
-    assert "Made with autospeech.onnx" in page
+    assert head("STAGES.md") in page
