@@ -324,7 +324,7 @@ def diarization_table(diarization: Diarization) -> str:
     """Return the speakers, and the first turns."""
     lines = [diarization_line(diarization)]
     if diarization.speakers:
-        headings = ["speaker", "talks", "share", "turns"]
+        headings = ["speaker", "speech", "share", "turns"]
         lines += ["", table(headings, speaker_rows(diarization), right=[1, 2, 3])]
     if diarization.turns:
         rows = [

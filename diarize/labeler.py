@@ -19,7 +19,7 @@ from diarize.progress import STAGE_COSTS, TRANSCRIBING_COST, OverallProgress
 from diarize.relabel import keep_relabelling
 from diarize.result import Result
 from diarize.rewriting import earlier_result
-from diarize.settings import DEFAULTS
+from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.diarizer import Diarizer
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.candidates import Outcome
@@ -247,13 +247,12 @@ class Labeler:
         """
         found = self._words(recording, transcript, progress)
         result, kept = self._with_names_kept(recording)
-        settings = DEFAULTS if self._diarizer is None else self._diarizer.settings
         labelled = None
         if found.transcript is not None:
             labelled = label_transcript(
                 found.transcript,
                 result.diarization,
-                options=replace(settings.words, trust_words=self.options.words == "trust"),
+                options=replace(self._settings.words, trust_words=self.options.words == "trust"),
                 energy=energy_of(recording.waveform),
             )
         return replace(
@@ -264,6 +263,10 @@ class Labeler:
             inputs=tuple(map(str, found.inputs)),
             messages=(*kept, *found.messages),
         )
+
+    @property
+    def _settings(self) -> Settings:
+        return DEFAULTS if self._diarizer is None else self._diarizer.settings
 
     def _words(
         self, recording: Recording, transcript: Any, progress: OverallProgress | None
@@ -285,6 +288,7 @@ class Labeler:
             keep_nonspeech=options.keep_nonspeech,
             trust_words=options.words == "trust",
             offset=options.offset,
+            settings=self._settings.transcript,
             on_progress=progress and progress.part("transcribe"),
         )
 

@@ -1,6 +1,6 @@
 """The command line: ``diarize AUDIO…`` for the main job, ``diarize COMMAND …`` for the rest.
 
-This is the only place in the package that prints. Data goes to stdout, talk to stderr; the exit
+This is the only place in the package that prints. Data goes to stdout, messages to stderr; the exit
 code is 0 when it went well (also when nobody speaks), 1 when it failed, 2 when the request was off.
 """
 
@@ -11,7 +11,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from diarize.cli.options import CommandParser, HelpFormatter
+from diarize.cli.options import CommandParser, HelpFormatter, add
 
 # Sub-commands: name -> (module, one line for --help). A module has add_arguments(parser) and
 # run(args) -> int; it is imported only when its command is called.
@@ -82,7 +82,7 @@ def _parser(name: str | None) -> tuple[argparse.ArgumentParser, str]:
     )
     importlib.import_module(module).add_arguments(parser)
     if not any("--debug" in action.option_strings for action in parser._actions):
-        parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+        add(parser, "--debug", "show tracebacks of errors")
     return parser, module
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diarize.cli.common import add_book_option, add_model_options, open_book, say
 from diarize.cli.console import emit
-from diarize.cli.options import add
+from diarize.cli.options import add_table
 
 EPILOG = """\
 Each stored sample is scored against its own person's other samples and against everybody else's.
@@ -19,18 +19,17 @@ the book and used from then on; --reset goes back to the model's own.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.epilog = EPILOG
-    add(
+    add_table(
         parser,
-        "--false-accept-rate",
-        type=_rate,
-        default=0.01,
-        metavar="RATE",
-        help="share of strangers that may pass (default: 0.01)",
+        """
+        --false-accept-rate RATE  share of strangers that may pass (default: 0.01)
+        --plot PNG                draw the histograms (needs matplotlib)
+        --apply                   store the threshold in the book
+        --reset                   go back to the model's thresholds
+        --json                    print JSON
+        """,
+        false_accept_rate={"type": _rate, "default": 0.01},
     )
-    add(parser, "--plot", metavar="PNG", help="draw the histograms (needs matplotlib)")
-    parser.add_argument("--apply", action="store_true", help="store the threshold in the book")
-    parser.add_argument("--reset", action="store_true", help="go back to the model's thresholds")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     add_book_option(parser)
     add_model_options(parser)
 

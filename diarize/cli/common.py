@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from diarize.cli.options import add, positive_int, whole_number
+from diarize.cli.options import add, add_table, positive_int, whole_number
 
 if TYPE_CHECKING:
     from diarize.arrays import Progress
@@ -21,53 +21,47 @@ def add_book_option(parser: argparse.ArgumentParser, **options: Any) -> None:
     """Add ``--speakers``: which book."""
     add(
         parser,
-        "--speakers",
-        metavar="BOOK",
-        help="the speaker book (default: $DIARIZE_SPEAKERS, else one in your data folder)",
+        "--speakers BOOK",
+        "the speaker book (default: $DIARIZE_SPEAKERS, else one in your data folder)",
         **options,
     )
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose models."""
-    add(
+    add_table(
         parser,
-        "--embedding-model",
-        metavar="NAME|PATH",
-        help="another ONNX speaker model (default: the bundled AutoSpeech)",
+        """
+        --embedding-model NAME|PATH  another ONNX speaker model (default: the bundled AutoSpeech)
+        --vad auto|neural|webrtc|PATH  what finds speech (default: auto)
+        --threads N                 cores to use (default: all)
+        """,
+        vad={"default": "auto"},
+        threads={"type": positive_int},
     )
-    add(
-        parser,
-        "--vad",
-        default="auto",
-        metavar="auto|neural|webrtc|PATH",
-        help="what finds speech (default: auto)",
-    )
-    add(parser, "--threads", type=positive_int, metavar="N", help="cores to use (default: all)")
 
 
-def add_talk_options(parser: argparse.ArgumentParser) -> None:
+def add_message_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--json`` and ``--quiet``."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    add_table(
+        parser,
+        """
+        --json      print JSON
+        -q --quiet  no progress
+        """,
+    )
 
 
 def add_take_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--channels`` and ``--audio-track``: what of a recording is heard."""
-    add(
+    add_table(
         parser,
-        "--channels",
-        type=mixed_or_one,
-        default="mix",
-        metavar="mix|N",
-        help="all channels as one, or channel N, from 0 (default: mix)",
-    )
-    add(
-        parser,
-        "--audio-track",
-        type=whole_number,
-        metavar="N",
-        help="which audio track of a video, from 0 (default: the one that FFmpeg takes)",
+        """
+        --channels mix|N  all channels as one, or channel N, from 0 (default: mix)
+        --audio-track N   which audio track of a video, from 0 (default: the one that FFmpeg takes)
+        """,
+        channels={"type": mixed_or_one, "default": "mix"},
+        audio_track={"type": whole_number},
     )
 
 

@@ -92,7 +92,7 @@ class Console:
         screen = RichConsole(stderr=True, highlight=False)
         if title:
             screen.print(f"\n{title}", markup=False, soft_wrap=True)
-        headings = ["speaker", "talks", "share", "turns"]
+        headings = ["speaker", "speech", "share", "turns"]
         rows = speaker_rows(diarization)
         shown = text.table(headings, rows, right=[1, 2, 3]) if rows else "no speech found"
         screen.print(shown, markup=False, soft_wrap=True)
@@ -173,16 +173,16 @@ class Batch:
 
     Parameters
     ----------
-    talk : Console
+    messages : Console
     count : int
         How many there are; an error of a single one is raised as it is.
     raising : bool
         Raise every error.
     """
 
-    def __init__(self, talk: Console, count: int, raising: bool) -> None:
+    def __init__(self, messages: Console, count: int, raising: bool) -> None:
         self.exit_code = 0
-        self._talk = talk
+        self._messages = messages
         self._count = count
         self._raising = raising or count == 1
         self._begun: list[str] = []
@@ -209,10 +209,10 @@ class Batch:
             known = isinstance(error, DiarizeError)
             self.exit_code = error.exit_code if isinstance(error, DiarizeError) else 1
             kind = "" if known else f"{source}: unexpected {type(error).__name__}: "
-            self._talk.error(f"{kind}{error}")
+            self._messages.error(f"{kind}{error}")
 
     def close(self) -> None:
         """Say how many went well."""
-        if self._count > 1 and not self._talk.quiet:
+        if self._count > 1 and not self._messages.quiet:
             failed = len(self._failed)
-            self._talk.warn(f"{self._count - failed} done, {failed} failed")
+            self._messages.warn(f"{self._count - failed} done, {failed} failed")

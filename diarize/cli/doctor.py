@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from diarize.cli.options import add
+
 DISTRIBUTION = "autospeech-diarize"
 CORE = (
     "numpy",
@@ -52,7 +54,7 @@ class Finding:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.epilog = "Exit code 1 where something that the main job needs is wrong."
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add(parser, "--json", "print JSON")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from diarize.cli.common import (
     taken,
 )
 from diarize.cli.console import Console, display_name
-from diarize.cli.options import add, positive_int
+from diarize.cli.options import add, add_table, positive_int
 
 if TYPE_CHECKING:
     from diarize.speakers.diarizer import Diarizer
@@ -42,45 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("name", metavar="NAME", help="the person's name")
     parser.add_argument("files", nargs="*", metavar="FILE", help="recordings, or - for stdin")
-    add(
+    add_table(
         parser,
-        "--from",
-        dest="regions",
-        type=regions,
-        metavar="START-END",
-        help="use only this part of the recording, in seconds or minutes:seconds; commas for more",
+        """
+        --from START-END    use only this part of the recording, in seconds or minutes:seconds;
+          commas for more
+        --speaker LABEL|N   which speaker of the recording: the label that diarize shows, or its
+          number
+        --num-speakers N    number of speakers in the recording, as for diarize
+        --one-voice         all of it is one person, whatever it sounds like
+        --from-result JSON  take the voice from a finished result (needs --speaker and the
+          recording)
+        --audio PATH        where the recording of --from-result is now
+        --note TEXT         kept with the person: "agreed by mail, 3 Nov"
+        """,
+        num_speakers={"type": positive_int},
+        **{"from": {"dest": "regions", "type": regions}},
     )
-    add(
-        parser,
-        "--speaker",
-        metavar="LABEL|N",
-        help="which speaker of the recording: the label that diarize shows, or its number",
-    )
-    add(
-        parser,
-        "--num-speakers",
-        type=positive_int,
-        metavar="N",
-        help="number of speakers in the recording, as for diarize",
-    )
-    add(
-        parser,
-        "--one-voice",
-        action="store_true",
-        help="all of it is one person, whatever it sounds like",
-    )
-    add(
-        parser,
-        "--from-result",
-        metavar="JSON",
-        help="take the voice from a finished result (needs --speaker and the recording)",
-    )
-    add(parser, "--audio", metavar="PATH", help="where the recording of --from-result is now")
-    add(parser, "--note", metavar="TEXT", help='kept with the person: "agreed by mail, 3 Nov"')
     add_take_options(parser)
     add_book_option(parser)
     add_model_options(parser)
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+    add(parser, "-q --quiet", "no progress, no summary")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -93,20 +75,20 @@ def run(args: argparse.Namespace) -> int:
     name = person_name(args.name)
     path = book_path(args.speakers)
     fresh = not path.exists() or (path.is_file() and path.stat().st_size == 0)
-    talk = Console(quiet=args.quiet)
+    messages = Console(quiet=args.quiet)
     diarizer = open_diarizer(args)
     if not fresh:
         with SpeakerBook(path) as book:
             book.require_writable()
             book.require(diarizer.embedder)
-    found = _enrollment(args, diarizer, talk)
+    found = _enrollment(args, diarizer, messages)
     for warning in found.warnings:
-        talk.warn(warning)
+        messages.warn(warning)
     thresholds = diarizer.embedder.thresholds
     with open_book(args, create=True) as book:
         doubts = [] if args.one_voice else check_person(book, name, found.samples, thresholds)
         for warning in (*doubts, *similar_people(book, name, found.samples, thresholds)):
-            talk.warn(warning)
+            messages.warn(warning)
         added = book.add(name, found.samples, BookModel.of(diarizer.embedder), note=args.note)
         total = len(book.samples(name))
     if not args.quiet:
@@ -135,7 +117,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("- (stdin) can be read only once")
 
 
-def _enrollment(args: argparse.Namespace, diarizer: Diarizer, talk: Console) -> Enrollment:
+def _enrollment(args: argparse.Namespace, diarizer: Diarizer, messages: Console) -> Enrollment:
     from diarize.speakers.enrollment import enroll
     from diarize.speakers.results import enroll_from_result
 
@@ -147,7 +129,7 @@ def _enrollment(args: argparse.Namespace, diarizer: Diarizer, talk: Console) -> 
             audio=Path(args.audio) if args.audio else None,
             one_voice=args.one_voice,
         )
-    with talk.progress(display_name(args.files[0])) as on_progress:
+    with messages.progress(display_name(args.files[0])) as on_progress:
         return enroll(
             [taken(file, args, on_progress) for file in args.files],
             diarizer,

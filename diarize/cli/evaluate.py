@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from diarize.cli import options
+from diarize.cli.options import add
 
 if TYPE_CHECKING:
     from diarize.evaluation.recordings import Annotated
@@ -29,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = _NOTES
     accepted = "RTTM, STM, SegLST or JSON as `diarize --json` writes it; or a folder of them"
-    parser.add_argument("--ref", required=True, metavar="PATH", help=f"the truth: {accepted}")
-    parser.add_argument("--hyp", required=True, metavar="PATH", help=f"what is scored: {accepted}")
-    parser.add_argument("--uem", metavar="PATH", help="regions to score (UEM file or folder)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    options.add(parser, "--no-words", action="store_true", help="score the turns only")
+    add(parser, "--ref PATH", f"the truth: {accepted}", required=True)
+    add(parser, "--hyp PATH", f"what is scored: {accepted}", required=True)
+    add(parser, "--uem PATH", "regions to score (UEM file or folder)")
+    add(parser, "--json", "print JSON instead of a table")
+    add(parser, "--no-words", "score the turns only")
 
 
 def run(args: argparse.Namespace) -> int:

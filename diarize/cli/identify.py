@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from diarize.cli.common import (
     add_book_option,
+    add_message_options,
     add_model_options,
     add_take_options,
-    add_talk_options,
     open_book,
     open_diarizer,
     open_embedder,
@@ -18,7 +18,7 @@ from diarize.cli.common import (
     taken,
 )
 from diarize.cli.console import Console, clock, display_name, emit
-from diarize.cli.options import add, add_speaker_count_options, positive_int
+from diarize.cli.options import add_speaker_count_options, add_table, positive_int
 from diarize.text import table
 
 if TYPE_CHECKING:
@@ -31,32 +31,22 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="recordings, or - for stdin")
-    add(
+    add_table(
         parser,
-        "--candidates",
-        type=positive_int,
-        default=3,
-        metavar="N",
-        help="how many people to list for each voice (default: 3)",
-    )
-    add(
-        parser,
-        "--segments",
-        metavar="FILE|turns",
-        help="match each segment by itself: of an RTTM, of a transcript, or the turns found",
-    )
-    parser.add_argument("--csv", action="store_true", help="print the segments as CSV")
-    add(
-        parser,
-        "--exit-code",
-        action="store_true",
-        help="exit with 0 where an enrolled person speaks, 1 where none does",
+        """
+        --candidates N         how many people to list for each voice (default: 3)
+        --segments FILE|turns  match each segment by itself: of an RTTM, of a transcript, or the
+          turns found
+        --csv                  print the segments as CSV
+        --exit-code            exit with 0 where an enrolled person speaks, 1 where none does
+        """,
+        candidates={"type": positive_int, "default": 3},
     )
     add_take_options(parser)
     add_speaker_count_options(parser)
     add_book_option(parser)
     add_model_options(parser)
-    add_talk_options(parser)
+    add_message_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--csv goes with --segments")
     if args.files.count("-") > 1:
         raise UsageError("- (stdin) can be read only once")
-    talk = Console(quiet=args.quiet)
+    messages = Console(quiet=args.quiet)
     found: dict[str, tuple[Diarization, MatchOptions]] = {}
     failed = 0
     with open_book(args) as book:
@@ -81,11 +71,11 @@ def run(args: argparse.Namespace) -> int:
         options = MatchOptions.of(diarizer.embedder.thresholds, book)
         for source in dict.fromkeys(args.files):
             try:
-                found[source] = _identified(source, diarizer, book, options, args, talk)
+                found[source] = _identified(source, diarizer, book, options, args, messages)
             except DiarizeError as error:
                 if args.debug or len(args.files) == 1:
                     raise
-                talk.error(str(error))
+                messages.error(str(error))
                 failed = error.exit_code
     if args.json:
         shown = [_json(source, *one) for source, one in found.items()]
@@ -104,19 +94,19 @@ def _segments(args: argparse.Namespace) -> int:
 
     if len(args.files) > 1:
         raise UsageError("--segments goes with one recording")
-    talk = Console(quiet=args.quiet)
+    messages = Console(quiet=args.quiet)
     with open_book(args) as book:
         own = args.segments == "turns"
         embedder = open_embedder(args)
         book.require(embedder)
-        with talk.progress(display_name(args.files[0])) as progress:
+        with messages.progress(display_name(args.files[0])) as progress:
             waveform = taken(args.files[0], args, progress)
             source: Any = args.segments
             if own:
                 source = open_diarizer(args)(waveform, on_progress=progress.part("embed"))
             found = identify_segments(source, waveform, book, embedder=embedder)
     for warning in waveform.warnings:
-        talk.warn(warning)
+        messages.warn(warning)
     if args.csv:
         emit(segments_csv(found))
     elif args.json:
@@ -141,7 +131,7 @@ def _identified(
     book: SpeakerBook,
     options: MatchOptions,
     args: argparse.Namespace,
-    talk: Console,
+    messages: Console,
 ) -> tuple[Diarization, MatchOptions]:
     """Diarize one recording, as the main job does, and name its speakers.
 
@@ -149,7 +139,7 @@ def _identified(
     """
     from diarize.speakers.identification import identify_speakers
 
-    with talk.progress(display_name(source)) as progress:
+    with messages.progress(display_name(source)) as progress:
         details = diarizer.analyse(
             taken(source, args, progress),
             num_speakers=args.num_speakers,
@@ -158,7 +148,7 @@ def _identified(
             on_progress=progress.part("embed"),
         )
     for warning in details.diarization.warnings:
-        talk.warn(warning)
+        messages.warn(warning)
     bar = options.bar(len(book.names()), len(details.diarization.speakers))
     options = replace(options, threshold=bar, relief=0.0)
     named = identify_speakers(
@@ -184,7 +174,7 @@ def _print_table(found: dict[str, tuple[Diarization, MatchOptions]], *, several:
             rows.append([display_name(source), *row] if several else row)
     if not rows:
         return
-    headings = ["voice", "talks", "is", "candidates"]
+    headings = ["voice", "speech", "is", "candidates"]
     shown = ["recording", *headings] if several else headings
     emit(table(shown, rows, [2] if several else [1]) + "\n")
     say(

@@ -23,19 +23,19 @@ def run(args: argparse.Namespace) -> int:
     from diarize.audio.folders import with_folders_opened
     from diarize.transcript.readers import read_transcript
 
-    talk = console.Console(quiet=args.quiet)
-    args.audio = with_folders_opened(args.audio, talk.warn)
+    messages = console.Console(quiet=args.quiet)
+    args.audio = with_folders_opened(args.audio, messages.warn)
     check(args)
     formats, places = _places(args)
     words = args.transcript is not None and not args.no_transcript
     given = read_transcript(args.transcript) if words else None
     labeler = open_labeler(args, formats)
-    batch = console.Batch(talk, len(places), raising=args.debug)
+    batch = console.Batch(messages, len(places), raising=args.debug)
     waiting: dict[str, Recording] = {}
     for source, place in places.items():
         with batch.recording(source) as title:
             audio = None if source == "-" else source
-            with talk.progress(title, labeler.costs(audio, place, given)) as progress:
+            with messages.progress(title, labeler.costs(audio, place, given)) as progress:
                 recording = labeler.diarize(
                     source,
                     place,
@@ -45,18 +45,18 @@ def run(args: argparse.Namespace) -> int:
                     progress=progress,
                 )
                 for warning in dict.fromkeys(recording.diarization.warnings):
-                    talk.warn(warning)
+                    messages.warn(warning)
                 if args.link:
                     waiting[title] = recording
                     continue
                 result = labeler.label(recording, given, progress=progress)
-            _finish(result, recording, formats, args, talk, title)
+            _finish(result, recording, formats, args, messages, title)
     linked = labeler.link(list(waiting.values()))
     for title, recording in zip(waiting, linked, strict=True):
         with batch.recording(recording.audio or "-", title):
-            with talk.progress(title, {"transcribe": 1.0}) as progress:
+            with messages.progress(title, {"transcribe": 1.0}) as progress:
                 result = labeler.label(recording, given, progress=progress)
-            _finish(result, recording, formats, args, talk, title)
+            _finish(result, recording, formats, args, messages, title)
     batch.close()
     return batch.exit_code
 
@@ -85,7 +85,7 @@ def _finish(
     recording: Recording,
     formats: list[str],
     args: argparse.Namespace,
-    talk: console.Console,
+    messages: console.Console,
     title: str,
 ) -> None:
     """Write what was asked for, and say what came of it."""
@@ -94,11 +94,11 @@ def _finish(
     usual = ["json"] if args.output_dir == "-" else None
     chosen = formats_of(result, formats, usual=usual, needs_words=not args.no_transcript)
     for message in result.messages:
-        talk.warn(message)
-    written = _write(result, chosen, recording.output, args, talk)
+        messages.warn(message)
+    written = _write(result, chosen, recording.output, args, messages)
     if not args.quiet:
         title = title if len(args.audio) > 1 else ""
-        talk.summary(result.diarization, recording.seconds, written, title)
+        messages.summary(result.diarization, recording.seconds, written, title)
 
 
 def _write(
@@ -106,7 +106,7 @@ def _write(
     formats: list[str],
     place: Output,
     args: argparse.Namespace,
-    talk: console.Console,
+    messages: console.Console,
 ) -> list[Path]:
     """Write files, or to standard output."""
     from diarize.outputs import write_files
@@ -126,5 +126,5 @@ def _write(
         inputs=[*others, *result.protected(args.overwrite)],
         overwrite=args.overwrite,
         file=place.file,
-        on_message=talk.warn,
+        on_message=messages.warn,
     )

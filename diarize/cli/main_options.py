@@ -11,6 +11,7 @@ from diarize.cli.options import (
     add_offset_option,
     add_output_options,
     add_speaker_count_options,
+    add_table,
     add_words_option,
     positive_float,
     positive_int,
@@ -45,81 +46,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("transcript")
     add(
         group,
-        "--transcript",
-        metavar="FILE",
-        help="Whisper JSON of any flavour, SRT, VTT or TSV (default: AUDIO's stem + .json)",
+        "--transcript FILE",
+        "Whisper JSON of any flavour, SRT, VTT or TSV (default: AUDIO's stem + .json)",
     )
     add_transcript_options(group)
     add_output_options(parser.add_argument_group("output"))
     group = parser.add_argument_group("speakers")
     add_people_options(group)
-    add(
-        group,
-        "--link",
-        action="store_true",
-        help="give a stranger the same label in all the recordings of this call",
-    )
+    add(group, "--link", "give a stranger the same label in all the recordings of this call")
     group = parser.add_argument_group("analysis")
     add_analysis_options(group)
-    add(group, "--threads", type=positive_int, metavar="N", help="cores to use (default: all)")
-    group = parser.add_argument_group("talk")
-    group.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
-    group.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    add(group, "--threads N", "cores to use (default: all)", type=positive_int)
+    group = parser.add_argument_group("messages")
+    add(group, "-q --quiet", "no progress, no summary")
+    add(group, "--debug", "show tracebacks of errors")
 
 
 def add_people_options(group: argparse._ArgumentGroup) -> None:
     """Add the options that say who may speak."""
     add_speaker_count_options(group)
-    add(
+    add_table(
         group,
-        "--speakers",
-        metavar="BOOK",
-        help="name the people enrolled in this book ('default': the one `diarize enroll` fills)",
-    )
-    add(
-        group,
-        "--participants",
-        type=lambda text: text.split(","),
-        metavar="NAMES",
-        help="who was invited, with commas: names of these enrolled people only, and at most one "
-        "speaker more",
-    )
-    add(
-        group,
-        "--identify-segments",
-        action="store_true",
-        help="match each turn on its own with the enrolled people, without clustering",
-    )
-    group.add_argument(
-        "--keep-names",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="keep what `relabel` changed in an earlier result, where the same turns come out "
-        "(default: yes)",
+        """
+        --speakers BOOK       name the people enrolled in this book ('default': the one `diarize
+          enroll` fills)
+        --participants NAMES  who was invited, with commas: names of these enrolled people only, and
+          at most one speaker more
+        --identify-segments   match each turn on its own with the enrolled people, without
+          clustering
+        --keep-names          keep what `relabel` changed in an earlier result, where the same turns
+          come out (default: yes)
+        """,
+        participants={"type": lambda text: text.split(",")},
+        keep_names={"action": argparse.BooleanOptionalAction, "default": True},
     )
 
 
 def add_analysis_options(group: argparse._ArgumentGroup) -> None:
     """Add the options that choose models."""
-    add(
+    add_table(
         group,
-        "--vad",
-        default="auto",
-        metavar="auto|neural|webrtc|PATH",
-        help="what finds speech; PATH: a Silero or pyannote segmentation ONNX (default: auto)",
-    )
-    add(
-        group,
-        "--embedding-model",
-        metavar="NAME|PATH",
-        help="another ONNX speaker model (default: the bundled AutoSpeech)",
-    )
-    add(
-        group,
-        "--threshold",
-        type=positive_float,
-        metavar="D",
-        help="cosine distance at which voices are different people (default: the model's)",
+        """
+        --vad auto|neural|webrtc|PATH  what finds speech; PATH: a Silero or pyannote segmentation
+          ONNX (default: auto)
+        --embedding-model NAME|PATH    another ONNX speaker model (default: the bundled AutoSpeech)
+        --threshold D                  cosine distance at which voices are different people
+          (default: the model's)
+        """,
+        vad={"default": "auto"},
+        threshold={"type": positive_float},
     )
 
 
@@ -133,35 +108,23 @@ def commands_table() -> str:
 def add_transcript_options(group: argparse._ArgumentGroup) -> None:
     """Add the options that say where words come from."""
     add_offset_option(group)
-    add(
+    add_table(
         group,
-        "--no-transcript",
-        action="store_true",
-        help="only say who speaks when; neither look for a transcript nor make one",
-    )
-    add(
-        group,
-        "--engine",
-        "--transcriber",
-        default="auto",
-        metavar="NAME",
-        help="what transcribes: faster-whisper, openai-whisper or an installed plug-in (default: "
-        "auto, the one that is installed; `diarize doctor` tells which are)",
-    )
-    add(
-        group,
-        "--whisper-model",
-        metavar="NAME|PATH",
-        help="model to transcribe with: a name that the engine knows, a folder, or a .pt file",
-    )
-    add(group, "--language", metavar="CODE", help="spoken language (default: detected)")
-    add(group, "--task", choices=("transcribe", "translate"), default="transcribe")
-    add(group, "--initial-prompt", metavar="TEXT", help="words to put Whisper on the right track")
-    add(
-        group,
-        "--keep-nonspeech",
-        action="store_true",
-        help="keep segments that Whisper made up where nobody speaks",
+        """
+        --no-transcript              only say who speaks when; neither look for a transcript nor
+          make one
+        --engine --transcriber NAME  what transcribes: faster-whisper, openai-whisper or an
+          installed plug-in (default: auto, the one that is installed; `diarize doctor` tells which
+          are)
+        --whisper-model NAME|PATH    model to transcribe with: a name that the engine knows, a
+          folder, or a .pt file
+        --language CODE              spoken language (default: detected)
+        --task                       transcribe, or translate into English (default: transcribe)
+        --initial-prompt TEXT        words to put Whisper on the right track
+        --keep-nonspeech             keep segments that Whisper made up where nobody speaks
+        """,
+        engine={"default": "auto"},
+        task={"choices": ("transcribe", "translate"), "default": "transcribe"},
     )
     add_words_option(group)
 

@@ -10,6 +10,7 @@ from diarize.cli.options import (
     add,
     add_offset_option,
     add_output_options,
+    add_table,
     add_words_option,
     formats_from,
     writer_options,
@@ -17,6 +18,8 @@ from diarize.cli.options import (
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
+    from diarize.cli.console import Console
+    from diarize.result import Result
 
 EPILOG = """\
 examples:
@@ -28,93 +31,100 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.epilog = EPILOG
-    add(
-        parser,
-        "--transcript",
-        required=True,
-        metavar="FILE",
-        help="Whisper JSON of any flavour, SRT, VTT or TSV",
-    )
+    add(parser, "--transcript FILE", "Whisper JSON of any flavour, SRT, VTT or TSV", required=True)
     add_offset_option(parser)
-    add(parser, "--rttm", required=True, metavar="FILE", help="who spoke when, by any diarizer")
-    add(
+    add_table(
         parser,
-        "--uri",
-        metavar="NAME",
-        help="which recording of the RTTM file (default: the transcript's name, or the only one)",
-    )
-    add(
-        parser,
-        "--audio",
-        metavar="FILE",
-        help="the recording, if at hand: its loudness tells where stretched words really are",
+        """
+        --rttm FILE   who spoke when, by any diarizer
+        --uri NAME    which recording of the RTTM file (default: the transcript's name, or the only
+          one)
+        --audio FILE  the recording, if at hand: its loudness tells where stretched words really are
+        """,
+        rttm={"required": True},
     )
     add_words_option(parser)
     # --rttm names the input here, so RTTM output is asked for with -f rttm
     add_output_options(parser, singles=("srt", "vtt", "json", "txt", "tsv", "csv", "md"))
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not list the files")
+    add(parser, "-q --quiet", "do not list the files")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.cli import console
     from diarize.errors import UsageError
-    from diarize.outputs import named_file, write_files
+    from diarize.outputs import named_file
+
+    file, formats = named_file(args.output_dir, formats_from(args, default=()))
+    formats = formats or (["json"] if args.output_dir == "-" else ["srt", "json"])
+    if args.output_dir == "-" and len(formats) != 1:
+        raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
+    messages = console.Console(quiet=args.quiet)
+    stem = "stdin" if args.transcript == "-" else Path(args.transcript).stem
+    result = _merged(args, stem, messages)
+    if args.output_dir == "-":
+        console.emit(result.render(formats[0], writer_options(args)))
+        return 0
+    for path in _written(result, formats, file, stem, args, messages):
+        if not args.quiet:
+            messages.warn(f"wrote {path}")
+    return 0
+
+
+def _merged(args: argparse.Namespace, stem: str, messages: Console) -> Result:
+    """Put the speakers onto the words."""
     from diarize.result import Result
     from diarize.settings import WordSettings
     from diarize.transcript.assign import label_transcript
     from diarize.transcript.clock import on_recordings_clock
     from diarize.transcript.readers import read_transcript
 
-    file, formats = named_file(args.output_dir, formats_from(args, default=()))
-    formats = formats or (["json"] if args.output_dir == "-" else ["srt", "json"])
-    if args.output_dir == "-" and len(formats) != 1:
-        raise UsageError(f"-o - takes one format, not {', '.join(formats)}")
-    talk = console.Console(quiet=args.quiet)
     transcript = read_transcript(args.transcript)
     for warning in transcript.warnings:
-        talk.warn(warning)
+        messages.warn(warning)
     energy = None
     if args.audio is not None:
         from diarize.audio.loading import load
         from diarize.transcript.word_times import energy_of
 
         energy = energy_of(load(args.audio))
-    stem = "stdin" if args.transcript == "-" else Path(args.transcript).stem
     diarization = read_diarization(args.rttm, args.uri, stem, transcript.end)
-    assign_options = WordSettings(trust_words=args.words == "trust")
     transcript, message = on_recordings_clock(
         transcript, diarization.speech, args.transcript_offset, args.transcript
     )
     if message:
-        talk.warn(message)
-    labelled = label_transcript(transcript, diarization, options=assign_options, energy=energy)
-    result = Result(diarization, labelled, args.audio, transcript)
-    options = writer_options(args)
-    if args.output_dir == "-":
-        console.emit(result.render(formats[0], options))
-        return 0
+        messages.warn(message)
+    settings = WordSettings(trust_words=args.words == "trust")
+    labelled = label_transcript(transcript, diarization, options=settings, energy=energy)
+    return Result(diarization, labelled, args.audio, transcript)
+
+
+def _written(
+    result: Result,
+    formats: list[str],
+    file: Path | None,
+    stem: str,
+    args: argparse.Namespace,
+    messages: Console,
+) -> list[Path]:
+    """Write the files, beside the transcript or where -o says, and none over an input."""
+    from diarize.outputs import write_files
+
     beside = Path() if args.transcript == "-" else Path(args.transcript).parent
-    inputs: list[str] = [
-        path for path in (args.transcript, args.rttm, args.audio) if path and path != "-"
-    ]
+    inputs = [path for path in (args.transcript, args.rttm, args.audio) if path and path != "-"]
     if args.overwrite and args.transcript in inputs:
         inputs.remove(args.transcript)
-    written = write_files(
+    return write_files(
         result,
         formats,
         beside if args.output_dir is None else Path(args.output_dir),
         stem,
-        options,
+        writer_options(args),
         inputs=inputs,
         overwrite=args.overwrite,
         file=file,
-        on_message=talk.warn,
+        on_message=messages.warn,
     )
-    if not args.quiet:
-        for file in written:
-            talk.warn(f"wrote {file}")
-    return 0
 
 
 def read_diarization(path: str, uri: str | None, stem: str, end: float) -> Diarization:

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from diarize.cli.options import add
+
 if TYPE_CHECKING:
     from diarize.onnx.registry import RemoteModel
 
@@ -18,17 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="list|fetch|verify")
     listing = actions.add_parser("list", help="show bundled and fetchable models (default)")
-    listing.add_argument("--json", action="store_true", help="print JSON")
+    add(listing, "--json", "print JSON")
     fetching = actions.add_parser("fetch", help="download models by name")
     fetching.add_argument("names", nargs="+", metavar="NAME")
-    fetching.add_argument(
-        "-y", "--yes", action="store_true", help="take files that no checksum is known of"
-    )
-    fetching.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    add(fetching, "-y --yes", "take files that no checksum is known of")
+    add(fetching, "-q --quiet", "no progress")
     verifying = actions.add_parser("verify", help="compare fetched files with their checksums")
     verifying.add_argument("names", nargs="*", metavar="NAME", help="default: all that are here")
     for action in (listing, fetching, verifying):
-        action.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+        add(action, "--debug", "show tracebacks of errors")
 
 
 def run(args: argparse.Namespace) -> int:

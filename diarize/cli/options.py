@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -13,15 +15,33 @@ from diarize.formats import FORMATS, WriterOptions, names, writable
 
 
 def add(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, *flags: str, **options: Any
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, spec: str, help: str, **options: Any
 ) -> None:
-    """Add an option to ``parser`` under its dashed and its underscored spelling."""
-    spellings = list(flags)
-    for flag in flags:
-        underscored = "--" + flag[2:].replace("-", "_")
-        if flag.startswith("--") and underscored != flag:
-            spellings.append(underscored)
-    parser.add_argument(*spellings, **options)
+    """Add an option as help shows it: ``-o --output-dir DIR|FILE``; without a value, a switch."""
+    words = spec.split()
+    flags = [word for word in words if word.startswith("-")]
+    if options.get("action") is not argparse.BooleanOptionalAction:
+        flags += [f"--{flag[2:].replace('-', '_')}" for flag in flags if "-" in flag[2:]]
+    if not words[-1].startswith("-"):
+        options["metavar"] = words[-1]
+    elif not options.keys() & {"action", "choices", "metavar", "type"}:
+        options["action"] = "store_true"
+    parser.add_argument(*flags, help=help, **options)
+
+
+def add_table(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, table: str, **more: dict[str, Any]
+) -> None:
+    """Add options written as help shows them: one a line, two spaces before what it does.
+
+    Longer texts go on below, indented. ``more`` is what :mod:`argparse` wants to know beyond that,
+    by the option's name: ``threads={"type": positive_int}``.
+    """
+    for entry in re.split(r"\n(?=-)", textwrap.dedent(table).strip()):
+        spec, _, text = entry.partition("  ")
+        name = re.findall(r"--(\S+)", spec)[0].replace("-", "_")
+        add(parser, spec, " ".join(text.split()), **more.pop(name, {}))
+    assert not more, more
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -65,78 +85,35 @@ def add_output_options(
         )
     add(
         parser,
-        "-f",
-        "--output-format",
-        metavar="FORMATS",
-        help=f"comma-separated: {', '.join(FORMATS)}, or all; --srt, --json, … do the same singly",
+        "-f --output-format FORMATS",
+        f"comma-separated: {', '.join(FORMATS)}, or all; --srt, --json, … do the same singly",
     )
-    add(
+    add_table(
         parser,
-        "-o",
-        "--output-dir",
-        metavar="DIR|FILE",
-        help="folder to write to (default: beside the input), a file such as talk.srt, or - for "
-        "stdout",
-    )
-    add(
-        parser,
-        "--overwrite",
-        action="store_true",
-        help="replace also files that diarize did not write, or that were changed since",
-    )
-    add(
-        parser,
-        "--speaker-prefix",
-        choices=("always", "on-change", "never"),
-        default="always",
-        help="when a subtitle begins with the speaker's name (default: always)",
-    )
-    add(
-        parser,
-        "--max-line-width",
-        type=positive_int,
-        metavar="N",
-        help="characters in a subtitle line",
-    )
-    add(parser, "--max-line-count", type=positive_int, metavar="N", help="lines in a subtitle")
-    add(
-        parser,
-        "--max-cue-seconds",
-        type=positive_float,
-        metavar="S",
-        help="seconds a subtitle stays",
-    )
-    add(
-        parser,
-        "--broadcast",
-        action="store_true",
-        help="subtitles as broadcasters want them: two lines of 42, 17 characters a second, 7 s at "
-        "most, two speakers in one with dashes",
-    )
-    add(
-        parser,
-        "--json-shape",
-        choices=("whisper", "source"),
-        default="whisper",
-        help="JSON as Whisper's with all we know, or as the transcript's own tool writes it",
-    )
-    add(
-        parser,
-        "--embed-audio",
-        action="store_true",
-        help="put the recording into the HTML page, which then needs no other file",
-    )
-    add(
-        parser,
-        "--mark-unsure",
-        action="store_true",
-        help="put a ? behind a name in text formats where a turn does not sound like the person",
-    )
-    add(
-        parser,
-        "--exclusive",
-        action="store_true",
-        help="one speaker at a time in RTTM too, where voices overlap",
+        """
+        -o --output-dir DIR|FILE  folder to write to (default: beside the input), a file such as
+          talk.srt, or - for stdout
+        --overwrite               replace also files that diarize did not write, or that were
+          changed since
+        --speaker-prefix          when a subtitle begins with the speaker's name (default: always)
+        --max-line-width N        characters in a subtitle line
+        --max-line-count N        lines in a subtitle
+        --max-cue-seconds S       seconds a subtitle stays
+        --broadcast               subtitles as broadcasters want them: two lines of 42, 17
+          characters a second, 7 s at most, two speakers in one with dashes
+        --json-shape              JSON as Whisper's with all we know, or as the transcript's own
+          tool writes it
+        --embed-audio             put the recording into the HTML page, which then needs no other
+          file
+        --mark-unsure             put a ? behind a name in text formats where a turn does not sound
+          like the person
+        --exclusive               one speaker at a time in RTTM too, where voices overlap
+        """,
+        speaker_prefix={"choices": ("always", "on-change", "never"), "default": "always"},
+        max_line_width={"type": positive_int},
+        max_line_count={"type": positive_int},
+        max_cue_seconds={"type": positive_float},
+        json_shape={"choices": ("whisper", "source"), "default": "whisper"},
     )
 
 
@@ -190,46 +167,45 @@ def writer_options(args: argparse.Namespace) -> WriterOptions:
 
 def add_words_option(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Let the user say whether words count as evidence of speech."""
-    add(
+    add_table(
         group,
-        "--words",
-        choices=("trust", "ignore"),
-        default="trust",
-        help="words where no speech was found: the likeliest speaker, marked unsure, or none "
-        "(default: trust)",
+        """
+        --words  words where no speech was found: the likeliest speaker, marked unsure, or none
+          (default: trust)
+        """,
+        words={"choices": ("trust", "ignore"), "default": "trust"},
     )
 
 
 def add_speaker_count_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add the options that bound the number of speakers."""
-    add(parser, "--num-speakers", type=positive_int, metavar="N", help="exact number of speakers")
-    add(parser, "--min-speakers", type=positive_int, metavar="N", help="at least this many")
-    add(parser, "--max-speakers", type=positive_int, metavar="N", help="at most this many")
+    add_table(
+        parser,
+        """
+        --num-speakers N  exact number of speakers
+        --min-speakers N  at least this many
+        --max-speakers N  at most this many
+        """,
+        num_speakers={"type": positive_int},
+        min_speakers={"type": positive_int},
+        max_speakers={"type": positive_int},
+    )
 
 
 def add_input_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add the options that choose what of a recording is taken."""
-    add(
+    add_table(
         parser,
-        "--channels",
-        type=channel_choice,
-        default="mix",
-        metavar="mix|split|N",
-        help="all channels as one; each channel one speaker (calls); or channel N, from 0",
-    )
-    add(
-        parser,
-        "--channel-names",
-        type=name_list,
-        metavar="A,B",
-        help="split the channels, and say who speaks on each: Agent,Customer",
-    )
-    add(
-        parser,
-        "--audio-track",
-        type=whole_number,
-        metavar="N",
-        help="which audio track of a video, from 0 (default: the one that FFmpeg takes)",
+        """
+        --channels mix|split|N  all channels as one; each channel one speaker (calls); or channel N,
+          from 0
+        --channel-names A,B     split the channels, and say who speaks on each: Agent,Customer
+        --audio-track N         which audio track of a video, from 0 (default: the one that FFmpeg
+          takes)
+        """,
+        channels={"type": channel_choice, "default": "mix"},
+        channel_names={"type": name_list},
+        audio_track={"type": whole_number},
     )
 
 
@@ -256,13 +232,14 @@ def whole_number(text: str) -> int:
 
 def add_offset_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add the option that puts a transcript on the recording's clock."""
-    add(
+    add_table(
         parser,
-        "--transcript-offset",
-        type=offset,
-        metavar="SECONDS|auto",
-        help="add this to the times of the transcript, which may count from another instant (a "
-        "player's clock, a cut intro); auto: found by laying words over speech",
+        """
+        --transcript-offset SECONDS|auto  add this to the times of the transcript, which may count
+          from another instant (a player's clock, a cut intro); auto: found by laying words over
+          speech
+        """,
+        transcript_offset={"type": offset},
     )
 
 

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pairs", nargs="+", metavar="SPEAKER=NAME", help="label, its number or the name shown"
     )
-    add(parser, "--audio", metavar="FILE", help="where the recording is now")
+    add(parser, "--audio FILE", "where the recording is now")
     add_book_option(parser)
     add_model_options(parser)
 
@@ -38,7 +38,7 @@ def confirm(args: argparse.Namespace) -> int:
     from diarize.speakers.records import BookModel
     from diarize.speakers.results import enroll_from_result
 
-    path, talk = Path(args.result), Console()
+    path, messages = Path(args.result), Console()
     audio = _audio(args)
     found: dict[str, Enrollment] = {}
     refused = 0
@@ -52,13 +52,13 @@ def confirm(args: argparse.Namespace) -> int:
                 sample = enroll_from_result(path, label, embedder, audio=audio)
                 doubts = check_person(book, name, sample.samples, embedder.thresholds)
             except (AudioError, EnrollmentError) as error:
-                talk.warn(f"no sample of {name} was added: {error}")
+                messages.warn(f"no sample of {name} was added: {error}")
                 refused += 1
                 continue
             for warning in (*doubts, *sample.warnings):
-                talk.warn(warning)
+                messages.warn(warning)
             found[name] = sample
-        _write(relabel(before, rename=dict(pairs)), path, before, talk)
+        _write(relabel(before, rename=dict(pairs)), path, before, messages)
         for name, sample in found.items():
             added = book.add(name, sample.samples, BookModel.of(embedder))
             say(f"{name}: {added} new samples ({len(book.samples(name))} in all) in {book.path}")
@@ -122,12 +122,12 @@ def _request(
     return result, pairs
 
 
-def _write(result: Result, path: Path, before: Result, talk: Console) -> None:
+def _write(result: Result, path: Path, before: Result, messages: Console) -> None:
     """Write the result and its other outputs anew, as ``diarize relabel`` does."""
     from diarize.rewriting import rewrite
 
     written = rewrite(path, before, result, [], None)
     for message in written.messages:
-        talk.warn(message)
+        messages.warn(message)
     for file in written.files:
         say(f"wrote {file}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from diarize.cli import console
 from diarize.cli.common import regions, seconds
-from diarize.cli.options import add, add_output_options, formats_from, writer_options
+from diarize.cli.options import add, add_output_options, add_table, formats_from, writer_options
 
 if TYPE_CHECKING:
     from diarize.edits import Edit
@@ -35,54 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.epilog = EPILOG
     parser.add_argument("result", metavar="RESULT.json", help="what `diarize … --json` wrote")
-    add(
+    add_table(
         parser,
-        "--rename",
-        action="append",
-        default=[],
-        metavar="OLD=NEW[,…]",
-        help="give a speaker a name; an existing one joins the two",
-    )
-    add(
-        parser,
-        "--merge",
-        action="append",
-        default=[],
-        metavar="A,B[,…]",
-        help="these are one person: all become the first",
-    )
-    add(
-        parser,
-        "--swap",
-        action="append",
-        default=[],
-        metavar="A,B",
-        help="these two were taken for each other",
-    )
-    add(
-        parser,
-        "--split",
-        action="append",
-        default=[],
-        metavar="A@TIME[=B]",
-        help="what A says from this instant on is B's (default: a new speaker's)",
-    )
-    add(
-        parser,
-        "--turn",
-        action="append",
-        default=[],
-        metavar="START-END=WHO",
-        help="who speaks in this stretch: a speaker, or somebody new (seconds or minutes:seconds)",
-    )
-    add(
-        parser,
-        "--edits",
-        metavar="FILE",
-        help="a list of such edits, as the page saves it (edits.json)",
+        """
+        --rename OLD=NEW[,…]  give a speaker a name; an existing one joins the two
+        --merge A,B[,…]       these are one person: all become the first
+        --swap A,B            these two were taken for each other
+        --split A@TIME[=B]    what A says from this instant on is B's (default: a new speaker's)
+        --turn START-END=WHO  who speaks in this stretch: a speaker, or somebody new (seconds or
+          minutes:seconds)
+        --edits FILE          a list of such edits, as the page saves it (edits.json)
+        """,
+        rename={"action": "append", "default": []},
+        merge={"action": "append", "default": []},
+        swap={"action": "append", "default": []},
+        split={"action": "append", "default": []},
+        turn={"action": "append", "default": []},
     )
     add_output_options(parser)
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not list the files")
+    add(parser, "-q --quiet", "do not list the files")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,14 +65,14 @@ def run(args: argparse.Namespace) -> int:
     data = read_json(path)
     before = read_result(path)
     result = apply_edits(before, _edits(args))
-    talk = console.Console(quiet=args.quiet)
+    messages = console.Console(quiet=args.quiet)
     own = isinstance(data, dict) and isinstance(data.get("diarization"), dict)
     written = _write(result, path, args, before if own else None)
     for message in written.messages:
-        talk.warn(message)
+        messages.warn(message)
     if not args.quiet:
         for file in written.files:
-            talk.warn(f"wrote {file}")
+            messages.warn(f"wrote {file}")
     return 0
 
 

@@ -16,7 +16,7 @@ from diarize.cli.common import (
     say,
 )
 from diarize.cli.console import Console, emit
-from diarize.cli.options import add
+from diarize.cli.options import add, add_table
 from diarize.text import table
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the commands and their options."""
     parser.epilog = EPILOG
     add_book_option(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add(parser, "--json", "print JSON")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     listing = _command(commands, "list", "list the people (also without a command)")
     listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
@@ -48,19 +48,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     merge.add_argument("keep", metavar="NAME", help="who stays")
     merge.add_argument("other", metavar="OTHER", help="whose samples go to NAME")
     export = _command(commands, "export", "write the book as JSON")
-    add(export, "-o", "--output", default="-", metavar="FILE", help="default: stdout")
+    add(export, "-o --output FILE", "default: stdout", default="-")
     loading = _command(commands, "import", "add the people of an export")
     loading.add_argument("file", metavar="FILE", help="JSON that `export` wrote")
     again = _command(commands, "re-enroll", "embed the recordings anew with another model")
     add_model_options(again)
-    add(again, "--audio", metavar="DIR", help="folder with the recordings that were moved")
-    add(
+    add_table(
         again,
-        "--drop-missing",
-        action="store_true",
-        help="go on without the recordings that are gone",
+        """
+        --audio DIR     folder with the recordings that were moved
+        --drop-missing  go on without the recordings that are gone
+        -q --quiet      no progress
+        """,
     )
-    again.add_argument("-q", "--quiet", action="store_true", help="no progress")
     _command(commands, "clean", "rewrite the file without traces of what was deleted")
 
 
@@ -179,10 +179,10 @@ def _import(args: argparse.Namespace) -> int:
 def _re_enroll(args: argparse.Namespace) -> int:
     from diarize.speakers.reenrollment import re_enroll
 
-    talk = Console(quiet=getattr(args, "quiet", False))
+    messages = Console(quiet=getattr(args, "quiet", False))
     with open_book(args) as book:
         diarizer = open_diarizer(args)
-        with talk.progress(book.path.name) as on_progress:
+        with messages.progress(book.path.name) as on_progress:
             done = re_enroll(
                 book,
                 diarizer,
@@ -191,9 +191,9 @@ def _re_enroll(args: argparse.Namespace) -> int:
                 on_progress=on_progress,
             )
         for reason in done.lost.values():
-            talk.warn(reason)
+            messages.warn(reason)
         for name in done.dropped:
-            talk.warn(f"{name} has no recording left and was deleted from the book")
+            messages.warn(f"{name} has no recording left and was deleted from the book")
         say(
             f"{done.samples} samples of {done.people} people made anew with "
             f"{diarizer.embedder.name} in {book.path}"

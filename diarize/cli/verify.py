@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 
 from diarize.cli.common import (
+    add_message_options,
     add_model_options,
     add_take_options,
-    add_talk_options,
     open_diarizer,
     regions,
     taken,
 )
 from diarize.cli.console import Console, display_name, emit
-from diarize.cli.options import add
+from diarize.cli.options import add_table
 
 EPILOG = """\
 The similarity is the cosine of the two voices, each the mean of all its speech. It is a match from
@@ -26,19 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("first", metavar="A", help="recording, or - for stdin")
     parser.add_argument("second", metavar="B", help="recording, or - for stdin")
-    for name, which in (("--from-a", "A"), ("--from-b", "B")):
-        add(
-            parser,
-            name,
-            type=regions,
-            metavar="START-END",
-            help=f"use only this part of {which}",
-        )
-    add(parser, "--threshold", type=float, metavar="S", help="least similarity of a match")
-    add(parser, "--exit-code", action="store_true", help="exit with 0 for a match, 1 for none")
+    add_table(
+        parser,
+        """
+        --from-a START-END  use only this part of A
+        --from-b START-END  use only this part of B
+        --threshold S       least similarity of a match
+        --exit-code         exit with 0 for a match, 1 for none
+        """,
+        from_a={"type": regions},
+        from_b={"type": regions},
+        threshold={"type": float},
+    )
     add_take_options(parser)
     add_model_options(parser)
-    add_talk_options(parser)
+    add_message_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,16 +52,16 @@ def run(args: argparse.Namespace) -> int:
 
     if args.first == args.second == "-":
         raise UsageError("- (stdin) can be read only once")
-    talk = Console(quiet=args.quiet)
+    messages = Console(quiet=args.quiet)
     diarizer = open_diarizer(args)
     voices = []
     for source, parts in ((args.first, args.from_a), (args.second, args.from_b)):
-        with talk.progress(display_name(source)) as on_progress:
+        with messages.progress(display_name(source)) as on_progress:
             voice, warnings = voice_of(
                 taken(source, args, on_progress), diarizer, parts or (), on_progress
             )
         for warning in warnings:
-            talk.warn(warning)
+            messages.warn(warning)
         voices.append(voice)
     threshold = args.threshold
     if threshold is None:

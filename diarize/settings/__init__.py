@@ -29,7 +29,7 @@ from diarize.settings.stages import (
     VbxSettings,
     WebRtcSettings,
 )
-from diarize.settings.words import WordSettings
+from diarize.settings.words import TranscriptSettings, WordSettings
 
 __all__ = [
     "DEFAULTS",
@@ -45,6 +45,7 @@ __all__ = [
     "ResegmentationSettings",
     "SegmentationSettings",
     "Settings",
+    "TranscriptSettings",
     "VbxSettings",
     "WebRtcSettings",
     "WordSettings",
@@ -73,6 +74,7 @@ class Settings:
     vbx: VbxSettings = VbxSettings()
     resegmentation: ResegmentationSettings = ResegmentationSettings()
     overlap: OverlapSettings = OverlapSettings()
+    transcript: TranscriptSettings = TranscriptSettings()
     words: WordSettings = WordSettings()
     enrollment: EnrollmentSettings = EnrollmentSettings()
     book: BookSettings = BookSettings()

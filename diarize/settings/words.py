@@ -1,8 +1,51 @@
-"""Numbers of the merge of words and speakers."""
+"""Numbers of transcripts: whether they fit the recording, and the merge of words and speakers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptSettings:
+    """When a transcript is of another clock or recording, or was made up where nobody speaks.
+
+    Times in seconds, shares 0 to 1. The offset's numbers were chosen on shifted transcripts, the
+    others by hand; no page. They err on the side of keeping, since a lost sentence is worse than a
+    stray "Thank you."
+    """
+
+    noticed_offset: float = 0.4
+    """Offset from the recording's clock that matters for whose words they are."""
+    max_offset: float = 120.0
+    """Offset up to which one is looked for; intros are shorter."""
+    min_offset_words: int = 5
+    """Words or phrases that it takes to tell one, ..."""
+    min_offset_share: float = 0.75
+    """... the share of the words' time that has to lie on speech with it, ..."""
+    min_offset_gain: float = 0.06
+    """... and how much more that is than without it."""
+    same_fit: float = 0.005
+    """Share of the words' time by which offsets that fit alike differ at most."""
+    speech_margin: float = 0.3
+    """How near to a segment speech has to be for it not to be made up; edges are inexact ..."""
+    min_segment_speech: float = 0.1
+    """... and how much of it."""
+    no_speech_probability: float = 0.6
+    """Whisper's own limit: probability that nobody speaks, from which on a segment is doubted."""
+    compression_ratio: float = 2.4
+    """Whisper's own limit for a text that goes round in circles."""
+    repeats: int = 3
+    """Segments in a row with one text, from which on they are doubted."""
+    max_overhang: float = 0.5
+    """Time after the recording's end at which a segment may begin, or ..."""
+    max_overhang_share: float = 0.02
+    """... the share of the recording, whichever is more."""
+    min_share_on_speech: float = 0.4
+    """Share of a transcript's time that lies on speech if it is of this recording."""
+    min_uncovered: float = 30.0
+    """Speech after its end that makes a transcript doubtful, if it is also ..."""
+    min_uncovered_share: float = 0.5
+    """... this share of all speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +63,22 @@ class WordSettings:
     """The longest a spoken word can plausibly last, and ..."""
     word_seconds_per_character: float = 0.06
     """... by how much that grows with each character."""
+    far_outside: float = 2.0
+    """How far outside its segment a word's time is taken as broken."""
+    sound_join: float = 0.08
+    """Pause inside a word: closures of plosives are shorter."""
+    sound_level: float = 0.03
+    """Level of sound on the way from floor to peak power: 15 dB under the loudest frame."""
+    min_syllable: float = 0.12
+    """Shorter sound at the edge of a word belongs to its neighbor."""
+    min_word: float = 0.02
+    """A word without length is looked at as if it had this much."""
+    out_of_order: float = 0.1
+    """How much before its predecessor a word begins where segments overlap."""
+    evidence_reach: float = 3.0
+    """Standard deviations from a turn beyond which it does not touch a word any more."""
+    min_edge_std: float = 0.005
+    """No edge is known better."""
     pause_std: float = 0.08
     """Expected standard deviation of turn edges against word times at a pause ..."""
     change_std: float = 0.15

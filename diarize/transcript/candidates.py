@@ -37,9 +37,9 @@ class Outcome:
     transcript : Transcript or None
         None where there is none to be had; a message then says how to get one.
     origin : str
-        ``given``, ``found``, ``kept`` (from an earlier run), ``made``, or ``none``.
+        ``given``, ``found``, ``cached`` (from an earlier run), ``transcribed``, or ``none``.
     path : Path or None
-        The file it came from, or was kept in.
+        The file it came from, or is cached in.
     messages : tuple of str
         What the user should know, in whole sentences.
     dropped : tuple of dict
@@ -75,7 +75,7 @@ class Candidates:
         for extension in ("json", *TEXT_EXTENSIONS):
             for path in self._existing(stems, extension):
                 outcome = self._read(path)
-                if outcome is not None and outcome.origin == "kept":
+                if outcome is not None and outcome.origin == "cached":
                     self.results.append(outcome)
                 elif outcome is not None and not self._wrote(path):
                     yield outcome
@@ -93,7 +93,7 @@ class Candidates:
             if note is None or note.words:
                 outcome = self._read(path)
                 if outcome is not None:
-                    yield replace(outcome, origin="found" if note is None else "kept")
+                    yield replace(outcome, origin="found" if note is None else "cached")
 
     def in_a_language(self) -> Outcome | None:
         """Return the only subtitles that have a language in their name."""
@@ -151,7 +151,7 @@ class Candidates:
         ):
             self._messages.append(f"{path} is the result of another recording. It is passed over")
             return None
-        origin = "found" if self._record(path).note_of(path) is None else "kept"
+        origin = "found" if self._record(path).note_of(path) is None else "cached"
         return Outcome(transcript, origin, path, transcript.warnings)
 
 

@@ -11,18 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from diarize.settings import DEFAULTS, TranscriptSettings
 from diarize.timeline import Segment
 from diarize.transcript.schema import Transcript, has_times
 
-NOTICED = 0.4  # seconds from which on an offset matters for whose words they are
 _STEP = 0.05  # seconds
-_FARTHEST = 120.0  # seconds; intros are shorter
-# What makes an offset believable: so much more of the words' time on speech than without it, so
-# much of it in all, and so many words or phrases to tell it by. Chosen on shifted transcripts.
-_LEAST_GAIN = 0.06
-_LEAST_SHARE = 0.75
-_FEWEST = 5
-_PLATEAU = 0.005  # of the words' time: shifts that differ by less fit alike
 
 
 @dataclass(frozen=True)
@@ -41,13 +34,17 @@ class ClockOffset:
     share: float
     share_before: float
 
-    @property
-    def is_sure(self) -> bool:
-        """Whether the words fit the speech clearly better with the offset."""
-        return self.share >= _LEAST_SHARE and self.share - self.share_before >= _LEAST_GAIN
+    def is_sure(self, settings: TranscriptSettings = DEFAULTS.transcript) -> bool:
+        """Return whether the words fit the speech clearly better with the offset."""
+        gain = self.share - self.share_before
+        return self.share >= settings.min_offset_share and gain >= settings.min_offset_gain
 
 
-def find_offset(transcript: Transcript, speech: Sequence[Segment]) -> ClockOffset | None:
+def find_offset(
+    transcript: Transcript,
+    speech: Sequence[Segment],
+    settings: TranscriptSettings = DEFAULTS.transcript,
+) -> ClockOffset | None:
     """Correlate the words of a transcript with the speech of a recording.
 
     Parameters
@@ -67,23 +64,24 @@ def find_offset(transcript: Transcript, speech: Sequence[Segment]) -> ClockOffse
 
     words = [(w["start"], w["end"]) for w in transcript.words() if has_times(w)]
     spans = words or [(s["start"], s["end"]) for s in transcript.segments if s["text"].strip()]
-    if len(spans) < _FEWEST or not speech:
+    if len(spans) < settings.min_offset_words or not speech:
         return None
     last = max(max(end for _, end in spans), max(part.end for part in speech))
     size = round(last / _STEP) + 1
     said = _track(spans, size)
-    heard = _track(((part.start, part.end) for part in speech), size)
+    spoken = _track(((part.start, part.end) for part in speech), size)
     total = float(said.sum())
     if total == 0:
         return None
-    common = correlate(heard, said, method="fft") / total
-    farthest = min(round(_FARTHEST / _STEP), size - 1)
+    common = correlate(spoken, said, method="fft") / total
+    farthest = min(round(settings.max_offset / _STEP), size - 1)
     shares = common[size - 1 - farthest : size + farthest]
     best = int(np.argmax(shares))
     first = last_alike = best
-    while first > 0 and shares[first - 1] >= shares[best] - _PLATEAU:
+    alike = shares[best] - settings.same_fit
+    while first > 0 and shares[first - 1] >= alike:
         first -= 1
-    while last_alike + 1 < len(shares) and shares[last_alike + 1] >= shares[best] - _PLATEAU:
+    while last_alike + 1 < len(shares) and shares[last_alike + 1] >= alike:
         last_alike += 1
     lag = (first + last_alike) / 2 - farthest
     return ClockOffset(round(lag * _STEP, 2), float(shares[best]), float(shares[farthest]))
@@ -100,7 +98,11 @@ def _track(spans: Iterable[tuple[float, float]], size: int) -> Any:
 
 
 def on_recordings_clock(
-    transcript: Transcript, speech: Sequence[Segment], offset: float | str | None, name: str
+    transcript: Transcript,
+    speech: Sequence[Segment],
+    offset: float | str | None,
+    name: str,
+    settings: TranscriptSettings = DEFAULTS.transcript,
 ) -> tuple[Transcript, str | None]:
     """Shift a transcript as is asked for, and say what was done or should be.
 
@@ -122,18 +124,17 @@ def on_recordings_clock(
     """
     if isinstance(offset, (int, float)):
         return (shifted(transcript, offset) if offset else transcript), None
-    found = find_offset(transcript, speech)
-    off = found is not None and found.is_sure and abs(found.seconds) >= NOTICED
-    if found is None or not off:
-        told = f"{name}: no offset from the recording's clock is found; it stays as it is"
-        return transcript, told if offset == "auto" else None
+    found = find_offset(transcript, speech, settings)
+    if found is None or not found.is_sure(settings) or abs(found.seconds) < settings.noticed_offset:
+        message = f"{name}: no offset from the recording's clock is found; it stays as it is"
+        return transcript, message if offset == "auto" else None
     side = "late" if found.seconds < 0 else "early"
     fits = f"with that {found.share:.0%} of its words are on speech, now {found.share_before:.0%}"
     if offset == "auto":
-        told = (
+        message = (
             f"{name} is {abs(found.seconds):.2f} s {side} and is shifted by {found.seconds:+.2f} s"
         )
-        return shifted(transcript, found.seconds), told
+        return shifted(transcript, found.seconds), message
     return transcript, (
         f"{name} seems to be {abs(found.seconds):.2f} s {side} beside the recording ({fits}): "
         f"shift it with --transcript-offset={found.seconds:.2f}, or =auto"

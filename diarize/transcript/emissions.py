@@ -18,9 +18,6 @@ from diarize.transcript.boundaries import BoundaryError
 if TYPE_CHECKING:
     from diarize.settings import WordSettings
 
-_REACH = 3.0  # standard deviations beyond which a turn does not touch a word any more
-_SHORTEST = 0.02  # seconds; a word without length is looked at as if it had this much
-_SMALLEST_STD = 0.005  # seconds; no edge is known better
 _COST_STEPS = 1000  # costs are whole thousandths, so that sums are exact and ties stay ties
 
 
@@ -114,7 +111,7 @@ class TurnIndex:
         self._pieces = _pieces(diarization.turns, speakers, options, error)
         self._starts = [piece.start for piece in self._pieces]
         self._ends = [piece.end for piece in self._pieces]
-        self._reach = _REACH * max(error.pause, error.change)
+        self._reach = options.evidence_reach * max(error.pause, error.change)
 
     def weights(self, start: float, end: float, time_std: float = 0.0) -> dict[int, float]:
         """Return how much each speaker covers a word, 0 to 1; empty where nobody is near.
@@ -128,16 +125,17 @@ class TurnIndex:
         time_std : float
             Standard deviation of these times, where they are estimated, seconds.
         """
-        if end - start < _SHORTEST:
+        shortest = self.options.min_word
+        if end - start < shortest:
             middle = 0.5 * (start + end)
-            start, end = middle - 0.5 * _SHORTEST, middle + 0.5 * _SHORTEST
-        reach = self._reach + _REACH * time_std
+            start, end = middle - 0.5 * shortest, middle + 0.5 * shortest
+        reach = self._reach + self.options.evidence_reach * time_std
         first = bisect_right(self._ends, start - reach)
         stop = bisect_left(self._starts, end + reach)
         found: dict[int, float] = {}
         covered = 0.0
         for piece in self._pieces[first:stop]:
-            cover = _uncertain_cover(piece, start, end, time_std)
+            cover = _uncertain_cover(piece, start, end, time_std, self.options.min_edge_std)
             covered += cover
             for speaker, weight in piece.speakers:
                 found[speaker] = found.get(speaker, 0.0) + weight * cover
@@ -286,10 +284,12 @@ def _with_errors(
     ]
 
 
-def _uncertain_cover(piece: _Piece, start: float, end: float, time_std: float) -> float:
+def _uncertain_cover(
+    piece: _Piece, start: float, end: float, time_std: float, min_std: float
+) -> float:
     """Return the share of [start, end] inside a piece whose edges have normal errors."""
-    after = max(_SMALLEST_STD, math.hypot(piece.start_std, time_std))
-    before = max(_SMALLEST_STD, math.hypot(piece.end_std, time_std))
+    after = max(min_std, math.hypot(piece.start_std, time_std))
+    before = max(min_std, math.hypot(piece.end_std, time_std))
     begun = _ramp(end - piece.start, after) - _ramp(start - piece.start, after)
     ended = _ramp(end - piece.end, before) - _ramp(start - piece.end, before)
     return min(1.0, max(0.0, (begun - ended) / (end - start)))

@@ -21,7 +21,6 @@ _CLAUSE_ENDS = frozenset(",;:，、；：،—–-")
 _OPENERS = "\"'“‘«‹([{『「《（"
 _GREEK_QUESTION = re.compile(r"[\u0370-\u03ff][;\u037e]$")
 _PRONOUN = re.compile(r"I\b")  # English writes it with a capital everywhere
-_OVERLAP = 0.1  # seconds by which a word has to begin before the one that precedes it
 _ABBREVIATION = re.compile(
     r"(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|e\.g|i\.e|approx|bzw|z\.b|[a-z])\.", re.I
 )
@@ -105,7 +104,7 @@ def switch_costs(
         if ends_sentence(word):
             cost = min(cost, options.switch_sentence)
         silence = spoken[following][0] - spoken[index][1]
-        if spoken[following][0] < spoken[index][0] - _OVERLAP:
+        if spoken[following][0] < spoken[index][0] - options.out_of_order:
             cost = 0.0  # a segment begins within the one before: nobody says two things at once
         costs.append(cost * exp(-max(0.0, silence) / scale))
     return costs

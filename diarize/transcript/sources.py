@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError
 from diarize.files import is_file
+from diarize.settings import DEFAULTS, TranscriptSettings
 from diarize.timeline import Segment
 from diarize.transcript.cache import (
     describe,
@@ -46,6 +47,7 @@ def find_or_make_transcript(
     keep_nonspeech: bool = False,
     trust_words: bool = True,
     offset: float | str | None = None,
+    settings: TranscriptSettings = DEFAULTS.transcript,
     on_progress: Progress | None = None,
 ) -> Outcome:
     """Return the transcript of a recording: the one given, else one found, else one made.
@@ -94,23 +96,23 @@ def find_or_make_transcript(
     """
     runner = transcriber or get_engine("auto", options)
     if transcript is not None:
-        return _checked(_given(transcript), waveform, speech, offset)
+        return _checked(_given(transcript), waveform, speech, offset, settings)
     messages: list[str] = []
     found = None
     if audio is not None:
         found = _look(waveform, audio, directory, stem or audio.stem, runner, messages)
     if found is None and make:
         found = _make(waveform, audio, speech, runner, on_progress)
-        if found is not None and found.origin == "made" and audio and directory:
-            found = _kept(found, audio, directory, stem or audio.stem)
+        if found is not None and found.origin == "transcribed" and audio and directory:
+            found = _cached(found, audio, directory, stem or audio.stem)
     if found is None:
         return Outcome(None, messages=(*messages, *([_hint(audio)] if make else [])))
     found = replace(found, messages=(*messages, *found.messages))
     if _is_ours(found) and speech is not None and not keep_nonspeech:
-        found = _without_hallucinations(found, speech, trust_words)
-    if found.origin in ("made", "none"):
+        found = _without_hallucinations(found, speech, trust_words, settings)
+    if found.origin in ("transcribed", "none"):
         return found
-    return _checked(found, waveform, speech, None if _is_ours(found) else offset)
+    return _checked(found, waveform, speech, None if _is_ours(found) else offset, settings)
 
 
 def _given(source: str | Path | Transcript) -> Outcome:
@@ -143,34 +145,40 @@ def _checked(
     waveform: Waveform,
     speech: Sequence[Segment] | None,
     offset: float | str | None,
+    settings: TranscriptSettings,
 ) -> Outcome:
     """Shift a transcript as asked; warn where it seems to be of another clock or recording."""
     if outcome.transcript is None:
         return outcome
     name = str(outcome.path or "the transcript")
-    moved, message = on_recordings_clock(outcome.transcript, speech or (), offset, name)
+    moved, message = on_recordings_clock(outcome.transcript, speech or (), offset, name, settings)
     if message:
         outcome = replace(outcome, messages=(*outcome.messages, message))
     outcome = replace(outcome, transcript=moved)
     if message and offset is None:
         return outcome
-    found = doubts(moved, waveform.duration, speech or ())
-    told = tuple(f"{name} {doubt}: is it of this recording?" for doubt in found)
-    return replace(outcome, messages=(*outcome.messages, *told))
+    found = doubts(moved, waveform.duration, speech or (), settings)
+    messages = (f"{name} {doubt}: is it of this recording?" for doubt in found)
+    return replace(outcome, messages=(*outcome.messages, *messages))
 
 
 def _is_ours(outcome: Outcome) -> bool:
     """Return whether a recogniser was run from here: nothing is taken out of users' transcripts."""
-    if outcome.transcript is None or outcome.origin not in ("made", "kept"):
+    if outcome.transcript is None or outcome.origin not in ("transcribed", "cached"):
         return False
     return "transcriber" in outcome.transcript.data
 
 
 def _without_hallucinations(
-    outcome: Outcome, speech: Sequence[Segment], trust_words: bool
+    outcome: Outcome,
+    speech: Sequence[Segment],
+    trust_words: bool,
+    settings: TranscriptSettings,
 ) -> Outcome:
     assert outcome.transcript is not None
-    kept, dropped = drop_hallucinations(outcome.transcript, speech, trust_words=trust_words)
+    remaining, dropped = drop_hallucinations(
+        outcome.transcript, speech, trust_words=trust_words, settings=settings
+    )
     if not dropped:
         return outcome
     examples = "; ".join(f"{s['start']:.1f} s {s['text'].strip()[:40]!r}" for s in dropped[:3])
@@ -179,8 +187,8 @@ def _without_hallucinations(
         f"{len(dropped)} segment(s) that Whisper wrote where nobody speaks are left out "
         f"({examples}{more}); --keep-nonspeech keeps them"
     )
-    told = (*outcome.messages, message)
-    return replace(outcome, transcript=kept, messages=told, dropped=tuple(dropped))
+    messages = (*outcome.messages, message)
+    return replace(outcome, transcript=remaining, messages=messages, dropped=tuple(dropped))
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -207,7 +215,7 @@ def _look(
     cached = read_cached(folders, stems, waveform, audio, runner, messages)
     if cached is not None:
         path, transcript = cached
-        origin = "kept" if "transcriber" in transcript.data else "found"
+        origin = "cached" if "transcriber" in transcript.data else "found"
         return Outcome(transcript, origin, path, transcript.warnings)
     if is_asked(runner):
         return None
@@ -240,26 +248,26 @@ def _make(
             raise MissingExtraError(runner.engine, runner.extra, "transcribing")
         return None
     if speech is not None and not speech:
-        return Outcome(Transcript({"text": "", "segments": []}), "made")
+        return Outcome(Transcript({"text": "", "segments": []}), "transcribed")
     try:
         transcript = read_transcript(runner(waveform, on_progress))
     except ModelError as error:
         if asked:
             raise
         return Outcome(None, messages=(str(error),))
-    told = options or WhisperOptions()
+    options = options or WhisperOptions()
     note = {
         "name": runner.name,
-        "language": told.language,
-        "task": told.task,
-        "initial_prompt": told.initial_prompt,
+        "language": options.language,
+        "task": options.task,
+        "initial_prompt": options.initial_prompt,
         "audio": describe(waveform, audio),
     }
     transcript = replace(transcript, data={**transcript.data, "transcriber": note})
-    return Outcome(transcript, "made", None, transcript.warnings)
+    return Outcome(transcript, "transcribed", None, transcript.warnings)
 
 
-def _kept(outcome: Outcome, audio: Path, directory: Path, stem: str) -> Outcome:
+def _cached(outcome: Outcome, audio: Path, directory: Path, stem: str) -> Outcome:
     """Keep a transcript that was made, so that it need not be made again."""
     if outcome.transcript is None or "transcriber" not in outcome.transcript.data:
         return outcome

@@ -17,11 +17,7 @@ from diarize.transcript.sentences import ends_sentence
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
 
-_FAR_OUTSIDE = 2.0  # seconds outside its segment from which a word's time is taken as broken
 _CLOSE = 1e-6  # seconds; nearer than this is the same instant
-_BURST_JOIN = 0.08  # seconds; closures of plosives are shorter and stay inside a word
-_BURST_LEVEL = 0.03  # of the way from floor to peak power: about 15 dB under the loudest frame
-_SYLLABLE = 0.12  # seconds; a shorter sound at the edge of a word belongs to its neighbour
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ def word_times(
         The segment's own time in seconds.
     """
     texts = [str(word.get("word", "")) for word in words]
-    known = [_known_time(word, start, end) for word in words]
+    known = [_known_time(word, start, end, options.far_outside) for word in words]
     _close_half_open(known, texts, end, options)
     known_pairs = _forward(known)
     times: list[WordTime] = []
@@ -146,14 +142,16 @@ def word_times(
     return times
 
 
-def _known_time(word: Mapping[str, Any], start: float, end: float) -> list[float | None]:
+def _known_time(
+    word: Mapping[str, Any], start: float, end: float, far_outside: float
+) -> list[float | None]:
     """Return [start, end] of a word as given, each None where missing or absurd."""
     pair = [seconds(word.get("start")), seconds(word.get("end"))]
     for place, value in enumerate(pair):
         if value is None:
             continue
-        too_early = value < start - _FAR_OUTSIDE
-        too_late = end > start and value > end + _FAR_OUTSIDE
+        too_early = value < start - far_outside
+        too_late = end > start and value > end + far_outside
         if too_early or too_late:
             pair[place] = None
     return pair
@@ -264,7 +262,7 @@ def spoken_interval(
         return time.start, time.end
     closes = ends_sentence(word)
     if energy is not None:
-        bursts = _sound_intervals(energy, time.start, time.end)
+        bursts = _sound_intervals(energy, time.start, time.end, options)
         if bursts:
             return _pick_interval(bursts, limit, after_sentence, closes)
     if after_sentence and not closes:
@@ -277,23 +275,23 @@ def _pick_interval(
 ) -> tuple[float, float]:
     """Choose the stretch of sound that a stretched word belongs to.
 
-    The last word of a sentence is the first sound in it, the first word of one the last; what is
-    shorter than a syllable belongs to the word beside.
+    The last word of a sentence is the first sound in it, the first word of one the last.
     """
-    syllables = [burst for burst in bursts if burst[1] - burst[0] >= _SYLLABLE] or bursts
     if closes and not opens:
-        chosen = syllables[0]
+        chosen = bursts[0]
     elif opens and not closes:
-        chosen = syllables[-1]
+        chosen = bursts[-1]
     else:
-        chosen = max(syllables, key=lambda burst: burst[1] - burst[0])
+        chosen = max(bursts, key=lambda burst: burst[1] - burst[0])
     start, end = chosen
     if opens and not closes:
         return max(start, end - limit), end
     return start, min(end, start + limit)
 
 
-def _sound_intervals(energy: Energy, start: float, end: float) -> list[tuple[float, float]]:
+def _sound_intervals(
+    energy: Energy, start: float, end: float, options: WordSettings
+) -> list[tuple[float, float]]:
     """Return the stretches of sound between two instants, in seconds."""
     import numpy as np
 
@@ -301,15 +299,17 @@ def _sound_intervals(energy: Energy, start: float, end: float) -> list[tuple[flo
     if len(power) < 3:
         return []
     floor, peak = float(np.percentile(power, 5)), float(power.max())
-    loud = np.flatnonzero(power > floor + _BURST_LEVEL * (peak - floor))
+    loud = np.flatnonzero(power > floor + options.sound_level * (peak - floor))
     if not len(loud):
         return []
-    breaks = np.flatnonzero(np.diff(loud) * energy.step > _BURST_JOIN)
+    breaks = np.flatnonzero(np.diff(loud) * energy.step > options.sound_join)
     firsts = loud[np.concatenate(([0], breaks + 1))]
     lasts = loud[np.concatenate((breaks, [len(loud) - 1]))]
     origin = math.floor(start / energy.step + 1e-6) * energy.step
-    return [
+    sounds = [
         (origin + float(first) * energy.step, origin + float(last + 1) * energy.step)
         for first, last in zip(firsts, lasts, strict=True)
         if last > first
     ]
+    # What is shorter than a syllable belongs to the word beside.
+    return [sound for sound in sounds if sound[1] - sound[0] >= options.min_syllable] or sounds

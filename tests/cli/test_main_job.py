@@ -1,4 +1,4 @@
-"""The main job through real processes: what users type, and what comes out."""
+"""The main job: what users type, and what comes out."""
 
 from __future__ import annotations
 
@@ -14,21 +14,10 @@ import av
 import numpy as np
 import pytest
 
+from tests.command import run, run_process
 from tests.conftest import ROOT
 
 RATE = 16000
-
-
-def run(*words, cwd=None, stdin=None, **environment):
-    """Run ``diarize WORDS`` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "diarize", *map(str, words)],
-        cwd=cwd or ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
-        input=stdin,
-        capture_output=True,
-        check=False,
-    )
 
 
 def one_line(done) -> str:
@@ -80,7 +69,7 @@ def true_speaker(word, truth) -> str:
 
 
 def test_example_gets_its_speakers_right_without_a_hint(meeting, example_dir):
-    done = run(meeting, "--srt", "--json", "--rttm", "-q")
+    done = run_process(meeting, "--srt", "--json", "--rttm", "-q")
     assert done.returncode == 0, done.stderr
     out = json.loads((meeting.parent / "meeting.diarized.json").read_text(encoding="utf-8"))
     truth = truth_of(example_dir / "meeting.rttm")
@@ -120,17 +109,17 @@ def test_data_goes_to_stdout_and_talk_to_stderr(meeting):
 
 
 def test_quiet_says_nothing(meeting):
-    done = run(meeting, "--srt", "-q")
+    done = run_process(meeting, "--srt", "-q")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_recording_and_result_may_be_piped(meeting):
     transcript = meeting.with_suffix(".json")
     data = meeting.read_bytes()
-    done = run("-", "--transcript", transcript, "--rttm", "-o", "-", "-q", stdin=data)
+    done = run_process("-", "--transcript", transcript, "--rttm", "-o", "-", "-q", stdin=data)
     assert done.stdout.startswith(b"SPEAKER stdin 1 ")
     piped = done.stdout.decode().replace("SPEAKER stdin ", "SPEAKER meeting ")
-    named = run(meeting, "--rttm", "-o", "-", "-q").stdout.decode()
+    named = run_process(meeting, "--rttm", "-o", "-", "-q").stdout.decode()
     assert done.returncode == 0, done.stderr
     assert piped == named != ""
 
@@ -375,6 +364,6 @@ def test_words_without_times_get_a_speaker(meeting, tmp_path):
 
 
 def test_debug_shows_where(tmp_path):
-    done = run(tmp_path / "missing.wav", "--rttm", "--debug")
+    done = run_process(tmp_path / "missing.wav", "--rttm", "--debug")
     assert done.returncode == 1
     assert b"Traceback" in done.stderr

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ import soundfile
 from diarize.audio.loading import load
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample, unit
-from tests.conftest import ROOT
+from tests import command
 from tests.talk import recording
 
 RATE = 16_000
@@ -23,17 +21,18 @@ RATE = 16_000
 READERS = ("libris_002", "libris_001", "libris_000")
 
 
-def run(*words: str | Path, book: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    if book is not None:
-        environment["DIARIZE_SPEAKERS"] = str(book)
-    return subprocess.run(
-        [sys.executable, "-m", "diarize", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*words: str | Path, book: Path | None = None) -> Done:
+    done = command.run(*words, **({} if book is None else {"DIARIZE_SPEAKERS": str(book)}))
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def good(*words: str | Path, book: Path | None = None) -> str:

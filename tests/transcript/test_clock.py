@@ -51,7 +51,7 @@ def test_an_offset_is_found(seed: int, late: float, words: bool) -> None:
         transcript = without_words(transcript)
     found = find_offset(shifted(transcript, late), speech)
     assert found is not None
-    assert found.is_sure
+    assert found.is_sure()
     assert found.seconds == pytest.approx(-late, abs=0.15)
 
 

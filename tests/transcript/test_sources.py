@@ -95,7 +95,7 @@ def test_json_that_is_no_transcript_is_passed_over_loudly(waveform: Waveform, au
     outcome = find(waveform, audio, make=False)
     assert outcome.transcript is None
     assert "passed over" in outcome.messages[0]
-    assert find(waveform, audio, transcriber=recogniser).origin == "made"
+    assert find(waveform, audio, transcriber=recogniser).origin == "transcribed"
 
 
 def test_what_was_made_is_kept_and_never_made_again(waveform: Waveform, audio: Path) -> None:
@@ -104,15 +104,15 @@ def test_what_was_made_is_kept_and_never_made_again(waveform: Waveform, audio: P
     assert made.path == audio.with_name("talk.whisper.json")
     assert made.inputs == ()
     kept = find(waveform, audio, transcriber=recogniser)
-    assert (recogniser.calls, kept.origin) == (1, "kept")
+    assert (recogniser.calls, kept.origin) == (1, "cached")
     assert kept.transcript is not None
     assert made.transcript is not None
     assert kept.transcript.data == made.transcript.data
     plain = find(waveform, audio)
-    assert plain.origin == "kept"
+    assert plain.origin == "cached"
     audio.rename(audio.with_name("copy.mp3"))
     audio.with_name("talk.whisper.json").rename(audio.with_name("copy.whisper.json"))
-    assert find(waveform, audio.with_name("copy.mp3")).origin == "kept"
+    assert find(waveform, audio.with_name("copy.mp3")).origin == "cached"
 
 
 def test_another_transcriber_or_other_options_work_anew(waveform: Waveform, audio: Path) -> None:
@@ -129,9 +129,9 @@ def test_another_transcriber_or_other_options_work_anew(waveform: Waveform, audi
     def origin(**wanted: Any) -> str:
         return find(waveform, audio, make=False, options=WhisperOptions(**wanted)).origin
 
-    assert origin() == "kept"
-    assert origin(language="de") == "kept"
-    assert origin(model="tiny") == "kept"
+    assert origin() == "cached"
+    assert origin(language="de") == "cached"
+    assert origin(model="tiny") == "cached"
     assert origin(model="base") == "none"
     assert origin(language="en") == "none"
     assert origin(task="translate") == "none"
@@ -168,7 +168,9 @@ def test_subtitles_in_a_language_are_found(waveform: Waveform, audio: Path, name
     outcome = find(waveform, audio, make=False)
     assert (outcome.origin, outcome.path) == ("found", audio.with_name(name))
     assert not will_transcribe(get_engine(), audio, None, "talk")
-    assert find(waveform, audio, transcriber=recogniser).origin == "made"  # this one was asked for
+    assert (
+        find(waveform, audio, transcriber=recogniser).origin == "transcribed"
+    )  # this one was asked for
     audio.with_name("talk.vtt").write_text(VTT.replace("hello", "hi"))
     assert find(waveform, audio, make=False).path == audio.with_name("talk.vtt")
 
@@ -186,7 +188,7 @@ def test_of_several_languages_none_is_guessed(waveform: Waveform, audio: Path) -
 def test_the_words_of_an_earlier_result_are_used_again(waveform: Waveform, audio: Path) -> None:
     write_result(audio, read_transcript(HEARD).data)
     outcome = find(waveform, audio)
-    assert (outcome.origin, outcome.inputs, outcome.messages) == ("kept", (), ())
+    assert (outcome.origin, outcome.inputs, outcome.messages) == ("cached", (), ())
     assert outcome.transcript is not None
     assert [s["text"] for s in outcome.transcript.segments] == [" Hello.", " Bye."]
     assert all("speaker" not in s for s in outcome.transcript.segments)
@@ -248,7 +250,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(waveform: Waveform, audio: P
 def test_standard_input_has_nothing_beside_it(waveform: Waveform, tmp_path: Path) -> None:
     recogniser = Recogniser()
     outcome = find(waveform, None, transcriber=recogniser, directory=tmp_path)
-    assert (outcome.origin, outcome.path, list(tmp_path.iterdir())) == ("made", None, [])
+    assert (outcome.origin, outcome.path, list(tmp_path.iterdir())) == ("transcribed", None, [])
 
 
 def test_json_goes_out_in_the_shape_that_it_came_in() -> None:
@@ -280,7 +282,7 @@ MADE_UP = {"segments": [*HEARD["segments"], NOBODY]}
 
 def test_what_was_made_up_is_left_out_and_told(waveform: Waveform, audio: Path) -> None:
     recogniser = Recogniser(MADE_UP)
-    for origin in ("made", "kept"):
+    for origin in ("transcribed", "cached"):
         outcome = find(waveform, audio, transcriber=recogniser)
         assert outcome.origin == origin
         assert outcome.transcript is not None
