@@ -24,7 +24,7 @@ def add(
         flags += [f"--{flag[2:].replace('-', '_')}" for flag in flags if "-" in flag[2:]]
     if not words[-1].startswith("-"):
         options["metavar"] = words[-1]
-    elif not options.keys() & {"action", "choices", "metavar", "type"}:
+    elif not options.keys() & {"action", "choices", "default", "metavar", "type"}:
         options["action"] = "store_true"
     parser.add_argument(*flags, help=help, **options)
 
