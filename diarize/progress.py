@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ STAGE_COSTS: Mapping[str, float] = {"audio": 0.4, "speech": 2.3, "embed": 6.5, "
 #: The same for openai-whisper's ``base``: most of all, and larger models take a multiple.
 TRANSCRIBING_COST = 700.0
 DOWNLOAD = "download"
+_LATE = 30.0  # seconds by whose pace the time left is estimated
 _LOADING = ("audio", "load")  # the parts that count in seconds, and know the recording's length
 
 
@@ -92,3 +95,33 @@ class OverallProgress:
         if self._report is not None:
             done = 0.0 if self.seconds is None else round(self._share * self.seconds, 2)
             self._report(stage, done, self.seconds)
+
+
+class TimeLeft:
+    """Estimates from the pace of late how many seconds a run still takes: stages differ.
+
+    Examples
+    --------
+    >>> left = TimeLeft(begin=0.0)
+    >>> left(10, 100, now=5.0)
+    45.0
+    >>> left(10, None, now=6.0) is None
+    True
+    """
+
+    def __init__(self, begin: float | None = None) -> None:
+        self._begin = time.monotonic() if begin is None else begin
+        self._marks = deque([(self._begin, 0.0)])
+
+    def __call__(self, done: float, total: float | None, now: float | None = None) -> float | None:
+        """Return the estimate at ``done`` of ``total``; None where there is none."""
+        now = time.monotonic() if now is None else now
+        if not total:
+            return None
+        self._marks.append((now, done))
+        while len(self._marks) > 2 and self._marks[1][0] <= now - _LATE:
+            self._marks.popleft()
+        then, before = self._marks[0]
+        # where nothing moved of late, the pace of the whole run
+        pace = (done - before) / max(now - then, 1e-9) or done / max(now - self._begin, 1e-9)
+        return max(0.0, total - done) / pace if pace > 0 else None

@@ -212,7 +212,8 @@ def _open(source: InputFile) -> Any:  # an av InputContainer, which PyAV's own t
             # whitelist keeps playlists from reaching out to the network.
             return av.open(f"file:{source.file}", options={"protocol_whitelist": "file"})
         source.file.seek(0)
-        return av.open(source.file, buffer_size=1 << 20)
+        # What a stream names cannot be meant, since it lies nowhere: no protocol is called so.
+        return av.open(source.file, buffer_size=1 << 20, options={"protocol_whitelist": "none"})
     except (av.error.FFmpegError, OSError) as error:
         if source.head(4, 4) == b"ftyp":
             raise AudioError(

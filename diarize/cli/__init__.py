@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("diarize.cli.calibrate", "find the decision threshold that fits your people"),
     "eval": ("diarize.cli.evaluate", "score a diarization against a reference"),
     "models": ("diarize.cli.models", "list, fetch or verify embedding models"),
+    "serve": (
+        "diarize.cli.serve",
+        "a page in the browser, and OpenAI's interface, on this machine",
+    ),
     "doctor": ("diarize.cli.doctor", "show what is installed and what is missing"),
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize import text
-from diarize.progress import STAGE_COSTS, OverallProgress
+from diarize.progress import STAGE_COSTS, OverallProgress, TimeLeft
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
@@ -133,7 +133,7 @@ class _Lines:
         self._title = title
         self._state: tuple[str, float, float | None] | None = None
         self._begin = time.monotonic()
-        self._before = (self._begin, 0.0)
+        self._left = TimeLeft()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -154,17 +154,13 @@ class _Lines:
             print(f"diarize: {self._title}: {self._line()}", file=sys.stderr, flush=True)
 
     def _line(self) -> str:
-        now = time.monotonic()
         if self._state is None:
-            return f"at work for {clock(now - self._begin)}"
+            return f"at work for {clock(time.monotonic() - self._begin)}"
         stage, done, total = self._state
         if not total:
-            return f"{stage}, at work for {clock(now - self._begin)}"
-        then, before = self._before
-        self._before = (now, done)
-        # The pace of now, since stages differ; where nothing moved, that of the whole run.
-        pace = (done - before) / (now - then) or done / (now - self._begin)
-        left = f", about {clock((total - done) / pace)} left" if pace > 0 else ""
+            return f"{stage}, at work for {clock(time.monotonic() - self._begin)}"
+        seconds = self._left(done, total)
+        left = "" if seconds is None else f", about {clock(seconds)} left"
         return f"{stage}, {done / total:.0%}{left}"
 
 

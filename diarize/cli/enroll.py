@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> int:
     """Enroll a person; the book is changed once all recordings have proved fit."""
     _check(args)
     from diarize.speakers.book import SpeakerBook, book_path
-    from diarize.speakers.fitness import check_person, similar_people
-    from diarize.speakers.records import BookModel, person_name
+    from diarize.speakers.fitness import add_person
+    from diarize.speakers.records import person_name
 
     name = person_name(args.name)
     path = book_path(args.speakers)
@@ -84,12 +84,12 @@ def run(args: argparse.Namespace) -> int:
     found = _enrollment(args, diarizer, messages)
     for warning in found.warnings:
         messages.warn(warning)
-    thresholds = diarizer.embedder.thresholds
     with open_book(args, create=True) as book:
-        doubts = [] if args.one_voice else check_person(book, name, found.samples, thresholds)
-        for warning in (*doubts, *similar_people(book, name, found.samples, thresholds)):
+        added, doubts = add_person(
+            book, name, found, diarizer.embedder, one_voice=args.one_voice, note=args.note
+        )
+        for warning in doubts:
             messages.warn(warning)
-        added = book.add(name, found.samples, BookModel.of(diarizer.embedder), note=args.note)
         total = len(book.samples(name))
     if not args.quiet:
         say(

@@ -9,11 +9,33 @@ import numpy as np
 
 from diarize.errors import EnrollmentError
 from diarize.settings import DEFAULTS, EnrollmentSettings
-from diarize.speakers.records import Sample, centroid_of
+from diarize.speakers.records import BookModel, Sample, centroid_of
 
 if TYPE_CHECKING:
-    from diarize.embedding.base import Thresholds
+    from diarize.embedding.base import Embedder, Thresholds
     from diarize.speakers.book import SpeakerBook
+    from diarize.speakers.enrollment import Enrollment
+
+
+def add_person(
+    book: SpeakerBook,
+    name: str,
+    found: Enrollment,
+    embedder: Embedder,
+    *,
+    one_voice: bool = False,
+    note: str | None = None,
+) -> tuple[int, list[str]]:
+    """Enroll a person; return how many samples were new, and what there is to know of them.
+
+    Raises
+    ------
+    EnrollmentError
+        The samples do not sound like those which the person has already.
+    """
+    doubts = [] if one_voice else check_person(book, name, found.samples, embedder.thresholds)
+    doubts += similar_people(book, name, found.samples, embedder.thresholds)
+    return book.add(name, found.samples, BookModel.of(embedder), note=note), doubts
 
 
 def check_person(

@@ -17,6 +17,8 @@ from diarize.speakers.voiceprints import embed_segments, split_into_segments
 from diarize.speakers.voices import alone
 
 if TYPE_CHECKING:
+    from diarize.annotation import Diarization
+    from diarize.audio.waveform import Waveform
     from diarize.embedding.base import Embedder
 
 
@@ -74,12 +76,33 @@ def rejected_voice(
 def take_of_result(path: Path, speaker: str, audio: Path | None = None) -> Take:
     """Return where a speaker of a finished result talks alone."""
     result = read_result(path)
-    found = find_speaker(result.diarization, speaker)
-    if found is None:
-        known = ", ".join(one.display for one in result.diarization.speakers) or "nobody"
-        raise EnrollmentError(f"{path}: there is no {speaker}; it has {known}")
+    label = _label(result.diarization, speaker, str(path))
     waveform = loaded(audio or _recording(path, result.audio))
-    own = alone(result.diarization, found.label)
+    return _take(result.diarization, label, waveform)
+
+
+def enroll_speaker(
+    diarization: Diarization,
+    speaker: str,
+    waveform: Waveform,
+    embedder: Embedder,
+    settings: Settings = DEFAULTS,
+) -> Enrollment:
+    """Return samples of a speaker of a recording; errors as for :func:`enroll_from_result`."""
+    take = _take(diarization, _label(diarization, speaker, diarization.uri), waveform)
+    return samples_of([take], embedder, settings=settings)
+
+
+def _label(diarization: Diarization, speaker: str, where: str) -> str:
+    found = find_speaker(diarization, speaker)
+    if found is None:
+        known = ", ".join(one.display for one in diarization.speakers) or "nobody"
+        raise EnrollmentError(f"{where}: there is no {speaker}; it has {known}")
+    return found.label
+
+
+def _take(diarization: Diarization, label: str, waveform: Waveform) -> Take:
+    own = alone(diarization, label)
     return Take(waveform, tuple(part for part in own if part.end <= waveform.duration + 1.0))
 
 

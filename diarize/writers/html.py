@@ -13,6 +13,7 @@ import json
 import os
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
 
 SCRIPTS = (
     *("json.js", "render.js", "edits.js", "timeline.js", "transcript.js"),
-    *("page.js", "menus.js", "hands.js", "begin.js"),
+    *("page.js", "menus.js", "server.js", "hands.js", "begin.js"),
 )
 PEAKS_A_SECOND = 20.0  # of the waveform, at most ...
 MOST_PEAKS = 120_000  # ... and in all
 OPUS_RATE, OPUS_BITS = 48_000, 32_000  # of embedded audio: Hz, bits a second
+OFFLINE = "media-src * file: blob:"
 _SUPPLEMENT, _IDEOGRAPHS, _TAGS = 0x20000, 0x3FFFF, range(0xE0000, 0xE0200)
 
 
@@ -51,32 +53,48 @@ class HtmlWriter:
     def render(self, result: Result, options: WriterOptions) -> str:
         """Return the whole file as text."""
         document = JsonWriter().render(result, WriterOptions())
-        audio = _audio_path(result, options)
-        facts = {
-            "key": hashlib.sha256(document.encode("utf-8", "replace")).hexdigest()[:32],
-            "audio": _link(result.audio),
-            "name": Path(result.audio or result.diarization.uri).name,
-            "stem": Path(result.audio).stem if result.audio else result.diarization.uri,
-            "colours": list(COLOURS),
-            "widths": columns(),
-            **_sound(audio, options.embed_audio),
-        }
-        style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
-        policy = (
-            "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
-            "media-src * file: blob:; "
-            f"style-src {_hash(style)}; script-src {_hash(script)}"
-        )
-        fields = {
-            "policy": escape(policy),
-            "title": escape(facts["name"]),
-            "style": style,
-            "result": _inert(document),
-            "facts": _inert(json.dumps(facts, ensure_ascii=False, separators=(",", ":"))),
-            "script": script,
-        }
-        # in one go: what is put in may hold braces itself
-        return re.sub(r"{{(\w+)}}", lambda field: fields[field[1]], _asset("page.html"))
+        sound = _sound(_audio_path(result, options), options.embed_audio)
+        return html_page(result, document, {"audio": _link(result.audio), **sound})
+
+
+def html_page(result: Result, document: str, sound: Mapping[str, Any], **more: Any) -> str:
+    """Return the page of a result.
+
+    Parameters
+    ----------
+    result : Result
+    document : str
+        The result as JSON.
+    sound : mapping
+        ``audio`` (its address), ``rate``, ``peaks``, ``recording`` (its digest), ``embedded``.
+    **more
+        Further facts; ``server``, where one keeps the corrections.
+    """
+    facts = {
+        "key": hashlib.sha256(document.encode("utf-8", "replace")).hexdigest()[:32],
+        "name": Path(result.audio or result.diarization.uri).name,
+        "stem": Path(result.audio).stem if result.audio else result.diarization.uri,
+        "colours": list(COLOURS),
+        "widths": columns(),
+        **sound,
+        **more,
+    }
+    style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+        f"style-src {_hash(style)}; script-src {_hash(script)}; "
+        + ("media-src 'self' blob:; connect-src 'self'" if "server" in facts else OFFLINE)
+    )
+    fields = {
+        "policy": escape(policy),
+        "title": escape(facts["name"]),
+        "style": style,
+        "result": _inert(document),
+        "facts": _inert(json.dumps(facts, ensure_ascii=False, separators=(",", ":"))),
+        "script": script,
+    }
+    # in one go: what is put in may hold braces itself
+    return re.sub(r"{{(\w+)}}", lambda field: fields[field[1]], _asset("page.html"))
 
 
 def _asset(name: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,18 +25,26 @@ from diarize.transcript.assign import label_transcript
 from diarize.transcript.readers import read_transcript
 from diarize.writers.html import columns
 
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver import ActionChains, Keys  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
+pytest.importorskip("selenium")
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.by import By
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver")
-
-ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--window-size=1440,900"),
+from tests.browsers import (
+    choose,
+    chord,
+    chromium,
+    edits,
+    find,
+    names,
+    needs_chromium,
+    press,
+    rename,
+    requests,
+    texts,
+    until,
 )
+
+pytestmark = needs_chromium
 FORMATS = ("srt", "vtt", "txt", "rttm", "json")
 HOSTILE = [
     "<script>window.hurt=1</script>\"'&",
@@ -49,14 +56,7 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    yield from chromium(tmp_path_factory.mktemp("browser"))
 
 
 @pytest.fixture
@@ -90,65 +90,6 @@ def page(browser: Any, folder: Path) -> Iterator[Any]:
     assert all(url.startswith(("file:", "data:", "blob:")) for url in requests(browser))
 
 
-def requests(browser: Any) -> list[str]:
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
-
-
-def until(condition: Callable[[], Any], tries: int = 200) -> Any:
-    for _ in range(tries):
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it never happened")
-
-
-def find(page: Any, selector: str) -> Any:
-    return page.find_element(By.CSS_SELECTOR, selector)
-
-
-def texts(page: Any, selector: str) -> list[str]:
-    script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
-    return list(page.execute_script(script, selector))
-
-
-def names(page: Any) -> list[str]:
-    script = "return [...document.querySelectorAll('#speakers input')].map((one) => one.value)"
-    return list(page.execute_script(script))
-
-
-def press(page: Any, *keys: str) -> None:
-    page.execute_script("document.activeElement.blur()")
-    ActionChains(page).send_keys(*keys).perform()
-
-
-def chord(page: Any, *keys: str) -> None:
-    actions = ActionChains(page)
-    for key in keys[:-1]:
-        actions.key_down(key)
-    actions.send_keys(keys[-1])
-    for key in keys[:-1]:
-        actions.key_up(key)
-    actions.perform()
-
-
-def choose(page: Any, text: str) -> None:
-    """Click an item of the menu that is open."""
-    items = page.find_elements(By.CSS_SELECTOR, "#menu button")
-    found = {item.get_attribute("textContent"): item for item in items}
-    assert any(shown.endswith(text) for shown in found), (text, list(found))
-    next(item for shown, item in found.items() if shown.endswith(text)).click()
-
-
-def edits(page: Any) -> list[dict[str, Any]]:
-    return list(page.execute_script("return edits"))
-
-
 def test_it_plays_and_follows(page: Any) -> None:
     find(page, "#play").click()
     until(lambda: page.execute_script("return audio.currentTime > 0.3 && !audio.paused"))
@@ -173,12 +114,7 @@ def test_it_plays_and_follows(page: Any) -> None:
 def test_names_are_text(page: Any) -> None:
     assert HOSTILE[0] in names(page)
     for place, name in enumerate(HOSTILE):
-        field = page.find_elements(By.CSS_SELECTOR, "#speakers input")[place]
-        page.execute_script(
-            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'));",
-            field,
-            name + str(place),
-        )
+        rename(page, place, name + str(place))
     assert names(page) == [name + str(place) for place, name in enumerate(HOSTILE)]
     assert HOSTILE[3] + "3" in texts(page, ".head button")
     assert page.execute_script("return window.hurt") is None

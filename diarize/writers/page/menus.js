@@ -47,6 +47,8 @@ function speakerMenu(anchor, speaker) {
       const longest = mine.reduce((best, turn) => (turn.end - turn.start > best.end - best.start ? turn : best), mine[0]);
       if (longest) { seek(longest.start); if (audio.paused) play(); }
     }],
+    ...(speaker.name !== null && (!server || server.enrolls)
+      ? [[server ? `Know ${speaker.name} by this voice` : `How to know ${speaker.name} elsewhere`, () => enroll(speaker)]] : []),
     ["Split at the playhead", () => perform({ edit: "split", speaker: speaker.label, at: Math.floor(time() * 1000) / 1000, to: "+" })],
     ...others.map((one) => [`Is the same as ${display(one)}`,
       () => perform({ edit: "merge", speakers: [one.label, speaker.label] }), swatch(one.label)]),

@@ -44,7 +44,7 @@ const named = (name) => state.speakers.find((one) => display(one) === name);
 
 function load() {
   try {
-    const stored = JSON.parse(localStorage.getItem(STORE) ?? "null");
+    const stored = server ? { edits: server.edits, undone: [] } : JSON.parse(localStorage.getItem(STORE) ?? "null");
     if (!stored) return;
     state = applyEdits(base, stored.edits);
     ({ edits, undone } = stored);
@@ -52,6 +52,7 @@ function load() {
 }
 
 function keep() {
+  if (server) return keepOnServer();
   try {
     if (edits.length || undone.length) localStorage.setItem(STORE, JSON.stringify({ edits, undone }));
     else localStorage.removeItem(STORE);
@@ -121,9 +122,14 @@ function refresh() {
   $("redo").disabled = !undone.length;
   $("unsure").textContent = places.length;
   $("next").disabled = !places.length;
-  const made = edits.length ? ` · ${edits.length} ${edits.length === 1 ? "correction" : "corrections"}` : "";
-  $("summary").textContent = `${shortClock(duration)} · ${order.length} ${order.length === 1 ? "speaker" : "speakers"}${made}`;
+  summarize();
   draw();
+}
+
+function summarize() {
+  const made = edits.length ? ` · ${edits.length} ${edits.length === 1 ? "correction" : "corrections"}` : "";
+  $("summary").textContent = `${shortClock(duration)} · ${order.length} ${order.length === 1 ? "speaker" : "speakers"}${made}` +
+    (keeping.note ? ` · ${keeping.note}` : "");
 }
 
 function unsurePlaces() {

@@ -1,0 +1,155 @@
+// The start page: uploads with their progress, and the list of recordings as the server tells it.
+
+const $ = (id) => document.getElementById(id);
+const jobs = new Map(); // id -> what the server says of it, the newest first by `created`
+const uploads = []; // { name, sent, total, request }
+const STATES = { queued: "waiting", running: "at work", failed: "failed", done: "" };
+const STAGES = { audio: "reading", load: "reading", speech: "finding speech", embed: "telling voices apart",
+  cluster: "counting voices", transcribe: "writing the words down", download: "fetching the model" };
+
+function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+function clock(seconds) {
+  const whole = Math.round(seconds), minutes = Math.floor(whole / 60), two = (one) => String(one).padStart(2, "0");
+  return minutes >= 60 ? `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+function tell(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
+
+// --- uploads ------------------------------------------------------------------------------------
+
+function send(file, transcript) {
+  const form = new FormData();
+  for (const name of ["num_speakers", "language"]) if ($(name).value.trim()) form.append(name, $(name).value.trim());
+  form.append("words", String($("words").checked));
+  if (transcript) form.append("transcript", transcript, transcript.name);
+  form.append("file", file, file.name);
+  const request = new XMLHttpRequest(), upload = { name: file.name, sent: 0, total: file.size, request };
+  uploads.unshift(upload);
+  request.upload.addEventListener("progress", (event) => {
+    Object.assign(upload, { sent: event.loaded, total: event.total });
+    draw();
+  });
+  request.addEventListener("loadend", () => {
+    uploads.splice(uploads.indexOf(upload), 1);
+    if (request.status === 202) take(JSON.parse(request.responseText));
+    else if (!upload.stopped) tell(`${file.name}: ${reason(request)}`);
+    draw();
+  });
+  request.open("POST", "/api/jobs");
+  request.send(form);
+  draw();
+}
+
+function reason(request) {
+  try {
+    return JSON.parse(request.responseText).error.message;
+  } catch (error) { return "the upload broke off"; }
+}
+
+function sendAll(files) {
+  tell("");
+  const transcript = $("transcript").files[0];
+  if (transcript && files.length > 1) return tell("A transcript goes with one recording.");
+  for (const file of files) send(file, transcript);
+}
+
+// --- the list -----------------------------------------------------------------------------------
+
+const take = (job) => jobs.set(job.id, job);
+
+function about(job) {
+  const { state, progress, error, summary } = job;
+  if (state === "failed") return error?.message ?? "failed";
+  if (state === "done") {
+    const speakers = `${summary.speakers} ${summary.speakers === 1 ? "speaker" : "speakers"}`;
+    const when = new Date(job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    return [clock(summary.seconds), speakers, summary.words ? "" : "no words", when].filter(Boolean).join(" · ");
+  }
+  if (state === "queued") return STATES.queued;
+  const stage = STAGES[progress.stage] ?? progress.stage ?? STATES.running;
+  const left = progress.left === undefined ? "" : `about ${clock(progress.left)} left`;
+  return [stage, progress.share === undefined ? "" : `${Math.round(progress.share * 100)} %`, left].filter(Boolean).join(" · ");
+}
+
+function bar(share) {
+  const fill = make("i"), track = make("div", { className: `bar${share === undefined ? " unknown" : ""}` }, fill);
+  track.setAttribute("role", "progressbar");
+  if (share !== undefined) {
+    fill.style.width = `${100 * share}%`;
+    track.setAttribute("aria-valuenow", String(Math.round(100 * share)));
+  }
+  return track;
+}
+
+function row(job) {
+  const done = job.state === "done", address = `/jobs/${job.id}`;
+  const name = make(done ? "a" : "span", { className: "name", textContent: job.name, dir: "auto" });
+  if (done) name.href = address;
+  const tools = make("div", { className: "tools" });
+  if (done) tools.append(make("a", { className: "open", href: address, textContent: "Open" }));
+  tools.append(remover(job.name, job.state === "running" || job.state === "queued" ? "Stop" : "Delete", async () => {
+    const answer = await fetch(`/api/jobs/${job.id}`, { method: "DELETE" });
+    if (answer.ok) { jobs.delete(job.id); draw(); }
+  }));
+  const item = make("li", { className: `job ${job.state}` }, name, make("span", { className: "about", textContent: about(job), dir: "auto" }), tools);
+  if (job.state === "running") item.append(bar(job.progress.share));
+  return item;
+}
+
+function remover(name, text, action) {
+  const button = make("button", { type: "button", className: "drop", textContent: text });
+  button.setAttribute("aria-label", `${text} ${name}`);
+  button.addEventListener("click", () => {
+    if (text !== "Delete" || button.dataset.sure) { delete button.dataset.sure; return action(); }
+    button.dataset.sure = "yes";
+    button.textContent = "Delete for good?";
+    setTimeout(() => { delete button.dataset.sure; button.textContent = text; }, 4000);
+  });
+  return button;
+}
+
+function uploadRow(upload) {
+  const share = upload.total ? upload.sent / upload.total : undefined;
+  const said = share === 1 ? "sent" : `sending · ${Math.round((share ?? 0) * 100)} %`;
+  return make("li", { className: "job uploading" }, make("span", { className: "name", textContent: upload.name, dir: "auto" }),
+    make("span", { className: "about", textContent: said }),
+    make("div", { className: "tools" }, remover(upload.name, "Stop", () => { upload.stopped = true; upload.request.abort(); })), bar(share));
+}
+
+function draw() {
+  const focus = document.activeElement?.getAttribute?.("aria-label");
+  const sure = [...document.querySelectorAll("[data-sure]")].length; // a question that waits is not drawn over
+  if (sure) return;
+  const sorted = [...jobs.values()].sort((one, other) => (one.created < other.created ? 1 : -1));
+  $("jobs").replaceChildren(...uploads.map(uploadRow), ...sorted.map(row));
+  $("empty").hidden = Boolean(sorted.length + uploads.length);
+  if (focus) [...document.querySelectorAll("#jobs [aria-label]")].find((one) => one.getAttribute("aria-label") === focus)?.focus();
+}
+
+function listen() {
+  const source = new EventSource("/api/jobs/events");
+  source.addEventListener("jobs", (event) => {
+    jobs.clear();
+    for (const job of JSON.parse(event.data)) take(job);
+    draw();
+  });
+  source.addEventListener("job", (event) => { take(JSON.parse(event.data)); draw(); });
+  source.addEventListener("deleted", (event) => { jobs.delete(JSON.parse(event.data)); draw(); });
+}
+
+$("file").addEventListener("change", () => { sendAll([...$("file").files]); $("file").value = ""; });
+for (const kind of ["dragenter", "dragover"]) {
+  addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.add("over"); });
+}
+for (const kind of ["dragleave", "drop"]) addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.remove("over"); });
+addEventListener("drop", (event) => sendAll([...event.dataTransfer.files]));
+$("form").addEventListener("submit", (event) => event.preventDefault());
+listen();
