@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         """
         --host ADDRESS             where to listen (default: this machine alone)
         --port N                   0: any that is free (default: 8808)
-        --token TOKEN              what requests have to bring (default: $DIARIZE_TOKEN); needed with
-          --host
+        --token TOKEN              what requests have to bring (default: $DIARIZE_TOKEN); needed
+          with --host
         --host-name A,B            names by which browsers call this server, beside localhost and
           numbers
         -o --output-dir DIR        where results and the queue are kept (default: in your data
