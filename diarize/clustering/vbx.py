@@ -120,25 +120,26 @@ class _Model:
     def fit(self, gamma: Float64) -> _Fit:
         """Run variational Bayes from responsibilities; speakers whose prior vanishes are dropped.
 
-        The updates of alpha and L (eqs. 16, 17), of the likelihoods (23), and of gamma and pi (24).
+        Updates of alpha and its precision L (eqs. 16, 17), of the likelihoods (23), of gamma (19)
+        and pi (24), until gamma rests; then the ELBO (25).
         """
         pi = np.full(gamma.shape[1], 1.0 / gamma.shape[1])
         scale = self.seconds * self.settings.acoustic_scale / (2.0 * self.within_variance)
         elbo = -np.inf
         for _ in range(self.settings.max_iterations):
             sums, spoken = self.statistics(gamma)
-            precision = spoken + self.prior_strength
-            alpha = sums / precision[:, None]
+            precision = spoken + self.prior_strength  # (17)
+            alpha = sums / precision[:, None]  # (16)
             norms = np.square(alpha).sum(axis=1)
             distance = -2.0 * (self.points @ alpha.T.astype(np.float32)).astype(np.float64)
-            # |x − α|² and what the mean's own uncertainty adds to it.
+            # |x − α|² and what the mean's own uncertainty adds to it: (23).
             uncertainty = self.within_variance * self.prior_strength / precision
             distance += self.lengths[:, None] + (norms + uncertainty)
             before = gamma
             gamma, pi, log_evidence = forward_backward(
                 -scale[:, None] * distance, pi, self.settings.loop_probability
             )
-            elbo = log_evidence - float(self._kl_divergence(precision, norms).sum())
+            elbo = log_evidence - float(self._kl_divergence(precision, norms).sum())  # (25)
             kept = pi > _VANISHED
             if not kept.all():
                 gamma, pi = gamma[:, kept], pi[kept] / pi[kept].sum()
@@ -219,7 +220,8 @@ def forward_backward(
     """Return each speaker's share of each window, and how likely speakers are to take over.
 
     From window to window a speaker stays with probability P_loop; else the next is drawn from pi
-    (eq. 1). The sequence is cut into about √N stretches that are run side by side, each of which
+    (eq. 1); forward and backward probabilities are those of eqs. 20 and 21, the evidence (22).
+    The sequence is cut into about √N stretches that are run side by side, each of which
     begins with a draw: memory and time stay linear in N, in a few hundred steps.
 
     Parameters

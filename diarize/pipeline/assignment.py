@@ -63,8 +63,7 @@ def assign_speakers(
     UsageError
         Where the numbers of speakers contradict each other.
     """
-    local = extracted.activity.local
-    if local is None:
+    if extracted.activity.local is None:
         settings = replace(settings, vbx=_vad_only(settings.vbx))
     result = cluster(
         extracted.embeddings,
@@ -79,21 +78,53 @@ def assign_speakers(
         hop_ratio=extracted.hop_ratio,
         settings=settings,
     )
-    scores = (extracted.embeddings @ result.centroids.T).astype(np.float64)
+    turns, scores = turns_from_centroids(extracted, result.centroids, settings, quietest)
+    return _by_first_appearance(turns, result.centroids, result.labels, scores)
+
+
+def turns_from_centroids(
+    extracted: WindowEmbeddings,
+    centroids: Float32,
+    settings: Settings = DEFAULTS,
+    quietest: resegmentation.Quietest | None = None,
+) -> tuple[list[Turn], Float64]:
+    """Lay out the turns of speakers whose voices are known, second speakers included.
+
+    Parameters
+    ----------
+    extracted : WindowEmbeddings
+    centroids : (S, D) float32 array
+        Unit vectors.
+    quietest : callable, optional
+        As for :func:`assign_speakers`.
+
+    Returns
+    -------
+    list of Turn
+        In order of time; the speakers' labels count from 0 in the order of `centroids`.
+    (N, S) float64 array
+        Cosine of each window and speaker.
+    """
+    activity = extracted.activity
+    scores = (extracted.embeddings @ centroids.T).astype(np.float64)
     turns = resegmentation.to_turns(
-        extracted.activity.speech,
+        activity.speech,
         extracted.windows,
         scores,
-        changes=extracted.activity.changes,
+        changes=activity.changes,
         quietest=quietest,
         settings=settings.resegmentation,
     )
-    sure = extracted.activity.confident_overlaps
-    sure = extracted.activity.overlaps if sure is None else sure
+    confident = activity.confident_overlaps
     turns += overlap.overlapped_turns(
-        turns, sure, extracted.windows, scores, local, settings.overlap
+        turns,
+        activity.overlaps if confident is None else confident,
+        extracted.windows,
+        scores,
+        activity.local,
+        settings.overlap,
     )
-    return _by_first_appearance(sorted(turns), result.centroids, result.labels, scores)
+    return sorted(turns), scores
 
 
 def doubt_of_count(

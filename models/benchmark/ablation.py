@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.clustering.speakers import centroids
+from diarize.arrays import unit
 from diarize.evaluation.metrics import DiarizationError, diarization_error
 from diarize.evaluation.scoring import Score, score, total
 from diarize.pipeline.assignment import assign_speakers
@@ -23,7 +23,7 @@ from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.diarizer import Diarizer
 from diarize.timeline import Turn, union
 from models.benchmark import options
-from models.benchmark.extracted import TABLE_HEAD, Cache, Extracted, table_row
+from models.benchmark.extracted import TABLE_HEAD, Cache, Extracted, table_row, turns_of_labels
 from models.benchmark.pages import head
 from models.benchmark.recordings import Recording, recordings, simulated
 from models.simulation.scenes import SimulationOptions
@@ -204,22 +204,12 @@ def _without_small(labels: NDArray[Any], seconds: NDArray[np.float64]) -> NDArra
 
 
 def _score_labels(one: Extracted, labels: NDArray[Any]) -> Score:
-    """Score given groups of windows behind our own resegmentation."""
-    from diarize.pipeline import resegmentation
-
+    """Score given groups of windows behind our own making of turns."""
     found = one.extracted
     kept = np.unique(labels[labels >= 0])
     centers = np.stack([found.embeddings[labels == label].mean(axis=0) for label in kept])
-    centers /= np.linalg.norm(centers, axis=1, keepdims=True)
-    nearest = (found.embeddings @ centers.T).argmax(axis=1).astype(np.int64)
-    centers = centroids(found.embeddings, found.seconds, nearest)
-    turns = resegmentation.to_turns(
-        found.activity.speech,
-        found.windows,
-        (found.embeddings @ centers.T).astype(np.float64),
-        changes=found.activity.changes,
-    )
-    return score(one.recording.turns, turns)
+    nearest = (found.embeddings @ unit(centers).T).argmax(axis=1).astype(np.int64)
+    return score(one.recording.turns, turns_of_labels(found, nearest))
 
 
 def count_rows(base: Sequence[Extracted], own: float) -> list[Row]:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from diarize.arrays import Int64
 from diarize.clustering.speakers import centroids
 from diarize.evaluation.scoring import Score
-from diarize.pipeline import overlap, resegmentation
+from diarize.pipeline import resegmentation
+from diarize.pipeline.assignment import turns_from_centroids
 from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, Settings
 from diarize.timeline import Turn
@@ -88,26 +87,7 @@ def turns_of_labels(
         The speaker of each window; −1 for a window that belongs to nobody.
     """
     centers = centroids(extracted.embeddings, extracted.seconds, labels)
-    scores = (extracted.embeddings @ centers.T).astype(np.float64)
-    activity = extracted.activity
-    turns = resegmentation.to_turns(
-        activity.speech,
-        extracted.windows,
-        scores,
-        changes=activity.changes,
-        quietest=quietest,
-        settings=settings.resegmentation,
-    )
-    likely = activity.confident_overlaps
-    turns += overlap.overlapped_turns(
-        turns,
-        activity.overlaps if likely is None else likely,
-        extracted.windows,
-        scores,
-        activity.local,
-        settings.overlap,
-    )
-    return sorted(turns)
+    return turns_from_centroids(extracted, centers, settings, quietest)[0]
 
 
 def table_row(name: str, result: Score, note: str = "", best: float | None = None) -> str:

@@ -86,4 +86,4 @@ def test_the_release_checks_what_it_publishes() -> None:
 def test_hooks_run_the_tools_that_the_gate_runs() -> None:
     repos = loaded(ROOT / ".pre-commit-config.yaml")["repos"]
     hooks = {hook["id"] for repo in repos for hook in repo["hooks"]}
-    assert {"ruff", "ruff-format", "mypy", "check-added-large-files"} <= hooks
+    assert {"ruff", "ruff-format", "mypy", "lint-imports", "check-added-large-files"} <= hooks
