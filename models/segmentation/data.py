@@ -44,6 +44,11 @@ BREATHY, LONGEST_BREATH = 0.4, 100
 QUIET_BEHIND_BREATH = 25.0
 # Share of the conversations without any room, and with a room for each speaker (as in calls).
 DRY, OWN_ROOMS = 0.22, 0.28
+# Standard deviation in dB of the speakers' levels: in half of the conversations the one, or other.
+SPREADS = (3.0, 6.0)
+# Share of the conversations in which people grow louder and quieter, and walk about, as they talk:
+# seconds from one mood to the next, standard deviation of the levels in dB.
+MOVING, MOOD, MOOD_SPREAD = 0.35, (0.8, 4.0), 5.0
 
 
 # --- where a clean clip holds speech ----------------------------------------------------------
@@ -88,6 +93,14 @@ def breathe(
 
 
 # --- windows ----------------------------------------------------------------------------------
+
+
+def drift(rng: np.random.Generator, n: int) -> Samples:
+    """A slow random curve (n,) of mean 0 and deviation 1, straight between its knots."""
+    step = float(rng.uniform(*MOOD)) * RATE
+    knots = np.arange(0.0, n + step, step)
+    curve = np.interp(np.arange(n), knots, rng.normal(size=knots.size))
+    return np.asarray(curve, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -163,7 +176,9 @@ class Conversations:
         rng = np.random.default_rng([self.seed, 2])
         recorded = material.recordings(self.cache / "noises.npz", self.noise_dir)
         murmurs = [self._murmur(rng, int(rng.integers(6, 13))) for _ in range(12)]
-        return noises.NoiseBank(recorded, rng, murmurs, [self._murmur(rng, 1) for _ in range(24)])
+        leaks = [self._murmur(rng, 1) for _ in range(24)]
+        laughs = [self._laugh(rng) for _ in range(96)]
+        return noises.NoiseBank(recorded, rng, murmurs, leaks, laughs)
 
     @cached_property
     def masks(self) -> list[NDArray[np.bool_]]:
@@ -195,6 +210,16 @@ class Conversations:
             response = room[int(rng.integers(len(room)))]
             spectrum += fft.rfft(acoustics.set_level(one, -26.0), size) * fft.rfft(response, size)
         return acoustics.set_level(fft.irfft(spectrum, size)[:n].astype(np.float32), -20.0)
+
+    def _laugh(self, rng: np.random.Generator) -> Samples:
+        """A laugh of somebody's own voice, from the loudest stretch of a clip."""
+        voice = self.speech.voices[int(rng.integers(len(self.speech.voices)))]
+        first, last, _ = voice.clips[int(rng.integers(len(voice.clips)))]
+        clip = self.speech.cut(voice, first, last - first)
+        size = int(rng.uniform(0.08, 0.16) * RATE)
+        power = np.convolve(np.square(clip), np.ones(size), mode="valid")[::HOP]
+        loudest = HOP * int(power.argmax()) if power.size else 0
+        return noises.laughter_of(rng, np.resize(clip[loudest : loudest + size], size))
 
     def _samples(self, voice: int, start: int, stop: int) -> Samples:
         first = self.speech.voices[voice].start
@@ -269,7 +294,7 @@ class Conversations:
         n = self.frames * HOP
         tracks = np.zeros((count, n), dtype=np.float32)
         activity = np.zeros((self.frames, LOCAL_SPEAKERS), dtype=bool)
-        gains = rng.normal(0.0, 3.0, size=count)
+        gains = rng.normal(0.0, float(rng.choice(SPREADS)), size=count)
         breathy = rng.random() < BREATHY
         for plan in schedule(rng, count, self.frames):
             samples, active = self.utterance(rng, voices[plan.speaker], plan.length, breathy)
@@ -289,7 +314,7 @@ class Conversations:
             activity[start:stop, plan.speaker] = active[skip : skip + length]
         for own in activity.T:
             own[:] = close_gaps(own, PAUSE)
-        mixed = self._rooms(rng, tracks)
+        mixed = self._rooms(rng, tracks, moving=rng.random() < MOVING)
         talking = np.repeat(activity.any(axis=1), HOP)
         speech_power = float(np.square(mixed[talking]).mean()) if talking.any() else 2.5e-3
         least = QUIET_BEHIND_BREATH if breathy else 0.0
@@ -317,16 +342,27 @@ class Conversations:
             cast.append(voice)
         return cast
 
-    def _rooms(self, rng: np.random.Generator, tracks: Samples) -> Samples:
+    def _rooms(self, rng: np.random.Generator, tracks: Samples, moving: bool = False) -> Samples:
         """Sum the tracks: dry, each through its place in one room, or each from a room of its own.
 
         People with rooms of their own, as in a call, may be on telephone lines of their own, too.
+        Who is `moving` goes to and fro between two places, and is now louder, now quieter.
         """
         kind = float(rng.random())
+        n = tracks.shape[1]
+        if moving:
+            tracks = tracks * np.stack(
+                [10.0 ** (MOOD_SPREAD / 20.0 * drift(rng, n)) for _ in tracks]
+            )
         if kind < DRY:
             return np.asarray(tracks.sum(axis=0))
         room = self.bank[int(rng.integers(len(self.bank)))]
-        responses = [room[int(place)] for place in rng.permutation(len(room))[: len(tracks)]]
+        places = rng.permutation(len(room))[: len(tracks)]
+        if moving:
+            shares = np.stack([1.0 / (1.0 + np.exp(-3.0 * drift(rng, n))) for _ in tracks])
+            tracks = np.concatenate([tracks * shares, tracks * (1.0 - shares)])
+            places = np.concatenate([places, (places + 1) % len(room)])
+        responses = [room[int(place)] for place in places]
         lines = 0.0
         if kind > 1.0 - OWN_ROOMS:
             chosen = [self.bank[int(i)] for i in rng.integers(len(self.bank), size=len(tracks))]

@@ -25,11 +25,12 @@ Room = list[Samples]
 RATE = 16_000
 HOP = 160
 TALKERS = 4
-# Share of the rooms, metres to the microphone, seconds of reverberation: a table, a hall, a desk.
+# Share of the rooms, metres to the microphone, seconds of reverberation, chance of a talker to face
+# anywhere: a table, a hall, a desk.
 KINDS = (
-    (0.45, (0.3, 2.5), (0.1, 0.6)),
-    (0.35, (1.2, 5.0), (0.3, 0.9)),
-    (0.20, (0.1, 0.8), (0.1, 0.5)),
+    (0.40, (0.3, 2.5), (0.1, 0.6), 0.5),
+    (0.40, (1.2, 5.0), (0.3, 0.9), 0.7),
+    (0.20, (0.1, 0.8), (0.1, 0.5), 0.0),
 )
 # A response ends here, or earlier where what follows is 42 dB below the whole.
 LONGEST_ROOM = round(0.6 * RATE)
@@ -61,9 +62,9 @@ def rooms(path: Path, count: int, seed: int) -> list[Room]:
 
 def _room(rng: np.random.Generator) -> Room:
     """Draw a room; the nearest talker has unit gain, nobody is below −14 dB (unheard else)."""
-    kind = int(rng.choice(len(KINDS), p=[share for share, _, _ in KINDS]))
-    _, distance, rt60 = KINDS[kind]
-    responses = acoustics.shared_room(rng, TALKERS, distance=distance, rt60=rt60)
+    kind = int(rng.choice(len(KINDS), p=[share for share, *_ in KINDS]))
+    _, distance, rt60, turned = KINDS[kind]
+    responses = acoustics.shared_room(rng, TALKERS, distance=distance, rt60=rt60, turned=turned)
     cut = [_cut(response) for response in responses]
     gains = [float(np.sqrt(np.square(response).sum())) for response in cut]
     nearest = max(gains)

@@ -12,6 +12,8 @@ from models.simulation import acoustics
 Samples = NDArray[np.float32]
 RATE = 16_000
 BANK_SECONDS = 20.0
+# Share of the conversations in which music as loud as the talk is heard for some seconds.
+JINGLES = 0.08
 
 
 class NoiseBank:
@@ -28,6 +30,8 @@ class NoiseBank:
     leaks : sequence of ndarray
         One voice from far away, as open microphones next door or another table have it: counts as
         noise where it is far below the talk. May be empty.
+    laughs : sequence of ndarray
+        Laughter of real voices, besides the synthetic one. May be empty.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class NoiseBank:
         rng: np.random.Generator,
         murmurs: Sequence[Samples] = (),
         leaks: Sequence[Samples] = (),
+        laughs: Sequence[Samples] = (),
     ) -> None:
         self.murmurs, self.leaks = list(murmurs), list(leaks)
         short = {k: v for k, v in recorded.items() if v.size < 3 * RATE or "short" in k}
@@ -47,7 +52,7 @@ class NoiseBank:
         ]
         self.tonal = [hum(rng, n) for _ in range(16)]
         self.music = [music(rng, n) for _ in range(32)]
-        self.laughs = [laughter(rng) for _ in range(48)]
+        self.laughs = [*(laughter(rng) for _ in range(48)), *laughs]
         self.gusts = [gusts(rng, n) for _ in range(16)]
         self.breaths = [breath(rng) for _ in range(192)]
         self.knocks = [knocks(rng) for _ in range(96)]
@@ -76,7 +81,7 @@ class NoiseBank:
     def _event(self, rng: np.random.Generator) -> Samples:
         """One short sound that is no speech."""
         kind = float(rng.random())
-        for bank, share in ((self.laughs, 0.12), (self.breaths, 0.45), (self.knocks, 0.6)):
+        for bank, share in ((self.laughs, 0.2), (self.breaths, 0.5), (self.knocks, 0.65)):
             if kind < share:
                 return bank[int(rng.integers(len(bank)))]
         taps = self.taps if kind < 0.85 else []
@@ -124,7 +129,19 @@ class NoiseBank:
             noise = noise + acoustics.set_level(stretch(rng, self.leaks, samples.size), below)
         if rng.random() < 0.35:
             noise = noise + self.events(rng, samples.size, speech + float(rng.uniform(-18.0, 6.0)))
+        if rng.random() < JINGLES:
+            noise = noise + self.jingle(rng, samples.size, speech + float(rng.uniform(-8.0, 6.0)))
         return samples + noise
+
+    def jingle(self, rng: np.random.Generator, n: int, level: float) -> Samples:
+        """Music at `level` dBFS in a part of `n` samples, fading in and out."""
+        out = np.zeros(n, dtype=np.float32)
+        part = stretch(rng, self.music, min(n, int(rng.uniform(0.8, 6.0) * RATE)))
+        fade = np.minimum(1.0, np.arange(part.size) / (rng.uniform(0.02, 0.5) * RATE))
+        start = int(rng.integers(n - part.size + 1))
+        shaped = part * (fade * fade[::-1]).astype(np.float32)
+        out[start : start + part.size] = acoustics.set_level(shaped, level)
+        return out
 
 
 def stretch(rng: np.random.Generator, bank: Sequence[Samples], n: int) -> Samples:
@@ -260,6 +277,21 @@ def low_pass(
     """Gain (f,) of a low-pass with its edge between two frequencies, 6 to 24 dB an octave."""
     edge = float(np.exp(rng.uniform(np.log(lowest), np.log(highest))))
     return np.asarray(1.0 / (1.0 + (hertz / edge) ** rng.uniform(1.0, 4.0)))
+
+
+def laughter_of(rng: np.random.Generator, vowel: Samples) -> Samples:
+    """Laughter from a stretch of a voice: repeated four to six times a second, falling, breathy."""
+    bursts = []
+    speed = float(rng.uniform(0.9, 1.3))
+    length, breathy = int(RATE / rng.uniform(4.0, 6.5)), float(rng.uniform(0.05, 0.5))
+    for _ in range(int(rng.integers(3, 11))):
+        tone = np.interp(np.arange(0.0, vowel.size - 1, speed), np.arange(vowel.size), vowel)
+        burst = np.zeros(length, dtype=np.float32)
+        burst[: tone.size] = (tone * np.sin(np.pi * np.arange(tone.size) / tone.size))[:length]
+        blown = breath(rng, length, blown=0.0)
+        bursts.append(acoustics.set_level(burst, -20.0) + np.float32(breathy) * blown)
+        speed *= float(rng.uniform(0.94, 1.02))
+    return acoustics.set_level(np.concatenate(bursts).astype(np.float32), -20.0)
 
 
 def laughter(rng: np.random.Generator) -> Samples:

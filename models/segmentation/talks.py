@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.autospeech.data import CACHE
-from models.simulation.conversations import SimulatedConversation, simulate_many
+from models.autospeech.data import CACHE, MORE
+from models.simulation.conversations import SimulatedConversation, simulate
 from models.simulation.scenes import SimulationOptions
+from models.simulation.voices import VoiceBank
 
 # Length of a conversation in seconds, people in one at most, conversations to make.
 SECONDS, PEOPLE, COUNT = 60, 4, 1800
@@ -109,8 +110,10 @@ def make(speech: Path, folder: Path, count: int = COUNT, part: str = "train") ->
 def _some(speech: Path, part: str, indices: Sequence[int]) -> list[SimulatedConversation]:
     minutes = SECONDS / 60
     options = SimulationOptions(speakers=(2, PEOPLE), minutes=(minutes, minutes))
-    seeds = [FIRST_SEED + index for index in indices]
-    return list(simulate_many(speech, part, seeds, options))
+    bank = VoiceBank(speech, part)
+    if part == "train" and (speech / MORE).is_dir():
+        bank.voices |= VoiceBank(speech / MORE, "").voices
+    return [simulate(speech, part, FIRST_SEED + i, options, bank=bank) for i in indices]
 
 
 def main() -> None:

@@ -24,10 +24,11 @@ from models.autospeech import targets
 from models.segmentation import export, talks, tune
 from models.segmentation.data import Conversations
 from models.segmentation.evaluate import simulated
-from models.segmentation.feeding import Batch, batches
+from models.segmentation.feeding import Batch, batches, to_message
 from models.segmentation.network import SegmentationNet
 from models.segmentation.objective import Segmentation
 from models.segmentation.recipe import Recipe
+from models.segmentation.weights import read_onnx
 from models.training.provenance import commit, fingerprint, manifest
 from models.training.recipe import digest, read_recipe
 from models.training.stages import Stage, run_stages
@@ -36,6 +37,8 @@ from models.training.trainer import Habits, Trainer
 RECIPE = Path(__file__).parent / "recipe.toml"
 # First seeds of the conversations that thresholds are chosen on, and that they are scored on.
 CHOSEN_ON, SCORED_ON = 1000, 2000
+# Windows that the statistics of an exported file's normalizations are taken from.
+STATISTICS = 64
 # What the material stage leaves in the cache.
 MATERIAL = ("shared_rooms.npz", "noises.npz", "train_speech.npz")
 
@@ -50,12 +53,18 @@ class Job:
     work: Path
     habits: Habits
     workers: int = 1
+    start: Path | None = None
     notify: Callable[[str], None] = print
 
     @property
     def cache(self) -> Path:
         """Decoded speech, vectors, rooms, noises and finished conversations."""
         return self.work / "cache"
+
+    @property
+    def started_from(self) -> str:
+        """SHA-256 of the file whose weights the run began with; empty for random ones."""
+        return fingerprint(self.start) if self.start else ""
 
     @property
     def model(self) -> Path:
@@ -101,7 +110,7 @@ def stages(job: Job) -> list[Stage]:
             material.conversations, [*corpus, noise],
         ),
         Stage(
-            "train", lambda: train(job), [checkpoint], settings,
+            "train", lambda: train(job), [checkpoint], settings, [job.start] if job.start else [],
             after=["teachers", "material", "conversations"],
         ),
         Stage("export", lambda: write(job, checkpoint, exported), [exported], after=["train"]),
@@ -151,6 +160,10 @@ def train(job: Job) -> None:
     voices = torch.from_numpy(targets.load(job.cache / "vectors.npz", people).means)
     torch.manual_seed(recipe.batches.seed)
     network = SegmentationNet(replace(recipe.network, voice=voices.shape[1]))
+    source = job.source()
+    source.prepare()
+    if job.start:
+        take_weights(network, job.start, source)
     steps = recipe.optimization.steps
     trainer: Trainer[Batch] = Trainer(
         network,
@@ -160,14 +173,28 @@ def train(job: Job) -> None:
         habits=job.habits,
         facts={
             "shape": asdict(network.shape),
-            "key": digest(recipe.batches, recipe.losses, recipe.material, str(job.speech)),
+            "key": digest(
+                recipe.batches, recipe.losses, recipe.material, str(job.speech), job.started_from
+            ),
         },
     )
-    source = job.source()
-    source.prepare()
     if trainer.resume():
         job.notify(f"train: going on from step {trainer.step}")
     trainer.fit(batches(source, recipe.batches, trainer.step, steps, job.workers))
+
+
+def take_weights(network: SegmentationNet, start: Path, source: Conversations) -> None:
+    """Begin with an exported file's weights; what only training needs stays as it is."""
+    windows = to_message([source.window(index) for index in range(STATISTICS)])
+    state = read_onnx(start, torch.from_numpy(windows.mels).float())
+    shapes = {
+        name: value.shape
+        for name, value in network.state_dict().items()
+        if not name.startswith(("alike", "voice"))
+    }
+    if shapes != {name: value.shape for name, value in state.items()}:
+        raise SystemExit(f"{start}: its network is not of the recipe's shape")
+    network.load_state_dict(state, strict=False)
 
 
 def write(job: Job, checkpoint: Path, exported: Path) -> None:
@@ -222,6 +249,8 @@ def finish(job: Job, exported: Path, options: Path) -> None:
         "corpus": manifest(job.speech, ("train", speech_data.MORE)),
         "teacher": fingerprint(job.teacher),
     }
+    if job.start:
+        facts["start"] = job.started_from
     export.stamp(exported, job.model, SegmentationSettings(**found["options"]), facts)
 
 
@@ -232,6 +261,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--teacher", type=Path, required=True, help="the weights' file of CAM++")
     parser.add_argument("--work", type=Path, required=True, help="gets everything that is made")
     parser.add_argument("--recipe", type=Path, default=RECIPE)
+    parser.add_argument("--start", type=Path, help="an exported .onnx to go on from")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that draw windows")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints")
@@ -253,6 +283,7 @@ def main(argv: list[str] | None = None) -> None:
         args.work,
         Habits(save=args.save_minutes, pause=args.pause),
         args.workers,
+        args.start,
     )
     run_stages(stages(job), args.work / "stamps", job.notify)
     print(f"{job.model}: {job.model.stat().st_size / 1e6:.1f} MB")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 # Share of the conversations in which everybody talks without regard for the others.
-CROSSTALK = 0.12
+CROSSTALK = 0.2
 # Share in which the talk takes up only a part of the window.
 SPARSE = 0.12
 
@@ -31,7 +31,7 @@ def schedule(rng: np.random.Generator, speakers: int, frames: int) -> list[Plan]
     overlapping = 0.0 if rng.random() < 0.2 else float(rng.uniform(0.1, 0.9))
     pause = float(rng.uniform(0.1, 0.8))
     median = float(np.exp(rng.uniform(np.log(0.7), np.log(3.5))))
-    backchannels = float(rng.uniform(0.0, 0.5)) if speakers > 1 else 0.0
+    backchannels = float(rng.uniform(0.0, 0.8)) if speakers > 1 else 0.0
     repeat = float(rng.uniform(0.05, 0.4))
     if speakers > 1 and rng.random() < CROSSTALK:
         alone = [schedule(rng, 1, frames) for _ in range(speakers)]
@@ -50,7 +50,11 @@ def schedule(rng: np.random.Generator, speakers: int, frames: int) -> list[Plan]
             other = int((speaker + rng.integers(1, speakers)) % speakers)
             at = now + float(rng.uniform(0.1, 0.9)) * length
             quieter = float(rng.uniform(-8.0, 0.0))
-            plans.append(Plan(other, int(at * 100), int(rng.uniform(20, 90)), quieter))
+            plans.append(
+                Plan(
+                    other, int(at * 100), int(np.exp(rng.uniform(np.log(20), np.log(90)))), quieter
+                )
+            )
         same = speakers == 1 or rng.random() < repeat
         if not same:
             speaker = int((speaker + rng.integers(1, speakers)) % speakers)

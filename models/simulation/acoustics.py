@@ -111,6 +111,7 @@ def shared_room(
     *,
     distance: tuple[float, float] = (0.5, 4.0),
     rt60: tuple[float, float] = (0.1, 0.8),
+    turned: float = 0.0,
 ) -> list[Float32]:
     """Impulse responses of several people in one room to one microphone.
 
@@ -125,6 +126,8 @@ def shared_room(
         Number of talkers, at least 1.
     distance, rt60 : (float, float)
         As in :func:`room`.
+    turned : float
+        Chance, for each talker, to face anywhere instead of being heard alike in all directions.
 
     Returns
     -------
@@ -139,7 +142,9 @@ def shared_room(
     microphone = rng.uniform([0.4, 0.4, 0.6], size - [0.4, 0.4, 0.6])
     shoebox.add_microphone(microphone)
     for _ in range(n_sources):
-        shoebox.add_source(_place(rng, size, microphone, distance))
+        spot = _place(rng, size, microphone, distance)
+        facing = _facing(rng) if turned and rng.random() < turned else None
+        shoebox.add_source(spot, directivity=facing)
     shoebox.compute_rir()
     complete = (order + 1) * float(size.min()) / SPEED_OF_SOUND
     return [_finish(rng, shoebox.rir[0][i], complete, wanted) for i in range(n_sources)]
@@ -154,6 +159,13 @@ def _pyroomacoustics() -> Any:
             'run: pip install "autospeech-diarize[train]"'
         ) from error
     return pyroomacoustics
+
+
+def _facing(rng: np.random.Generator) -> Any:
+    """A mouth that faces anywhere: 4 to 14 dB quieter behind than in front."""
+    directivities = _pyroomacoustics().directivities
+    way = directivities.DirectionVector(float(rng.uniform(0.0, 360.0)), 90.0, degrees=True)
+    return directivities.CardioidFamily(way, p=float(rng.uniform(0.6, 0.8)), gain=1.0)
 
 
 def _absorption(size: NDArray[np.float64], rt60: float) -> tuple[float, int]:

@@ -1,8 +1,8 @@
 """One-voice recordings as the raw material of simulated conversations.
 
 A folder of them is either described by a ``clips.csv`` (``speaker,part,corpus,session,start,end``
-and optionally ``text``, the words of a clip; the files are ``PART/SPEAKER.*``), or plain: one sound
-file, or one sub-folder of sound files, a speaker.
+and optionally ``text``, the words of a clip; the files are ``PART/SPEAKER.*``, or beside the table
+where it has no column ``part``), or plain: one sound file, or one sub-folder of them, a speaker.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class VoiceBank:
     folder : str or Path
     part : str
         ``dev``, ``train``, …: the value of the column ``part``, or the name of a sub-folder; ""
-        takes every speaker of a folder without ``clips.csv``.
+        takes every speaker of a folder without parts.
     keep : int
         Decoded files to keep in memory (about 2 MB a minute).
 
@@ -296,11 +296,12 @@ def _from_index(index: Path, part: str) -> list[Voice]:
     rows: dict[str, list[dict[str, str]]] = {}
     with index.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        missing = {"speaker", "part", "start", "end"} - set(reader.fieldnames or ())
+        needed = {"speaker", "start", "end"} | ({"part"} if part else set())
+        missing = needed - set(reader.fieldnames or ())
         if missing:
             raise DiarizeError(f"{index}: column {sorted(missing)[0]!r} is missing")
         for row in reader:
-            if row["part"] == part:
+            if row.get("part", "") == part:
                 rows.setdefault(row["speaker"], []).append(row)
     folder = index.parent / part
     stems = {file.stem: file for file in _sounds(folder)} if folder.is_dir() else {}

@@ -129,6 +129,22 @@ def test_shared_room_is_near_and_far():
     assert acoustics.level(kept) == pytest.approx(acoustics.level(clean), abs=0.01)
 
 
+def test_who_is_turned_away_is_quieter():
+    pytest.importorskip("pyroomacoustics", reason="pip install pyroomacoustics")
+    around = np.arange(0.0, 360.0, 2.0)
+    for seed in range(5):
+        facing = acoustics._facing(np.random.default_rng(seed))
+        gains = np.abs(facing.get_response(around, np.full(around.size, 90.0), degrees=True))
+        assert 4.0 < 20 * np.log10(gains.max() / gains.min()) < 14.1
+    alike, turned = (
+        acoustics.shared_room(np.random.default_rng(3), 4, rt60=(0.15, 0.2), turned=turned)
+        for turned in (0.0, 1.0)
+    )
+    # The first talker stands at the same place; what differs is where that one faces.
+    assert acoustics.direct_path(alike[0]) == acoustics.direct_path(turned[0])
+    assert np.abs(turned[0]).max() < np.abs(alike[0]).max()
+
+
 def test_noise_folder_is_decoded(tmp_path, speech_dir):
     noises = acoustics.load_noises(speech_dir / "noise")
     assert len(noises) > 5

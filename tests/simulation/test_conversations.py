@@ -170,6 +170,19 @@ def test_plain_folder_of_recordings(voices: Path, tmp_path: Path) -> None:
     assert made.words is None
 
 
+def test_a_table_without_parts_has_its_files_beside_it(voices: Path, tmp_path: Path) -> None:
+    rows = ["speaker,session,start,end"]
+    for name in ("p0", "p1"):
+        (tmp_path / f"{name}.wav").write_bytes((voices / "dev" / f"{name}.wav").read_bytes())
+        rows += [f"{name},monday,0,1", f"{name},tuesday,1,2"]
+    (tmp_path / "clips.csv").write_text("\n".join(rows))
+    bank = VoiceBank(tmp_path, "")
+    assert set(bank.voices) == {"p0", "p1"}
+    assert [clip.session for clip in bank.voices["p1"].clips] == ["monday", "tuesday"]
+    with pytest.raises(DiarizeError, match="column 'part' is missing"):
+        VoiceBank(tmp_path, "dev")
+
+
 def test_clips_repeat_only_when_all_were_heard(voices: Path) -> None:
     talker = Talker(VoiceBank(voices, "dev"), "p0", np.random.default_rng(0))
     heard: list[str | None] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from diarize.segmentation.segmenters import NeuralSegmenter, load_segmentation
 from models.segmentation import noises, talks, train
+from tests.conftest import ROOT
 
 RECIPE = """
 [network]
@@ -48,11 +50,11 @@ def command(speech, listener, tmp_path, monkeypatch):
     monkeypatch.setattr(talks, "SECONDS", 12)
     (tmp_path / "teacher.pt").write_bytes(b"weights")
 
-    def run(steps: int) -> Path:
+    def run(steps: int, *more: str) -> Path:
         (tmp_path / "recipe.toml").write_text(RECIPE.format(steps=steps))
         work = tmp_path / "work"
         options = ["--speech", speech, "--teacher", tmp_path / "teacher.pt", "--work", work]
-        train.main([*map(str, options), "--recipe", str(tmp_path / "recipe.toml")])
+        train.main([*map(str, options), "--recipe", str(tmp_path / "recipe.toml"), *more])
         return work
 
     return run
@@ -83,3 +85,13 @@ def test_main_goes_from_speech_to_a_calibrated_file(command, capsys) -> None:
     assert "train: going on from step 2" in said
     for name in ("decode", "teachers", "material", "conversations"):
         assert f"{name}: done before" in said
+    # From an exported file on: the teachers' part is new, and the file is named.
+    start = work / "start.onnx"
+    start.write_bytes(model.read_bytes())
+    command(5, "--start", str(start))
+    said = capsys.readouterr().out
+    assert "train: going on" not in said
+    metadata = {entry.key: entry.value for entry in onnx.load(str(model)).metadata_props}
+    with pytest.raises(SystemExit, match="not of the recipe's shape"):
+        command(5, "--start", str(ROOT / "models" / "segmentation" / "segmentation.onnx"))
+    assert metadata["diarize.start"] == hashlib.sha256(start.read_bytes()).hexdigest()

@@ -30,6 +30,7 @@ from models.segmentation import (
     objective,
     talks,
     turns,
+    weights,
 )
 from models.segmentation.recipe import BatchSettings, LossSettings
 from models.simulation import acoustics
@@ -209,6 +210,7 @@ def test_leaks_are_far_below_the_talk(monkeypatch: pytest.MonkeyPatch) -> None:
     silence = lambda *_args: np.zeros(RATE, dtype=np.float32)  # noqa: E731
     monkeypatch.setattr(noises.NoiseBank, "steady", silence)
     monkeypatch.setattr(noises.NoiseBank, "events", silence)
+    monkeypatch.setattr(noises.NoiseBank, "jingle", silence)
     tone = np.sin(np.arange(RATE) * 0.1).astype(np.float32)
     bank = noises.NoiseBank({}, np.random.default_rng(0), leaks=[tone])
     levels = [
@@ -219,6 +221,35 @@ def test_leaks_are_far_below_the_talk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0.05 < len(heard) / len(levels) < 0.2
     assert (heard < -10.0 - 27.9).all()
     assert (heard > -10.0 - 42.1).all()
+
+
+def test_jingles_are_as_loud_as_talk_and_pass() -> None:
+    bank = noises.NoiseBank({}, np.random.default_rng(0))
+    for seed in range(8):
+        jingle = bank.jingle(np.random.default_rng(seed), 10 * RATE, -20.0)
+        sounding = np.flatnonzero(jingle)
+        assert jingle.size == 10 * RATE
+        assert 0.7 * RATE < sounding[-1] - sounding[0] < 6.1 * RATE
+        assert acoustics.level(jingle[sounding[0] : sounding[-1] + 1]) == pytest.approx(-20, abs=1)
+
+
+def test_laughter_is_its_owner_s_voice_in_bursts() -> None:
+    """A laugh of a tone of 300 Hz: sound around that, which comes and goes."""
+    vowel = np.sin(2 * np.pi * 300 * np.arange(RATE // 10) / RATE).astype(np.float32)
+    for seed in range(5):
+        laugh = noises.laughter_of(np.random.default_rng(seed), vowel)
+        spectrum = np.abs(np.fft.rfft(laugh))
+        assert 200 < spectrum.argmax() * RATE / laugh.size < 420
+        envelope = np.abs(laugh)[: laugh.size // 160 * 160].reshape(-1, 160).mean(axis=1)
+        rhythm = np.abs(np.fft.rfft(envelope - envelope.mean()))
+        assert 3.5 < rhythm.argmax() * 100 / envelope.size < 14.0
+
+
+def test_drift_is_slow() -> None:
+    curves = [data.drift(np.random.default_rng(seed), 10 * RATE) for seed in range(40)]
+    values = np.stack(curves)
+    assert abs(values.mean()) < 0.3 and 0.4 < values.std() < 1.1
+    assert np.abs(np.diff(values, axis=1)).max() < 8.0 / (0.8 * RATE)
 
 
 @pytest.fixture(scope="module")
@@ -336,6 +367,21 @@ def test_windows_come_from_talks_where_there_are_any(corpus: Path, tmp_path: Pat
     assert 8 <= len(flat) <= 30
     assert all(w.activity[:, 0].all() and not w.activity[:, 1:].any() for w in flat)
     assert all(w.voices.tolist() == [2, -1, -1] for w in flat)
+
+
+def test_who_moves_is_now_louder_now_quieter(source: data.Conversations) -> None:
+    steady = np.full((2, 64_000), 0.05, dtype=np.float32)
+    steady *= np.sin(np.arange(64_000) * 0.3).astype(np.float32)
+    levels = {}
+    for moving in (False, True):
+        spread = []
+        for seed in range(12):
+            out = source._rooms(np.random.default_rng(seed), steady, moving=moving)
+            assert out.shape == (64_000,) and np.isfinite(out).all()
+            power = np.square(out[16_000:].reshape(-1, 4000)).mean(axis=1)
+            spread.append(np.ptp(10 * np.log10(power)))
+        levels[moving] = np.median(spread)
+    assert levels[False] < 2.0 < 3.0 < levels[True]
 
 
 def test_speech_frames_find_inner_pauses(source: data.Conversations) -> None:
@@ -524,3 +570,30 @@ def test_the_exported_model_runs_in_the_package(tmp_path: Path) -> None:
 
     metadata = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}
     assert (metadata["diarize.version"], metadata["diarize.note"]) == ("test", "made up")
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_an_exported_model_can_be_trained_on(tmp_path: Path, layers: int) -> None:
+    torch.manual_seed(0)
+    shape = replace(SMALL, layers=layers)
+    net = network.SegmentationNet(shape)
+    mels = torch.randn(8, 200, network.MELS)
+    net.train()
+    for _ in range(20):  # so that the normalisations know something
+        net(mels)
+    path = export.export(net.eval(), SegmentationSettings(), tmp_path / "small.onnx")
+    again = network.SegmentationNet(shape).eval()
+    missing = again.load_state_dict(weights.read_onnx(path, mels), strict=False).missing_keys
+    assert {name.split(".")[0] for name in missing} == {"alike", "voice"}
+    with torch.no_grad():
+        torch.testing.assert_close(again(mels), net(mels), atol=1e-4, rtol=1e-4)
+        # Normalising by the batch itself, as training does, changes little on the same windows.
+        again.train()
+        again.entry.eval()  # keeps its own statistics
+        for module in again.modules():
+            if isinstance(module, torch.nn.Dropout | torch.nn.LSTM):
+                module.eval()
+        assert float((again(mels) - net(mels)).abs().mean()) < 0.05
+    (tmp_path / "other.onnx").write_bytes(b"")
+    with pytest.raises(SystemExit, match="not an exported segmentation model"):
+        weights.read_onnx(tmp_path / "other.onnx", mels)
