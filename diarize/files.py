@@ -13,6 +13,7 @@ import itertools
 import json
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -71,22 +72,29 @@ class Record:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lines: list[str] = []
-        self._notes: dict[str, list[Note]] = {}
         with contextlib.suppress(OSError):
             text = (folder / RECORD_NAME).read_text(encoding="utf-8", errors="replace")
             self._lines = text.splitlines(keepends=True)
+
+    def _notes(self, name: str) -> list[Note]:
+        """Return the notes of one file; the lines of others are not parsed, which may be many."""
+        found = []
+        shown = json.dumps(name, ensure_ascii=False)
         for line in self._lines:
-            with contextlib.suppress(ValueError, TypeError):
-                note = Note(**json.loads(line))
-                self._notes.setdefault(note.name, []).append(note)
+            if shown in line:
+                with contextlib.suppress(ValueError, TypeError):
+                    note = Note(**json.loads(line))
+                    if note.name == name:
+                        found.append(note)
+        return found
 
     def knows(self, name: str) -> bool:
         """Return whether a file of this name was written at some time."""
-        return name in self._notes
+        return bool(self._notes(name))
 
     def note_of(self, path: Path) -> Note | None:
         """Return the note of a file that is still as it was written; else None."""
-        notes = self._notes.get(path.name)
+        notes = self._notes(path.name)
         if not notes:
             return None
         try:
@@ -146,6 +154,8 @@ def objection(
 
 def describe_recording(path: str | Path, folder: Path) -> dict[str, Any]:
     """Return what tells a recording from others: its path seen from ``folder``, and its bytes."""
+    if is_url(path):
+        return {"path": str(path)}
     return {"path": relative_path(path, folder), **digest_of(Path(path))}
 
 
@@ -183,6 +193,17 @@ def relative_path(path: str | Path, folder: Path) -> str:
         return Path(os.path.relpath(absolute, folder.resolve())).as_posix()
     except ValueError:  # another drive
         return absolute.as_posix()
+
+
+def is_url(text: str | os.PathLike[str]) -> bool:
+    """Return whether a text is an address of a file elsewhere, and no path.
+
+    Examples
+    --------
+    >>> is_url("s3://calls/monday.wav"), is_url("C://calls/monday.wav"), is_url("calls/monday.wav")
+    (True, False, False)
+    """
+    return isinstance(text, str) and re.match(r"[A-Za-z][\w+.-]+://", text) is not None
 
 
 def is_file(path: Path) -> bool:

@@ -234,6 +234,16 @@ def _without(speaker: Speaker, name: str) -> Speaker:
     return replace(speaker, candidates=candidates, proposal=proposal)
 
 
+def with_labels(result: Result, labels: Mapping[str, str]) -> Result:
+    """Return a result whose speakers bear other labels; nobody is joined, and no edit is noted."""
+    before = result.diarization
+    after = before.rename(labels)
+    shown = {before.display(old): after.display(labels.get(old, old)) for old in before.labels}
+    return _with_speakers(
+        replace(result, diarization=after), lambda speaker: shown.get(speaker, speaker)
+    )
+
+
 def _label(diarization: Diarization, key: str) -> str:
     """Return the label of the speaker who is called ``key``, or bears this number."""
     found = find_speaker(diarization, key)

@@ -20,7 +20,7 @@ from diarize.annotation import (
 )
 from diarize.edits import Edit
 from diarize.errors import UsageError
-from diarize.files import relative_path
+from diarize.files import is_url, relative_path
 from diarize.formats import TEXT_FORMATS, WriterOptions, get_writer, names
 from diarize.outputs import named_file, write_files
 from diarize.text import ROWS, counted, first_rows, instant, one_line
@@ -198,7 +198,7 @@ class Result:
         """
         options = options or WriterOptions()
         shown = with_unsure_marked(self) if options.mark_unsure and name in TEXT_FORMATS else self
-        if self.audio is not None:
+        if self.audio is not None and not is_url(self.audio):
             whole = Path(self.audio).absolute().as_posix()
             audio = whole if folder is None else relative_path(self.audio, folder)
             shown = replace(shown, audio=audio)

@@ -12,6 +12,7 @@ from typing import Any
 from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.edits import edits_from_json, to_json
 from diarize.errors import TranscriptError, UsageError
+from diarize.files import is_url
 from diarize.result import Relabelling, Result
 from diarize.timeline import Segment, Turn
 
@@ -93,7 +94,7 @@ def read_result(path: str | Path) -> Result:
         If the file is not there, or holds no result.
     """
     result = from_json(read_json(Path(path)), str(path))
-    if result.audio is None:
+    if result.audio is None or is_url(result.audio):
         return result
     return replace(result, audio=str(locate_audio(Path(path), result.audio)))
 

@@ -71,7 +71,7 @@ def recordings_in(path: str | Path) -> Folder:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
             file = Path(place, name)
-            (recordings if _has_sound(file) else others).append(file)
+            (recordings if has_sound(file) else others).append(file)
     found = Folder(folder, tuple(recordings), tuple(others))
     if not recordings:
         files = f"{len(others)} other files" if others else "nothing at all"
@@ -103,7 +103,7 @@ def with_folders_opened(
     return found
 
 
-def _has_sound(path: Path) -> bool:
+def has_sound(path: Path) -> bool:
     """Return whether a file is a recording, or was one before it was cut off."""
     import av
 

@@ -16,6 +16,7 @@ from diarize.cli.options import CommandParser, HelpFormatter, add
 # Sub-commands: name -> (module, one line for --help). A module has add_arguments(parser) and
 # run(args) -> int; it is imported only when its command is called.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "batch": ("diarize.cli.batch", "many recordings: folders, manifests, on a cluster too"),
     "relabel": ("diarize.cli.relabel", "rename, merge or swap the speakers of a finished result"),
     "merge": ("diarize.cli.merge", "put the speakers of an RTTM file onto a transcript"),
     "enroll": ("diarize.cli.enroll", "enroll a person, so that recordings bear the name"),

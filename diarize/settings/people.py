@@ -105,3 +105,5 @@ class LinkingSettings:
 
     score_offset: float = -0.15
     """Least mean cosine of their centroids, from the model's verification threshold."""
+    neighbors: int = 64
+    """How many of the voices nearest to each are looked at."""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.annotation import Diarization, Speaker, speaker_label
-from diarize.arrays import Float64
+from diarize.clustering.archive import link_vectors
 from diarize.settings import DEFAULTS, LinkingSettings
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
-
-#: Stands for "cannot be one person": no average over pairs that contains it is ever small.
-_NEVER = 1e9
 
 
 def link(
@@ -67,54 +63,35 @@ def link(
         threshold = embedder.thresholds.verification + settings.score_offset
     order = sorted(range(len(diarizations)), key=lambda index: (diarizations[index].uri, index))
     voices = [(at, speaker) for at in order for speaker in diarizations[at].speakers]
-    groups = _groups(voices, diarizations, threshold)
+    groups = _groups(voices, diarizations, threshold, settings.neighbors)
     numbers: dict[int, str] = {}
     renamed: list[dict[str, str]] = [{} for _ in diarizations]
     for (at, speaker), group in zip(voices, groups, strict=True):
         renamed[at][speaker.label] = numbers.setdefault(group, speaker_label(len(numbers)))
-    return [_relabelled(talk, names) for talk, names in zip(diarizations, renamed, strict=True)]
+    return [talk.rename(names) for talk, names in zip(diarizations, renamed, strict=True)]
 
 
 def _groups(
-    voices: Sequence[tuple[int, Speaker]], diarizations: Sequence[Diarization], threshold: float
+    voices: Sequence[tuple[int, Speaker]],
+    diarizations: Sequence[Diarization],
+    threshold: float,
+    neighbors: int,
 ) -> list[int]:
-    """Return which group each voice is in."""
-    if len(voices) < 2:
-        return [0] * len(voices)
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
-    tree = linkage(squareform(_distances(voices, diarizations), checks=False), method="average")
-    found: list[int] = fcluster(tree, t=1.0 - threshold, criterion="distance").tolist()
-    return found
-
-
-def _distances(
-    voices: Sequence[tuple[int, Speaker]], diarizations: Sequence[Diarization]
-) -> Float64:
-    """Return cosine distances, with what is certain put in: the same name, the same recording."""
-    vectors = [diarizations[at].embeddings.get(speaker.label) for at, speaker in voices]
-    size = max((len(vector) for vector in vectors if vector is not None), default=1)
-    known = np.array([vector is not None and bool(np.any(vector)) for vector in vectors])
-    stacked = np.array([np.zeros(size) if v is None else v for v in vectors], np.float64)
-    distances = 1.0 - stacked @ stacked.T
-    distances[~known, :] = distances[:, ~known] = _NEVER
-    recordings = np.array([at for at, _ in voices])
-    distances[recordings[:, None] == recordings[None, :]] = _NEVER
-    names = np.array([speaker.name or "" for _, speaker in voices], object)
-    named = names != ""
-    distances[named[:, None] | named[None, :]] = _NEVER
-    distances[named[:, None] & (names[:, None] == names[None, :])] = 0.0
-    np.fill_diagonal(distances, 0.0)
-    bounded: Float64 = np.maximum(distances, 0.0)
-    return bounded
-
-
-def _relabelled(talk: Diarization, names: dict[str, str]) -> Diarization:
-    """Return the recording under new labels, which may be each other's old ones."""
-    return replace(
-        talk,
-        turns=[replace(turn, speaker=names[turn.speaker]) for turn in talk.turns],
-        speakers=[replace(speaker, label=names[speaker.label]) for speaker in talk.speakers],
-        embeddings={names[label]: vector for label, vector in talk.embeddings.items()},
-    )
+    """Return which group each voice is in: by its name, else by its sound."""
+    groups = list(range(len(voices)))
+    named: dict[str, int] = {}
+    strangers = []
+    for number, (at, speaker) in enumerate(voices):
+        vector = diarizations[at].embeddings.get(speaker.label)
+        if speaker.name is not None:
+            groups[number] = named.setdefault(speaker.name, number)
+        elif vector is not None and np.any(vector):
+            strangers.append((number, at, vector))
+    if strangers:
+        numbers, places, vectors = zip(*strangers, strict=True)
+        recordings = [frozenset([at]) for at in places]
+        stacked = np.array(vectors, np.float32)
+        found = link_vectors(stacked, recordings, threshold, neighbors=neighbors)
+        for number, group in zip(numbers, found.tolist(), strict=True):
+            groups[number] = numbers[group]
+    return groups

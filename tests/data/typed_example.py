@@ -24,7 +24,7 @@ from diarize import (
 )
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
-from diarize.batch import Outcome, diarize_many
+from diarize.batch import Job, Summary, run_batch
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.result import Result
@@ -71,7 +71,7 @@ transcript = read_transcript("podcast.json")
 labelled = label_transcript(transcript, talk)
 assert_type(labelled, dict[str, Any])
 assert_type(Result(talk, labelled).utterances[0].text, str)
-assert_type(diarize_many(["a.wav"], workers=1, vad="webrtc"), list[Outcome])
+assert_type(run_batch(["a.wav"], Job("out", {"vad": "webrtc"}), jobs=1), Summary)
 with SpeakerBook() as book:
     assert_type(book.names(), list[str])
 

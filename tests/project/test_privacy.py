@@ -55,8 +55,10 @@ PROGRAMMES = {
     "several processes": [
         "-c",
         "if __name__ == '__main__':\n"
-        "    from diarize.batch import diarize_many\n"
-        "    assert all(one.diarization for one in diarize_many(['AUDIO'] * 2, workers=2))",
+        "    import tempfile\n"
+        "    from diarize.batch import Job, run_batch\n"
+        "    with tempfile.TemporaryDirectory() as out:\n"
+        "        assert run_batch(['AUDIO'], Job(out), jobs=2).done == 1",
     ],
     "a process of one's own": [
         "-c",

@@ -20,7 +20,6 @@ import pytest
 import diarize as package
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
-from diarize.batch import diarize_many
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.integrations.pyannote import Pipeline
@@ -89,7 +88,7 @@ def test_everything_that_makes_a_diarizer_takes_its_parameters() -> None:
     assert options(Diarizer.__call__) == once
     assert options(diarize) == {**own, **once}
     del own["on_progress"]
-    for maker in (Pipeline.__init__, DiarizationPipeline.__init__, diarize_many):
+    for maker in (Pipeline.__init__, DiarizationPipeline.__init__):
         known = own
         if maker is DiarizationPipeline.__init__:  # whisperX calls the embedder model_name
             known = {name: value for name, value in own.items() if name != "embedder"}

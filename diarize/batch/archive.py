@@ -1,0 +1,277 @@
+"""One identity over all recordings of an output folder: each voice has one label everywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from diarize.arrays import Float32
+from diarize.batch.sidecar import (
+    ENDING,
+    Sidecar,
+    beside,
+    each_sidecar,
+    read_sidecar,
+    sha256_of_bytes,
+)
+from diarize.batch.stores import Store
+from diarize.clustering.archive import link_vectors
+from diarize.files import Note, describe_recording, encoded, is_url, write_whole
+from diarize.formats import FORMATS, WriterOptions, changed_options, get_writer
+from diarize.relabel import with_labels
+from diarize.result import Result
+from diarize.result_file import from_json, locate_audio
+from diarize.settings import DEFAULTS, LinkingSettings
+
+PEOPLE = "people.jsonl"
+
+
+@dataclass(frozen=True)
+class PersonInArchive:
+    """A voice of the archive.
+
+    Parameters
+    ----------
+    label : str
+        ``VOICE_00017``; it stays the same when recordings are added.
+    name : str or None
+        The enrolled person.
+    recordings : int
+        In how many recordings the person speaks.
+    seconds : float
+        How long in all.
+    """
+
+    label: str
+    name: str | None
+    recordings: int
+    seconds: float
+
+
+@dataclass
+class _Voices:
+    """All voices of an archive, as columns: they take little more than their vectors."""
+
+    places: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    names: list[str | None] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    people: list[str | None] = field(default_factory=list)
+    vectors: list[Float32] = field(default_factory=list)
+
+
+def link_archive(
+    output: str,
+    threshold: float,
+    *,
+    settings: LinkingSettings = DEFAULTS.linking,
+    on_message: Callable[[str], None] | None = None,
+) -> list[PersonInArchive]:
+    """Give each voice of an output folder one label in all recordings, and write the outputs anew.
+
+    Enrolled people are joined by their names, strangers by the average cosine of their centroids.
+    Labels that were given before stay: a new recording's voices join the people who are known, or
+    are new people. ``people.jsonl`` lists all.
+
+    Parameters
+    ----------
+    output : str
+        A folder that a batch with ``voices`` wrote: a path or URL.
+    threshold : float
+        Least average cosine of one person's centroids.
+    settings : LinkingSettings
+    on_message : callable, optional
+        Told of outputs that are left alone.
+
+    Returns
+    -------
+    list of PersonInArchive
+        In the order of their labels.
+    """
+    store = Store(output)
+    tell = on_message or (lambda message: None)
+    voices = _read(store, tell)
+    people = _assigned(voices, threshold, settings)
+    wanted: dict[str, dict[str, str]] = {}
+    for place, label, old, person in zip(
+        voices.places, voices.labels, voices.people, people, strict=True
+    ):
+        if label != person or old != person:
+            wanted.setdefault(place, {})[label] = person
+    for place, labels in wanted.items():
+        _write(store, place, labels, tell)
+    found = _people(voices, people)
+    lines = [json.dumps(vars(one), ensure_ascii=False) + "\n" for one in found]
+    store.write(PEOPLE, "".join(lines).encode())
+    return found
+
+
+def _read(store: Store, tell: Callable[[str], None]) -> _Voices:
+    """Return the voices of all recordings that one embedding model heard: the most frequent."""
+    models: Counter[str] = Counter()
+    read = _Voices()
+    of_model: list[str] = []
+    for place, sidecar in each_sidecar(store):
+        model = sidecar.models.get("embedding", "")
+        models[model] += 1
+        for voice in sidecar.voices or ():
+            of_model.append(model)
+            read.places.append(place)
+            read.labels.append(voice.label)
+            read.names.append(voice.name)
+            read.seconds.append(voice.seconds)
+            read.people.append(voice.person)
+            read.vectors.append(voice.vector)
+    if len(models) < 2:
+        return read
+    usual = models.most_common(1)[0][0]
+    tell(f"{models.total() - models[usual]} recordings were made with another model: not linked")
+    keep = [number for number, model in enumerate(of_model) if model == usual]
+    columns = {name: [column[number] for number in keep] for name, column in vars(read).items()}
+    return _Voices(**columns)
+
+
+def _assigned(voices: _Voices, threshold: float, settings: LinkingSettings) -> list[str]:
+    """Return the label in the archive of each voice: by its name, by what it had, by its sound."""
+    numbers = [int(re.sub(r"\D", "", person) or 0) for person in voices.people if person]
+    free = max(numbers, default=-1) + 1
+    of_name: dict[str, str] = {}
+    of_group: dict[int, str] = {}
+    joined = _strangers(voices, threshold, settings)
+    people: list[str] = []
+    for number, (name, person) in enumerate(zip(voices.names, voices.people, strict=True)):
+        if name is not None:
+            person = of_name.get(name, person)
+        elif person is None:
+            known, group = joined[number]
+            person = known or of_group.get(group)
+        if person is None:
+            person = f"VOICE_{free:05d}"
+            free += 1
+        if name is not None:
+            of_name[name] = person
+        elif number in joined:
+            of_group[joined[number][1]] = person
+        people.append(person)
+    return people
+
+
+def _strangers(
+    voices: _Voices, threshold: float, settings: LinkingSettings
+) -> dict[int, tuple[str | None, int]]:
+    """Return the known person, or else the group, of each new voice without a name."""
+    of_place = {place: number for number, place in enumerate(dict.fromkeys(voices.places))}
+    members: dict[str, list[int]] = {}
+    new = []
+    for number, (name, person) in enumerate(zip(voices.names, voices.people, strict=True)):
+        if name is None and person is None:
+            new.append(number)
+        elif name is None and person is not None:
+            members.setdefault(person, []).append(number)
+    if not new:
+        return {}
+    known = list(members)
+    means = [np.mean([voices.vectors[one] for one in members[who]], axis=0) for who in known]
+    found = link_vectors(
+        np.array([*means, *(voices.vectors[number] for number in new)], np.float32),
+        [
+            *(frozenset(of_place[voices.places[one]] for one in members[who]) for who in known),
+            *(frozenset([of_place[voices.places[number]]]) for number in new),
+        ],
+        threshold,
+        sizes=np.array([*(len(members[who]) for who in known), *(1 for _ in new)], np.int64),
+        fixed=len(known),
+        neighbors=settings.neighbors,
+    )[len(known) :]
+    return {
+        number: (known[group] if group < len(known) else None, group)
+        for number, group in zip(new, found.tolist(), strict=True)
+    }
+
+
+def _people(voices: _Voices, people: list[str]) -> list[PersonInArchive]:
+    """Return everybody, with where and how long they speak."""
+    places: dict[str, set[str]] = {}
+    seconds: Counter[str] = Counter()
+    names: dict[str, str | None] = {}
+    for number, person in enumerate(people):
+        places.setdefault(person, set()).add(voices.places[number])
+        seconds[person] += voices.seconds[number]  # type: ignore[assignment]
+        names[person] = names.get(person) or voices.names[number]
+    return [
+        PersonInArchive(one, names[one], len(places[one]), round(seconds[one], 3))
+        for one in sorted(places)
+    ]
+
+
+def _write(
+    store: Store, place: str, labels: Mapping[str, str], tell: Callable[[str], None]
+) -> None:
+    """Write the outputs of a recording under the labels of the archive, and last the sidecar."""
+    sidecar = read_sidecar(store, place)
+    if sidecar is None:
+        return
+    outputs = dict(sidecar.outputs)
+    name = next((one for one in outputs if one.endswith(".json")), "")
+    content = store.read(beside(place, name)) if name else None
+    result = None if content is None else _result(content, store.place(beside(place, name)))
+    if result is None or result.relabelling is not None:
+        tell(f"{store.place(place)}: was corrected by hand and keeps its labels")
+        return
+    result = with_labels(result, labels)
+    for file, written in _rendered(result, sidecar, store, place, tell).items():
+        outputs[file] = sha256_of_bytes(written)
+    shown = {old: result.diarization.display(new) for old, new in labels.items()}
+    voices = tuple(
+        replace(one, label=labels.get(one.label, one.label), person=labels.get(one.label))
+        if one.label in labels
+        else one
+        for one in sidecar.voices or ()
+    )
+    speakers = tuple((shown.get(who, who), seconds) for who, seconds in sidecar.speakers)
+    done = replace(sidecar, outputs=outputs, voices=voices, speakers=speakers)
+    store.write(place + ENDING, done.encoded(), private=True)
+
+
+def _result(content: bytes, path: str) -> Result:
+    """Read a result, whose recording is found from where the file lies."""
+    result = from_json(json.loads(content), path)
+    if result.audio is None or is_url(result.audio):
+        return result
+    return replace(result, audio=str(locate_audio(Path(path), result.audio)))
+
+
+def _rendered(
+    result: Result, sidecar: Sidecar, store: Store, place: str, tell: Callable[[str], None]
+) -> dict[str, bytes]:
+    """Write those outputs that nobody has changed; return what was written, by name."""
+    options = WriterOptions(**sidecar.parameters.get("writer", {}))
+    asked = [*sidecar.parameters.get("formats", ()), "srt", "json", "rttm", *FORMATS]
+    folder = None if store.remote else Path(store.place(place)).parent
+    recording = {}
+    if folder is not None and result.audio is not None:
+        recording = describe_recording(result.audio, folder)
+    found: dict[str, bytes] = {}
+    notes: dict[Path, Note] = {}
+    for file, checksum in sidecar.outputs.items():
+        content = store.read(beside(place, file))
+        if content is None or sha256_of_bytes(content) != checksum:
+            tell(f"{store.place(beside(place, file))}: was changed since, and is left alone")
+            continue
+        form = next(name for name in asked if file.endswith(f".{get_writer(name).extension}"))
+        found[file] = encoded(result.render(form, options, folder=folder))
+        if folder is not None:
+            words = form != "rttm" and result.has_words
+            notes[folder / file] = Note(file, "", form, words, recording, changed_options(options))
+    if folder is not None:
+        write_whole({folder / file: content for file, content in found.items()}, notes)
+    else:
+        for file, content in found.items():
+            store.write(beside(place, file), content)
+    return found

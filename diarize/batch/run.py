@@ -1,0 +1,194 @@
+"""A batch from its inputs to its summary."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from diarize.batch.archive import link_archive
+from diarize.batch.items import Item, collect
+from diarize.batch.job import Job, Outcome, outcome_of
+from diarize.batch.local import Task, default_jobs, run_here
+from diarize.batch.places import plan_places
+from diarize.batch.sidecar import each_sidecar
+from diarize.batch.stores import Store
+from diarize.batch.summary import FAILURES, SUMMARY, Summary
+from diarize.batch.tables import write_tables
+from diarize.errors import UsageError
+from diarize.files import is_url
+from diarize.settings.batch import BATCH, BatchSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far a batch is, in seconds of audio.
+
+    Parameters
+    ----------
+    done, total : float
+        Of the recordings that are worked on in this run.
+    """
+
+    done: float = 0.0
+    total: float = 0.0
+
+
+#: Told of each outcome, of the counts so far, and of how far the run is.
+OnOutcome = Callable[[Outcome | None, Summary, Pace], None]
+
+
+def run_batch(
+    inputs: Iterable[str],
+    job: Job,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    timeout: float | None = None,
+    retries: int = 1,
+    on_outcome: OnOutcome | None = None,
+    on_message: Callable[[str], None] | None = None,
+    settings: BatchSettings = BATCH,
+) -> Summary:
+    """Label many recordings; one that fails, crashes or hangs does not stop the others.
+
+    Beside its outputs each recording gets a sidecar, ``NAME.batch.json``. What is done is skipped
+    the next time; so a run that was stopped goes on where it was. ``summary.json`` and
+    ``failures.jsonl`` in the output folder tell what came of it.
+
+    Parameters
+    ----------
+    inputs : iterable of str
+        Recordings, folders, patterns and manifests: see :func:`diarize.batch.items.collect`.
+    job : Job
+        The output folder, and all that decides on the results.
+    jobs : int, optional
+        Recordings at a time on this machine; one a processor where not given, as memory allows.
+        The processors are shared out among them.
+    scheduler : str, optional
+        The address of a Dask scheduler, whose workers do the work instead.
+    timeout : float, optional
+        Seconds after which a worker is stopped; 0: never. By the recording's length where not
+        given.
+    retries : int
+        How often a recording is tried again whose worker died.
+    on_outcome : callable, optional
+    on_message : callable, optional
+        Told what was passed over among the inputs.
+    settings : BatchSettings
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    DiarizeError
+        Where nothing can be done at all: no recordings, no models, no scheduler.
+
+    Examples
+    --------
+    >>> summary = run_batch(["calls/"], Job("out"), jobs=2)                  # doctest: +SKIP
+    >>> summary.done, [one.error for one in summary.failures]                # doctest: +SKIP
+    """
+    begin = perf_counter()
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"jobs is {jobs}; give at least 1")
+    items = collect(inputs, on_message)
+    _check(items, job)
+    store = Store(job.output)
+    summary = Summary(len(items))
+    tell = on_outcome or (lambda outcome, summary, pace: None)
+    pace = Pace()
+    expected: dict[str, float] = {}
+
+    def count(outcome: Outcome) -> None:
+        nonlocal pace
+        summary.add(outcome)
+        summary.elapsed = perf_counter() - begin
+        pace = replace(pace, done=pace.done + expected.get(outcome.place, 0.0))
+        if outcome.state == "failed":
+            log.error("%s", outcome.error)
+            store.write(FAILURES, summary.encoded_failures())
+        tell(outcome, summary, pace)
+
+    todo = []
+    for item, place, done in _with_states(items, job, store):
+        if done is not None:
+            count(done)
+        else:
+            todo.append((item, place))
+    store.write(FAILURES, b"")
+    arriving = (
+        _here(todo, job, jobs, timeout, retries, settings)
+        if scheduler is None
+        else _on_cluster(todo, job, scheduler, timeout, retries, settings)
+    )
+    for arrived in arriving:
+        if isinstance(arrived, Outcome):
+            count(arrived)
+        else:
+            expected = {task.place: task.seconds for task in arrived}
+            pace = Pace(0.0, sum(expected.values()))
+            tell(None, summary, pace)
+    if job.voices:
+        summary.people = link_archive(job.output, job.link_threshold, on_message=on_message)
+    if job.tables:
+        write_tables(job.output)
+    summary.elapsed = perf_counter() - begin
+    store.write(SUMMARY, summary.encoded())
+    return summary
+
+
+def _check(items: Sequence[Item], job: Job) -> None:
+    """Refuse what could not be written in the end."""
+    if job.writer.json_shape != "whisper":
+        raise UsageError("a batch writes JSON in its own shape: leave out --json-shape")
+    if "html" in job.formats and any(
+        is_url(one) for one in (job.output, *(i.audio for i in items))
+    ):
+        raise UsageError("html plays the recording from where it lies: leave it out with URLs")
+
+
+def _with_states(
+    items: Sequence[Item], job: Job, store: Store
+) -> Iterator[tuple[Item, str, Outcome | None]]:
+    """Yield recordings with their places, and with the outcome of those that are done."""
+    sidecars = dict(each_sidecar(store))
+    for item, place in zip(items, plan_places(items, sidecars, store), strict=True):
+        sidecar = sidecars.get(place)
+        done = sidecar is not None and job.is_done(sidecar, item, place)
+        yield item, place, outcome_of(item, place, sidecar) if sidecar and done else None
+
+
+def _here(
+    todo: Sequence[tuple[Item, str]],
+    job: Job,
+    jobs: int | None,
+    timeout: float | None,
+    retries: int,
+    settings: BatchSettings,
+) -> Iterator[Outcome | list[Task]]:
+    if not todo:
+        return
+    count = min(len(todo), jobs or default_jobs(len(todo), settings))
+    yield from run_here(todo, job, jobs=count, timeout=timeout, retries=retries, settings=settings)
+
+
+def _on_cluster(
+    todo: Sequence[tuple[Item, str]],
+    job: Job,
+    scheduler: str,
+    timeout: float | None,
+    retries: int,
+    settings: BatchSettings,
+) -> Iterator[Outcome | list[Task]]:
+    from diarize.batch.cluster import run_there
+
+    if todo:
+        yield from run_there(
+            todo, job, scheduler, timeout=timeout, retries=retries, settings=settings
+        )

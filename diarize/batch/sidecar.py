@@ -1,0 +1,251 @@
+"""The note beside each output: what it was made from and how, so that it is not made twice."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from diarize.arrays import Float32
+from diarize.batch.items import Item
+from diarize.batch.stores import Store, read_bytes, stamp_of
+from diarize.files import is_url, relative_path
+
+ENDING = ".batch.json"
+#: What a transcript beside a recording may be called, after the recording's name or stem.
+TRANSCRIPTS = (".json", ".srt", ".vtt", ".tsv", ".txt")
+# Sidecars that are read at once where they lie on another machine.
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One speaker of a recording, for linking: kept only where that was asked for.
+
+    Parameters
+    ----------
+    label : str
+        The label in the outputs.
+    seconds : float
+        How long it speaks.
+    vector : (D,) float32 array
+        The unit centroid.
+    name : str or None
+        The enrolled person.
+    person : str or None
+        The label that the voice has in the whole archive.
+    """
+
+    label: str
+    seconds: float
+    vector: Float32
+    name: str | None = None
+    person: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the voice with its vector as base64."""
+        packed = base64.b64encode(np.asarray(self.vector, "<f4").tobytes()).decode()
+        return {
+            "label": self.label,
+            "seconds": self.seconds,
+            "vector": packed,
+            "name": self.name,
+            "person": self.person,
+        }
+
+
+def _voice_from(item: Mapping[str, Any]) -> Voice:
+    vector = np.frombuffer(base64.b64decode(item["vector"]), "<f4").astype(np.float32)
+    return Voice(item["label"], item["seconds"], vector, item.get("name"), item.get("person"))
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What is known of one output.
+
+    Parameters
+    ----------
+    audio : str
+        The recording as seen from the sidecar's folder, or its URL.
+    sha256 : str
+        Of all its bytes.
+    stamp : str
+        Its size and the time of its last change: where they are the same, it is not read again.
+    parameters : mapping
+        All that decides on the result beside the recording.
+    models : mapping
+        The checksums of the models.
+    transcripts : mapping
+        The stamps of the transcripts that lay beside the recording, or were given.
+    outputs : mapping
+        The checksum of each file, by its name.
+    duration : float
+        Seconds of the recording.
+    speakers : tuple of (str, float)
+        Who speaks, as shown, and for how many seconds.
+    messages : tuple of str
+        What the user should know.
+    voices : tuple of Voice
+        For linking; None where it was not asked for.
+    """
+
+    audio: str
+    sha256: str
+    stamp: str
+    parameters: Mapping[str, Any]
+    models: Mapping[str, str]
+    transcripts: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    duration: float = 0.0
+    speakers: tuple[tuple[str, float], ...] = ()
+    messages: tuple[str, ...] = ()
+    voices: tuple[Voice, ...] | None = None
+
+    def encoded(self) -> bytes:
+        """Return the file's bytes."""
+        block = asdict(replace(self, voices=None))
+        block["voices"] = None if self.voices is None else [one.as_json() for one in self.voices]
+        return (json.dumps(block, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+    def identity(self, store: Store, place: str) -> str:
+        """Return the identity of the recording, as :attr:`Item.identity` gives it."""
+        if is_url(self.audio):
+            return self.audio
+        folder = os.path.dirname(store.place(place))  # noqa: PTH120
+        return os.path.realpath(os.path.join(folder, self.audio))  # noqa: PTH118
+
+
+def decoded(content: bytes) -> Sidecar | None:
+    """Read a sidecar; None where it is damaged."""
+    try:
+        block = json.loads(content)
+        voices = block.pop("voices")
+        speakers = tuple((str(name), float(seconds)) for name, seconds in block.pop("speakers"))
+        messages = tuple(block.pop("messages"))
+        read = None if voices is None else tuple(map(_voice_from, voices))
+        return Sidecar(**block, speakers=speakers, messages=messages, voices=read)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def each_sidecar(store: Store) -> Iterator[tuple[str, Sidecar]]:
+    """Yield the sidecars of an output folder with their places: names without the ending."""
+    names = store.names(ENDING)
+    for at in range(0, len(names), _AT_ONCE):
+        for name, content in store.read_all(names[at : at + _AT_ONCE]).items():
+            sidecar = decoded(content)
+            if sidecar is not None:
+                yield name.removesuffix(ENDING), sidecar
+
+
+def read_sidecar(store: Store, place: str) -> Sidecar | None:
+    """Return the sidecar of a place; None where there is none, or it is damaged."""
+    content = store.read(place + ENDING)
+    return None if content is None else decoded(content)
+
+
+def sha256_of_bytes(content: bytes) -> str:
+    """Return the checksum of what a file holds."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def audio_as_seen(audio: str, store: Store, place: str) -> str:
+    """Return how a sidecar names its recording."""
+    if is_url(audio):
+        return audio
+    if store.remote:
+        return Path(audio).absolute().as_uri()
+    return relative_path(audio, Path(store.place(place)).parent)
+
+
+def stamps_beside(item: Item, outputs: Iterable[str] = ()) -> dict[str, str]:
+    """Return the stamps of a recording's transcripts: of the one given, or those beside it.
+
+    Parameters
+    ----------
+    item : Item
+    outputs : iterable of str
+        Paths that are results, not transcripts.
+    """
+    if item.transcript is not None:
+        return {"given": stamp_of(item.transcript)}
+    folder, _, name = item.audio.replace(os.sep, "/").rpartition("/")
+    stems = dict.fromkeys((name.rpartition(".")[0] or name, name))
+    prefix = f"{folder}/" if folder or item.audio.startswith("/") else ""
+    own = {path if is_url(path) else os.path.realpath(path) for path in outputs}
+    found = {}
+    for stem in stems:
+        for ending in TRANSCRIPTS:
+            path = f"{prefix}{stem}{ending}"
+            if (path if is_url(path) else os.path.realpath(path)) not in own:
+                stamp = stamp_of(path)
+                if stamp:
+                    found[f"{stem}{ending}"] = stamp
+    return found
+
+
+def sha256_at(place: str) -> str:
+    """Return the checksum of a whole file; empty where it cannot be read."""
+    if is_url(place):
+        with contextlib.suppress(OSError):
+            return sha256_of_bytes(read_bytes(place))
+        return ""
+    digest = hashlib.sha256()
+    try:
+        with Path(place).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+def is_done(
+    sidecar: Sidecar,
+    item: Item,
+    store: Store,
+    place: str,
+    *,
+    parameters: Mapping[str, Any],
+    models: Mapping[str, str],
+    voices: bool,
+) -> bool:
+    """Return whether a recording need not be worked on: all that made its output is the same."""
+    if sidecar.parameters != parameters or sidecar.models != models:
+        return False
+    if voices and sidecar.voices is None:
+        return False
+    if sidecar.transcripts != stamps_beside(item, outputs_of(sidecar, store, place)):
+        return False
+    if not all(store.has(beside(place, name)) for name in sidecar.outputs):
+        return False
+    return sidecar.stamp == stamp_of(item.audio) or (
+        bool(sidecar.sha256)
+        and (is_url(item.audio) or Path(item.audio).is_file())
+        and sidecar.sha256 == sha256_at(item.audio)
+    )
+
+
+def outputs_of(sidecar: Sidecar, store: Store, place: str) -> list[str]:
+    """Return the paths or URLs of an output's files."""
+    return [store.place(beside(place, name)) for name in sidecar.outputs]
+
+
+def beside(place: str, name: str) -> str:
+    """Return the name below the root of a file that lies beside a place.
+
+    Examples
+    --------
+    >>> beside("monday/talk", "talk.srt"), beside("talk", "talk.srt")
+    ('monday/talk.srt', 'talk.srt')
+    """
+    folder = place.rpartition("/")[0]
+    return f"{folder}/{name}" if folder else name

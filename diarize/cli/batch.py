@@ -1,0 +1,231 @@
+"""``diarize batch``: folders, manifests and archives, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diarize.cli import console
+from diarize.cli.main_options import (
+    add_analysis_options,
+    add_people_options,
+    add_transcript_options,
+    check_speakers,
+    diarizer_options,
+    label_options,
+)
+from diarize.cli.options import (
+    add,
+    add_input_options,
+    add_output_options,
+    formats_from,
+    positive_int,
+    writer_options,
+)
+
+if TYPE_CHECKING:
+    from diarize.batch.job import Job, Outcome
+    from diarize.batch.run import OnOutcome, Pace
+    from diarize.batch.summary import Summary
+
+EPILOG = """\
+examples:
+  diarize batch interviews/ -o out --jobs 4
+  diarize batch calls.csv -o out -f srt,json --speakers default
+  diarize batch "s3://calls/2026/*.wav" -o s3://results/2026 --scheduler tcp://10.0.0.5:8786
+
+A manifest is CSV or TSV with a line of column names, or JSON lines (.jsonl): audio, and where known
+transcript, language, speakers (a number, 2-4, or names: Ann;Bo). Run the same command again to go
+on after a stop: only what is missing or has changed is done.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's options."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="recordings, folders, patterns, or manifests"
+    )
+    group = parser.add_argument_group("batch")
+    add(group, "--jobs", type=positive_int, metavar="N", help="recordings at a time (default: one "
+        "a core, as memory allows)")  # fmt: skip
+    add(
+        group,
+        "--timeout",
+        type=seconds_or_none,
+        metavar="S",
+        help="stop a worker that takes longer than S seconds for a recording; 0: never (default: "
+        "10 minutes and 20 times its length)",
+    )
+    add(
+        group,
+        "--retries",
+        type=whole,
+        default=1,
+        metavar="N",
+        help="try a recording again whose worker died (default: once)",
+    )
+    group.add_argument("--force", action="store_true", help="do again what is done")
+    add(
+        group,
+        "--link",
+        action="store_true",
+        help="give a voice the same label in all recordings of the output folder; their voice "
+        "prints are stored there",
+    )
+    add(
+        group,
+        "--tables",
+        action="store_true",
+        help="write turns, words and speakers of all recordings as Parquet",
+    )
+    add(
+        group,
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler whose workers do the work: tcp://10.0.0.5:8786",
+    )
+    add_input_options(parser.add_argument_group("input"))
+    add_transcript_options(parser.add_argument_group("transcript"))
+    add_output_options(parser.add_argument_group("output"))
+    add_people_options(parser.add_argument_group("speakers"))
+    add_analysis_options(parser.add_argument_group("analysis"))
+    group = parser.add_argument_group("talk")
+    group.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+
+
+def seconds_or_none(text: str) -> float:
+    """Read seconds, 0 included, from the command line."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return number
+
+
+def whole(text: str) -> int:
+    """Read a whole number, 0 included, from the command line."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the batch; 1 where a recording failed."""
+    from diarize.batch.run import run_batch
+    from diarize.errors import UsageError
+
+    if args.output_dir in (None, "-"):
+        raise UsageError("a batch needs a folder or URL for its results: add -o DIR")
+    check_speakers(args)
+    talk = console.Console(quiet=args.quiet)
+    job = _job(args)
+    with _progress(talk) as progress:
+        summary = run_batch(
+            args.inputs,
+            job,
+            jobs=args.jobs,
+            scheduler=args.scheduler,
+            timeout=args.timeout,
+            retries=args.retries,
+            on_outcome=progress,
+            on_message=talk.warn,
+        )
+    if not args.quiet:
+        print(summary.table(), file=sys.stderr)
+    if summary.failures:
+        talk.warn(f"{len(summary.failures)} failed: {args.output_dir.rstrip('/')}/failures.jsonl")
+    return 1 if summary.failures else 0
+
+
+def _job(args: argparse.Namespace) -> Job:
+    from diarize.batch.job import Job
+
+    formats = formats_from(args, default=())
+    for option in ("embedding_model", "vad", "whisper_model"):
+        path = getattr(args, option)
+        # a worker may have another current folder
+        if path not in (None, "auto", "neural", "webrtc") and Path(path).exists():
+            setattr(args, option, str(Path(path).absolute()))
+    return Job(
+        args.output_dir,
+        diarizer=diarizer_options(args),
+        bounds={
+            "num_speakers": args.num_speakers,
+            "min_speakers": args.min_speakers,
+            "max_speakers": args.max_speakers,
+        },
+        label=label_options(args, formats),
+        formats=tuple(formats),
+        writer=writer_options(args),
+        overwrite=args.overwrite,
+        force=args.force,
+        voices=args.link,
+        tables=args.tables,
+    )
+
+
+@contextmanager
+def _progress(talk: console.Console) -> Iterator[OnOutcome]:
+    """Show how far the batch is over all recordings, and tell of failures as they come."""
+    if not talk.quiet and sys.stderr.isatty():
+        from rich import progress as bars
+        from rich.console import Console as RichConsole
+
+        columns = (
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(),
+            bars.TaskProgressColumn(),
+            bars.TimeRemainingColumn(),
+        )
+        screen = RichConsole(stderr=True, highlight=False)
+        with bars.Progress(*columns, console=screen, transient=True) as shown:
+            bar = shown.add_task("looking for what is done", total=None)
+
+            def draw(outcome: Outcome | None, summary: Summary, pace: Pace) -> None:
+                if outcome is not None and outcome.state == "failed":
+                    screen.print(f"diarize: error: {outcome.error}", markup=False, soft_wrap=True)
+                shown.update(
+                    bar,
+                    description=state_line(summary),
+                    completed=pace.done,
+                    total=pace.total or None,
+                )
+
+            yield draw
+        return
+    begin = last = time.monotonic()
+
+    def print_line(outcome: Outcome | None, summary: Summary, pace: Pace) -> None:
+        nonlocal begin, last
+        if outcome is not None and outcome.state == "failed":
+            talk.error(outcome.error)
+        now = time.monotonic()
+        if outcome is None:  # work begins
+            begin = now
+        if talk.quiet or now - last < console.LINE_INTERVAL:
+            return
+        last = now
+        line = state_line(summary)
+        if 0 < pace.done <= pace.total:
+            left = (pace.total - pace.done) * (now - begin) / pace.done
+            line += f"; {pace.done / pace.total:.0%}, about {console.clock(left)} left"
+        talk.warn(line)
+
+    yield print_line
+
+
+def state_line(summary: Summary) -> str:
+    """Return how far a batch is: ``37 of 200 done, 2 failed, 210 times real time``."""
+    line = f"{summary.done + summary.skipped} of {summary.recordings} done"
+    if summary.failures:
+        line += f", {len(summary.failures)} failed"
+    factor = summary.real_time_factor
+    return line if not factor else f"{line}, {1 / factor:.0f} times real time"
