@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "named-meetings": ("named_meetings", "names in meetings with strangers: NAMES.md"),
     "identification": ("identification", "verification and identification of single voices"),
     "linking": ("linking", "one label for a voice in several recordings"),
+    "archive": ("archive", "seconds and memory of linking 1 000 to 100 000 voices: LINKING.md"),
     "distance": ("distance", "the clustering distance that suits an embedding model"),
     "conversations": ("conversations", "only write the simulated conversations"),
 }

@@ -36,6 +36,7 @@ PAGES = {
     "SPEED.md": Page("speed"),
     "WORDS.md": Page("words", ("words",)),
     "NAMES.md": Page("named-meetings", (*_PIPELINE, "identification")),
+    "LINKING.md": Page("archive", ("linking",)),
 }
 _HALVED = (
     "made with the weights in single precision; halving them changed no turn in 20 recordings."
