@@ -23,8 +23,10 @@ from diarize.cli.options import (
     add,
     add_input_options,
     add_output_options,
+    add_table,
     formats_from,
     positive_int,
+    whole_number,
     writer_options,
 )
 
@@ -51,44 +53,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="recordings, folders, patterns, or manifests"
     )
-    group = parser.add_argument_group("batch")
-    add(group, "--jobs", type=positive_int, metavar="N", help="recordings at a time (default: one "
-        "a core, as memory allows)")  # fmt: skip
-    add(
-        group,
-        "--timeout",
-        type=seconds_or_none,
-        metavar="S",
-        help="stop a worker that takes longer than S seconds for a recording; 0: never (default: "
-        "10 minutes and 20 times its length)",
-    )
-    add(
-        group,
-        "--retries",
-        type=whole,
-        default=1,
-        metavar="N",
-        help="try a recording again whose worker died (default: once)",
-    )
-    group.add_argument("--force", action="store_true", help="do again what is done")
-    add(
-        group,
-        "--link",
-        action="store_true",
-        help="give a voice the same label in all recordings of the output folder; their voice "
-        "prints are stored there",
-    )
-    add(
-        group,
-        "--tables",
-        action="store_true",
-        help="write turns, words and speakers of all recordings as Parquet",
-    )
-    add(
-        group,
-        "--scheduler",
-        metavar="ADDRESS",
-        help="a Dask scheduler whose workers do the work: tcp://10.0.0.5:8786",
+    add_table(
+        parser.add_argument_group("batch"),
+        """
+        --jobs N             recordings at a time (default: one a core, as memory allows)
+        --timeout S          stop a worker that takes longer than S seconds for a recording; 0:
+                             never (default: 10 minutes and 20 times its length)
+        --retries N          try a recording again whose worker died (default: once)
+        --force              do again what is done
+        --link               give a voice the same label in all recordings of the output folder;
+                             their voice prints are stored there
+        --tables             write turns, words and speakers of all recordings as Parquet
+        --scheduler ADDRESS  a Dask scheduler whose workers do the work: tcp://10.0.0.5:8786
+        """,
+        jobs={"type": positive_int},
+        timeout={"type": seconds_or_none},
+        retries={"type": whole_number, "default": 1},
     )
     add_input_options(parser.add_argument_group("input"))
     add_transcript_options(parser.add_argument_group("transcript"))
@@ -96,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_people_options(parser.add_argument_group("speakers"))
     add_analysis_options(parser.add_argument_group("analysis"))
     group = parser.add_argument_group("talk")
-    group.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+    add(group, "-q --quiet", "no progress, no summary")
 
 
 def seconds_or_none(text: str) -> float:
@@ -108,13 +88,6 @@ def seconds_or_none(text: str) -> float:
     if not 0.0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return number
-
-
-def whole(text: str) -> int:
-    """Read a whole number, 0 included, from the command line."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from diarize.relabel import relabel
 from diarize.result_file import from_json, read_result
 from diarize.rewriting import rewrite
 from diarize.rttm import read_rttm
-from tests.cli.test_main_job import run
+from tests.command import run
 from tests.speakers.test_linking import voice
 
 

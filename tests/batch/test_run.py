@@ -19,7 +19,7 @@ from diarize.batch.sidecar import ENDING
 from diarize.errors import ModelError, UsageError
 from tests.batch.conftest import NAMES
 from tests.batch.detectors import harmful
-from tests.cli.test_main_job import run
+from tests.command import run
 from tests.conftest import ROOT
 
 BARE = LabelOptions(transcripts="ignore")
