@@ -22,10 +22,11 @@ _PIPELINE = ("energy_gate", "embedding", "clustering", "vbx", "resegmentation", 
 
 @dataclass(frozen=True)
 class Page:
-    """The command that makes a page, and the groups of settings that move its figures."""
+    """The command that makes a page, and the settings and models that move its figures."""
 
     command: str
     settings: tuple[str, ...] = _PIPELINE
+    models: tuple[str, ...] = MODELS
 
 
 PAGES = {
@@ -36,7 +37,7 @@ PAGES = {
     "SPEED.md": Page("speed"),
     "WORDS.md": Page("words", ("words",)),
     "NAMES.md": Page("named-meetings", (*_PIPELINE, "identification")),
-    "LINKING.md": Page("archive", ("linking",)),
+    "LINKING.md": Page("archive", ("linking",), ()),
 }
 _HALVED = (
     "made with the weights in single precision; halving them changed no turn in 20 recordings."
@@ -71,8 +72,9 @@ def settings_hash(groups: tuple[str, ...]) -> str:
 
 def provenance(name: str) -> str:
     """Return the line that a page made now has in its head."""
-    models = ", ".join(f"{model}.onnx {model_checksum(model)[:12]}" for model in MODELS)
-    return f"Made with {models}, settings {settings_hash(PAGES[name].settings)}."
+    page = PAGES[name]
+    made = [f"{model}.onnx {model_checksum(model)[:12]}" for model in page.models]
+    return f"Made with {', '.join([*made, f'settings {settings_hash(page.settings)}'])}."
 
 
 def head(name: str) -> str:
