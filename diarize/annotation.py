@@ -25,7 +25,7 @@ from diarize.text import (
     shortened,
     table,
 )
-from diarize.timeline import Segment, Turn, layers, union
+from diarize.timeline import Segment, Turn, difference, layers, union
 
 if TYPE_CHECKING:
     import numpy as np
@@ -238,6 +238,18 @@ class Diarization:
         return cls(
             turns, duration=end if duration is None else duration, uri=annotation.uri or "recording"
         )
+
+
+def alone(diarization: Diarization, label: str) -> list[Segment]:
+    """Return where a speaker talks and nobody else, in order of time.
+
+    Examples
+    --------
+    >>> alone(Diarization([Turn(0, 4, "a"), Turn(3, 6, "b")], 6), "a")
+    [Segment(start=0, end=3)]
+    """
+    own = union(turn.segment for turn in diarization.turns if turn.speaker == label)
+    return difference(own, (turn.segment for turn in diarization.turns if turn.speaker != label))
 
 
 def find_speaker(diarization: Diarization, key: str) -> Speaker | None:

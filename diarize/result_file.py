@@ -11,7 +11,7 @@ from typing import Any
 
 from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.edits import edits_from_json, to_json
-from diarize.errors import TranscriptError, UsageError
+from diarize.errors import AudioError, TranscriptError, UsageError
 from diarize.files import is_url
 from diarize.result import Relabelling, Result
 from diarize.timeline import Segment, Turn
@@ -115,6 +115,28 @@ def read_json(path: Path) -> Any:
         raise TranscriptError(
             f"{path} is not JSON ({error}): give the file that `diarize … --json` wrote"
         ) from None
+
+
+def recording_of(path: Path, result: Result, audio: str | Path | None = None) -> str:
+    """Return where the recording of a result is: where the user says, else where the result does.
+
+    Raises
+    ------
+    AudioError
+        If the result names none, or it is not there any more.
+    """
+    if audio:
+        return str(audio)
+    if not result.audio:
+        raise AudioError(
+            f"{path}: does not say which recording it is of: name it with --audio PATH"
+        )
+    if not Path(result.audio).is_file():
+        raise AudioError(
+            f"{path}: its recording is not at {result.audio} any more: say where it is with "
+            "--audio PATH"
+        )
+    return result.audio
 
 
 def locate_audio(path: Path, audio: str) -> Path:

@@ -18,6 +18,8 @@ from diarize.cli.options import CommandParser, HelpFormatter, add
 COMMANDS: dict[str, tuple[str, str]] = {
     "batch": ("diarize.cli.batch", "many recordings: folders, manifests, on a cluster too"),
     "relabel": ("diarize.cli.relabel", "rename, merge or swap the speakers of a finished result"),
+    "samples": ("diarize.cli.samples", "write each speaker's voice as sound files"),
+    "plot": ("diarize.cli.plot", "draw a finished result: timeline and map of voices"),
     "merge": ("diarize.cli.merge", "put the speakers of an RTTM file onto a transcript"),
     "enroll": ("diarize.cli.enroll", "enroll a person, so that recordings bear the name"),
     "speakers": (

@@ -16,7 +16,7 @@ from diarize.serve.jobs import DONE
 from diarize.serve.recordings import JobId
 from diarize.serve.requests import Desk
 from diarize.serve.storage import AUDIO, rendered
-from diarize.writers.html import html_page
+from diarize.writers.html import html_page, outline
 
 _KINDS = {"css": "text/css", "js": "text/javascript"}
 _STATIC = ("start.js", "start.css", "docs.js")
@@ -71,7 +71,7 @@ def _page(desk: Desk, id: str) -> str:
     storage = desk.storage
     result = storage.read_result(id)
     there = storage.result(id, AUDIO).is_file()
-    sound = storage.read_peaks(id) if there else {"rate": 0, "peaks": ""}
+    drawn = storage.read_outline(id) if there else outline(result.diarization)
     server = {
         "url": f"/api/jobs/{id}",
         "edits": [to_json(edit) for edit in storage.read_edits(id)],
@@ -80,7 +80,7 @@ def _page(desk: Desk, id: str) -> str:
     return html_page(
         result,
         str(rendered(result, "json")),
-        {**sound, "audio": f"/api/jobs/{id}/audio" if there else None, "recording": id},
+        {**drawn, "audio": f"/api/jobs/{id}/audio" if there else None, "recording": id},
         server=server,
     )
 

@@ -20,7 +20,7 @@ from diarize.result import Result
 from diarize.result_file import from_json, read_json
 
 UPLOAD, TRANSCRIPT, REFERENCE = "recording", "transcript", "reference"
-RESULT, EDITS, AUDIO, PEAKS = "result.json", "edits.json", "audio.ogg", "peaks.json"
+RESULT, EDITS, AUDIO, OUTLINE = "result.json", "edits.json", "audio.ogg", "outline.json"
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -100,9 +100,9 @@ class Storage:
         )
         write_whole({self.result(id, EDITS): text + "\n"})
 
-    def read_peaks(self, id: str) -> dict[str, Any]:
-        """Return the waveform's picture: ``rate`` and ``peaks``."""
-        found: dict[str, Any] = json.loads(self.result(id, PEAKS).read_text(encoding="utf-8"))
+    def read_outline(self, id: str) -> dict[str, Any]:
+        """Return what :func:`diarize.writers.html.outline` made of the recording."""
+        found: dict[str, Any] = json.loads(self.result(id, OUTLINE).read_text(encoding="utf-8"))
         return found
 
 

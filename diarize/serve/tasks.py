@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 import json
 from collections.abc import Callable, Mapping
@@ -13,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from diarize.arrays import Progress
+from diarize.audio.waveform import Waveform
 from diarize.errors import TranscriptError
 from diarize.labeler import Labeler, LabelOptions
 from diarize.outputs import Output
 from diarize.progress import OverallProgress
+from diarize.result import Result
 from diarize.serve.jobs import Job
 from diarize.serve.known import enroll_references
 from diarize.serve.media import decoded
 from diarize.serve.options import ServeOptions
-from diarize.serve.storage import AUDIO, PEAKS, REFERENCE, TRANSCRIPT, Storage
+from diarize.serve.storage import AUDIO, OUTLINE, REFERENCE, TRANSCRIPT, Storage
 from diarize.speakers.diarizer import Diarizer
 from diarize.transcript.engines import get_engine, options_of
 from diarize.transcript.whisper import Transcriber
@@ -94,7 +95,7 @@ def label(job: Job, storage: Storage, models: Models, report: Progress) -> dict[
     result = replace(
         result, audio=job.name, diarization=replace(result.diarization, uri=stem or "recording")
     )
-    storage.write_result(job.id, result, _sound(waveform.samples) if job.listed else {})
+    storage.write_result(job.id, result, _sound(result, waveform) if job.listed else {})
     progress.finish()
     return {
         "seconds": round(waveform.duration, 3),
@@ -122,13 +123,13 @@ def _diarizer(job: Job, storage: Storage, models: Models, stack: ExitStack) -> D
     return Diarizer(vad=usual.detector, embedder=usual.embedder, speakers=book)
 
 
-def _sound(samples: Any) -> dict[str, str | bytes]:
+def _sound(result: Result, waveform: Waveform) -> dict[str, str | bytes]:
     """Return what the page plays and draws: a small copy of the recording, and its outline."""
-    from diarize.writers.html import opus, peaks
+    from diarize.audio.encoding import opus
+    from diarize.writers.html import outline
 
-    rate, heights = peaks(samples)
-    outline = {"rate": rate, "peaks": base64.b64encode(heights.tobytes()).decode()}
-    return {AUDIO: opus(samples), PEAKS: json.dumps(outline)}
+    drawn = json.dumps(outline(result.diarization, waveform))
+    return {AUDIO: opus(waveform.samples), OUTLINE: drawn}
 
 
 def enroll(job: Job, storage: Storage, models: Models, report: Progress) -> dict[str, Any]:

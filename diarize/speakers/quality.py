@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
     from diarize.settings import EnrollmentSettings
 
-_FRAME = 320  # samples in 20 ms
 #: Samples this near to full scale (int16) count as clipped.
 FULL_SCALE = 32_600
 
@@ -51,26 +50,6 @@ def recording_warnings(
             "noise may count for as much as the voice"
         )
     return warnings
-
-
-def signal_to_noise(waveform: Waveform, regions: Sequence[Segment]) -> float:
-    """Return how far the speech stands above its background, in dB.
-
-    The background is what the quietest twentieth of 20 ms frames stays below: people pause
-    between syllables.
-    """
-    powers = []
-    for region in union(regions):
-        samples = waveform.samples[
-            round(region.start * SAMPLE_RATE) : round(region.end * SAMPLE_RATE)
-        ]
-        frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
-        powers.append(np.square(frames.astype(np.float64)).mean(axis=1))
-    power = np.concatenate(powers) if powers else np.empty(0)
-    if not power.any():
-        return 0.0
-    # The noise of a 16-bit converter keeps digital silence from counting as no background at all.
-    return float(10.0 * np.log10(power.mean() / (np.percentile(power, 5) + 1.0 / 12.0)))
 
 
 def unlike_others(samples: Sequence[Sample], line: float) -> list[int]:

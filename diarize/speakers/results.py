@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.annotation import find_speaker
+from diarize.annotation import alone, find_speaker
 from diarize.errors import EnrollmentError
-from diarize.result_file import read_result
+from diarize.result_file import read_result, recording_of
 from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.enrollment import Enrollment, Take, loaded, samples_of, source_of
 from diarize.speakers.records import Sample, unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
-from diarize.speakers.voices import alone
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
@@ -77,7 +76,7 @@ def take_of_result(path: Path, speaker: str, audio: Path | None = None) -> Take:
     """Return where a speaker of a finished result talks alone."""
     result = read_result(path)
     label = _label(result.diarization, speaker, str(path))
-    waveform = loaded(audio or _recording(path, result.audio))
+    waveform = loaded(recording_of(path, result, audio))
     return _take(result.diarization, label, waveform)
 
 
@@ -104,16 +103,3 @@ def _label(diarization: Diarization, speaker: str, where: str) -> str:
 def _take(diarization: Diarization, label: str, waveform: Waveform) -> Take:
     own = alone(diarization, label)
     return Take(waveform, tuple(part for part in own if part.end <= waveform.duration + 1.0))
-
-
-def _recording(path: Path, audio: str | None) -> Path:
-    """Return where the recording of a result is."""
-    if not audio:
-        raise EnrollmentError(
-            f"{path}: does not say which recording it is of: name it with --audio PATH"
-        )
-    if not Path(audio).is_file():
-        raise EnrollmentError(
-            f"{path}: its recording is not at {audio} any more: say where it is with --audio PATH"
-        )
-    return Path(audio)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from diarize.annotation import alone
 from diarize.arrays import Float32, Float64
 from diarize.pipeline.overlap import solo_seconds
 from diarize.settings import DEFAULTS, EnrollmentSettings
@@ -101,19 +102,6 @@ def speakers_of(diarization: Diarization, asked: Sequence[Segment] = ()) -> list
             vector = diarization.embeddings[label]
             found.append(Voice((label,), tuple(regions), vector, tuple(overlapped)))
     return found
-
-
-def alone(diarization: Diarization, label: str) -> list[Segment]:
-    """Return where a speaker talks and nobody else, in order of time.
-
-    Examples
-    --------
-    >>> from diarize.annotation import Diarization, Turn
-    >>> alone(Diarization([Turn(0, 4, "a"), Turn(3, 6, "b")], 6), "a")
-    [Segment(start=0, end=3)]
-    """
-    own = union(turn.segment for turn in diarization.turns if turn.speaker == label)
-    return difference(own, (turn.segment for turn in diarization.turns if turn.speaker != label))
 
 
 def _joined(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import os
 import re
@@ -24,6 +23,7 @@ from urllib.parse import quote
 from diarize.arrays import SAMPLE_RATE
 from diarize.display import COLOURS
 from diarize.errors import AudioError
+from diarize.excerpts import clear_excerpts, excerpts
 from diarize.files import digest_of
 from diarize.formats import WriterOptions
 from diarize.writers.json import JsonWriter
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from diarize.annotation import Diarization
+    from diarize.audio.waveform import Waveform
     from diarize.result import Result
 
 SCRIPTS = (
     *("json.js", "render.js", "edits.js", "timeline.js", "transcript.js"),
-    *("page.js", "menus.js", "server.js", "hands.js", "begin.js"),
+    *("page.js", "voices.js", "menus.js", "selection.js", "server.js", "hands.js", "begin.js"),
 )
 PEAKS_A_SECOND = 20.0  # of the waveform, at most ...
 MOST_PEAKS = 120_000  # ... and in all
-OPUS_RATE, OPUS_BITS = 48_000, 32_000  # of embedded audio: Hz, bits a second
 OFFLINE = "media-src * file: blob:"
 _SUPPLEMENT, _IDEOGRAPHS, _TAGS = 0x20000, 0x3FFFF, range(0xE0000, 0xE0200)
 
@@ -53,7 +54,7 @@ class HtmlWriter:
     def render(self, result: Result, options: WriterOptions) -> str:
         """Return the whole file as text."""
         document = JsonWriter().render(result, WriterOptions())
-        sound = _sound(_audio_path(result, options), options.embed_audio)
+        sound = _sound(result, _audio_path(result, options), options.embed_audio)
         return html_page(result, document, {"audio": _link(result.audio), **sound})
 
 
@@ -66,7 +67,7 @@ def html_page(result: Result, document: str, sound: Mapping[str, Any], **more: A
     document : str
         The result as JSON.
     sound : mapping
-        ``audio`` (its address), ``rate``, ``peaks``, ``recording`` (its digest), ``embedded``.
+        ``audio`` (its address), ``recording`` (its digest), ``embedded``, and :func:`outline`.
     **more
         Further facts; ``server``, where one keeps the corrections.
     """
@@ -130,11 +131,12 @@ def _audio_path(result: Result, options: WriterOptions) -> Path | None:
     return path if path.is_file() else None
 
 
-def _sound(audio: Path | None, embed: bool) -> dict[str, Any]:
+def _sound(result: Result, audio: Path | None, embed: bool) -> dict[str, Any]:
     """Return what the page draws of the recording, and plays."""
+    from diarize.audio.encoding import opus
     from diarize.audio.loading import load
 
-    silent = {"rate": 0, "peaks": "", "recording": None, "embedded": None}
+    silent = {**outline(result.diarization), "recording": None, "embedded": None}
     if audio is None:
         if embed:
             raise AudioError("there is no recording to embed: leave out --embed-audio")
@@ -145,12 +147,26 @@ def _sound(audio: Path | None, embed: bool) -> dict[str, Any]:
         if embed:
             raise
         return silent
-    rate, heights = peaks(wave.samples)
     return {
-        "rate": rate,
-        "peaks": base64.b64encode(heights.tobytes()).decode(),
+        **outline(result.diarization, wave),
         "recording": digest_of(audio).get("digest"),
         "embedded": base64.b64encode(opus(wave.samples)).decode() if embed else None,
+    }
+
+
+def outline(diarization: Diarization, wave: Waveform | None = None) -> dict[str, Any]:
+    """Return the waveform's picture, and where to listen to get to know the voices."""
+    if wave is None:
+        rate, drawn = 0.0, b""
+        found = {label: excerpts(diarization, label) for label in diarization.labels}
+    else:
+        rate, heights = peaks(wave.samples)
+        drawn, found = heights.tobytes(), clear_excerpts(diarization, wave)
+    places = sorted(part for parts in found.values() for part in parts)
+    return {
+        "rate": rate,
+        "peaks": base64.b64encode(drawn).decode(),
+        "excerpts": [[round(part.start, 3), round(part.end, 3)] for part in places],
     }
 
 
@@ -173,33 +189,6 @@ def peaks(samples: NDArray[np.int16]) -> tuple[float, NDArray[np.uint8]]:
     loudest = np.maximum(high, -low)
     scale = max(1, int(loudest.max()))
     return SAMPLE_RATE / size, (loudest * 255 // scale).astype(np.uint8)
-
-
-def opus(samples: NDArray[np.int16]) -> bytes:
-    """Return a mono 16 kHz recording as Opus in Ogg.
-
-    The stream is the same for the same samples: its serial number is not left to chance.
-    """
-    import av
-    import numpy as np
-
-    file = io.BytesIO()
-    with av.open(
-        file, "w", format="ogg", options={"fflags": "+bitexact", "serial_offset": "1"}
-    ) as ogg:
-        stream = ogg.add_stream("libopus", rate=OPUS_RATE, layout="mono")
-        stream.bit_rate = OPUS_BITS
-        resampler = av.AudioResampler("s16", "mono", OPUS_RATE, frame_size=960)
-        for start in range(0, samples.size, SAMPLE_RATE):
-            part = np.ascontiguousarray(samples[start : start + SAMPLE_RATE])
-            frame = av.AudioFrame.from_ndarray(part[None], format="s16", layout="mono")
-            frame.sample_rate, frame.pts = SAMPLE_RATE, start
-            for ready in resampler.resample(frame):
-                ogg.mux(stream.encode(ready))
-        for ready in resampler.resample(None):
-            ogg.mux(stream.encode(ready))
-        ogg.mux(stream.encode(None))
-    return file.getvalue()
 
 
 @cache

@@ -328,6 +328,16 @@ def test_playlists_reach_nothing(tmp_path: Path) -> None:
         load(playlist)
 
 
+def test_a_stream_names_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode(tmp_path / "secret.flac", tone(16000)[None], 16000, "flac")
+    script = b"ffconcat version 1.0\nfile secret.flac\n"
+    (tmp_path / "list.txt").write_bytes(script)
+    monkeypatch.chdir(tmp_path)
+    assert load("list.txt").duration > 0.5  # a script of the user's own
+    with pytest.raises(AudioError):
+        load(io.BytesIO(script))
+
+
 def test_video_without_sound(tmp_path: Path) -> None:
     path = tmp_path / "mute.mp4"
     with av.open(str(path), "w") as container:

@@ -32,6 +32,7 @@ class Server:
         environment.pop("DIARIZE_TOKEN", None)
         self.process = subprocess.Popen(
             [*command, *self._words],
+            cwd=ROOT,
             env={**environment, **self._environment},
             stderr=subprocess.PIPE,
             text=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from diarize.cli import main
 from tests import talk
+from tests.conftest import ROOT
 from tests.serve.running import Server, until
 
 HOSTILE = "<img src=x onerror=hurt()>'& 会議 مريم.opus"
@@ -31,7 +31,7 @@ def test_a_recording_becomes_a_result(server: Server, call: str) -> None:
     assert job["summary"]["seconds"] == pytest.approx(60, abs=0.1)
     assert list((server.folder / "uploads").iterdir()) == []
     kept = sorted(path.name for path in (server.folder / "results" / call).iterdir())
-    assert kept == ["audio.ogg", "peaks.json", "result.json"]
+    assert kept == ["audio.ogg", "outline.json", "result.json"]
     for path in (server.folder / "results").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
     audio = server.http.get(f"api/jobs/{call}/audio", headers={"range": "bytes=0-3"})
@@ -173,11 +173,10 @@ def test_names_of_uploads_reach_no_file(server: Server, beep: Path) -> None:
 
 
 def test_a_playlist_leads_to_no_other_file(server: Server, tmp_path: Path) -> None:
-    # FFmpeg's scripts of files may name any; this one names a recording in the server's folder
-    (tmp_path / "list.ffconcat").write_text(f"ffconcat version 1.0\nfile {os.devnull}\n")
     secret = talk.recording("call").resolve()
     for text in (
         f"ffconcat version 1.0\nfile '{secret}'\n",
+        f"ffconcat version 1.0\nfile {secret.relative_to(ROOT)}\n",
         f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:{secret}\n#EXT-X-ENDLIST\n",
     ):
         (tmp_path / "list.mp3").write_text(text)

@@ -11,16 +11,17 @@ import pytest
 import soundfile
 
 from diarize.annotation import Diarization
+from diarize.audio.levels import signal_to_noise
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Thresholds
-from diarize.errors import EnrollmentError, SpeakerBookError, TranscriptError
+from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, TranscriptError
 from diarize.result import Result
 from diarize.result_file import to_block
 from diarize.settings import DEFAULTS
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.diarizer import Diarizer
 from diarize.speakers.enrollment import enroll, voice_of
-from diarize.speakers.quality import signal_to_noise, unlike_others
+from diarize.speakers.quality import unlike_others
 from diarize.speakers.records import BookModel, Sample, unit
 from diarize.speakers.reenrollment import re_enroll
 from diarize.speakers.results import enroll_from_result
@@ -258,7 +259,7 @@ def test_somebody_just_heard(result):
 
 def test_a_result_whose_recording_is_gone(result):
     moved = result.with_suffix(".wav").rename(result.with_name("moved.wav"))
-    with pytest.raises(EnrollmentError, match=r"is not at .*talk\.wav any more.*--audio"):
+    with pytest.raises(AudioError, match=r"is not at .*talk\.wav any more.*--audio"):
         enroll_from_result(result, "SPEAKER_01", PitchEmbedder())
     found = enroll_from_result(result, "1", PitchEmbedder(), audio=moved)
     assert found.seconds == pytest.approx(8, abs=0.1)

@@ -186,6 +186,72 @@ def test_selected_words_and_keys(page: Any) -> None:
     find(page, "#keys button").click()
 
 
+def test_several_turns_are_given_in_one_step(page: Any) -> None:
+    boxes = page.find_elements(By.CSS_SELECTOR, ".pick")
+    page.execute_script("arguments[0].click()", boxes[1])
+    page.execute_script(
+        "arguments[0].dispatchEvent(new MouseEvent('click', {shiftKey: true, bubbles: true}))",
+        boxes[3],
+    )
+    assert find(page, "#selected").text == "3 turns selected"
+    before = names(page)
+    find(page, "#give").click()
+    choose(page, "A new speaker")
+    assert [edit["edit"] for edit in edits(page)] == ["reassign"] * 3
+    assert len(names(page)) == len(before) + 1
+    (new,) = set(names(page)) - set(before)
+    rows = "return rows.slice(0, 5).map((one) => one.speaker === arguments[0])"
+    # rows of one speaker that follow each other have become one
+    assert page.execute_script(rows, new)[:3] == [False, True, False]
+    assert not find(page, "#selection").is_displayed()
+    find(page, "#undo").click()
+    assert (edits(page), names(page)) == ([], before)
+    chord(page, Keys.CONTROL, "y")
+    assert len(edits(page)) == 3
+
+
+def test_a_voice_is_heard_before_it_is_named(page: Any) -> None:
+    buttons = "#speakers li:nth-child(2) .excerpts button"
+    assert 2 <= len(page.find_elements(By.CSS_SELECTOR, buttons)) <= 5
+    find(page, buttons).click()
+    start, end = page.execute_script("return excerptsOf(order[1].label)[0]")
+    until(lambda: page.execute_script("return audio.currentTime") > start)
+    turns = "return state.turns.filter((one) => one.start < arguments[1] && arguments[0] < one.end)"
+    assert {one["speaker"] for one in page.execute_script(turns, start, end)} == {
+        page.execute_script("return order[1].label")
+    }
+    until(lambda: page.execute_script("return audio.paused"))
+    assert end <= page.execute_script("return audio.currentTime") < end + 1.5
+    # what is another speaker's now is no excerpt of the one before
+    other = page.execute_script("return order[0].label")
+    page.execute_script(
+        "perform({edit: 'reassign', start: arguments[0], end: arguments[1], to: arguments[2]})",
+        start, end, other,
+    )  # fmt: skip
+    assert [start, end] not in page.execute_script("return excerptsOf(order[1].label)")
+    assert [start, end] in page.execute_script(
+        "return facts.excerpts.filter((one) => excerptsOf(order[0].label).includes(one) ||"
+        " one[0] === arguments[0])", start
+    )  # fmt: skip
+
+
+def test_unsure_places_say_why(page: Any) -> None:
+    press(page, "n")
+    assert find(page, "#why").text.startswith("1 of ")
+    assert "does not sound much like" in find(page, "#why").text
+
+
+def test_the_page_says_how_to_know_a_voice_elsewhere(page: Any) -> None:
+    rename(page, 1, "Ann O'Hara")
+    find(page, "#speakers li:nth-child(2) .more").click()
+    choose(page, "How to know Ann O'Hara elsewhere")
+    label = page.execute_script("return order[1].label")
+    assert texts(page, "#notice code") == [
+        "diarize relabel 'meeting one.json' --edits edits.json",
+        f"diarize enroll 'Ann O'\\''Hara' --from-result 'meeting one.json' --speaker {label}",
+    ]
+
+
 def test_a_page_with_its_sound_inside(browser: Any, folder: Path) -> None:
     out = folder / "alone"
     assert main(["relabel", str(folder / "meeting one.json"), "--html", "--embed-audio", "-q",

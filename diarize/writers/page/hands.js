@@ -90,8 +90,9 @@ document.addEventListener("keydown", (event) => {
     items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
     return;
   }
-  if (event.key === "Escape") { pick(null); chosen = null; draw(); return; }
-  if ($("keys").open || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (event.key === "Escape") { pick(null); clearSelection(); chosen = null; draw(); return; }
+  const box = event.target.classList?.contains("pick");
+  if ($("keys").open || (!box && /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName))) return;
   const command = event.ctrlKey || event.metaKey;
   if (command && event.key.toLowerCase() === "z") { event.preventDefault(); (event.shiftKey ? redo : undo)(); return; }
   if (command && event.key.toLowerCase() === "y") { event.preventDefault(); redo(); return; }
@@ -103,7 +104,7 @@ document.addEventListener("keydown", (event) => {
     closeMenu();
     if (number === "0") giveTo("+");
     else if (order[number - 1]) giveTo(order[number - 1].label);
-  } else if (actions[event.key] && !(event.key === " " && event.target.closest("button"))) actions[event.key]();
+  } else if (actions[event.key] && !(event.key === " " && event.target.closest("button, .pick"))) actions[event.key]();
   else return;
   event.preventDefault();
 });

@@ -42,11 +42,6 @@ function speakerMenu(anchor, speaker) {
     () => perform({ edit: "rename", speaker: speaker.label, name: speaker.proposal.name })]] : [];
   openMenu(anchor, display(speaker), [
     ...proposed,
-    ["Hear the longest turn", () => {
-      const mine = state.turns.filter((turn) => turn.speaker === speaker.label);
-      const longest = mine.reduce((best, turn) => (turn.end - turn.start > best.end - best.start ? turn : best), mine[0]);
-      if (longest) { seek(longest.start); if (audio.paused) play(); }
-    }],
     ...(speaker.name !== null && (!server || server.enrolls)
       ? [[server ? `Know ${speaker.name} by this voice` : `How to know ${speaker.name} elsewhere`, () => enroll(speaker)]] : []),
     ["Split at the playhead", () => perform({ edit: "split", speaker: speaker.label, at: Math.floor(time() * 1000) / 1000, to: "+" })],

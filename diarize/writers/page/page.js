@@ -10,7 +10,8 @@ const STEP = 3, FOLLOW_PAUSE = 4000; // seconds, milliseconds after scrolling by
 const STORE = `diarize:${facts.recording ?? ""}:${facts.key}`;
 
 const audio = $("audio");
-let edits = [], undone = [], state = base, rows = [], order = [], places = [];
+let edits = [], steps = [], undone = [], state = base, rows = [], order = [], places = [];
+// edits are made in steps of one or more, which undo takes back as one
 let picked = null; // a range of words: { row, first, last }
 let chosen = null; // a turn clicked in the lanes
 let zoom = innerWidth < 600 ? 40 : 90, silentTime = 0, scrolledAt = 0;
@@ -48,36 +49,41 @@ function load() {
     if (!stored) return;
     state = applyEdits(base, stored.edits);
     ({ edits, undone } = stored);
-  } catch (error) { state = base; edits = []; undone = []; }
+    steps = stored.steps ?? edits.map(() => 1);
+  } catch (error) { state = base; edits = []; steps = []; undone = []; }
 }
 
 function keep() {
   if (server) return keepOnServer();
   try {
-    if (edits.length || undone.length) localStorage.setItem(STORE, JSON.stringify({ edits, undone }));
+    if (edits.length || undone.length) localStorage.setItem(STORE, JSON.stringify({ edits, steps, undone }));
     else localStorage.removeItem(STORE);
   } catch (error) { tell("This browser keeps no corrections: download them before you leave."); }
 }
 
-function perform(edit) {
+/** Make edits that belong together: one step for undo. */
+function perform(...made) {
   try {
-    state = applyEdits(state, [edit]);
+    state = applyEdits(state, made);
   } catch (error) { return tell(error.message); }
-  edits.push(edit);
+  edits.push(...made);
+  steps.push(made.length);
   undone = [];
   changed();
 }
 
 function undo() {
   if (!edits.length) return;
-  undone.push(edits.pop());
+  undone.push(edits.splice(-steps.pop()));
   state = applyEdits(base, edits);
   changed();
 }
 
 function redo() {
   if (!undone.length) return;
-  edits.push(undone.pop());
+  const made = [undone.pop()].flat();
+  edits.push(...made);
+  steps.push(made.length);
   state = applyEdits(base, edits);
   changed();
 }
@@ -87,11 +93,23 @@ function changed() {
   refresh();
 }
 
-/** Give the picked words, or else the turn at the playhead, to somebody. */
+/** Give the selected turns, the picked words, or else the turn at the playhead, to somebody. */
 function giveTo(to) {
-  const what = pickedRange() ?? chosenRange() ?? rowRange();
+  const ranges = selectedRanges() ?? [pickedRange() ?? chosenRange() ?? rowRange()].filter(Boolean);
   picked = chosen = null;
-  if (what) perform({ edit: "reassign", ...what, to });
+  if (ranges.length) perform(...reassignments(ranges, to));
+}
+
+/** Return the edits that give stretches to somebody; a new speaker gets all of them. */
+function reassignments(ranges, to) {
+  let next = state;
+  return ranges.map((what) => {
+    const edit = { edit: "reassign", ...what, to };
+    const before = new Set(next.speakers.map(({ label }) => label));
+    next = applyEdits(next, [edit]);
+    if (to === "+") to = next.speakers.find(({ label }) => !before.has(label))?.label ?? to;
+    return edit;
+  });
 }
 
 const stretch = (start, end, speaker) => ({
@@ -117,6 +135,7 @@ function refresh() {
   order = state.speakers;
   places = unsurePlaces();
   transcript.show(rows);
+  clearSelection();
   drawSpeakers();
   $("undo").disabled = !edits.length;
   $("redo").disabled = !undone.length;
@@ -132,16 +151,19 @@ function summarize() {
     (keeping.note ? ` · ${keeping.note}` : "");
 }
 
+/** Return where a person had better listen, and why. */
 function unsurePlaces() {
-  const found = state.turns.filter((turn) => turn.unsure).map((turn) => turn.start);
+  const found = state.turns.filter((turn) => turn.unsure)
+    .map((turn) => ({ at: turn.start, why: `does not sound much like ${display(need(state, turn.speaker))}`, turn }));
   let before = false;
   for (const row of rows) {
     for (const word of row.words) {
-      if (word.unsure && !before) found.push(word.start);
+      if (word.unsure && !before) found.push({ at: word.start, why: "words where no speech was heard" });
       before = word.unsure;
     }
   }
-  return [...new Set(found)].sort((one, other) => one - other);
+  const known = new Map(found.reverse().map((one) => [one.at, one])); // turns go before words
+  return [...known.values()].sort((one, other) => one.at - other.at);
 }
 
 function rowElement(row, place) {
@@ -149,7 +171,10 @@ function rowElement(row, place) {
   const name = make("button", { type: "button", textContent: row.speaker ?? "Unknown", dir: "auto" });
   name.setAttribute("aria-haspopup", "menu");
   name.addEventListener("click", () => whoMenu(name, place));
-  const head = make("div", { className: "head" }, name, make("time", { textContent: shortClock(row.start) }));
+  const box = make("input", { type: "checkbox", className: "pick", checked: selected.has(place) });
+  box.setAttribute("aria-label", `Select what ${row.speaker ?? "somebody"} says at ${shortClock(row.start)}`);
+  box.addEventListener("click", (event) => selectRow(place, box.checked, event.shiftKey));
+  const head = make("div", { className: "head" }, box, name, make("time", { textContent: shortClock(row.start) }));
   if (state.turns.some((turn) => turn.unsure && turn.start < row.end && row.start < turn.end && turn.speaker === speaker?.label)) {
     head.append(make("span", { className: "badge", textContent: "unsure" }));
   }
@@ -163,6 +188,7 @@ function rowElement(row, place) {
   });
   const element = make("article", { className: "row" }, head, text);
   element.dataset.row = place;
+  element.classList.toggle("chosen", selected.has(place));
   if (speaker) element.style.setProperty("--colour", styleFor(speaker.label).colour);
   if (picked?.row === place) markPicked(element);
   return element;
@@ -200,7 +226,8 @@ function drawSpeakers() {
     fill.style.width = `${share * 100}%`;
     const item = make("li", { className: "person" }, swatch(speaker.label, place < 9 ? String(place + 1) : ""), input, more,
       make("span", { className: "bar" }, fill), make("span", { className: "share", dir: "auto",
-        textContent: `${shortClock(times[place])} · ${Math.round(share * 100)} %${maybe(speaker)}` }));
+        textContent: `${shortClock(times[place])} · ${Math.round(share * 100)} %${maybe(speaker)}` }),
+      excerptButtons(speaker));
     item.style.setProperty("--colour", colour);
     return item;
   }));
@@ -219,7 +246,7 @@ const css = (name) => {
 function draw() {
   const now = time(), span = Math.min(zoom, duration);
   const from = Math.max(0, Math.min(duration - span, now - span * 0.35));
-  const view = { from, to: from + span, time: now, duration, sound, turns: state.turns, speakers: order, unsure: places,
+  const view = { from, to: from + span, time: now, duration, sound, turns: state.turns, speakers: order, unsure: places.map(({ at }) => at),
     css, style: styleFor, chosen };
   draw.view = view;
   drawOverview($("overview"), view);
@@ -232,6 +259,7 @@ function draw() {
 }
 
 function tick() {
+  if (stopAt !== null && time() >= stopAt) { stopAt = null; audio.pause(); }
   draw();
   transcript.mark(time(), Date.now() - scrolledAt > FOLLOW_PAUSE);
   if (!audio.paused) requestAnimationFrame(tick);
@@ -242,6 +270,7 @@ function tick() {
 function seek(to, { reveal = true } = {}) {
   const at = Math.max(0, Math.min(duration, to));
   silentTime = at;
+  stopAt = null;
   if (ready()) audio.currentTime = at;
   draw();
   transcript.mark(at, reveal);
@@ -249,7 +278,7 @@ function seek(to, { reveal = true } = {}) {
 
 function play() {
   if (audio.error || !audio.getAttribute("src")) return missing();
-  if (audio.paused) audio.play().catch(() => missing()); else audio.pause();
+  if (audio.paused) audio.play().catch(() => missing()); else { stopAt = null; audio.pause(); }
 }
 
 function missing() {
@@ -269,10 +298,11 @@ function tell(text, ...more) {
 }
 
 function nextUnsure() {
-  const place = places.find((one) => one > time() + 0.05) ?? places[0];
-  if (place === undefined) return;
-  seek(place);
-  chosen = state.turns.find((turn) => turn.unsure && turn.start === place) ?? null;
+  const place = places.find(({ at }) => at > time() + 0.05) ?? places[0];
+  if (!place) return;
+  seek(place.at);
+  chosen = place.turn ?? null;
+  $("why").textContent = `${places.indexOf(place) + 1} of ${places.length}: ${place.why}`;
   draw();
 }
 
