@@ -284,7 +284,7 @@ function play() {
 function missing() {
   const input = make("input", { type: "file", accept: "audio/*,video/*", hidden: true });
   input.addEventListener("change", () => {
-    if (input.files[0]) { audio.src = URL.createObjectURL(input.files[0]); $("notice").hidden = true; }
+    if (input.files[0]) { audio.src = URL.createObjectURL(input.files[0]); $("notice").hidden = true; drawSpeakers(); }
   });
   const button = make("button", { type: "button", textContent: "Choose the recording" });
   button.addEventListener("click", () => input.click());
