@@ -43,8 +43,8 @@ _HALVED = (
     "made with the weights in single precision; halving them changed no turn in 20 recordings."
 )
 STALE = {
-    "RESULTS.md": _HALVED,
-    "STAGES.md": _HALVED,
+    "RESULTS.md": "made before single people, crowds and real conversations were in it, and with "
+    "the weights in single precision, which changes no turn; the peers want an hour.",
     "ABLATION.md": _HALVED,
     "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
     "SPEED.md": "made with version 2 of the embedding; a race wants an idle machine and the peers.",
