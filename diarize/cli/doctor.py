@@ -32,6 +32,7 @@ OPTIONAL = (
     ("whisper", "whisper", "transcribe with openai-whisper"),
     ("docx", "docx", "minutes for Word (-f docx)"),
     ("pyarrow", "parquet", "rows for data frames (-f parquet)"),
+    ("fastapi", "serve", "diarize serve"),
     ("matplotlib", "plot", "plots"),
     ("pyannote.metrics", "eval", "cross-check of the error rates"),
     ("meeteval", "eval", "word errors by speaker (cpWER)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -116,6 +117,8 @@ def serve(options: ServeOptions, on_ready: Callable[[str], None]) -> None:
                     on_ready(_address(options, listening))
 
         server = Server(config)
+        # uvicorn passes on the signal that ended it, and the workers are to be stopped first
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         server.run(sockets=[listening])
 
 

@@ -22,7 +22,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 COOKIE = "diarize_token"
 OPEN_PATHS = ("/login", "/static/")  # what is there before anybody has said the token
-FORM_PATHS = ("/v1/audio/", "/api/jobs")
+FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/diarization", "/api/jobs")
 FORM_EXTRA = 48 << 20  # bytes that a form may hold beside its recording
 MOST_JSON = 8 << 20  # bytes of any other request
 _LINGER = 20.0  # seconds in which a refused upload may go on, unread, so that its sender hears why
@@ -77,7 +77,7 @@ class Guard:
         await self._app(scope, _counted(receive, most), _with_headers(send))
 
     def _limit(self, path: str) -> int:
-        return self._most + FORM_EXTRA if path.startswith(FORM_PATHS) else MOST_JSON
+        return self._most + FORM_EXTRA if path in FORM_PATHS else MOST_JSON
 
     def _refusal(
         self, scope: Scope, headers: dict[str, str], most: int
@@ -103,7 +103,7 @@ class Guard:
         if not length.isdecimal():
             return 400, "Content-Length is no number", "content_length", None
         if int(length) > most:
-            return 413, too_large(most), "too_large", None
+            return 413, too_large(min(most, self._most)), "too_large", None
         return None
 
     def _knows(self, host: str) -> bool:
@@ -206,7 +206,7 @@ def error_body(message: str, code: str | None = None, param: str | None = None) 
     """Return an error as OpenAI's interface spells it."""
     return {
         "error": {
-            "message": message,
+            "message": message.encode("utf-8", "replace").decode(),  # half a surrogate is no text
             "type": "invalid_request_error",
             "param": param,
             "code": code,

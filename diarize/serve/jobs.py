@@ -194,8 +194,8 @@ class JobStore:
             database.execute("UPDATE jobs SET listed = 1 WHERE kind != 'enrollment'")
         self.release(None)
 
-    def release(self, worker: str | None) -> None:
-        """Queue again what a worker that has ended was at (None: any worker)."""
+    def release(self, worker: str | None, *, stopped: bool = False) -> None:
+        """Queue again what a worker was at that has ended (None: any worker), or was stopped."""
         whose, values = ("", ()) if worker is None else ("AND worker = ?", (worker,))
         message = json.dumps(
             {
@@ -207,13 +207,13 @@ class JobStore:
         with self._changing() as database:
             database.execute(
                 f"UPDATE jobs SET state = ?, worker = NULL, error = ?, {_NEXT} "
-                f"WHERE state = ? AND attempts >= ? {whose}",
-                (FAILED, message, RUNNING, MOST_ATTEMPTS, *values),
+                f"WHERE state = ? AND attempts - ? >= ? {whose}",
+                (FAILED, message, RUNNING, int(stopped), MOST_ATTEMPTS, *values),
             )
             database.execute(
-                f"UPDATE jobs SET state = ?, worker = NULL, progress = '{{}}', {_NEXT} "
-                f"WHERE state = ? {whose}",
-                (QUEUED, RUNNING, *values),
+                f"UPDATE jobs SET state = ?, worker = NULL, progress = '{{}}', {_NEXT}, "
+                f"attempts = attempts - ? WHERE state = ? {whose}",
+                (QUEUED, int(stopped), RUNNING, *values),
             )
 
     # -- a worker's side ------------------------------------------------------------------------

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PAUSE = 0.2  # seconds between two looks into an empty queue
+_REST = 1.0  # seconds before a worker that ended is replaced
 _REPORTS = 0.4  # seconds between two reports on how far a job is
 
 
@@ -51,7 +52,7 @@ class Workers:
         for name, process in self._processes.items():
             process.terminate()
             process.join()
-            self._store.release(name)
+            self._store.release(name, stopped=True)
 
     def _watch(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -61,6 +62,7 @@ class Workers:
                     log.error("a worker ended (exit code %s)", process.exitcode)
                     del self._processes[name]
                     self._store.release(name)
+                    self._stopping.wait(_REST)
             while len(self._processes) < self._options.workers:
                 name = new_id()
                 process = context.Process(target=work, args=(self._options, name), daemon=True)

@@ -92,6 +92,17 @@ def test_a_job_that_ends_its_worker_again_and_again_is_given_up(tmp_path: Path) 
     assert store.claim("another") is None
 
 
+def test_a_server_that_is_stopped_is_no_fault_of_the_job(tmp_path: Path) -> None:
+    folder = tmp_path / "serve"
+    with Server(folder) as server:
+        id = server.upload(talk.recording("meeting"), words="false")["id"]
+        until(lambda: server.job(id)["state"] == "running")
+    store = JobStore(folder / "jobs.db")
+    job = store.get(id)
+    assert job is not None and (job.state, job.attempts) == (QUEUED, 0)
+    store.close()
+
+
 def test_a_job_has_one_worker(tmp_path: Path) -> None:
     one, other = JobStore(tmp_path / "jobs.db"), JobStore(tmp_path / "jobs.db")
     ids = [one.add("recording", f"{number}.wav", {}, listed=True).id for number in range(40)]

@@ -71,7 +71,8 @@ function about(job) {
   if (state === "done") {
     const speakers = `${summary.speakers} ${summary.speakers === 1 ? "speaker" : "speakers"}`;
     const when = new Date(job.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    return [clock(summary.seconds), speakers, summary.words ? "" : "no words", when].filter(Boolean).join(" · ");
+    const words = summary.words ? "" : ["no words", summary.messages.at(-1)].filter(Boolean).join(": ");
+    return [clock(summary.seconds), speakers, when, words].filter(Boolean).join(" · ");
   }
   if (state === "queued") return STATES.queued;
   const stage = STAGES[progress.stage] ?? progress.stage ?? STATES.running;
