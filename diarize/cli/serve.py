@@ -98,11 +98,14 @@ def _folder(chosen: str | None) -> Path:
 
 
 def _book(chosen: str | None) -> str | None:
-    """Return the book that was asked for; made, where there is none yet."""
+    """Return the book that was asked for, made where there is none yet; it has to fit the model."""
     if chosen is None:
         return None
+    from diarize.embedding.embedder import OnnxEmbedder
     from diarize.speakers.book import SpeakerBook, book_path
 
     path = book_path(chosen)
-    SpeakerBook(path, create=True).close()
+    with SpeakerBook(path, create=True) as book:
+        book.require_writable()
+        book.require(OnnxEmbedder())
     return str(path)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
-from diarize.errors import DiarizeError
+from diarize.errors import DiarizeError, ModelError, SpeakerBookError
 from diarize.progress import TimeLeft
 from diarize.serve.jobs import Job, JobStore, new_id
 from diarize.serve.options import ServeOptions
@@ -104,6 +104,10 @@ def run(job: Job, worker: str, store: JobStore, storage: Storage, models: Models
         summary = TASKS[job.kind](job, storage, models, _reporter(job, worker, store))
     except Gone:
         mine = False
+    except (ModelError, SpeakerBookError) as error:  # how the server is set up, not the recording
+        log.error("%s", error)
+        message = "this server is not set up for that: its own messages say why"
+        mine = store.fail(job.id, worker, message, "server")
     except DiarizeError as error:
         mine = store.fail(job.id, worker, str(error), "recording")
     except Exception as error:

@@ -8,10 +8,13 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from diarize.cli import main
 from diarize.serve.jobs import DONE, FAILED, MOST_ATTEMPTS, QUEUED, RUNNING, JobStore
+from diarize.speakers.book import SpeakerBook
+from diarize.speakers.records import BookModel, Sample
 from tests import talk
 from tests.serve.running import Server, until
 
@@ -78,6 +81,18 @@ def test_one_server_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     with Server(tmp_path / "serve"):
         assert main(["serve", "--port", "0", "-o", str(tmp_path / "serve")]) == 1
         assert "in use by another" in capsys.readouterr().err
+
+
+def test_a_book_of_another_model_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = tmp_path / "people.db"
+    with SpeakerBook(book, create=True) as people:
+        ones = Sample(np.float32([1, 0]), "ann.wav", (), 8.0, 0.9)
+        people.add("Ann", [ones], BookModel("tiny", "0" * 64, 2))
+    assert main(["serve", "--port", "0", "--speakers", str(book), "-o", str(tmp_path / "x")]) == 1
+    assert "enrolled with the model tiny" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_job_that_ends_its_worker_again_and_again_is_given_up(tmp_path: Path) -> None:
