@@ -163,7 +163,7 @@ def run_here(
                 with pool.worker() as worker:
                     return worker.run(task.item, task.place, time_limit(task, timeout, settings))
             except WorkerDiedError as error:
-                if error.kind != "crash" or not left:
+                if error.kind != "crash" or not left or pool.closed:
                     return failure(task.item, task.place, error, perf_counter() - begin)
                 left -= 1
 

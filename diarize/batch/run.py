@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from time import perf_counter
 
 from diarize.batch.archive import link_archive
@@ -16,7 +17,7 @@ from diarize.batch.sidecar import each_sidecar
 from diarize.batch.stores import Store
 from diarize.batch.summary import FAILURES, SUMMARY, Summary
 from diarize.batch.tables import write_tables
-from diarize.errors import UsageError
+from diarize.errors import MissingExtraError, UsageError
 from diarize.files import is_url
 from diarize.settings.batch import BATCH, BatchSettings
 
@@ -94,34 +95,19 @@ def run_batch(
     >>> summary = run_batch(["calls/"], Job("out"), jobs=2)                  # doctest: +SKIP
     >>> summary.done, [one.error for one in summary.failures]                # doctest: +SKIP
     """
-    begin = perf_counter()
     if jobs is not None and jobs < 1:
         raise UsageError(f"jobs is {jobs}; give at least 1")
     items = collect(inputs, on_message)
     _check(items, job)
     store = Store(job.output)
-    summary = Summary(len(items))
-    tell = on_outcome or (lambda outcome, summary, pace: None)
-    pace = Pace()
-    expected: dict[str, float] = {}
-
-    def count(outcome: Outcome) -> None:
-        nonlocal pace
-        summary.add(outcome)
-        summary.elapsed = perf_counter() - begin
-        pace = replace(pace, done=pace.done + expected.get(outcome.place, 0.0))
-        if outcome.state == "failed":
-            log.error("%s", outcome.error)
-            store.write(FAILURES, summary.encoded_failures())
-        tell(outcome, summary, pace)
-
+    book = _Log(store, Summary(len(items)), on_outcome, settings.note_interval)
     todo = []
     for item, place, done in _with_states(items, job, store):
         if done is not None:
-            count(done)
+            book.add(done)
         else:
             todo.append((item, place))
-    store.write(FAILURES, b"")
+    book.write_failures()
     arriving = (
         _here(todo, job, jobs, timeout, retries, settings)
         if scheduler is None
@@ -129,27 +115,79 @@ def run_batch(
     )
     for arrived in arriving:
         if isinstance(arrived, Outcome):
-            count(arrived)
+            book.add(arrived)
         else:
-            expected = {task.place: task.seconds for task in arrived}
-            pace = Pace(0.0, sum(expected.values()))
-            tell(None, summary, pace)
+            book.expect(arrived)
+    summary = book.summary
     if job.voices:
         summary.people = link_archive(job.output, job.link_threshold, on_message=on_message)
     if job.tables:
         write_tables(job.output)
-    summary.elapsed = perf_counter() - begin
-    store.write(SUMMARY, summary.encoded())
+    book.close()
     return summary
+
+
+class _Log:
+    """Counts outcomes, tells of them, and keeps ``failures.jsonl`` up to date.
+
+    Parameters
+    ----------
+    store : Store
+    summary : Summary
+    on_outcome : callable or None
+    interval : float
+        Seconds between two notes of the failures.
+    """
+
+    def __init__(
+        self, store: Store, summary: Summary, on_outcome: OnOutcome | None, interval: float
+    ) -> None:
+        self.summary = summary
+        self._store = store
+        self._tell = on_outcome or (lambda outcome, summary, pace: None)
+        self._interval = interval
+        self._pace = Pace()
+        self._expected: dict[str, float] = {}
+        self._begin = self._noted = perf_counter()
+
+    def expect(self, tasks: Sequence[Task]) -> None:
+        """Take note of what is worked on from now on."""
+        self._expected = {task.place: task.seconds for task in tasks}
+        self._pace = Pace(0.0, sum(self._expected.values()))
+        self._tell(None, self.summary, self._pace)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self.summary.add(outcome)
+        self.summary.elapsed = perf_counter() - self._begin
+        done = self._pace.done + self._expected.get(outcome.place, 0.0)
+        self._pace = replace(self._pace, done=done)
+        if outcome.state == "failed":
+            log.error("%s", outcome.error)
+            if perf_counter() - self._noted >= self._interval:
+                self.write_failures()
+        self._tell(outcome, self.summary, self._pace)
+
+    def write_failures(self) -> None:
+        """Write what failed so far."""
+        self._noted = perf_counter()
+        self._store.write(FAILURES, self.summary.encoded_failures())
+
+    def close(self) -> None:
+        """Write what came of it all."""
+        self.write_failures()
+        self.summary.elapsed = perf_counter() - self._begin
+        self._store.write(SUMMARY, self.summary.encoded())
 
 
 def _check(items: Sequence[Item], job: Job) -> None:
     """Refuse what could not be written in the end."""
     if job.writer.json_shape != "whisper":
         raise UsageError("a batch writes JSON in its own shape: leave out --json-shape")
-    if "html" in job.formats and any(
-        is_url(one) for one in (job.output, *(i.audio for i in items))
-    ):
+    if job.tables and find_spec("pyarrow") is None:
+        raise MissingExtraError("pyarrow", "parquet", "--tables")
+    places = (job.output, *(item.audio for item in items))
+    if "html" in job.formats and any(map(is_url, places)):
         raise UsageError("html plays the recording from where it lies: leave it out with URLs")
 
 

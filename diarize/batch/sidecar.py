@@ -16,7 +16,7 @@ import numpy as np
 
 from diarize.arrays import Float32
 from diarize.batch.items import Item
-from diarize.batch.stores import Store, read_bytes, stamp_of
+from diarize.batch.stores import Store, read_bytes, stamp_of, stamps_in
 from diarize.files import is_url, relative_path
 
 ENDING = ".batch.json"
@@ -180,16 +180,18 @@ def stamps_beside(item: Item, outputs: Iterable[str] = ()) -> dict[str, str]:
     folder, _, name = item.audio.replace(os.sep, "/").rpartition("/")
     stems = dict.fromkeys((name.rpartition(".")[0] or name, name))
     prefix = f"{folder}/" if folder or item.audio.startswith("/") else ""
-    own = {path if is_url(path) else os.path.realpath(path) for path in outputs}
-    found = {}
-    for stem in stems:
-        for ending in TRANSCRIPTS:
-            path = f"{prefix}{stem}{ending}"
-            if (path if is_url(path) else os.path.realpath(path)) not in own:
-                stamp = stamp_of(path)
-                if stamp:
-                    found[f"{stem}{ending}"] = stamp
-    return found
+    names = [f"{stem}{ending}" for stem in stems for ending in TRANSCRIPTS]
+    if is_url(item.audio):
+        around = stamps_in(folder)
+        results = {output.rpartition("/")[2] for output in outputs if output.startswith(prefix)}
+        return {name: around[name] for name in names if name in around and name not in results}
+    own = {os.path.realpath(path) for path in outputs}
+    found = {name: stamp_of(f"{prefix}{name}") for name in names}
+    return {
+        name: stamp
+        for name, stamp in found.items()
+        if stamp and os.path.realpath(f"{prefix}{name}") not in own
+    }
 
 
 def sha256_at(place: str) -> str:

@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,6 +15,10 @@ from urllib.request import url2pathname
 
 from diarize.errors import AudioError, MissingExtraError, OutputError, UsageError
 from diarize.files import is_url, replacing
+
+# What file systems say of a file's state, each by a name of its own: the surest first.
+_STATES = ("ETag", "etag", "md5Hash", "mtime", "modify", "LastModified", "last_modified", "updated")
+_STATES += ("created",)
 
 
 def as_place(text: str) -> str:
@@ -51,9 +56,26 @@ def stamp_of(place: str) -> str:
             status = os.stat(place)  # noqa: PTH116
             return f"{status.st_size} {status.st_mtime_ns}"
         system, path = filesystem(place)
-        return str(system.ukey(path))
+        return _stamp(system.info(path))
     except OSError:
         return ""
+
+
+def _stamp(about: Mapping[str, Any]) -> str:
+    """Return the size of a file elsewhere, and what its file system says of its state."""
+    state = next((about[name] for name in _STATES if about.get(name)), "")
+    return f"{about.get('size')} {state}"
+
+
+@lru_cache(maxsize=64)
+def stamps_in(url: str) -> Mapping[str, str]:
+    """Return the stamps of all files in a folder elsewhere, by name: one request for all."""
+    system, path = filesystem(url)
+    try:
+        listed = system.ls(path, detail=True)
+    except OSError:
+        return {}
+    return {str(one["name"]).rpartition("/")[2]: _stamp(one) for one in listed}
 
 
 def size_of(place: str) -> int:

@@ -14,8 +14,8 @@ from diarize.text import clock, counted, table
 
 SUMMARY = "summary.json"
 FAILURES = "failures.jsonl"
-#: Speakers that the table shows.
-_ROWS = 10
+#: People that the table shows, and that the JSON lists; people.jsonl has all.
+_ROWS, _MOST = 10, 1000
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Summary:
         rows.sort(key=lambda row: (-row[2], row[0]))
         return {
             name: {"recordings": count, "seconds": round(seconds, 1)}
-            for name, count, seconds in rows
+            for name, count, seconds in rows[:_MOST]
         }
 
     def table(self) -> str:

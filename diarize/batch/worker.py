@@ -177,6 +177,7 @@ class WorkerPool:
     """
 
     def __init__(self, job: Job, count: int, threads: int = 1) -> None:
+        self.closed = False
         self._workers = [Worker(job, threads) for _ in range(count)]
         self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in self._workers:
@@ -187,12 +188,15 @@ class WorkerPool:
         """Give a free worker, when there is one."""
         worker = self._free.get()
         try:
+            if self.closed:
+                raise WorkerDiedError("crash", "was not begun: the batch was stopped")
             yield worker
         finally:
             self._free.put(worker)
 
     def close(self) -> None:
-        """End all processes, also those at work."""
+        """End all processes, also those at work, and start no more."""
+        self.closed = True
         for worker in self._workers:
             worker.close()
 

@@ -23,6 +23,8 @@ class BatchSettings:
     """... and how many more for each second of audio."""
     probes: int = 64
     """Recordings whose lengths are asked for at once."""
+    note_interval: float = 5.0
+    """Seconds between two notes of what failed so far."""
     window: int = 2
     """Recordings that a cluster is given ahead, for each of its threads."""
 
