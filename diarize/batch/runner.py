@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from time import perf_counter
@@ -98,7 +98,8 @@ class Runner:
             output = Output(folder, PurePosixPath(place).name)
             stamp, sha256 = stamp_of(item.audio), sha256_at(audio)
             recording = self._diarized(item, audio, output)
-            result = self._labelled(item, recording, transcript)
+            with self._corrected_earlier(place, earlier, folder):
+                result = self._labelled(item, recording, transcript)
             written, told = self._written(result, item, output)
             outputs = {path.name: sha256_at(str(path)) for path in sorted(written)}
             if store.remote:
@@ -122,6 +123,19 @@ class Runner:
         )
         store.write(place + ENDING, sidecar.encoded(), private=self.job.voices)
         return sidecar
+
+    @contextlib.contextmanager
+    def _corrected_earlier(
+        self, place: str, earlier: Sidecar | None, folder: Path
+    ) -> Iterator[None]:
+        """Lay an earlier result that lies elsewhere into the folder: its names are carried over."""
+        names = [name for name in (earlier.outputs if earlier else ()) if name.endswith(".json")]
+        here = [folder / name for name in names if self._store.remote]
+        for path in here:
+            path.write_bytes(self._store.read(beside(place, path.name)) or b"")
+        yield
+        for path in here:
+            path.unlink()
 
     def _inputs(self, item: Item, stack: contextlib.ExitStack) -> tuple[str, str | None]:
         """Return the recording and its transcript as paths; what lies elsewhere is copied here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from diarize.batch.stores import Store, stamps_in
 from diarize.batch.tables import write_tables
 from diarize.errors import UsageError
 from diarize.labeler import LabelOptions
+from diarize.relabel import relabel
+from diarize.result_file import from_json
 from tests.batch.conftest import NAMES
 from tests.batch.detectors import harmful
 
@@ -63,13 +66,18 @@ def test_urls_in_and_out(memory, talks, tmp_path):
     for item, place in zip(items, places, strict=True):
         assert job.is_done(known[place], item, place)
         assert run(item, place).state == "skipped"
+    named = relabel(from_json(result), rename={"SPEAKER_00": "Cem"})
+    memory.pipe_file("/out/ann/one.json", named.to_json().encode())
+    again = Runner(replace(job, force=True))
+    assert again(items[0], places[0]).speakers[0][0] == "Cem"
+
     memory.pipe_file("/calls/ann/one.wav", (talks / "three.wav").read_bytes())
     assert not job.is_done(known[places[0]], items[0], places[0])
 
     people = link_archive(job.output, 0.4)
     assert sum(one.recordings for one in people) >= 3
     assert b"VOICE_0000" in memory.cat_file("/out/ann/two.rttm")
-    assert b"VOICE_0000" in memory.cat_file("/out/ann/one.srt")
+    assert b"Cem" in memory.cat_file("/out/ann/one.srt")  # corrected by hand
     if pytest.importorskip("pyarrow"):
         assert write_tables(job.output)["words"] == 2
         assert memory.exists("/out/words.parquet")
