@@ -17,8 +17,10 @@ from diarize.errors import AudioError, MissingExtraError, OutputError, UsageErro
 from diarize.files import is_url, replacing
 
 # What file systems say of a file's state, each by a name of its own: the surest first.
-_STATES = ("ETag", "etag", "md5Hash", "mtime", "modify", "LastModified", "last_modified", "updated")
-_STATES += ("created",)
+_STATES = (
+    *("ETag", "etag", "md5Hash", "mtime", "modify"),
+    *("LastModified", "last_modified", "updated", "created"),
+)
 
 
 def as_place(text: str) -> str:
