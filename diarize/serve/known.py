@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_KNOWN = 20
 # OpenAI's references last 2 to 10 seconds, and may hold pauses.
 _LEAST_SPEECH = 1.0
+_MOST_SPEECH = 600.0
 
 
 def references(names: Sequence[str], urls: Sequence[str]) -> tuple[list[str], list[bytes]]:
@@ -83,7 +84,9 @@ def enroll_references(
     )
     for number, (name, path) in enumerate(zip(names, recordings, strict=True)):
         try:
-            voice = enroll(decoded(path, f"the voice of {name}"), diarizer, one_voice=True)
+            voice = enroll(
+                decoded(path, f"the voice of {name}", most=_MOST_SPEECH), diarizer, one_voice=True
+            )
         except (AudioError, EnrollmentError) as error:
             raise UsageError(f"known_speaker_references[{number}]: {error}") from None
         book.add(name, voice.samples, BookModel.of(diarizer.embedder))

@@ -95,6 +95,7 @@ def label(job: Job, storage: Storage, models: Models, report: Progress) -> dict[
     result = replace(
         result, audio=job.name, diarization=replace(result.diarization, uri=stem or "recording")
     )
+    report("save", waveform.duration, waveform.duration)
     storage.write_result(job.id, result, _sound(result, waveform) if job.listed else {})
     progress.finish()
     return {

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from diarize.cli import main
+from diarize.errors import AudioError
+from diarize.serve.media import decoded
 from tests import talk
 from tests.conftest import ROOT
 from tests.serve.running import Server, until
@@ -183,6 +185,12 @@ def test_a_playlist_leads_to_no_other_file(server: Server, tmp_path: Path) -> No
         job = server.over(server.upload(tmp_path / "list.mp3")["id"])
         assert job["state"] == "failed"
         assert str(server.folder) not in job["error"]["message"]
+
+
+def test_a_recording_may_last_only_so_long(beep: Path) -> None:
+    assert decoded(beep, "beep.wav", most=2.0).duration == 1.0
+    with pytest.raises(AudioError, match=r"beep\.wav: lasts longer"):
+        decoded(beep, "beep.wav", most=0.5)
 
 
 def test_progress_comes_as_events(server: Server) -> None:

@@ -5,7 +5,7 @@ const jobs = new Map(); // id -> what the server says of it, the newest first by
 const uploads = []; // { name, sent, total, request }
 const STATES = { queued: "waiting", running: "at work", failed: "failed", done: "" };
 const STAGES = { audio: "reading", load: "reading", speech: "finding speech", embed: "telling voices apart",
-  cluster: "counting voices", transcribe: "writing the words down", download: "fetching the model" };
+  cluster: "counting voices", transcribe: "writing the words down", save: "saving", download: "fetching the model" };
 
 function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
