@@ -72,18 +72,22 @@ class IdentificationSettings:
     Offsets are to the model's verification threshold. Table: ``examples/benchmark/NAMES.md``.
     """
 
-    offset: float = 0.0
+    offset: float = -0.06
     """Cosine of a voice and a person that is needed for a name."""
-    relief: float = 0.17
+    relief: float = 0.15
     """How much less is enough where no more people are enrolled than voices heard."""
-    margin: float = 0.05
+    margin: float = 0.1
     """Lead of that cosine over the one with the next best person."""
     proposal: float = 0.1
     """How far below the bar a name still is proposed."""
-    clear: float = 0.15
+    clear: float = 0.06
     """How far above the verification threshold two voices have to be to be one person."""
-    turn_offset: float = -0.29
-    """Cosine of a turn and the person whom it is named after, below which the turn is unsure."""
+    turn_offset: float = -0.36
+    """Cosine of a window or a turn with a person, below which it does not sound like them."""
+    alike: float = 0.45
+    """Share of a voice's windows that have to sound like the person, 0 to 1."""
+    shrinkage: float = 2.0
+    """Voices of no sound that are averaged with a recording's, for what these have in common."""
     min_segment: float = 0.5
     """Seconds below which speech is not embedded to enroll or identify somebody."""
     short_segment: float = 2.0

@@ -126,9 +126,11 @@ def identify_in(
     labels = [label for label in diarization.labels if label in diarization.embeddings]
     voices = np.array([diarization.embeddings[label] for label in labels], np.float32)
     apart = _talk_at_once(diarization, labels)
-    matches = match(voices, gallery, options, apart, candidates)
+    windows = [details.embeddings_of(label) for label in labels]
+    matches = match(voices, gallery, options, apart, candidates, windows)
     named = _with_names(diarization, dict(zip(labels, matches, strict=True)))
-    return replace(named, turns=_marked(details, named, gallery, options.turn))
+    channel = options.channel(voices) if len(voices) else 0.0
+    return replace(named, turns=_marked(details, named, gallery, channel, options.turn))
 
 
 def _talk_at_once(diarization: Diarization, labels: Sequence[str]) -> Bool:
@@ -170,6 +172,7 @@ def _marked(
     details: DiarizationDetails,
     named: Diarization,
     gallery: Gallery,
+    channel: Float32 | float,
     least: float,
 ) -> list[Turn]:
     """Return the turns, those marked that do not sound like the person they are named after.
@@ -189,7 +192,7 @@ def _marked(
         shared = np.minimum(ends, turn.end) - np.maximum(starts, turn.start)
         rows = shared > 0.5 * (ends - starts)
         if turn.speaker in people:
-            mean = unit(details.embeddings[rows].sum(axis=0))
+            mean = unit(details.embeddings[rows].sum(axis=0) - rows.sum() * channel)
             heard = rows.any() and mean @ people[turn.speaker] >= least
             turn = replace(turn, unsure=not heard)
         turns.append(turn)

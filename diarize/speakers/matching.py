@@ -1,8 +1,10 @@
 """Which enrolled person each voice of a recording is, with "nobody of them" always an answer.
 
-A voice and a person are compared by the cosine of their centroids. All voices of a recording are
-assigned at once, one to one, so that the sum of the cosines above the threshold is highest
-(Hungarian method). A name is given only where the person is the best match of that voice, too.
+A voice and a person are compared by the cosine of their centroids, after what all voices of the
+recording share, its room and microphone, is subtracted. Most windows of the voice have to sound
+like the person, too: a speaker of the diarization in whom two people are mixed is neither. All
+voices are assigned at once, one to one, so that the sum of the cosines above the threshold is
+highest (Hungarian method). A name is given only where the person is the best match of that voice.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import numpy as np
 from diarize.annotation import Candidate
 from diarize.arrays import Bool, Float32
 from diarize.settings import DEFAULTS, IdentificationSettings
-from diarize.speakers.records import unit
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Thresholds
@@ -55,7 +56,7 @@ class Gallery:
         vectors, starts, names, _ = book.snapshot()
         if not names:
             return cls((), vectors)
-        centroids = _unit_rows(np.add.reduceat(vectors, starts[:-1], axis=0))
+        centroids = unit_rows(np.add.reduceat(vectors, starts[:-1], axis=0))
         return cls(tuple(names), centroids, book.rejected_vectors(), book.settings.same_voice)
 
     def __len__(self) -> int:
@@ -69,12 +70,18 @@ class Gallery:
             self, names=tuple(self.names[row] for row in rows), centroids=self.centroids[rows]
         )
 
-    def scores(self, voices: Float32) -> Float32:
+    def scores(self, voices: Float32, channel: Float32 | None = None) -> Float32:
         """Return the cosines of (C, D) voices with the people, (C, P).
 
         A voice that was rejected for a person has no likeness with that person at all.
+
+        Parameters
+        ----------
+        channel : (D,) float32 array, optional
+            What the voices of the recording have in common, subtracted from them.
         """
-        cosines: Float32 = (voices @ self.centroids.T).astype(np.float32)
+        clean = voices if channel is None else unit_rows(voices - channel)
+        cosines: Float32 = (clean @ self.centroids.T).astype(np.float32)
         for name, vectors in self.rejected.items():
             if name in self.names:
                 same = (voices @ vectors.T).max(axis=1) >= self.same_voice
@@ -99,7 +106,12 @@ class MatchOptions:
     proposal : float
         How far below the bar a name is proposed.
     turn : float
-        Cosine below which a turn of a named voice is unsure.
+        Cosine below which a turn or a window does not sound like a person.
+    alike : float
+        Share of a voice's windows, 0 to 1, that have to sound like the person.
+    shrinkage : float
+        Voices of no sound at all that count for what those of a recording share; infinity leaves
+        them as they are.
     """
 
     threshold: float
@@ -108,6 +120,8 @@ class MatchOptions:
     clear: float = 1.0
     proposal: float = 0.0
     turn: float = -1.0
+    alike: float = 0.0
+    shrinkage: float = np.inf
 
     @classmethod
     def of(
@@ -129,6 +143,8 @@ class MatchOptions:
             clear=max(threshold, line) + settings.clear,
             proposal=settings.proposal,
             turn=line + settings.turn_offset,
+            alike=settings.alike,
+            shrinkage=settings.shrinkage,
         )
 
     def bar(self, people: int, voices: int) -> float:
@@ -145,6 +161,19 @@ class MatchOptions:
         """
         few = 1.0 - np.log2(max(people, 1) / max(voices, 1))
         return float(self.threshold - self.relief * np.clip(few, 0.0, 1.0))
+
+    def channel(self, voices: Float32) -> Float32:
+        """Return what (C, D) voices of one recording have in common, (D,).
+
+        Few voices say little of their recording: the mean is shrunk towards zero.
+
+        Examples
+        --------
+        >>> MatchOptions(0.5, shrinkage=2).channel(np.float32([[1, 0], [0.6, 0.8]])).round(2)
+        array([0.4, 0.2], dtype=float32)
+        """
+        shared: Float32 = voices.sum(axis=0) / np.float32(len(voices) + self.shrinkage)
+        return shared
 
 
 @dataclass(frozen=True)
@@ -177,6 +206,7 @@ def match(
     options: MatchOptions,
     apart: Bool | None = None,
     candidates: int = CANDIDATES,
+    windows: Sequence[Float32] | None = None,
 ) -> list[Match]:
     """Decide for each voice of one recording which enrolled person it is, if any.
 
@@ -188,6 +218,8 @@ def match(
         Which voices cannot be one person, whatever they sound like; none may where not given.
     candidates : int
         How many to list for each.
+    windows : sequence of (n, D) float32 array, optional
+        The unit vectors behind each voice; not looked at where not given.
 
     Returns
     -------
@@ -196,11 +228,17 @@ def match(
     """
     if not len(gallery) or not len(voices):
         return [Match() for _ in voices]
-    scores = gallery.scores(voices)
+    channel = options.channel(voices)
+    scores = gallery.scores(voices, channel)
     if apart is None:
         apart = np.ones((len(voices), len(voices)), bool)
     bar = options.bar(len(gallery), len(voices))
-    chosen = decide(scores, apart, options, bar)
+    possible = scores
+    if windows is not None:
+        people = gallery.centroids.T
+        shares = [(unit_rows(one - channel) @ people >= options.turn).mean(0) for one in windows]
+        possible = np.where(np.array(shares) >= options.alike, scores, REJECTED)
+    chosen = decide(possible, apart, options, bar)
     taken = {person for person in chosen if person is not None}
     return [
         _match(row, person, taken, gallery.names, bar - options.proposal, candidates)
@@ -279,5 +317,7 @@ def decide(scores: Float32, apart: Bool, options: MatchOptions, bar: float) -> l
     return chosen
 
 
-def _unit_rows(vectors: Float32) -> Float32:
-    return np.array([unit(vector) for vector in vectors], np.float32)
+def unit_rows(vectors: Float32) -> Float32:
+    """Return (n, D) vectors at length 1; zeros stay zeros."""
+    rows: Float32 = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return rows

@@ -60,6 +60,20 @@ def test_identify_names_whole_speakers_and_marks_turns_that_sound_otherwise():
     assert found.embeddings.keys() == before.diarization.embeddings.keys()
 
 
+def test_identify_names_nobody_whose_turns_are_half_somebody_elses():
+    half = details(
+        (0, 8, "SPEAKER_00", ANN + 0.5 * EVE),
+        (8, 16, "SPEAKER_00", EVE),
+        (16, 24, "SPEAKER_00", BEN),
+        (24, 32, "SPEAKER_01", ANN + EVE),
+    )
+    options = replace(OPTIONS, alike=0.5)
+    assert identify_in(half, people(Eve=EVE, Ann=ANN), options).speakers[0].name == "Eve"
+    strict = identify_in(half, people(Eve=EVE, Ann=ANN), replace(options, alike=0.9))
+    assert strict.speakers[0].name is None
+    assert [turn.speaker for turn in strict] == [turn.speaker for turn in half.diarization]
+
+
 def test_identify_marks_turns_that_no_window_speaks_for():
     before = details((0, 8, "SPEAKER_00", ANN), (10, 18, "SPEAKER_00", ANN))
     talk = replace(

@@ -165,6 +165,39 @@ def test_match_names_the_right_people_and_no_stranger():
         assert one.margin == pytest.approx(one.candidates[0].score - one.candidates[1].score)
 
 
+# -- the recording's channel, and voices of more than one person -----------------------------
+
+
+def test_what_all_voices_share_is_nobodys_likeness():
+    # Everybody is heard through one telephone, which one person was enrolled by, too.
+    line = np.eye(5, dtype=np.float32)[4]
+    voices = np.array([unit(0.5 * np.eye(5)[n] + line) for n in range(4)], np.float32)
+    people = Gallery(("phone", "Ann"), np.array([line, np.eye(5)[0]], np.float32))
+    plain = MatchOptions(threshold=0.6)
+    assert [one.name for one in match(voices, people, plain)].count("phone") == 1
+    options = MatchOptions(threshold=0.6, shrinkage=0.5)
+    assert [one.name for one in match(voices, people, options)] == ["Ann", None, None, None]
+
+
+def test_one_voice_alone_is_no_channel():
+    (found,) = match(
+        np.float32([[1, 0]]), gallery(Ann=[0.8, 0.6]), MatchOptions(0.5, shrinkage=2.0)
+    )
+    assert (found.name, found.score) == ("Ann", pytest.approx(0.8))
+
+
+def test_a_voice_is_only_whom_enough_of_its_windows_sound_like():
+    people = gallery(Ann=[1, 0, 0], Ben=[0, 1, 0])
+    options = MatchOptions(threshold=0.5, proposal=0.1, turn=0.3, alike=0.5)
+    voice = np.float32([unit([1, 0.2, 0.8])])
+    for ann, name in ((1, None), (2, "Ann"), (3, "Ann")):
+        windows = np.float32([[1, 0, 0]] * ann + [[0, 0, 1]] * (4 - ann))
+        (found,) = match(voice, people, options, windows=[windows])
+        assert found.name == name
+        assert found.candidates[0].name == "Ann"
+        assert (found.proposal is None) == (name is not None)
+
+
 # -- people of a book, thresholds -----------------------------------------------------------
 
 
@@ -197,7 +230,7 @@ def test_a_gallery_holds_everybodys_mean(tmp_path):
 def test_each_setting_moves_its_own_bar(tmp_path):
     model = Thresholds(clustering=0.3, verification=0.6, margin=0.1)
     own = IdentificationSettings(
-        -0.05, 0.2, margin=0.03, proposal=0.07, clear=0.15, turn_offset=-0.3
+        -0.05, 0.2, 0.03, 0.07, clear=0.15, turn_offset=-0.3, alike=0.7, shrinkage=3.0
     )
     found = MatchOptions.of(model, settings=own)
     assert found.bar(100, 2) == pytest.approx(0.55)
@@ -205,6 +238,7 @@ def test_each_setting_moves_its_own_bar(tmp_path):
     assert (found.margin, found.proposal) == (0.03, 0.07)
     assert found.clear == pytest.approx(0.75)
     assert found.turn == pytest.approx(0.3)
+    assert (found.alike, found.shrinkage) == (0.7, 3.0)
     with SpeakerBook(tmp_path / "book.db", create=True) as book:
         filled(book)
         book.set_thresholds(BookThresholds(0.7, 0.2, "by hand"))
