@@ -152,6 +152,22 @@ def objection(
     return None
 
 
+def refuse_unless_own(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse to replace a file that was changed, or written by somebody else.
+
+    Raises
+    ------
+    OutputError
+        Also where the file system cannot hold the name.
+    """
+    check_name(path)
+    reason = objection(path, Record(path.parent), overwrite=overwrite)
+    if reason:
+        raise OutputError(
+            f"{path} {reason} and is not replaced: choose another name, or add --overwrite"
+        )
+
+
 def describe_recording(path: str | Path, folder: Path) -> dict[str, Any]:
     """Return what tells a recording from others: its path seen from ``folder``, and its bytes."""
     if is_url(path):
@@ -269,7 +285,10 @@ def encoded(content: str | bytes) -> bytes:
 
 
 def write_whole(
-    texts: Mapping[Path, str | bytes], notes: Mapping[Path, Note] | None = None
+    texts: Mapping[Path, str | bytes],
+    notes: Mapping[Path, Note] | None = None,
+    *,
+    private: bool = False,
 ) -> None:
     """Write files as a whole: each beside its place first, then all moved to it.
 
@@ -279,6 +298,8 @@ def write_whole(
         Text is written as UTF-8.
     notes : mapping of Path to Note, optional
         What to note of them in their folders' records; the checksum is added here.
+    private : bool
+        Readable by their owner only.
 
     Raises
     ------
@@ -293,7 +314,7 @@ def write_whole(
                 current.parent.mkdir(parents=True, exist_ok=True)
                 if current.is_dir():
                     raise IsADirectoryError(None, "there is a folder of that name")
-                file = waiting.enter_context(replacing(current))
+                file = waiting.enter_context(replacing(current, private=private))
                 file.write(content)
                 file.flush()  # a full disk is noticed before any file is replaced
     except OSError as error:

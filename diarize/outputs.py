@@ -22,6 +22,7 @@ from diarize.files import (
     identity,
     is_file,
     objection,
+    refuse_unless_own,
     write_whole,
 )
 from diarize.formats import WriterOptions, changed_options, get_writer, names
@@ -214,13 +215,7 @@ def check_outputs(places: Sequence[Output], formats: Sequence[str], overwrite: b
                 f"cannot write to {nearest}: permission denied. Choose another folder with -o DIR"
             )
         if place.file is not None:
-            check_name(place.file)
-            reason = objection(place.file, Record(place.folder), overwrite=overwrite)
-            if reason:
-                raise OutputError(
-                    f"{place.file} {reason} and is not replaced: choose another name, or add "
-                    "--overwrite"
-                )
+            refuse_unless_own(place.file, overwrite=overwrite)
             continue
         for name in formats:
             check_name(place.folder / f"{place.stem}{OWN_SUFFIX}.{get_writer(name).extension}")

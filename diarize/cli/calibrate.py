@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         """
         --false-accept-rate RATE  share of strangers that may pass (default: 0.01)
         --plot PNG                draw the histograms (needs matplotlib)
+        --overwrite               replace a PNG that diarize did not write
         --apply                   store the threshold in the book
         --reset                   go back to the model's thresholds
         --json                    print JSON
@@ -49,9 +50,12 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from diarize.embedding.embedder import OnnxEmbedder
+    from diarize.files import Note, refuse_unless_own, write_whole
     from diarize.speakers.calibration import calibrate, histogram, plot
     from diarize.speakers.matching import MatchOptions
 
+    if args.plot:
+        refuse_unless_own(Path(args.plot), overwrite=args.overwrite)
     with open_book(args) as book:
         if args.reset:
             book.set_thresholds(None)
@@ -82,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
         for warning in found.warnings:
             say(f"diarize: {warning}")
         if args.plot:
-            plot(found, Path(args.plot))
+            image = Path(args.plot)
+            write_whole({image: plot(found)}, {image: Note(image.name)})
             say(f"wrote {args.plot}")
         if args.apply:
             book.set_thresholds(found.thresholds())

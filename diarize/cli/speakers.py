@@ -49,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     merge.add_argument("other", metavar="OTHER", help="whose samples go to NAME")
     export = _command(commands, "export", "write the book as JSON")
     add(export, "-o --output FILE", "default: stdout", default="-")
+    add(
+        export,
+        "--overwrite",
+        "replace a file that diarize did not write, or that was changed since",
+        action="store_true",
+        default=False,
+    )
     loading = _command(commands, "import", "add the people of an export")
     loading.add_argument("file", metavar="FILE", help="JSON that `export` wrote")
     again = _command(commands, "re-enroll", "embed the recordings anew with another model")
@@ -153,15 +160,13 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    import json
-
-    from diarize.speakers.export import export_book, write_export
+    from diarize.speakers.export import export_json, write_export
 
     with open_book(args) as book:
         if args.output == "-":
-            emit(json.dumps(export_book(book), indent=1, ensure_ascii=False) + "\n")
+            emit(export_json(book))
         else:
-            write_export(book, Path(args.output))
+            write_export(book, Path(args.output), overwrite=args.overwrite)
             say(f"wrote {args.output}: it holds voice prints, keep it private")
     return 0
 

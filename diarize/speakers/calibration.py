@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import Float64
-from diarize.errors import MissingExtraError, OutputError, SpeakerBookError
+from diarize.errors import MissingExtraError, SpeakerBookError
 from diarize.speakers.records import BookThresholds, Sample, unit
 
 if TYPE_CHECKING:
@@ -185,15 +185,13 @@ def _binned(calibration: Calibration, bins: int) -> tuple[Float64, Float64, Floa
     return edges, shares[0], shares[1]
 
 
-def plot(calibration: Calibration, path: Path) -> None:
-    """Write both distributions as a PNG.
+def plot(calibration: Calibration) -> bytes:
+    """Return both distributions as a PNG.
 
     Raises
     ------
     MissingExtraError
         matplotlib is not installed.
-    OutputError
-        The file cannot be written.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -216,7 +214,6 @@ def plot(calibration: Calibration, path: Path) -> None:
     )
     axes.set(xlabel="score (mean of the highest cosines)", ylabel="% of the scores")
     axes.legend(loc="upper left")
-    try:
-        figure.savefig(path, format="png", dpi=120)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the plot: {error.strerror}") from error
+    image = BytesIO()
+    figure.savefig(image, format="png", dpi=120)
+    return image.getvalue()

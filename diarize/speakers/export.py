@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from diarize.errors import OutputError, SpeakerBookError
-from diarize.files import replacing
+from diarize.errors import SpeakerBookError
+from diarize.files import Note as FileNote
+from diarize.files import refuse_unless_own, write_whole
 from diarize.speakers.records import BookModel, BookThresholds, Note, Sample
 from diarize.timeline import Segment
 
@@ -144,14 +145,22 @@ def _sample_in(sample: Mapping[str, Any]) -> Sample:
     )
 
 
-def write_export(book: SpeakerBook, path: Path) -> None:
-    """Write the book as JSON to ``path``, completely or not at all, readable by its owner only."""
-    text = json.dumps(export_book(book), indent=1, ensure_ascii=False) + "\n"
-    try:
-        with replacing(path, private=True) as file:
-            file.write(text.encode("utf-8"))
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the export: {error.strerror}") from error
+def export_json(book: SpeakerBook) -> str:
+    """Return :func:`export_book` as text."""
+    return json.dumps(export_book(book), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_export(book: SpeakerBook, path: Path, *, overwrite: bool = False) -> None:
+    """Write the book as JSON to ``path``, completely or not at all, readable by its owner only.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written, or was changed or written by somebody else, and not
+        ``overwrite``.
+    """
+    refuse_unless_own(path, overwrite=overwrite)
+    write_whole({path: export_json(book)}, {path: FileNote(path.name)}, private=True)
 
 
 def read_export(path: Path) -> Any:

@@ -358,9 +358,26 @@ def test_export_and_import(small, tmp_path):
     target = tmp_path / "people.json"
     good("speakers", "export", "-o", target, "--speakers", small)
     assert json.loads(good("speakers", "export", book=small)) == json.loads(target.read_text())
+    good("speakers", "export", "-o", target, "--speakers", small)  # its own, as it was
     good("speakers", "import", target, "--speakers", tmp_path / "other.db")
     assert names(tmp_path / "other.db") == names(small)
     assert "not a JSON file" in refused("speakers", "import", small, book=tmp_path / "x.db")
+
+
+@pytest.mark.parametrize("words", [("speakers", "export", "-o"), ("calibrate", "--plot")])
+def test_nothing_replaces_a_file_of_the_users(filled, tmp_path, words):
+    if words[0] == "calibrate":
+        pytest.importorskip("matplotlib")
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Ann\n")
+    assert "was not written by diarize" in refused(*words, letter, "--speakers", filled)
+    assert letter.read_text() == "Dear Ann\n"
+    mine = tmp_path / "mine.out"
+    good(*words, mine, "--speakers", filled)
+    mine.write_text("and more\n")
+    assert "was changed since" in refused(*words, mine, "--speakers", filled)
+    good(*words, mine, "--overwrite", "--speakers", filled)
+    assert mine.read_bytes() != b"and more\n"
 
 
 @pytest.mark.parametrize(
