@@ -148,16 +148,40 @@ def match_segments(
     """Return segments with the people they match; see :func:`identify_segments`."""
     if not len(gallery):
         return list(asked)
+    vectors = segment_embeddings(asked, waveform, embedder, settings)
+    return match_embeddings(asked, vectors, gallery, options, settings.identification)
+
+
+def segment_embeddings(
+    asked: Sequence[SegmentMatch],
+    waveform: Waveform,
+    embedder: Embedder,
+    settings: Settings = DEFAULTS,
+) -> Float32:
+    """Return an (N, D) unit vector for each segment; zeros for one too short to embed."""
     whole = Segment(0.0, waveform.duration)
     parts = [Segment(one.start, one.end) & whole for one in asked]
-    heard = [
+    long = [
         row for row, part in enumerate(parts) if part.duration >= settings.embedding.min_segment
     ]
     vectors = np.zeros((len(parts), embedder.dimension), np.float32)
-    vectors[heard] = embed_means(waveform, [parts[row] for row in heard], embedder, settings)
-    scores = np.full((len(parts), len(gallery)), REJECTED, np.float32)
-    scores[heard] = gallery.scores(vectors[heard])
-    pooled = pooled_scores(parts, vectors, scores, settings.identification)
+    vectors[long] = embed_means(waveform, [parts[row] for row in long], embedder, settings)
+    return vectors
+
+
+def match_embeddings(
+    asked: Sequence[SegmentMatch],
+    vectors: Float32,
+    gallery: Gallery,
+    options: MatchOptions,
+    settings: IdentificationSettings = DEFAULTS.identification,
+) -> list[SegmentMatch]:
+    """Return segments with the people whom their (N, D) vectors match."""
+    embedded = vectors.any(axis=1)
+    scores = np.full((len(asked), len(gallery)), REJECTED, np.float32)
+    scores[embedded] = gallery.scores(vectors[embedded])
+    parts = [Segment(one.start, one.end) for one in asked]
+    pooled = pooled_scores(parts, vectors, scores, settings)
     voices = len({one.label for one in asked} - {None}) or len(gallery)
     bar = options.bar(len(gallery), voices)
     return [

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.annotation import Diarization
-from diarize.arrays import SAMPLE_RATE, Float32
+from diarize.arrays import SAMPLE_RATE, Float32, unit
 from diarize.errors import EnrollmentError
 from diarize.evaluation.scoring import score
 from diarize.evaluation.scoring import total as scored
@@ -26,11 +26,12 @@ from diarize.settings import IdentificationSettings
 from diarize.speakers.enrollment import enroll
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
-from diarize.speakers.records import unit
+from diarize.speakers.segments import SegmentMatch, segment_embeddings
 from diarize.timeline import Turn
 from models.benchmark import options as command_options
 from models.benchmark.enrollment_trials import divide, joined
 from models.benchmark.name_scores import MeetingOutcome, judge, speech_shares, total
+from models.benchmark.named_segments import segment_table
 from models.simulation.acoustics import add_noise
 from models.simulation.conversations import SimulatedConversation, simulate
 from models.simulation.scenes import (
@@ -98,6 +99,8 @@ class Meeting:
     refused : int
         Enrollments refused at first because a second voice was found in them, wrongly. Who could
         not be enrolled at all is missing from ``samples``.
+    segments : (N, D) float32 array
+        The unit vector of each turn of the reference; zeros where it is too short.
     """
 
     uri: str
@@ -108,7 +111,27 @@ class Meeting:
     samples: dict[str, Float32]
     refused: int
     table: Table
+    segments: Float32
     shares: dict[tuple[float, float], dict[str, float]] = field(default_factory=dict)
+
+    def galleries(
+        self, absent: Sequence[tuple[str, Float32]] = ()
+    ) -> list[tuple[Gallery, list[str]]]:
+        """Return each choice of who is enrolled, and who of those is there.
+
+        Parameters
+        ----------
+        absent : sequence of (str, (n, D) float32 array)
+            People enrolled beside them who are not there, and their samples.
+        """
+        made = []
+        for group in self.table.castings():
+            names = [self.people[at] for at in group if self.people[at] in self.samples]
+            everybody = [*((name, self.samples[name]) for name in names), *absent]
+            means = [unit(samples.mean(axis=0)) for _, samples in everybody]
+            gallery = Gallery(tuple(name for name, _ in everybody), np.array(means, np.float32))
+            made.append((gallery, names))
+        return made
 
 
 def hold(
@@ -141,8 +164,11 @@ def hold(
             samples[voice.name] = np.array([sample.embedding for sample in found.samples])
             break
     names = tuple(voice.name for voice in chosen)
-    details = diarizer.analyse(Waveform(talk.samples))
-    return Meeting(talk.uri, scene, details, talk.turns, names, samples, refused, table)
+    sound = Waveform(talk.samples)
+    details = diarizer.analyse(sound)
+    asked = [SegmentMatch(turn.start, turn.end) for turn in talk.turns]
+    vectors = segment_embeddings(asked, sound, diarizer.embedder)
+    return Meeting(talk.uri, scene, details, talk.turns, names, samples, refused, table, vectors)
 
 
 def _conversation(
@@ -175,23 +201,11 @@ def recorded_alone(
 def castings(
     meeting: Meeting, options: MatchOptions, absent: Sequence[tuple[str, Float32]] = ()
 ) -> list[tuple[Diarization, list[str]]]:
-    """Return the meeting with names for each choice of who is enrolled, and who that is.
-
-    Parameters
-    ----------
-    absent : sequence of (str, (n, D) float32 array)
-        People enrolled beside them who are not there, and their samples.
-    """
-    made = []
-    for group in meeting.table.castings():
-        names = [meeting.people[at] for at in group if meeting.people[at] in meeting.samples]
-        everybody = [*((name, meeting.samples[name]) for name in names), *absent]
-        gallery = Gallery(
-            tuple(name for name, _ in everybody),
-            np.array([unit(samples.mean(axis=0)) for _, samples in everybody], np.float32),
-        )
-        made.append((identify_in(meeting.details, gallery, options), names))
-    return made
+    """Return the meeting with names for each choice of who is enrolled, and who that is."""
+    return [
+        (identify_in(meeting.details, gallery, options), names)
+        for gallery, names in meeting.galleries(absent)
+    ]
 
 
 def outcomes(
@@ -312,6 +326,11 @@ def report(held: Sequence[Sequence[Meeting]], thresholds: Thresholds) -> str:
             "the absent:",
             _bars(every, thresholds, absent),
             _whole(every, options),
+            "Segments of the reference matched one by one, without clustering (shares of their "
+            "seconds):",
+            segment_table(every, options, {}),
+            f"The same with {ABSENT} more people enrolled who are not there:",
+            segment_table(every, options, absent),
         )
     )
 

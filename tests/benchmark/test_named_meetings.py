@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from diarize.speakers.matching import MatchOptions
 from diarize.timeline import Segment, Turn
 from models.benchmark.name_scores import judge, speech_shares, total
 from models.benchmark.named_meetings import OFFSETS, Meeting, Table, halves, hold, outcomes, report
+from models.benchmark.named_segments import segment_table
 from models.simulation.voices import VoiceBank
 
 PEOPLE = tuple("abcdef")
@@ -35,7 +38,7 @@ def meeting(mixed: float) -> Meeting:
     windows = tuple(Segment(turn.start, turn.end) for turn in turns)
     details = DiarizationDetails(talk, windows, heard, labels)
     samples = {who: centres[at : at + 1] for at, who in enumerate(PEOPLE)}
-    return Meeting("m", "clean", details, truth, PEOPLE, samples, 0, Table())
+    return Meeting("m", "clean", details, truth, PEOPLE, samples, 0, Table(), heard)
 
 
 def test_names_are_counted_by_who_mainly_speaks():
@@ -100,6 +103,27 @@ def test_report_has_a_row_for_every_bar():
     assert text.count("| all | 6 |") == 2
     assert sum(f"| {offset:+.2f} |" in text for offset in OFFSETS) == len(OFFSETS)
     assert "| with names | 0.0 / 0.0 | 100% | 0.00 |" in text
+
+
+def test_segments_are_counted_by_their_length():
+    one = meeting(0.6)
+    truth = [
+        replace(turn, end=turn.start + length)
+        for turn, length in zip(one.reference, (8, 8, 8, 1.5, 0.4, 1), strict=True)
+    ]
+    vectors = one.segments.copy()
+    vectors[4] = 0.0  # too short to embed
+    text = segment_table(
+        [replace(one, reference=tuple(truth), segments=vectors)], MatchOptions(0.5), {}
+    )
+    # Two of three casts enroll each person. The first one has a cold; the last one, a stranger to
+    # the first cast, is taken for the first one of it.
+    assert text.split("\n")[2:] == [
+        "| 0 to 1 s | 3 | 0.0% | 0.0% | 100.0% | 0.0% |",
+        "| 1 to 2 s | 6 | 100.0% | 0.0% | 0.0% | 40.0% |",
+        "| 5 s and more | 9 | 66.7% | 0.0% | 33.3% | 0.0% |",
+        "| any length | 18 | 68.8% | 0.0% | 31.2% | 3.7% |",
+    ]
 
 
 @pytest.fixture(scope="module")
