@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.arrays import Float64
+from diarize.arrays import Float64, unit
 from diarize.errors import MissingExtraError, SpeakerBookError
-from diarize.speakers.records import BookThresholds, Sample, unit
+from diarize.speakers.records import BookThresholds, Sample
 
 if TYPE_CHECKING:
     from diarize.speakers.book import SpeakerBook

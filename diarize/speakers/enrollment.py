@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diarize.annotation import find_speaker
-from diarize.arrays import Float32, Progress
+from diarize.arrays import Float32, Progress, unit
 from diarize.audio.levels import signal_to_noise
 from diarize.errors import EnrollmentError, UsageError
 from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.quality import recording_warnings, unlike_others
-from diarize.speakers.records import Sample, centroid_of, unit
+from diarize.speakers.records import Sample, centroid_of
 from diarize.speakers.sampling import voice_samples
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 from diarize.speakers.voices import answering, speakers_of, table_of, voices_of

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.annotation import Diarization, Speaker, speaker_label
-from diarize.arrays import Bool, Float32
+from diarize.arrays import Bool, Float32, unit
 from diarize.errors import SpeakerBookError
 from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
-from diarize.speakers.records import unit
 from diarize.timeline import Turn, coverage, union
 
 if TYPE_CHECKING:

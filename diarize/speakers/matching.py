@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.annotation import Candidate
-from diarize.arrays import Bool, Float32
+from diarize.arrays import Bool, Float32, unit
 from diarize.settings import DEFAULTS, IdentificationSettings
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Gallery:
         vectors, starts, names, _ = book.snapshot()
         if not names:
             return cls((), vectors)
-        centroids = unit_rows(np.add.reduceat(vectors, starts[:-1], axis=0))
+        centroids = unit(np.add.reduceat(vectors, starts[:-1], axis=0))
         return cls(tuple(names), centroids, book.rejected_vectors(), book.settings.same_voice)
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class Gallery:
         channel : (D,) float32 array, optional
             What the voices of the recording have in common, subtracted from them.
         """
-        clean = voices if channel is None else unit_rows(voices - channel)
+        clean = voices if channel is None else unit(voices - channel)
         cosines: Float32 = (clean @ self.centroids.T).astype(np.float32)
         for name, vectors in self.rejected.items():
             if name in self.names:
@@ -236,7 +236,7 @@ def match(
     possible = scores
     if windows is not None:
         people = gallery.centroids.T
-        shares = [(unit_rows(one - channel) @ people >= options.turn).mean(0) for one in windows]
+        shares = [(unit(one - channel) @ people >= options.turn).mean(0) for one in windows]
         possible = np.where(np.array(shares) >= options.alike, scores, REJECTED)
     chosen = decide(possible, apart, options, bar)
     taken = {person for person in chosen if person is not None}
@@ -315,9 +315,3 @@ def decide(scores: Float32, apart: Bool, options: MatchOptions, bar: float) -> l
         )
         chosen.append(person if same else None)
     return chosen
-
-
-def unit_rows(vectors: Float32) -> Float32:
-    """Return (n, D) vectors at length 1; zeros stay zeros."""
-    rows: Float32 = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return rows

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.arrays import SAMPLE_RATE
-from diarize.speakers.records import Sample, unit
+from diarize.arrays import SAMPLE_RATE, unit
+from diarize.speakers.records import Sample
 from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from diarize.arrays import Float32
+from diarize.arrays import Float32, unit
 from diarize.errors import UsageError
 from diarize.timeline import Segment, union
 
@@ -67,7 +66,9 @@ class Sample:
     def to_row(self) -> tuple[bytes, str, str, float, float, str]:
         """Return the sample as the book's table holds it; its date is now where it has none."""
         regions = json.dumps([[round(s.start, 3), round(s.end, 3)] for s in self.regions])
-        blob = unit(self.embedding).astype("<f4").tobytes()
+        # What has length 1 is stored bit for bit, so that copies stay equal.
+        is_unit = abs(float(np.linalg.norm(self.embedding)) - 1.0) < 1e-6
+        blob = (self.embedding if is_unit else unit(self.embedding)).astype("<f4").tobytes()
         seconds, quality = round(float(self.seconds), 3), round(float(self.quality), 4)
         return blob, self.source, regions, seconds, quality, self.created or now()
 
@@ -188,16 +189,6 @@ def consistency(vectors: Float32) -> float | None:
 def centroid_of(samples: Sequence[Sample]) -> Float32:
     """Return the mean of samples as a (D,) unit vector."""
     return unit(np.mean([sample.embedding for sample in samples], axis=0))
-
-
-def unit(vector: npt.ArrayLike) -> Float32:
-    """Return ``vector`` scaled to length 1, as float32; zeros stay zeros.
-
-    What has length 1 already comes back bit for bit, so that copies stay equal.
-    """
-    array = np.asarray(vector, np.float32)
-    length = float(np.linalg.norm(array.astype(np.float64)))
-    return array if length == 0 or abs(length - 1) < 1e-6 else (array / length).astype(np.float32)
 
 
 def now() -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.arrays import Progress
+from diarize.arrays import Progress, unit
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
 from diarize.speakers.enrollment import enroll, source_of
-from diarize.speakers.records import BookModel, Sample, unit
+from diarize.speakers.records import BookModel, Sample
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from diarize.arrays import Float32
+from diarize.arrays import Float32, unit
 from diarize.settings import DEFAULTS, EnrollmentSettings
-from diarize.speakers.records import Sample, unit
+from diarize.speakers.records import Sample
 from diarize.timeline import Segment, union
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from diarize.annotation import Candidate, Diarization
-from diarize.arrays import Float32
+from diarize.arrays import Float32, unit
 from diarize.errors import UsageError
 from diarize.settings import DEFAULTS, IdentificationSettings, Settings
 from diarize.speakers.book import SpeakerBook, book_path
@@ -176,10 +176,20 @@ def match_embeddings(
     options: MatchOptions,
     settings: IdentificationSettings = DEFAULTS.identification,
 ) -> list[SegmentMatch]:
-    """Return segments with the people whom their (N, D) vectors match."""
+    """Return segments with the people whom their (N, D) vectors match.
+
+    What the segments' labels share is subtracted from all; segments without labels are one voice.
+    """
     embedded = vectors.any(axis=1)
     scores = np.full((len(asked), len(gallery)), REJECTED, np.float32)
-    scores[embedded] = gallery.scores(vectors[embedded])
+    if embedded.any():
+        labels = np.array([one.label or "" for one in asked], object)
+        voices = [
+            unit(vectors[embedded & (labels == label)].mean(axis=0))
+            for label in np.unique(labels[embedded])
+        ]
+        channel = options.channel(np.array(voices))
+        scores[embedded] = gallery.scores(vectors[embedded], channel)
     parts = [Segment(one.start, one.end) for one in asked]
     pooled = pooled_scores(parts, vectors, scores, settings)
     voices = len({one.label for one in asked} - {None}) or len(gallery)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.arrays import Float32
+from diarize.arrays import Float32, unit
 from diarize.embedding.windows import equal_segments
 from diarize.settings import DEFAULTS, Settings
-from diarize.speakers.records import unit
 from diarize.timeline import Segment
 
 if TYPE_CHECKING:

@@ -14,10 +14,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from diarize.annotation import alone
-from diarize.arrays import Float32, Float64
+from diarize.arrays import Float32, Float64, unit
 from diarize.pipeline.overlap import solo_seconds
 from diarize.settings import DEFAULTS, EnrollmentSettings
-from diarize.speakers.records import unit
 from diarize.text import clock, table
 from diarize.timeline import Segment, coverage, difference, intersection, union
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from diarize.arrays import Float32
+from diarize.arrays import Float32, unit
 from diarize.errors import DiarizeError
-from diarize.speakers.records import unit
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 from diarize.timeline import Segment
 

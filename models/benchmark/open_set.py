@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diarize.arrays import Bool, Float32, Float64
+from diarize.arrays import Bool, Float32, Float64, unit
 from diarize.speakers.calibration import threshold_at
-from diarize.speakers.records import unit
 from diarize.speakers.sampling import voice_samples
 from models.benchmark.enrollment_trials import ENROLLMENTS, TESTS, Material
 

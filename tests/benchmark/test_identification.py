@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diarize.speakers.records import unit
+from diarize.arrays import unit
 from diarize.timeline import Segment
 from models.benchmark.enrollment_trials import ENROLLMENTS, TESTS, Material, divide
 from models.benchmark.identification import report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diarize.annotation import Diarization
-from diarize.speakers.records import unit
+from diarize.arrays import unit
 from diarize.timeline import Turn
 from models.benchmark.linking import (
     Folder,

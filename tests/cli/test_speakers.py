@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from diarize.arrays import unit
 from diarize.audio.loading import load
 from diarize.speakers.book import SpeakerBook
-from diarize.speakers.records import BookModel, Sample, unit
+from diarize.speakers.records import BookModel, Sample
 from tests import command
 from tests.talk import recording
 

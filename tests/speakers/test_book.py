@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diarize.arrays import unit
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.settings import DEFAULTS
 from diarize.speakers import export, schema
 from diarize.speakers.book import SpeakerBook, default_path, index_path
-from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant, unit
+from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant
 from diarize.timeline import Segment
 from tests.conftest import ROOT
 

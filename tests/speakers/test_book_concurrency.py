@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from diarize.arrays import unit
 from diarize.speakers.book import SpeakerBook
-from diarize.speakers.records import BookModel, Sample, unit
+from diarize.speakers.records import BookModel, Sample
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="processes are forked and killed as POSIX does"

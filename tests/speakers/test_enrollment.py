@@ -22,7 +22,8 @@ from diarize.speakers.book import SpeakerBook
 from diarize.speakers.diarizer import Diarizer
 from diarize.speakers.enrollment import enroll, voice_of
 from diarize.speakers.quality import unlike_others
-from diarize.speakers.records import BookModel, Sample, unit
+from diarize.arrays import unit
+from diarize.speakers.records import BookModel, Sample
 from diarize.speakers.reenrollment import re_enroll
 from diarize.speakers.results import enroll_from_result
 from diarize.speakers.sampling import voice_samples

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.annotation import Candidate, Diarization, Speaker, speaker_rows
+from diarize.arrays import unit
 from diarize.formats import TEXT_FORMATS, WriterOptions, writable
 from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.result import Result
 from diarize.result_file import from_json, to_block
 from diarize.speakers.identification import identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
-from diarize.speakers.records import unit
 from diarize.timeline import Segment, Turn
 
 ANN, BEN, EVE = np.eye(3, dtype=np.float32)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.annotation import Diarization, Speaker
+from diarize.arrays import unit
 from diarize.speakers.linking import link
-from diarize.speakers.records import unit
 from diarize.timeline import Turn
 
 

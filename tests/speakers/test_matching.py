@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from diarize.arrays import unit
 from diarize.embedding.base import Thresholds
 from diarize.settings import IdentificationSettings
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.matching import Gallery, MatchOptions, decide, match
-from diarize.speakers.records import BookModel, BookThresholds, Sample, unit
+from diarize.speakers.records import BookModel, BookThresholds, Sample
 
 OPTIONS = MatchOptions(threshold=0.5, margin=0.1, clear=0.7, proposal=0.1)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,18 @@ import pytest
 
 from diarize import Diarizer, identify_segments
 from diarize.annotation import Diarization
+from diarize.arrays import unit
 from diarize.cli import main
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import SpeakerBookError, UsageError
+from diarize.settings import DEFAULTS
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.enrollment import enroll
+from diarize.speakers.matching import Gallery, MatchOptions
 from diarize.speakers.records import BookModel
 from diarize.speakers.segments import (
     SegmentMatch,
+    match_embeddings,
     pooled_scores,
     segments_csv,
     segments_json,
@@ -82,10 +87,30 @@ def test_a_short_segment_takes_its_neighbours_evidence(example_dir, book, embedd
     audio = example_dir / "meeting.mp3"
     found = identify_segments(spans, audio, book, embedder=embedder)
     assert [one.name for one in found[:2]] == ["Ann"] * 2
-    alone = [identify_segments([span], audio, book, embedder=embedder)[0] for span in spans]
+    by_itself = replace(DEFAULTS.identification, short_segment=0.0)
+    alone = identify_segments(
+        spans, audio, book, embedder=embedder, settings=replace(DEFAULTS, identification=by_itself)
+    )
     assert found[1].score != alone[1].score
-    assert found[2:] == alone[2:]
+    assert [found[0], *found[2:]] == [alone[0], *alone[2:]]
     assert (alone[3].name, alone[3].score) == (None, None)
+
+
+def test_what_segments_share_is_subtracted_label_by_label():
+    line, ann, eve = np.eye(3, dtype=np.float32)
+    people = Gallery(("line", "Ann"), np.array([line, ann]))
+    vectors = unit(np.array([ann + line, eve + line, eve + line], np.float32))
+    asked = [SegmentMatch(9.0 * at, 9.0 * at + 8, label=label) for at, label in enumerate("abb")]
+    options = MatchOptions(0.5, shrinkage=1.0)
+    apart = match_embeddings(asked, vectors, people, options)
+    shared = (vectors[0] + vectors[1]) / 3
+    np.testing.assert_allclose(apart[0].score, unit(vectors[0] - shared) @ ann, atol=1e-4)
+    assert (apart[0].name, apart[1].name) == ("Ann", None)
+    together = match_embeddings(
+        [replace(one, label=None) for one in asked], vectors, people, options
+    )
+    shared = unit(vectors.mean(axis=0)) / 2
+    np.testing.assert_allclose(together[0].score, unit(vectors[0] - shared) @ ann, atol=1e-4)
 
 
 def test_pooled_scores_leave_other_voices_alone():
