@@ -22,6 +22,7 @@ ROWS = 10  # lines of a table that `print` shows before it says how many more th
 TEXT_WIDTH = 72
 NAME_WIDTH = 40
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
 def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -184,11 +185,12 @@ def first_rows(
 
 
 def guarded(text: str) -> str:
-    """Return a cell that a spreadsheet takes for text: an apostrophe goes before a formula.
+    """Return a cell that a spreadsheet takes for no formula: an apostrophe goes before one.
 
     Examples
     --------
-    >>> guarded("=1+1"), guarded("one")
-    ("'=1+1", 'one')
+    >>> guarded("=1+1"), guarded("one"), guarded("-0.03"), guarded("-1+1")
+    ("'=1+1", 'one', '-0.03', "'-1+1")
     """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    is_formula = text.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text)
+    return f"'{text}" if is_formula else text

@@ -32,7 +32,7 @@ import numpy as np
 from diarize.arrays import Float32, Int64
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.settings import DEFAULTS, BookSettings
-from diarize.speakers import schema
+from diarize.speakers import database
 from diarize.speakers.bookrows import BookRows
 from diarize.speakers.records import (
     BookModel,
@@ -209,7 +209,7 @@ class SpeakerBook(BookRows):
         )
         starts = np.zeros(len(counted) + 1, np.int64)
         np.cumsum([count for _, count in counted], out=starts[1:])
-        with schema.guarded(self.path), self._readable_samples():
+        with database.guarded(self.path), self._readable_samples():
             rows = self._connection.execute("SELECT embedding FROM samples ORDER BY person, id")
             vectors = decoded((row[0] for row in rows), int(starts[-1]), dimension)
         return vectors, starts, [name for name, _ in counted]
@@ -322,8 +322,8 @@ class SpeakerBook(BookRows):
             if not self._rows("SELECT 1 FROM people LIMIT 1"):
                 self._connection.execute("DELETE FROM book WHERE key IN ('model', 'thresholds')")
         index_path(self.path).unlink(missing_ok=True)
-        with schema.guarded(self.path):
-            return schema.wipe(self._connection)
+        with database.guarded(self.path):
+            return database.wipe(self._connection)
 
     def set_thresholds(self, thresholds: BookThresholds | None) -> None:
         """Store calibrated thresholds, or with None go back to the model's own."""
@@ -358,8 +358,8 @@ class SpeakerBook(BookRows):
                         model.dimension,
                         "rejections",
                     )
-        with schema.guarded(self.path):
-            schema.wipe(self._connection)
+        with database.guarded(self.path):
+            database.wipe(self._connection)
 
 
 def opened(book: SpeakerBook | str | Path) -> AbstractContextManager[SpeakerBook]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from diarize.errors import SpeakerBookError
 from diarize.settings import BookSettings
-from diarize.speakers.bookfile import BookFile
+from diarize.speakers.database import BookFile
 from diarize.speakers.records import (
     BookModel,
     BookThresholds,

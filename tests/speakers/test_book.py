@@ -15,7 +15,7 @@ import pytest
 from diarize.arrays import unit
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.settings import DEFAULTS
-from diarize.speakers import export, schema
+from diarize.speakers import database, export
 from diarize.speakers.book import SpeakerBook, default_path, index_path
 from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant
 from diarize.timeline import Segment
@@ -243,7 +243,7 @@ def test_a_bad_import_changes_nothing(book, tmp_path, damage):
 def _version_1(path: Path) -> None:
     """Write a book as the first version of the schema had it."""
     connection = sqlite3.connect(path, isolation_level=None)
-    for statement in schema.MIGRATIONS[0]:
+    for statement in database.MIGRATIONS[0]:
         connection.execute(statement)
     connection.execute("INSERT INTO people VALUES (7, 'Ann', '2026-01-02T03:04:05Z')")
     connection.execute(
@@ -251,7 +251,7 @@ def _version_1(path: Path) -> None:
         (sample(1).embedding.tobytes(),),
     )
     connection.execute("INSERT INTO book VALUES ('model', ?)", (json.dumps(vars(MODEL)),))
-    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
 
@@ -267,7 +267,7 @@ def test_a_book_of_version_1_is_migrated(path):
         book.add("Ann", [sample(2)], MODEL)
         assert book.revision == before + 1
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == schema.SCHEMA_VERSION
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == database.SCHEMA_VERSION
     connection.close()
 
 

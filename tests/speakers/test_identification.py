@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from diarize.annotation import Candidate, Diarization, Speaker, speaker_rows
 from diarize.arrays import unit
+from diarize.errors import SpeakerBookError
 from diarize.formats import TEXT_FORMATS, WriterOptions, writable
 from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.result import Result
 from diarize.result_file import from_json, to_block
-from diarize.speakers.identification import identify_in
+from diarize.speakers.book import SpeakerBook
+from diarize.speakers.identification import among, identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
+from diarize.speakers.records import BookModel, Sample
 from diarize.timeline import Segment, Turn
 
 ANN, BEN, EVE = np.eye(3, dtype=np.float32)
@@ -86,15 +89,28 @@ def test_identify_marks_turns_that_no_window_speaks_for():
 def test_identify_makes_one_of_two_speakers_who_never_talk_at_once():
     near = ANN + 0.3 * BEN
     apart = details(
-        (0, 8, "SPEAKER_00", ANN), (8, 12, "SPEAKER_01", EVE), (12, 20, "SPEAKER_02", near)
+        (0, 8, "SPEAKER_00", ANN), (8, 12, "SPEAKER_01", EVE), (12, 16, "SPEAKER_02", near)
     )
     found = identify_in(apart, people(Ann=ANN), OPTIONS)
     assert [turn.speaker for turn in found] == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_00"]
     assert found.labels == ("SPEAKER_00", "SPEAKER_01")
-    assert found.embeddings["SPEAKER_00"] == pytest.approx(unit(ANN + unit(near)), abs=1e-6)
+    assert found.embeddings["SPEAKER_00"] == pytest.approx(unit(2 * ANN + unit(near)), abs=1e-6)
     at_once = details((0, 8, "SPEAKER_00", ANN), (7.5, 20, "SPEAKER_01", near))
     found = identify_in(at_once, people(Ann=ANN), OPTIONS)
     assert [speaker.display for speaker in found.speakers] == ["Ann", "SPEAKER_01"]
+
+
+def test_participants_are_found_whatever_their_capitals_where_only_one_fits(tmp_path):
+    with SpeakerBook(tmp_path / "book.db", create=True) as book:
+        for name, vector in (("Ann", ANN), ("Ben", BEN), ("ben", EVE)):
+            book.add(name, [Sample(vector, "a.wav", (), 8.0, 0.9)], BookModel("tiny", "a" * 64, 3))
+        assert among(["ann", "Ben"], book) == (("Ann", "Ben"), ())
+        found, (doubt, unknown) = among(["BEN", "Ann", "Zoe"], book)
+        assert found == ("Ann",)
+        assert doubt.startswith("BEN is not enrolled")
+        assert "diarize enroll 'Zoe' FILE" in unknown
+        with pytest.raises(SpeakerBookError, match="none of the participants"):
+            among(["BEN"], book)
 
 
 def test_identify_proposes_below_the_bar_and_json_keeps_it():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -185,6 +187,21 @@ def test_one_voice_alone_is_no_channel():
         np.float32([[1, 0]]), gallery(Ann=[0.8, 0.6]), MatchOptions(0.5, shrinkage=2.0)
     )
     assert (found.name, found.score) == ("Ann", pytest.approx(0.8))
+
+
+def test_windows_are_compared_without_the_recordings_channel():
+    line = np.eye(3, dtype=np.float32)[2]
+    voices = unit(np.array([np.eye(3)[0] + 2 * line, np.eye(3)[1] + 2 * line], np.float32))
+    options = MatchOptions(threshold=0.4, turn=0.6, alike=0.5, shrinkage=0.5)
+    (ann, _) = match(voices, gallery(Ann=[1, 0, 0]), options, windows=[voices[:1], voices[1:]])
+    assert ann.name == "Ann"
+    (ann, _) = match(
+        voices,
+        gallery(Ann=[1, 0, 0]),
+        replace(options, shrinkage=np.inf),
+        windows=[voices[:1], voices[1:]],
+    )
+    assert ann.name is None
 
 
 def test_a_voice_is_only_whom_enough_of_its_windows_sound_like():

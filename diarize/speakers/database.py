@@ -1,4 +1,4 @@
-"""The speaker book's file: its SQLite schema, migrations, and how it is opened and guarded."""
+"""The speaker book's file: its SQLite schema, migrations, how it is opened, read and changed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from diarize.errors import SpeakerBookError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
 
 #: Marks an SQLite file as a speaker book ("DIAR").
 APPLICATION_ID = 0x44494152
@@ -262,3 +268,76 @@ def wipe(connection: sqlite3.Connection) -> bool:
     except sqlite3.OperationalError:
         return False
     return not busy
+
+
+class BookFile:
+    """An open speaker book without its meaning: rows, and values by key.
+
+    Parameters
+    ----------
+    path : Path
+    create : bool
+        Make the file where there is none.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        self._connection, self.writable = connect(path, create=create)
+
+    def require_writable(self) -> None:
+        """Raise SpeakerBookError where the file or its folder is read-only."""
+        if not self.writable:
+            raise SpeakerBookError(f"{self.path}: {_explain('readonly')}")
+
+    def close(self) -> None:
+        """Close the file; the last one to close it also empties SQLite's log."""
+        with guarded(self.path):
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One transaction that moves the revision on."""
+        with guarded(self.path):
+            self.require_writable()
+            with transaction(self._connection):
+                yield
+                self._connection.execute(
+                    "UPDATE book SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'"
+                )
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """One view of the book, whatever others write meanwhile."""
+        with guarded(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with guarded(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def _value(self, key: str) -> str | None:
+        found = self._rows("SELECT value FROM book WHERE key = ?", key)
+        return found[0][0] if found else None
+
+    def _set(self, key: str, value: str | None) -> None:
+        if value is None:
+            self._connection.execute("DELETE FROM book WHERE key = ?", (key,))
+        else:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO book (key, value) VALUES (?, ?)", (key, value)
+            )
