@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.annotation import alone, find_speaker
+from diarize.arrays import unit
 from diarize.errors import EnrollmentError
 from diarize.result_file import read_result, recording_of
 from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.enrollment import Enrollment, Take, loaded, samples_of, source_of
-from diarize.arrays import unit
 from diarize.speakers.records import Sample
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from diarize.annotation import Diarization
+from diarize.arrays import unit
 from diarize.audio.levels import signal_to_noise
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Thresholds
@@ -22,7 +23,6 @@ from diarize.speakers.book import SpeakerBook
 from diarize.speakers.diarizer import Diarizer
 from diarize.speakers.enrollment import enroll, voice_of
 from diarize.speakers.quality import unlike_others
-from diarize.arrays import unit
 from diarize.speakers.records import BookModel, Sample
 from diarize.speakers.reenrollment import re_enroll
 from diarize.speakers.results import enroll_from_result
