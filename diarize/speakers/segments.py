@@ -184,11 +184,11 @@ def match_embeddings(
     scores = np.full((len(asked), len(gallery)), REJECTED, np.float32)
     if embedded.any():
         labels = np.array([one.label or "" for one in asked], object)
-        voices = [
+        heard = [
             unit(vectors[embedded & (labels == label)].mean(axis=0))
             for label in np.unique(labels[embedded])
         ]
-        channel = options.channel(np.array(voices))
+        channel = options.channel(np.array(heard))
         scores[embedded] = gallery.scores(vectors[embedded], channel)
     parts = [Segment(one.start, one.end) for one in asked]
     pooled = pooled_scores(parts, vectors, scores, settings)

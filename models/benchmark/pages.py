@@ -49,7 +49,7 @@ STALE = {
     "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
     "SPEED.md": "made with version 2 of the embedding; a race wants an idle machine and the peers.",
     "WORDS.md": "made before its settings came into one group; it needs whisperX to be made again.",
-    "NAMES.md": "made at several states of the code; 48 meetings take half an hour.",
+    "NAMES.md": "its windows were embedded before the weights were stored in half precision.",
 }
 
 
