@@ -58,7 +58,9 @@ def _outcome(
         return MeetingOutcome(strangers=seconds, strangers_named=seconds * (name is not None))
     if name is None:
         return MeetingOutcome(unnamed=seconds)
-    return MeetingOutcome(**{"right" if name == speaker else "wrong": seconds})
+    if name == speaker:
+        return MeetingOutcome(right=seconds)
+    return MeetingOutcome(wrong=seconds)
 
 
 def _row(name: str, found: Sequence[MeetingOutcome]) -> str:
