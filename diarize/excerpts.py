@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from diarize.annotation import Diarization, alone
 from diarize.audio.levels import signal_to_noise
 from diarize.audio.waveform import Waveform
-from diarize.timeline import Segment
+from diarize.timeline import Segment, Turn
 
 LONGEST = 6.0  # seconds of an excerpt
+_ENOUGH = 4.0  # seconds beyond which a longer excerpt is no better
+_HEARD = 40  # stretches of a speaker whose sound is looked at
 _CLEAR = 40.0  # decibels of speech over its background beyond which nothing is gained
 _LEAST = 0.2  # seconds of what counts as speech
 # Five of some length from all over the recording; else nearer ones; else two, however short:
@@ -42,10 +44,12 @@ def excerpts(
     [Segment(start=0, end=6.0), Segment(start=40, end=44)]
     """
     regions = [part for part in alone(diarization, label) if part.duration > _LEAST]
-    scored = sorted(
-        ((_worth(diarization, label, part, clarity), part) for part in map(_cut, regions)),
-        key=lambda pair: (-pair[0], pair[1].start),
-    )
+    mine = [turn for turn in diarization.turns if turn.speaker == label]
+    scored = _best_first((_worth(mine, part), part) for part in map(_cut, regions))
+    if clarity is not None:
+        # many regions make the sound of all of them dear: only the likeliest are listened to
+        few = _best_first((worth + clarity(part), part) for worth, part in scored[:_HEARD])
+        scored = few + scored[_HEARD:]
     chosen: list[Segment] = []
     for apart, shortest, wanted in _ROUNDS:
         for _, part in scored:
@@ -68,16 +72,13 @@ def _cut(part: Segment) -> Segment:
     return Segment(part.start, min(part.end, part.start + LONGEST))
 
 
-def _worth(
-    diarization: Diarization,
-    label: str,
-    part: Segment,
-    clarity: Callable[[Segment], float] | None,
-) -> float:
-    """Return how well a stretch shows a voice: surely this one, long enough, clear."""
+def _worth(turns: Sequence[Turn], part: Segment) -> float:
+    """Return how well a stretch shows a voice: surely this one, and long enough."""
     middle = 0.5 * (part.start + part.end)
-    turn = next(
-        one for one in diarization.turns if one.speaker == label and one.start <= middle <= one.end
-    )
+    turn = next(one for one in turns if one.start <= middle <= one.end)
     sure = 0.0 if turn.unsure else 0.5 if turn.confidence is None else turn.confidence
-    return sure + min(1.0, part.duration / 4.0) + (0.0 if clarity is None else clarity(part))
+    return sure + min(1.0, part.duration / _ENOUGH)
+
+
+def _best_first(scored: Iterable[tuple[float, Segment]]) -> list[tuple[float, Segment]]:
+    return sorted(scored, key=lambda pair: (-pair[0], pair[1].start))

@@ -42,9 +42,7 @@ def router(desk: Desk) -> APIRouter:
         return Response(_asset(name), media_type=_KINDS[name.rpartition(".")[2]])
 
     @routes.get("/login")
-    def login(request: Request, token: str = "", to: str = "/") -> Response:
-        if token:
-            return _entered(desk, token, to)
+    def login(request: Request) -> Response:
         return HTMLResponse(_asset("login.html"))
 
     @routes.post("/login")
