@@ -172,7 +172,7 @@ def _by_first_appearance(
     kept = [index for index in range(len(centres)) if speaker_label(index) in present]
     order = dict.fromkeys(turn.speaker for turn in turns)
     names = {label: speaker_label(index) for index, label in enumerate(order)}
-    if 0 < len(kept) < len(centres):
+    if len(kept) < len(centres):
         nearest = np.asarray(kept)[scores[:, kept].argmax(axis=1)]
         labels = np.where(np.isin(labels, kept), labels, nearest)
     vectors = {names[speaker_label(index)]: centres[index] for index in kept}

@@ -12,7 +12,7 @@ from diarize.annotation import Diarization, Speaker
 from diarize.errors import TranscriptError
 from diarize.settings import WordSettings
 from diarize.timeline import Turn
-from diarize.transcript.assign import label_transcript
+from diarize.transcript.assign import _collect, label_transcript
 from diarize.transcript.boundaries import BoundaryError
 from diarize.transcript.emissions import TurnIndex, as_diarization
 from diarize.transcript.schema import WordTime
@@ -381,3 +381,18 @@ def test_hours_take_seconds_of_memory_and_not_of_quadratic_time() -> None:
     index = TurnIndex(Diarization(turns, 6000.0), WordSettings())
     looked_at = len(index.weights(3000.0, 3000.4))
     assert looked_at <= 3
+
+
+def test_how_exact_word_times_are() -> None:
+    """Words that were laid out over a phrase are as exact as its length allows, up to a limit."""
+    options = WordSettings()
+    segments = [
+        {"start": 0.0, "end": 1.0, "text": " a b"},
+        {"start": 2.0, "end": 12.0, "text": " c d"},
+        {"start": 12.0, "end": 13.0, "words": [{"word": " e", "start": 12.0, "end": 13.0}]},
+    ]
+    words = _collect(segments, Diarization([Turn(0, 13, "A")], duration=13), options, None)
+    short, long = options.estimated_share * 1.0, options.estimated_std
+    assert short < long < options.estimated_share * 10.0
+    assert words.stds == pytest.approx([short, short, long, long, 0.0])
+    assert words.ranges == [(0, 2), (2, 4), (4, 5)]

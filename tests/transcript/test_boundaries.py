@@ -78,11 +78,11 @@ def test_the_error_is_the_likeliest_one(seed: int) -> None:
     options = WordSettings(edge_floor=floor, std_spread=float(random.choice([0.4, 1.5])))
     instants = [10.0 * place + 1.0 for place in range(6)]
     turns = [Turn(at + shift, at + 4.0, "A") for at, shift in zip(instants, off, strict=True)]
-    words = [(at + step, cost) for at in instants for step, cost in ((0, 0.3), (0.4, 1.2))]
+    words = [(at + step, cost) for at in instants for step, cost in ((0, 2.0), (0.4, 3.2))]
     # The turns' ends have no word within reach and say nothing.
     found = estimate_boundary_error(turns, words, [(at + 2.4, 0.0) for at in instants], options)
     near = [
-        [(shift - step, cost) for step, cost in ((0, 0.3), (0.4, 1.2))
+        [(shift - step, cost) for step, cost in ((0, 2.0), (0.4, 3.2))
          if abs(shift - step) <= options.edge_reach]
         for shift in off
     ]  # fmt: skip

@@ -77,6 +77,12 @@ def test_a_turn_with_uncertain_edges_goes_by_the_sentences() -> None:
     assert anchor(IndexedTurn(1.3, 1.55, 1), costs, GOOD) == [4]
 
 
+def test_words_beside_a_turn_are_not_its_own() -> None:
+    assert anchor(IndexedTurn(0.25, 0.3, 1), FLAT, GOOD) == []  # between two words
+    assert anchor(IndexedTurn(0.26, 0.29, 1), FLAT, GOOD) == []
+    assert anchor(IndexedTurn(0.1, 0.3, 1), FLAT, GOOD) == [0]
+
+
 def test_turns_that_may_hold_no_words_anchor_none() -> None:
     assert anchor(IndexedTurn(0.6, 0.85, 1, nested=True), FLAT, GOOD) == []
     touching = IndexedTurn(0.6, 0.85, 1, touches=True)
