@@ -17,7 +17,9 @@ import numpy as np
 
 from diarize.arrays import Float32, Float64, Int64
 
-#: Bytes of the table of cosines that is held at a time.
+#: Rows and columns of the table of cosines that are held at a time.
+_TILE = 2048
+#: Bytes of sums that are multiplied at a time.
 _BLOCK_BYTES = 1 << 25
 
 
@@ -99,27 +101,33 @@ def nearest_pairs(
     Every pair in which one is among the other's nearest. Equal cosines: the smaller index first.
     """
     count = len(vectors)
-    rows = max(1, min(count, _BLOCK_BYTES // (4 * max(count, 1))))
     keys: list[Int64] = [np.zeros(0, np.int64)]
     cosines: list[Float64] = [np.zeros(0)]
-    for start in range(0, count, rows):
-        block = vectors[start : start + rows] @ vectors.T
-        index = np.arange(len(block))
-        block[index, start + index] = -np.inf
-        if start < fixed:
-            block[: fixed - start, :fixed] = -np.inf
-        row, column = np.nonzero(block >= threshold)
-        cosine: Float64 = block[row, column].astype(np.float64)
+    for top in range(0, count, _TILE):
+        tiles = [_near(vectors, top, left, threshold, fixed) for left in range(0, count, _TILE)]
+        row = np.concatenate([tile[0] for tile in tiles])
+        column = np.concatenate([tile[1] for tile in tiles])
+        cosine: Float64 = np.concatenate([tile[2] for tile in tiles])
         order = np.lexsort((column, -cosine, row))
         row, column, cosine = row[order], column[order], cosine[order]
-        rank = np.arange(len(row)) - np.searchsorted(row, row)
-        near = rank < neighbors
-        row, column, cosine = row[near], column[near], cosine[near]
-        here, there = start + row, column
-        keys.append(np.minimum(here, there) * count + np.maximum(here, there))
-        cosines.append(cosine)
+        near = np.arange(len(row)) - np.searchsorted(row, row) < neighbors
+        row, column = row[near], column[near]
+        keys.append(np.minimum(row, column) * count + np.maximum(row, column))
+        cosines.append(cosine[near])
     key, first = np.unique(np.concatenate(keys), return_index=True)
     return key // max(count, 1), key % max(count, 1), np.concatenate(cosines)[first]
+
+
+def _near(
+    vectors: Float32, top: int, left: int, threshold: float, fixed: int
+) -> tuple[Int64, Int64, Float64]:
+    """Return the pairs of one tile of the table: rows, columns, cosines."""
+    tile = vectors[top : top + _TILE] @ vectors[left : left + _TILE].T
+    row, column = np.nonzero(tile >= threshold)
+    cosine = tile[row, column].astype(np.float64)
+    row, column = row + top, column + left
+    keep = (row != column) & ~((row < fixed) & (column < fixed))
+    return row[keep], column[keep], cosine[keep]
 
 
 def _mutual(one: Int64, other: Int64, cosine: Float64, count: int) -> Int64:

@@ -45,7 +45,8 @@ def test_few_neighbors_and_small_blocks_are_enough(monkeypatch):
     vectors, who = people(rng, 800, 0.3, 64)
     recordings = [frozenset([number]) for number in range(800)]
     found = link_vectors(vectors, recordings, 0.5, neighbors=16)
-    monkeypatch.setattr(archive, "_BLOCK_BYTES", 4 * 800 * 3)
+    monkeypatch.setattr(archive, "_TILE", 77)
+    monkeypatch.setattr(archive, "_BLOCK_BYTES", 4096)
     np.testing.assert_array_equal(link_vectors(vectors, recordings, 0.5, neighbors=16), found)
     same = who[:, None] == who[None, :]
     assert np.mean((found[:, None] == found[None, :]) == same) > 0.999
