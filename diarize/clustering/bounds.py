@@ -18,14 +18,14 @@ def speaker_bounds(
     Examples
     --------
     >>> speaker_bounds(None, 2, None), speaker_bounds(3, None, None)
-    ((2, 20), (3, 3))
+    ((2, 30), (3, 3))
     """
     given = {"num": num_speakers, "min": min_speakers, "max": max_speakers}
     for name, value in given.items():
         if value is not None and value < 1:
             raise UsageError(f"{name}_speakers is {value}: at least 1 is expected")
     low = 1 if min_speakers is None else min_speakers
-    high = max(20, low) if max_speakers is None else max_speakers
+    high = max(30, low) if max_speakers is None else max_speakers
     if low > high:
         raise UsageError(f"min_speakers is {low}, more than max_speakers, which is {high}")
     if num_speakers is None:

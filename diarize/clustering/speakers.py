@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,12 @@ import numpy.typing as npt
 from diarize.arrays import Float32, Float64, Int64, unit
 from diarize.clustering.agglomerative import dendrogram
 from diarize.clustering.bounds import speaker_bounds
-from diarize.clustering.spectral import partition
+from diarize.clustering.merging import People, find_people
+from diarize.clustering.pairs import Groups, LocalWindow
 from diarize.clustering.spread import subtract_mean
 from diarize.clustering.vbx import vbx_refine
-from diarize.settings import DEFAULTS, ClusteringSettings, Settings
+from diarize.settings import DEFAULTS, ClusteringSettings, PairSettings, Settings
+from diarize.timeline import Segment
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,17 @@ class ClusterResult:
         0, 1, … by first appearance.
     centroids : (K, D) float32 array
         Unit vectors.
+    own : (K,) float64 array
+        Probability that each speaker is a person of their own.
+    fewer, more : float
+        Probability that two of the speakers are one, and that one of them is two.
     """
 
     labels: Int64
     centroids: Float32
+    own: Float64
+    fewer: float = 0.0
+    more: float = 0.0
 
     @property
     def count(self) -> int:
@@ -47,15 +57,17 @@ def cluster(
     max_speakers: int | None = None,
     scatter: float | None = None,
     hop_ratio: float = 1.0,
+    segments: Sequence[Segment] | None = None,
+    local: Sequence[LocalWindow] = (),
     settings: Settings = DEFAULTS,
 ) -> ClusterResult:
     """Group windows into speakers.
 
     Average linkage on cosine distance, cut at ``threshold``, gives more groups than there are
-    voices; :func:`diarize.clustering.vbx.vbx_refine` lets those go that it can do without, within
-    the bounds. Groups with too little speech do not count as speakers. Where bounds ask for more
-    than were found, :func:`diarize.clustering.spectral.partition` parts windows into so many.
-    Windows without a group go to the nearest centroid.
+    voices; :func:`diarize.clustering.vbx.vbx_refine` lets those go that it can do without. Which of
+    the groups left are one person is then decided pair by pair, within the bounds:
+    :func:`diarize.clustering.merging.find_people`. Groups with too little speech do not count as
+    speakers, but those that are asked for. Windows without a group go to the nearest centroid.
 
     Parameters
     ----------
@@ -72,6 +84,10 @@ def cluster(
         :func:`diarize.clustering.spread.within_speaker_distance`.
     hop_ratio : float
         Share of its speech that a window does not have in common with the one before.
+    segments : sequence of Segment, optional
+        When the windows are; one after the other where not given.
+    local : sequence of LocalWindow
+        What the segmentation says of them.
 
     Returns
     -------
@@ -82,65 +98,108 @@ def cluster(
     UsageError
         Where the bounds contradict each other.
     """
-    chosen = settings.clustering
     low, high = speaker_bounds(num_speakers, min_speakers, max_speakers)
     vectors = np.asarray(embeddings, dtype=np.float32)
     count = len(vectors)
     seconds = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
     if not count:
-        return ClusterResult(np.zeros(0, np.int64), np.zeros((0, vectors.shape[1]), np.float32))
-    seeds = _seeds(vectors, seconds, chosen)
-    within = threshold if scatter is None else (threshold + scatter) / 2
+        nothing = np.zeros((0, vectors.shape[1]), np.float32)
+        return ClusterResult(np.zeros(0, np.int64), nothing, np.zeros(0))
+    if segments is None:
+        segments = [Segment(index, index + 1) for index in range(count)]
+    seeds, chosen = Seeds.of(vectors, seconds, segments, local, scatter, hop_ratio, settings)
+    small = small_groups(seeds, threshold, low, settings.clustering)
+    coarse, fine = (
+        needed_groups(seeds, small, threshold, share, settings)
+        for share in (1.0, settings.pairs.fine_prior)
+    )
+    pairs = settings.pairs if seeds.local else _unheard(settings.pairs)
+    people = find_people(coarse, (fine, small), seeds.summed, threshold, (low, high), pairs)
+    people = _keep_large(people, seeds.seconds, low, settings.clustering)
     labels = np.full(count, -1, dtype=np.int64)
-    labels[seeds] = _cluster_seeds(
-        vectors[seeds], hop_ratio * seconds[seeds], threshold, within, (low, high), settings
+    labels[chosen] = people.labels
+    labels = assign_to_nearest(vectors, seconds, labels)
+    order = labels[np.sort(np.unique(labels, return_index=True)[1])]
+    labels = by_first_appearance(labels)
+    return ClusterResult(
+        labels, centroids(vectors, seconds, labels), people.own[order], people.fewer, people.more
     )
-    labels = by_first_appearance(assign_to_nearest(vectors, seconds, labels))
-    return ClusterResult(labels, centroids(vectors, seconds, labels))
 
 
-def _cluster_seeds(
-    vectors: Float32,
-    seconds: Float64,
-    threshold: float,
-    within_variance: float,
-    bounds: tuple[int, int],
-    settings: Settings,
+@dataclass(frozen=True)
+class Seeds:
+    """The windows that may start a speaker: long enough, and with an answer at all.
+
+    Parameters
+    ----------
+    vectors : (N, D) float32 array
+    seconds : (N,) float64 array
+        Speech that each stands for; windows that overlap share theirs.
+    segments : sequence of Segment
+    local : sequence of LocalWindow
+    scatter : float or None
+        As for :func:`cluster`.
+    """
+
+    vectors: Float32
+    seconds: Float64
+    segments: Sequence[Segment]
+    local: Sequence[LocalWindow]
+    scatter: float | None
+
+    @classmethod
+    def of(
+        cls,
+        vectors: Float32,
+        seconds: Float64,
+        segments: Sequence[Segment],
+        local: Sequence[LocalWindow],
+        scatter: float | None,
+        hop_ratio: float,
+        settings: Settings,
+    ) -> tuple[Seeds, Int64]:
+        """Return the seeds of all windows, and which these are; parameters as for `cluster`."""
+        chosen = _seeds(vectors, seconds, settings.clustering)
+        inside = []
+        for one in local:
+            first, last = np.searchsorted(chosen, [one.first, one.first + len(one.alone)])
+            if last > first:
+                alone = hop_ratio * one.alone[chosen[first:last] - one.first]
+                inside.append(LocalWindow(int(first), alone, one.joint))
+        own = [segments[index] for index in chosen]
+        return cls(vectors[chosen], hop_ratio * seconds[chosen], own, inside, scatter), chosen
+
+    def summed(self, labels: Int64) -> Groups:
+        """Add them up by group."""
+        return Groups.of(self.vectors, self.seconds, self.segments, self.local, labels)
+
+
+def small_groups(seeds: Seeds, threshold: float, least: int, settings: ClusteringSettings) -> Int64:
+    """Return groups by average linkage: more than there are voices, and ``least`` if possible."""
+    centred = subtract_mean(seeds.vectors, seeds.seconds, settings.centering)
+    tree, member = dendrogram(centred, seeds.seconds, threshold, settings)
+    most = max(settings.max_initial_clusters, least)
+    merges = max(tree.merges_at(threshold), len(tree.weights) - most)
+    return tree.labels(min(merges, max(0, len(tree.weights) - least)))[member]
+
+
+def needed_groups(
+    seeds: Seeds, groups: Int64, threshold: float, share: float, settings: Settings
 ) -> Int64:
-    """Return the speaker of each window that may start one; −1 where the speaker is too small."""
-    chosen, (low, high) = settings.clustering, bounds
-    tree, member = dendrogram(
-        subtract_mean(vectors, seconds, chosen.centering), seconds, threshold, chosen
+    """Return the groups that VBx cannot do without, with a share of a speaker's usual prior."""
+    usual = settings.vbx
+    prior = replace(
+        usual, prior_strength=share * usual.prior_strength, prior_share=share * usual.prior_share
     )
-    leaves = len(tree.weights)
-    most = max(chosen.max_initial_clusters, low)
-    first = tree.labels(max(tree.merges_at(threshold), leaves - most))[member]
-    found = vbx_refine(
-        vectors,
-        seconds,
-        first,
-        within_variance=within_variance,
-        min_speakers=low,
-        max_speakers=high,
-        settings=settings.vbx,
+    within = threshold if seeds.scatter is None else (threshold + seeds.scatter) / 2
+    return vbx_refine(seeds.vectors, seeds.seconds, groups, within_variance=within, settings=prior)
+
+
+def _unheard(settings: PairSettings) -> PairSettings:
+    """Return settings for recordings without segmentation: VBx decides, and what is asked for."""
+    return replace(
+        settings, merge_above=1.0, split_below=0.0, forced_split_below=1.1, least_seconds=0.0
     )
-    found = _keep_large(found, seconds, chosen)
-    if found.max() + 1 >= low:
-        return found
-    wanted = min(low, len(vectors))
-    if len(vectors) >= chosen.min_spectral_windows:
-        found = partition(subtract_mean(vectors, seconds, 1.0), wanted, chosen)
-    else:
-        found = tree.labels(max(0, leaves - wanted))[member]
-    again = vbx_refine(
-        vectors,
-        seconds,
-        found,
-        within_variance=within_variance,
-        min_speakers=low,
-        settings=settings.vbx,
-    )
-    return again if again.max() == found.max() else found
 
 
 def min_speaker_seconds(weights: Float64, settings: ClusteringSettings) -> float:
@@ -192,10 +251,11 @@ def _seeds(vectors: Float32, seconds: Float64, settings: ClusteringSettings) -> 
     return np.flatnonzero(alive) if alive.any() else np.arange(len(vectors))
 
 
-def _keep_large(groups: Int64, seconds: Float64, settings: ClusteringSettings) -> Int64:
-    """Set groups with too little speech to −1, but the largest one."""
-    size = np.bincount(groups, weights=seconds)
-    large = size >= min_speaker_seconds(seconds, settings)
-    large[size.argmax()] = True
+def _keep_large(people: People, seconds: Float64, low: int, settings: ClusteringSettings) -> People:
+    """Set groups with too little speech to −1, but the ``low`` largest."""
+    size = np.bincount(people.labels, weights=seconds)
+    rank = np.empty(len(size), dtype=np.int64)
+    rank[np.argsort(-size, kind="stable")] = np.arange(len(size))
+    large = (rank < low) | (size >= min_speaker_seconds(seconds, settings))
     number = np.where(large, np.cumsum(large) - 1, -1)
-    return number[groups].astype(np.int64)
+    return replace(people, labels=number[people.labels], own=people.own[large])

@@ -31,8 +31,6 @@ def vbx_refine(
     labels: Int64,
     *,
     within_variance: float,
-    min_speakers: int = 1,
-    max_speakers: int | None = None,
     settings: VbxSettings = DEFAULTS.vbx,
 ) -> Int64:
     """Return the speaker of each window, after speakers that are not needed have gone.
@@ -57,9 +55,6 @@ def vbx_refine(
         The first guess, 0, 1, …, better with too many speakers than with too few.
     within_variance : float
         Cosine distance of two windows of one voice.
-    min_speakers, max_speakers : int, optional
-        Speakers are not merged where ``min_speakers`` would be left, and are while there are more
-        than ``max_speakers``. (Who loses all windows is gone, whatever these are.)
 
     Returns
     -------
@@ -72,12 +67,9 @@ def vbx_refine(
     model = _Model(points, seconds, max(within_variance, 0.05), prior, settings)
     gamma = np.exp(_FIRST_GUESS * np.eye(int(labels.max(initial=0)) + 1)[labels])
     fit = model.fit(gamma / gamma.sum(axis=1, keepdims=True))
-    while (count := fit.gamma.shape[1]) > min_speakers:
-        too_many = max_speakers is not None and count > max_speakers
-        if not (settings.merge_trials or too_many):
-            break
-        merged = _merged(model, fit, min_speakers)
-        if merged.elbo <= fit.elbo and not too_many:
+    while settings.merge_trials and fit.gamma.shape[1] > 1:
+        merged = _merged(model, fit)
+        if merged.elbo <= fit.elbo:
             break
         fit = merged
     return np.unique(fit.gamma.argmax(axis=1), return_inverse=True)[1].astype(np.int64)
@@ -177,22 +169,22 @@ class _Model:
         return np.asarray(scale * explained - spread)
 
 
-def _merged(model: _Model, fit: _Fit, min_speakers: int) -> _Fit:
+def _merged(model: _Model, fit: _Fit) -> _Fit:
     """Return the best fit with speakers merged: all that gain as the windows are, or else two.
 
     What gains with the windows as they are gains more when they have settled, and need not be
     tried; of other pairs the likeliest few are.
     """
     gamma = fit.gamma
-    while gamma.shape[1] > min_speakers:
+    while gamma.shape[1] > 1:
         gain, pairs = _gains(model, gamma)
         if gain[0] <= 0.0:
             break
         gamma = _with_merged(gamma, pairs[0])
     if gamma is not fit.gamma:
         return model.fit(gamma)
-    trials = max(1, model.settings.merge_trials)
-    tried = [model.fit(_with_merged(gamma, pair)) for pair in pairs[:trials]]
+    trials = pairs[: model.settings.merge_trials]
+    tried = [model.fit(_with_merged(gamma, pair)) for pair in trials]
     return max(tried, key=lambda one: one.elbo)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -67,15 +68,11 @@ def assign_speakers(
         settings = replace(settings, vbx=_vad_only(settings.vbx))
     result = cluster(
         extracted.embeddings,
-        extracted.seconds,
         threshold=threshold,
         num_speakers=num_speakers,
         min_speakers=min_speakers,
         max_speakers=max_speakers,
-        scatter=within_speaker_distance(
-            extracted.embeddings, extracted.windows, extracted.activity.changes, settings.clustering
-        ),
-        hop_ratio=extracted.hop_ratio,
+        **known_of_windows(extracted, settings),
         settings=settings,
     )
     turns, scores = turns_from_centroids(extracted, result.centroids, settings, quietest)
@@ -125,6 +122,21 @@ def turns_from_centroids(
         settings.overlap,
     )
     return sorted(turns), scores
+
+
+def known_of_windows(extracted: WindowEmbeddings, settings: Settings = DEFAULTS) -> dict[str, Any]:
+    """Return what :func:`diarize.clustering.speakers.cluster` may know besides the vectors."""
+    windows, activity = extracted.windows, extracted.activity
+    local = activity.local
+    return {
+        "weights": extracted.seconds,
+        "scatter": within_speaker_distance(
+            extracted.embeddings, windows, activity.changes, settings.clustering
+        ),
+        "hop_ratio": extracted.hop_ratio,
+        "segments": windows,
+        "local": () if local is None else overlap.local_windows(windows, local),
+    }
 
 
 def doubt_of_count(

@@ -9,6 +9,7 @@ import numpy as np
 
 from diarize.annotation import speaker_label
 from diarize.arrays import Float64
+from diarize.clustering.pairs import LocalWindow
 from diarize.settings import DEFAULTS, OverlapSettings
 from diarize.timeline import Segment, Turn
 
@@ -39,6 +40,24 @@ def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -
     frames = np.clip(np.rint((edges - start) / local.step), 0, len(activity)).astype(np.int64)
     seconds: Float64 = (so_far[frames[:, 1]] - so_far[frames[:, 0]]) * local.step
     return seconds
+
+
+def local_windows(windows: Sequence[Segment], local: LocalSpeakers) -> list[LocalWindow]:
+    """Return what each local window says of the windows that begin in it.
+
+    Local windows lie two over each other: every second counts for a half.
+    """
+    starts = np.array([window.start for window in windows])
+    found = []
+    for index, activity in enumerate(local.activity):
+        first, last = _inside(starts, local, index)
+        if last > first:
+            alone = solo_seconds(windows[first:last], local, index) / 2.0
+            active = activity.astype(np.float64)
+            joint = active.T @ active * (local.step / 2.0)
+            np.fill_diagonal(joint, 0.0)
+            found.append(LocalWindow(first, alone, joint))
+    return found
 
 
 def overlapped_turns(

@@ -24,6 +24,7 @@ from diarize.settings.stages import (
     EmbeddingSettings,
     EnergyGateSettings,
     OverlapSettings,
+    PairSettings,
     ResegmentationSettings,
     SegmentationSettings,
     VbxSettings,
@@ -42,6 +43,7 @@ __all__ = [
     "IdentificationSettings",
     "LinkingSettings",
     "OverlapSettings",
+    "PairSettings",
     "ResegmentationSettings",
     "SegmentationSettings",
     "Settings",
@@ -72,6 +74,7 @@ class Settings:
     embedding: EmbeddingSettings = EmbeddingSettings()
     clustering: ClusteringSettings = ClusteringSettings()
     vbx: VbxSettings = VbxSettings()
+    pairs: PairSettings = PairSettings()
     resegmentation: ResegmentationSettings = ResegmentationSettings()
     overlap: OverlapSettings = OverlapSettings()
     transcript: TranscriptSettings = TranscriptSettings()

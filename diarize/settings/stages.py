@@ -159,16 +159,6 @@ class ClusteringSettings:
     """Pairs of neighbors below which that distance is not measured."""
     max_initial_clusters: int = 25
     """Clusters of the first guess; more where more speakers are asked for."""
-    min_spectral_windows: int = 30
-    """Windows below which the dendrogram is cut instead of spectral clustering."""
-    graph_neighbors: int = 8
-    """Each window has at least so many neighbors in the spectral graph ..."""
-    graph_neighbor_share: float = 0.2
-    """... and at least this share of all windows, 0 to 1."""
-    similarity_floor: float = 0.01
-    """Weight of plain similarity in the graph, which keeps it connected."""
-    max_spectral_windows: int = 1500
-    """Windows that are clustered spectrally; the others go to the nearest cluster."""
     min_speaker_share: float = 0.02
     """Share of the speech below which a cluster is no speaker, 0 to 1 ..."""
     min_speaker_seconds: float = 2.0
@@ -204,6 +194,52 @@ class VbxSettings:
     """Iterations of the variational updates at most."""
     merge_trials: int = 3
     """Pairs of speakers that are merged on trial at a time; 0 for none."""
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """When two groups of windows are one person.
+
+    The weights are a logistic regression, learnt by ``python -m models.speakercount``, and so is
+    ``bias``; the other numbers were chosen by hand with the same recordings in view.
+    """
+
+    centroid_distance: float = -3.79
+    """Weight of the centroids' cosine distance over the model's clustering distance, ..."""
+    smaller: float = -2.53
+    """... of the logarithm of the smaller group's seconds, ..."""
+    larger: float = -2.89
+    """... of that of the larger one's, ..."""
+    at_once: float = -1.90
+    """... of the logarithm of the seconds in which they talk at once, ..."""
+    shared_stretches: float = 3.80
+    """... of the smaller group's share of speech that has the other and no change of voice, ..."""
+    groups: float = -2.18
+    """... and of the logarithm of the number of groups, at least three."""
+    bias: float = 21.45
+    """Logarithm of the odds where all of these are 0."""
+    fewest_seconds: float = 8.0
+    """Seconds that a group counts for at least in these two, ..."""
+    most_seconds: float = 30.0
+    """... and at most."""
+    least_local: float = 0.3
+    """Seconds alone in a window of the segmentation that tell whose a local speaker is."""
+    fine_prior: float = 0.4
+    """Share of a speaker's prior in VBx with which the parts are found that may be split off."""
+    merge_above: float = 0.85
+    """Probability of one person above which two groups are merged, 0 to 1."""
+    split_below: float = 0.3
+    """The same, below which a part of a group is a speaker, ..."""
+    residual_speakers: int = 3
+    """... if there are so many already, ..."""
+    residual_seconds: float = 3.0
+    """... and it has these seconds, ..."""
+    residual_share: float = 0.02
+    """... and this share of the speech, 0 to 1."""
+    forced_split_below: float = 0.7
+    """Probability below which a part is split off where more speakers are asked for, ..."""
+    least_seconds: float = 1.0
+    """... if it has these seconds."""
 
 
 @dataclass(frozen=True)

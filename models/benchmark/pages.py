@@ -17,7 +17,7 @@ from diarize.settings import DEFAULTS
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "benchmark"
 MODELS = ("autospeech", "segmentation")
-_PIPELINE = ("energy_gate", "embedding", "clustering", "vbx", "resegmentation", "overlap")
+_PIPELINE = ("energy_gate", "embedding", "clustering", "vbx", "pairs", "resegmentation", "overlap")
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,15 @@ PAGES = {
     "NAMES.md": Page("named-meetings", (*_PIPELINE, "identification")),
     "LINKING.md": Page("archive", ("linking",), ()),
 }
-_HALVED = (
-    "made with the weights in single precision; halving them changed no turn in 20 recordings."
-)
 STALE = {
-    "RESULTS.md": "made before single people, crowds and real conversations were in it, and with "
-    "the weights in single precision, which changes no turn; the peers want an hour.",
-    "ABLATION.md": _HALVED,
+    "RESULTS.md": "made before single people, crowds and real conversations were in it, and before "
+    "pairs of groups decided how many people there are; the peers want an hour.",
+    "STAGES.md": "made before pairs of groups decided how many people there are.",
+    "ABLATION.md": "made before pairs of groups decided how many people there are.",
     "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
     "SPEED.md": "made with version 2 of the embedding; a race wants an idle machine and the peers.",
     "WORDS.md": "made before its settings came into one group; it needs whisperX to be made again.",
-    "NAMES.md": "its windows were embedded before the weights were stored in half precision.",
+    "NAMES.md": "made before pairs of groups decided how many people there are.",
 }
 
 

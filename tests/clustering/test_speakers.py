@@ -171,8 +171,9 @@ def test_impossible_bounds(options: dict[str, int], word: str) -> None:
 
 
 def test_a_large_number_may_be_asked_for() -> None:
-    assert speaker_bounds(30, None, None) == (30, 30)
-    assert speaker_bounds(None, 25, None) == (25, 25)
+    assert speaker_bounds(40, None, None) == (40, 40)
+    assert speaker_bounds(None, 35, None) == (35, 35)
+    assert speaker_bounds(None, 25, None) == (25, 30)
 
 
 def test_scatter_is_what_neighbouring_windows_lie_apart() -> None:

@@ -89,27 +89,11 @@ def test_two_halves_of_one_voice_are_joined() -> None:
     """Neither half would lose its windows to the other one by one."""
     vectors, guess = two_halves()
     seconds = np.full(120, 0.5)
-    apart = vbx_refine(vectors, seconds, guess, within_variance=0.3, min_speakers=3)
+    never = VbxSettings(merge_trials=0)
+    apart = vbx_refine(vectors, seconds, guess, within_variance=0.3, settings=never)
     assert apart.max() == 2
     found = vbx_refine(vectors, seconds, guess, within_variance=0.3)
     assert found.tolist() == [0] * 80 + [1] * 40
-
-
-def test_bounds_of_the_number_are_kept() -> None:
-    vectors = voices([30, 30, 30, 6], noise=0.1)
-    guess = np.repeat([0, 1, 2, 3], [30, 30, 30, 6])
-    seconds = np.full(96, 0.8)
-    most = vbx_refine(vectors, seconds, guess, within_variance=0.3, max_speakers=3)
-    # The one with the least speech goes first: its windows cost least elsewhere.
-    assert most[:90].tolist() == np.repeat([0, 1, 2], 30).tolist()
-    assert vbx_refine(vectors, seconds, guess, within_variance=0.3, max_speakers=1).max() == 0
-    never = VbxSettings(merge_trials=0)
-    assert (
-        vbx_refine(
-            vectors, seconds, guess, within_variance=0.3, max_speakers=2, settings=never
-        ).max()
-        == 1
-    )
 
 
 @given(st.integers(2, 60), st.integers(2, 6), st.integers(0, 99))
