@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from diarize.transcript.faster_whisper import FasterWhisperTranscriber
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.whisper import WhisperOptions, WhisperTranscriber
 from tests.cli.test_whisper import diarize, excerpt
+from tests.command import run
 
 needs_faster_whisper = pytest.mark.skipif(
     not FasterWhisperTranscriber.is_installed() or not WhisperTranscriber.is_installed(),
@@ -162,14 +165,14 @@ def test_the_command_line_runs_faster_whisper(
 
 def test_the_command_line_says_what_to_install(tmp_path: Path, example_dir: Path) -> None:
     audio = excerpt(example_dir / "meeting.mp3", tmp_path / "talk.wav")
-    blocked = "whisper faster_whisper"
-    done = diarize(str(audio), "--srt", cwd=tmp_path, blocked=blocked)
-    assert done.returncode == 1
-    assert 'pip install "autospeech-diarize[faster-whisper]"' in done.stderr
-    for engine, extra in (("faster-whisper", "faster-whisper"), ("openai-whisper", "whisper")):
-        done = diarize(str(audio), "--srt", "--engine", engine, cwd=tmp_path, blocked=blocked)
+    with mock.patch.dict(sys.modules, dict.fromkeys(("whisper", "faster_whisper"))):
+        done = run(audio, "--srt", cwd=tmp_path)
         assert done.returncode == 1
-        assert f'pip install "autospeech-diarize[{extra}]"' in done.stderr
-    done = diarize(str(audio), "--engine", "parakeet", cwd=tmp_path)
+        assert b'pip install "autospeech-diarize[faster-whisper]"' in done.stderr
+        for engine, extra in (("faster-whisper", "faster-whisper"), ("openai-whisper", "whisper")):
+            done = run(audio, "--srt", "--engine", engine, cwd=tmp_path)
+            assert done.returncode == 1
+            assert f'pip install "autospeech-diarize[{extra}]"' in done.stderr.decode()
+    done = run(audio, "--engine", "parakeet", cwd=tmp_path)
     assert done.returncode == 2
-    assert "choose from auto, faster-whisper, openai-whisper" in done.stderr
+    assert b"choose from auto, faster-whisper, openai-whisper" in done.stderr
