@@ -351,9 +351,8 @@ class Conversations:
         kind = float(rng.random())
         n = tracks.shape[1]
         if moving:
-            tracks = tracks * np.stack(
-                [10.0 ** (MOOD_SPREAD / 20.0 * drift(rng, n)) for _ in tracks]
-            )
+            moods = np.stack([drift(rng, n) for _ in tracks])
+            tracks = tracks * np.float32(10.0) ** (MOOD_SPREAD / 20.0 * moods)
         if kind < DRY:
             return np.asarray(tracks.sum(axis=0))
         room = self.bank[int(rng.integers(len(self.bank)))]

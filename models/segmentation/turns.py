@@ -50,11 +50,8 @@ def schedule(rng: np.random.Generator, speakers: int, frames: int) -> list[Plan]
             other = int((speaker + rng.integers(1, speakers)) % speakers)
             at = now + float(rng.uniform(0.1, 0.9)) * length
             quieter = float(rng.uniform(-8.0, 0.0))
-            plans.append(
-                Plan(
-                    other, int(at * 100), int(np.exp(rng.uniform(np.log(20), np.log(90)))), quieter
-                )
-            )
+            short = int(np.exp(rng.uniform(np.log(20), np.log(90))))
+            plans.append(Plan(other, int(at * 100), short, quieter))
         same = speakers == 1 or rng.random() < repeat
         if not same:
             speaker = int((speaker + rng.integers(1, speakers)) % speakers)
