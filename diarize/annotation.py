@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+# Probability from which on another number of speakers is worth a word.
+_WORTH_SAYING = 0.3
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An enrolled person who might be a speaker, with the score that says how much."""
@@ -107,6 +111,10 @@ class Diarization:
         Each speaker's unit centroid. Kept in memory only: a voice print is personal data.
     warnings : tuple of str
         What the user should know, such as a truncated file.
+    confidences : mapping of label to float
+        Probability that each speaker is a person of their own, and nobody of the others.
+    speaker_counts : mapping of int to float
+        Probability of each number of speakers. Both are empty where that is not known.
 
     Examples
     --------
@@ -126,6 +134,8 @@ class Diarization:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     embeddings: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, compare=False)
     warnings: tuple[str, ...] = ()
+    confidences: Mapping[str, float] = field(default_factory=dict)
+    speaker_counts: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         turns = tuple(sorted(self.turns))
@@ -204,7 +214,11 @@ class Diarization:
             label = names.get(speaker.label, speaker.label)
             speakers.setdefault(label, replace(speaker, label=label))
         vectors = {names.get(label, label): vector for label, vector in self.embeddings.items()}
-        return replace(self, turns=turns, speakers=tuple(speakers.values()), embeddings=vectors)
+        changed = replace(self, turns=turns, speakers=tuple(speakers.values()), embeddings=vectors)
+        if len(changed.speakers) < len(self.speakers):  # somebody has decided how many there are
+            return replace(changed, confidences={}, speaker_counts={})
+        sure = {names.get(label, label): chance for label, chance in self.confidences.items()}
+        return replace(changed, confidences=sure)
 
     def to_rttm(self) -> str:
         """Return the turns as RTTM lines (NIST RT-09, ten fields, channel 1).
@@ -300,8 +314,28 @@ def diarization_line(diarization: Diarization) -> str:
     """Return in a few words what is in a diarization."""
     return (
         f"{one_line(diarization.uri)!r}: {counted(len(diarization), 'turn')} of "
-        f"{counted(len(diarization.speakers), 'speaker')} in {clock(diarization.duration)}"
+        f"{counted(len(diarization.speakers), 'speaker')}{likely_count(diarization)} "
+        f"in {clock(diarization.duration)}"
     )
+
+
+def likely_count(diarization: Diarization) -> str:
+    """Return what else the number of speakers may be, or nothing where it is likely right.
+
+    Examples
+    --------
+    >>> talk = Diarization([Turn(0, 2, "a"), Turn(2, 3, "b")], 3, speaker_counts={1: 0.6, 2: 0.4})
+    >>> likely_count(talk)
+    ' (1 likely)'
+    """
+    found = len(diarization.speakers)
+    others = {n: chance for n, chance in diarization.speaker_counts.items() if n != found}
+    if not others or found not in diarization.speaker_counts:
+        return ""
+    best = max(others, key=lambda number: others[number])
+    if others[best] > diarization.speaker_counts[found]:
+        return f" ({best} likely)"
+    return f" (perhaps {best})" if others[best] >= _WORTH_SAYING else ""
 
 
 def speaker_rows(diarization: Diarization) -> list[list[str]]:

@@ -38,11 +38,13 @@ def to_block(result: Result) -> dict[str, Any]:
                 "margin": speaker.margin,
                 "candidates": [_candidate(one) for one in speaker.candidates],
                 "proposal": speaker.proposal and _candidate(speaker.proposal),
+                "confidence": diarization.confidences.get(speaker.label),
                 "talk_time": round(diarization.talk_time(speaker.label), 3),
                 "turns": sum(turn.speaker == speaker.label for turn in diarization.turns),
             }
             for speaker in diarization.speakers
         ],
+        "speaker_counts": {str(n): chance for n, chance in diarization.speaker_counts.items()},
         "turns": [
             {
                 "start": round(turn.start, 3),
@@ -229,6 +231,15 @@ def _from_block(block: Mapping[str, Any]) -> Diarization:
         model=str(block.get("model") or ""),
         parameters=dict(block.get("parameters") or {}),
         warnings=tuple(block.get("warnings") or ()),
+        confidences={
+            str(item["label"]): float(item["confidence"])
+            for item in block.get("speakers") or ()
+            if item.get("confidence") is not None
+        },
+        speaker_counts={
+            int(number): float(chance)
+            for number, chance in (block.get("speaker_counts") or {}).items()
+        },
     )
 
 

@@ -123,3 +123,42 @@ def test_find_speaker_by_label_name_or_number():
     }  # fmt: skip
     foreign = Diarization([Turn(0, 1, "spk1"), Turn(1, 2, "guest 1")], 2)
     assert find_speaker(foreign, "1") is None
+
+
+def test_likely_count_is_said_where_the_number_is_in_doubt() -> None:
+    turns = [Turn(0, 2, "a"), Turn(2, 4, "b"), Turn(4, 6, "c")]
+    said = {
+        counts: str(Diarization(turns, 6, speaker_counts=dict(counts))).splitlines()[0]
+        for counts in (((3, 1.0),), ((2, 0.6), (3, 0.4)), ((3, 0.6), (4, 0.4)), ((2, 1.0),))
+    }
+    shown = [line.partition("3 speakers")[2].partition(" in ")[0] for line in said.values()]
+    assert shown == ["", " (2 likely)", " (perhaps 4)", ""]
+
+
+def test_rename_keeps_confidences_until_speakers_are_joined() -> None:
+    talk = Diarization(
+        [Turn(0, 2, "a"), Turn(2, 4, "b")],
+        4,
+        confidences={"a": 0.9, "b": 0.8},
+        speaker_counts={2: 1.0},
+    )
+    renamed = talk.rename({"a": "x"})
+    assert (renamed.confidences, renamed.speaker_counts) == ({"x": 0.9, "b": 0.8}, {2: 1.0})
+    joined = talk.rename({"a": "b"})
+    assert (joined.confidences, joined.speaker_counts) == ({}, {})
+
+
+def test_confidences_are_written_and_read_back() -> None:
+    from diarize.result import Result
+    from diarize.result_file import from_json, to_block
+
+    talk = Diarization(
+        [Turn(0, 2, "a"), Turn(2, 4, "b")],
+        4,
+        confidences={"a": 0.9},
+        speaker_counts={1: 0.2, 2: 0.8},
+    )
+    block = to_block(Result(talk, None, None))
+    assert [one["confidence"] for one in block["speakers"]] == [0.9, None]
+    back = from_json({"diarization": block}).diarization
+    assert (back.confidences, back.speaker_counts) == (talk.confidences, talk.speaker_counts)

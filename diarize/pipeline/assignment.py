@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,17 @@ class SpeakerAssignment:
         Each speaker's unit centroid.
     labels : tuple of str
         The speaker of each window.
+    confidences : dict of str to float
+        Probability that each speaker is a person of their own; empty where that is not known.
+    counts : dict of int to float
+        Probability of each number of speakers; empty where that is not known.
     """
 
     turns: tuple[Turn, ...]
     embeddings: dict[str, Float32]
     labels: tuple[str, ...]
+    confidences: dict[str, float] = field(default_factory=dict)
+    counts: dict[int, float] = field(default_factory=dict)
 
 
 def assign_speakers(
@@ -76,7 +83,17 @@ def assign_speakers(
         settings=settings,
     )
     turns, scores = turns_from_centroids(extracted, result.centroids, settings, quietest)
-    return _by_first_appearance(turns, result.centroids, result.labels, scores)
+    found = _by_first_appearance(turns, result.centroids, result.labels, scores)
+    if extracted.activity.local is None:
+        return found  # VBx alone has decided: its probabilities are not to be relied on
+    names = _names(turns)
+    own = {
+        names[label]: round(float(result.own[index]), 3)
+        for index in range(result.count)
+        if (label := speaker_label(index)) in names
+    }
+    counts = count_probabilities(len(own), result.fewer, result.more, settings.pairs.count_doubt)
+    return replace(found, confidences=dict(sorted(own.items())), counts=counts)
 
 
 def turns_from_centroids(
@@ -176,14 +193,45 @@ def _vad_only(settings: VbxSettings) -> VbxSettings:
     )
 
 
+def _names(turns: Iterable[Turn]) -> dict[str, str]:
+    """Return the label of each speaker by first appearance."""
+    order = dict.fromkeys(turn.speaker for turn in turns)
+    return {label: speaker_label(index) for index, label in enumerate(order)}
+
+
+def count_probabilities(found: int, fewer: float, more: float, doubt: float) -> dict[int, float]:
+    """Return how likely each number of speakers is.
+
+    Parameters
+    ----------
+    found : int
+    fewer, more : float
+        Probability that two of the speakers are one, and that one of them is two.
+    doubt : float
+        By how much likelier the neighbors of the number found are than these say.
+
+    Examples
+    --------
+    >>> count_probabilities(3, 0.2, 0.0, 1.0)
+    {2: 0.2, 3: 0.8}
+    """
+    weights = {
+        found - 1: doubt * fewer * (1.0 - more) if found > 1 else 0.0,
+        found: (1.0 - fewer) * (1.0 - more),
+        found + 1: doubt * more * (1.0 - fewer) if found else 0.0,
+    }
+    total = sum(weights.values()) or 1.0
+    shares = {count: round(weight / total, 3) for count, weight in weights.items()}
+    return {count: share for count, share in shares.items() if share > 0.0}
+
+
 def _by_first_appearance(
     turns: list[Turn], centres: Float32, labels: Int64, scores: Float64
 ) -> SpeakerAssignment:
     """Number speakers in the order of their first turns; who got no turn is left out."""
     present = {turn.speaker for turn in turns}
     kept = [index for index in range(len(centres)) if speaker_label(index) in present]
-    order = dict.fromkeys(turn.speaker for turn in turns)
-    names = {label: speaker_label(index) for index, label in enumerate(order)}
+    names = _names(turns)
     if len(kept) < len(centres):
         nearest = np.asarray(kept)[scores[:, kept].argmax(axis=1)]
         labels = np.where(np.isin(labels, kept), labels, nearest)

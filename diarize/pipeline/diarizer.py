@@ -312,6 +312,8 @@ class DiarizationPipeline:
             model=self.embedder.name,
             parameters=self._parameters(threshold, bounds),
             embeddings=assignment.embeddings,
+            confidences=assignment.confidences,
+            speaker_counts=assignment.counts,
             warnings=self._doubts(extracted, assignment, threshold, bounds),
         )
         return DiarizationDetails(

@@ -240,6 +240,8 @@ class PairSettings:
     """Probability below which a part is split off where more speakers are asked for, ..."""
     least_seconds: float = 1.0
     """... if it has these seconds."""
+    count_doubt: float = 1.6
+    """By how much likelier one speaker fewer or more is than the closest pair alone says."""
 
 
 @dataclass(frozen=True)

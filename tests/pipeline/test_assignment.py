@@ -129,3 +129,27 @@ def test_the_doubt_names_how_many_voices_there_are() -> None:
     one = doubt_of_count(extracted([0] * 16), 2, 2, 0.5, DEFAULTS)
     assert one is not None and "only 1 voice is told apart" in one
     assert doubt_of_count(extracted([0] * 8 + [1] * 8), 0, 3, 0.5, DEFAULTS) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "fewer", "more", "expected"),
+    [
+        (1, 0.9, 0.0, {1: 1.0}),
+        (2, 0.0, 0.0, {2: 1.0}),
+        (2, 0.75, 0.0, {1: 0.75, 2: 0.25}),
+        (3, 0.5, 0.5, {2: 0.333, 3: 0.333, 4: 0.333}),
+    ],
+)
+def test_count_probabilities(
+    found: int, fewer: float, more: float, expected: dict[int, float]
+) -> None:
+    assert assignment.count_probabilities(found, fewer, more, 1.0) == expected
+
+
+def test_doubt_makes_the_neighbors_of_the_number_likelier() -> None:
+    assert assignment.count_probabilities(2, 0.5, 0.0, 3.0) == {1: 0.75, 2: 0.25}
+
+
+def test_confidences_need_the_segmentation() -> None:
+    decision = assign_speakers(extracted([0] * 8 + [1] * 8), threshold=0.5)
+    assert (decision.confidences, decision.counts) == ({}, {})
