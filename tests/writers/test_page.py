@@ -241,6 +241,15 @@ def test_unsure_places_say_why(page: Any) -> None:
     assert "does not sound much like" in find(page, "#why").text
 
 
+def test_a_doubtful_number_of_speakers_is_said(browser: Any, folder: Path) -> None:
+    doubtful = Diarization(
+        [Turn(0, 2, "a"), Turn(2, 4, "b")], 5, speaker_counts={2: 0.55, 3: 0.41, 4: 0.04}
+    )
+    Result(doubtful).write(str(folder / "doubtful.html"))
+    browser.get((folder / "doubtful.html").as_uri())
+    assert "2 (55 %), 3 (41 %), 4 (4 %)" in find(browser, "#notice").text
+
+
 def test_the_page_says_how_to_know_a_voice_elsewhere(page: Any) -> None:
     rename(page, 1, "Ann O'Hara")
     find(page, "#speakers li:nth-child(2) .more").click()
@@ -395,7 +404,11 @@ def made_up(chance: random.Random) -> Result:
         if chance.random() < 0.4
     ]
     odd = {"a": 1, "b": 1.0, "10": 1e-7, "c": [1e20, -0.0, 3.0, True, None], "__proto__": {}}
-    found = Diarization(turns, clock + 9, "my talk", speakers, parameters=odd)
+    found = Diarization(
+        turns, clock + 9, "my talk", speakers, parameters=odd,
+        confidences={label: chance.random() for label in labels if chance.random() < 0.5},
+        speaker_counts={2: 0.5, 3: 0.25} if chance.random() < 0.5 else {},
+    )  # fmt: skip
     if chance.random() < 0.1:
         return Result(found)
     segments = made_up_segments(chance, clock)

@@ -1,5 +1,7 @@
 // The page begins.
 
+const SURE = 0.8; // the chance of a number of speakers below which a person is told to check it
+
 $("title").textContent = facts.name;
 if (facts.embedded) {
   const bytes = Uint8Array.from(atob(facts.embedded), (one) => one.charCodeAt(0));
@@ -8,4 +10,7 @@ if (facts.embedded) {
 else $("play").disabled = true;
 load();
 refresh();
-if (base.block.warnings.length) tell(base.block.warnings.join(" · "));
+const counts = Object.entries(base.block.speaker_counts ?? {}).sort((one, other) => other[1] - one[1]);
+const doubt = counts.length > 1 && counts[0][1] < SURE
+  ? [`It is doubtful how many people speak: ${counts.slice(0, 3).map(([count, chance]) => `${count} (${Math.round(chance * 100)} %)`).join(", ")}`] : [];
+if (doubt.length + base.block.warnings.length) tell([...doubt, ...base.block.warnings].join(" · "));

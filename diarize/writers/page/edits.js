@@ -312,14 +312,17 @@ function splitText(text, words, starts) {
 /** Return the JSON document of a state, as the JSON writer makes it. */
 function documentOf(state) {
   const { block } = state;
+  const sure = new Map(block.speakers.map(({ label, confidence }) => [label, confidence ?? null]));
+  const float = (value) => (value === null || value === undefined ? null : Number(value));
   const turnsOf = (label) => state.turns.filter((turn) => turn.speaker === label);
   const diarization = {
     generator: block.generator, audio: block.audio, uri: block.uri, duration: Number(block.duration),
     model: block.model, parameters: block.parameters,
     speakers: state.speakers.map((speaker) => ({
       label: speaker.label, name: speaker.name, score: speaker.score, margin: speaker.margin,
-      candidates: speaker.candidates, proposal: speaker.proposal, talk_time: talkTime(state, speaker.label),
+      candidates: speaker.candidates, proposal: speaker.proposal, confidence: float(sure.get(speaker.label)), talk_time: talkTime(state, speaker.label),
       turns: integer(turnsOf(speaker.label).length) })),
+    speaker_counts: Object.fromEntries(Object.entries(block.speaker_counts ?? {}).map(([count, chance]) => [count, float(chance)])),
     turns: state.turns,
     speech: block.speech.length ? block.speech.map((part) => part.map(Number))
       : union(state.turns).map(({ start, end }) => [start, end]),
