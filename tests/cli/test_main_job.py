@@ -143,10 +143,14 @@ def test_without_a_transcript_the_diarization_alone_is_written(tmp_path, speech)
 
 
 def test_number_of_speakers_is_obeyed(example):
-    for wanted in (1, 5):
+    for wanted in (1, 4):
         done = run(example, "--num_speakers", wanted, "--rttm", "-o", "-", "-q")
         speakers = {line.split()[7] for line in done.stdout.decode().splitlines()}
         assert len(speakers) == wanted
+    # More people than can be there are not invented, and that is said.
+    done = run(example, "--num_speakers", 25, "--rttm", "-o", "-")
+    assert 3 <= len({line.split()[7] for line in done.stdout.decode().splitlines()}) < 25
+    assert "25 speakers were asked for" in done.stderr.decode()
     done = run(example, "--max-speakers", 2, "--rttm", "-o", "-", "-q")
     assert len({line.split()[7] for line in done.stdout.decode().splitlines()}) == 2
 
