@@ -38,9 +38,9 @@ RESULT = Result(TALK, {"text": "", "segments": SPOKEN}, "meeting.mp3")
 def test_print_shows_speakers_and_turns() -> None:
     assert str(TALK) == (
         "'meeting': 3 turns of 2 speakers in 0:31\n\n"
-        "speaker     talks  share  turns\n"
-        "Ann          0:18    61%      2\n"
-        "SPEAKER_01   0:11    39%      1\n\n"
+        "speaker     speech  share  turns\n"
+        "Ann           0:18    61%      2\n"
+        "SPEAKER_01    0:11    39%      1\n\n"
         "start   end     speaker\n"
         "0:00.8  0:09.8  Ann\n"
         "0:10.0  0:21.4  SPEAKER_01\n"

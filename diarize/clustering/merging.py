@@ -106,8 +106,9 @@ class _Search:
         while groups.count > 1:
             first, second = np.triu_indices(groups.count, 1)
             same = self._same(groups, first, second)
-            best = int(same.argmax())
-            if same[best] <= self.settings.merge_above:
+            far = groups.distances(first, second) > self.settings.furthest * self.distance
+            best = int(np.where(far, 0.0, same).argmax())
+            if far[best] or same[best] <= self.settings.merge_above:
                 if groups.count <= high:
                     break
                 smaller = np.minimum(groups.seconds[first], groups.seconds[second])

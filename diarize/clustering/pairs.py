@@ -128,6 +128,12 @@ class Groups:
             self.joint,
         )
 
+    def distances(self, first: Int64, second: Int64) -> Float64:
+        """Return how far apart the centroids of pairs of groups are, (M,): cosine distance."""
+        centres = unit(self.sums).astype(np.float64)
+        apart: Float64 = 1.0 - np.einsum("md,md->m", centres[first], centres[second])
+        return apart
+
     def features(
         self, first: Int64, second: Int64, distance: float, settings: PairSettings
     ) -> Float64:
@@ -148,15 +154,13 @@ class Groups:
             local speakers talk at once; the share of the smaller group in stretches in which the
             other talks as well; the logarithm of the number of groups.
         """
-        centres = unit(self.sums).astype(np.float64)
-        cosine = np.einsum("md,md->m", centres[first], centres[second])
         smaller = np.minimum(self.seconds[first], self.seconds[second])
         larger = np.maximum(self.seconds[first], self.seconds[second])
         shared = np.minimum(self.stretches[:, first], self.stretches[:, second]).sum(axis=0)
         few, most = settings.fewest_seconds, settings.most_seconds
         return np.stack(
             [
-                (1.0 - cosine) / max(distance, 1e-3),
+                self.distances(first, second) / max(distance, 1e-3),
                 np.log(np.clip(smaller, few, most)),
                 np.log(np.clip(larger, few, most)),
                 np.log1p(self._at_once(first, second, settings.least_local)),

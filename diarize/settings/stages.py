@@ -227,7 +227,9 @@ class PairSettings:
     fine_prior: float = 0.4
     """Share of a speaker's prior in VBx with which the parts are found that may be split off."""
     merge_above: float = 0.85
-    """Probability of one person above which two groups are merged, 0 to 1."""
+    """Probability of one person above which two groups are merged, 0 to 1, ..."""
+    furthest: float = 1.5
+    """... if their centroids are no further apart than this many clustering distances."""
     split_below: float = 0.3
     """The same, below which a part of a group is a speaker, ..."""
     residual_speakers: int = 3

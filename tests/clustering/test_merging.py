@@ -171,3 +171,22 @@ def test_confidences_say_which_speakers_may_be_one() -> None:
     assert people.labels.tolist() == labels.tolist()
     assert people.own == pytest.approx([1.0, 1.0 - chance, 1.0 - chance], abs=0.01)
     assert (people.fewer, people.more) == (pytest.approx(chance), 0.0)
+
+
+def test_voices_far_apart_are_never_one_however_they_are_cut_together() -> None:
+    """A hard cut between two people is no change of voice to the segmentation."""
+    labels = np.repeat([0, 1], 12)
+    segments = [Segment(index, index + 1.5) for index in range(len(labels))]
+    seconds = np.ones(len(labels))
+
+    def count(cosine: float) -> int:
+        near = np.array([[1.0, 0.0], [cosine, np.sqrt(1.0 - cosine**2)]])[labels]
+
+        def summed(own: np.ndarray) -> Groups:
+            return Groups.of(np.float32(near), seconds, segments, (), own)
+
+        found = find_people(labels, (labels,), summed, 0.34, (1, 30), PAIRS)
+        return len(set(found.labels.tolist()))
+
+    assert count(0.9) == 1
+    assert count(0.4) == 2

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from diarize.annotation import Diarization
+from diarize.audio.encoding import opus
 from diarize.cli import main
 from diarize.result import Result
 from diarize.timeline import Turn
-from diarize.writers.html import opus, peaks
+from diarize.writers.html import peaks
 
 
 def test_braces_and_a_recording_that_is_none(tmp_path: Path) -> None:
