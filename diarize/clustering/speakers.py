@@ -191,6 +191,12 @@ def needed_groups(
     prior = replace(
         usual, prior_strength=share * usual.prior_strength, prior_share=share * usual.prior_share
     )
+    if share < 1.0:
+        prior = replace(
+            prior,
+            max_iterations=settings.pairs.fine_iterations,
+            merge_trials=settings.pairs.fine_trials,
+        )
     within = threshold if seeds.scatter is None else (threshold + seeds.scatter) / 2
     return vbx_refine(seeds.vectors, seeds.seconds, groups, within_variance=within, settings=prior)
 

@@ -225,7 +225,11 @@ class PairSettings:
     least_local: float = 0.3
     """Seconds alone in a window of the segmentation that tell whose a local speaker is."""
     fine_prior: float = 0.4
-    """Share of a speaker's prior in VBx with which the parts are found that may be split off."""
+    """Share of a speaker's prior in VBx with which the parts are found that may be split off, ..."""
+    fine_iterations: int = 5
+    """... in this many iterations at most ..."""
+    fine_trials: int = 1
+    """... and with so many trial merges at a time: a rough fit is enough for parts."""
     merge_above: float = 0.85
     """Probability of one person above which two groups are merged, 0 to 1, ..."""
     furthest: float = 1.5
