@@ -182,7 +182,7 @@ def add_speaker_count_options(parser: argparse.ArgumentParser | argparse._Argume
     add_table(
         parser,
         """
-        --num-speakers N  exact number of speakers
+        --num-speakers N  number of speakers (fewer where no more can be heard)
         --min-speakers N  at least this many
         --max-speakers N  at most this many
         """,
