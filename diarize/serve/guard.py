@@ -164,6 +164,8 @@ def _counted(receive: Receive, most: int) -> Receive:
     async def counted() -> MutableMapping[str, Any]:
         nonlocal count
         message = await receive()
+        if message["type"] != "http.request":  # somebody who has gone is no upload
+            return message
         count += len(message.get("body", b""))
         if count > most:
             raise TooLarge(too_large(most))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from diarize.cli import main
 from diarize.errors import UsageError
+from diarize.serve import errors, guard
 from diarize.serve.options import ServeOptions
 from tests.conftest import ROOT
 from tests.serve.running import Server
@@ -179,6 +181,28 @@ def test_two_gigabytes_are_refused_while_they_stream(closed: Server) -> None:
     assert list((closed.folder / "uploads").iterdir()) == []
     right = {"authorization": f"Bearer {TOKEN}"}
     assert closed.http.get("api/jobs", headers=right).json() == {"jobs": []}
+
+
+def test_who_goes_after_too_much_is_waited_for_no_longer() -> None:
+    calls = 0
+
+    async def receive() -> dict[str, object]:
+        nonlocal calls
+        calls += 1
+        assert calls < 10, "asked again and again"
+        if calls == 1:
+            return {"type": "http.request", "body": b"12345", "more_body": True}
+        return {"type": "http.disconnect"}
+
+    async def send(message: object) -> None: ...
+
+    async def refused() -> None:
+        counted = guard._counted(receive, 3)
+        with pytest.raises(guard.TooLarge):
+            await counted()
+        await errors.EarlyAnswer(None, 413, {})({}, counted, send)
+
+    asyncio.run(refused())
 
 
 @pytest.mark.parametrize(
