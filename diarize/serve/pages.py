@@ -75,12 +75,9 @@ def _page(desk: Desk, id: str) -> str:
         "edits": [to_json(edit) for edit in storage.read_edits(id)],
         "enrolls": desk.options.speakers is not None and there,
     }
-    return html_page(
-        result,
-        str(rendered(result, "json")),
-        {**drawn, "audio": f"/api/jobs/{id}/audio" if there else None, "recording": id},
-        server=server,
-    )
+    audio = f"/api/jobs/{id}/audio" if there else None
+    sound = {**drawn, "audio": audio, "recording": id, "server": server}
+    return html_page(result, str(rendered(result, "json")), sound)
 
 
 def _entered(desk: Desk, token: str, to: str) -> Response:

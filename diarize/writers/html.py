@@ -58,7 +58,7 @@ class HtmlWriter:
         return html_page(result, document, {"audio": _link(result.audio), **sound})
 
 
-def html_page(result: Result, document: str, sound: Mapping[str, Any], **more: Any) -> str:
+def html_page(result: Result, document: str, sound: Mapping[str, Any]) -> str:
     """Return the page of a result.
 
     Parameters
@@ -67,9 +67,8 @@ def html_page(result: Result, document: str, sound: Mapping[str, Any], **more: A
     document : str
         The result as JSON.
     sound : mapping
-        ``audio`` (its address), ``recording`` (its digest), ``embedded``, and :func:`outline`.
-    **more
-        Further facts; ``server``, where one keeps the corrections.
+        ``audio`` (its address), ``recording`` (its digest), ``embedded``, :func:`outline`, and
+        ``server`` where one keeps the corrections.
     """
     facts = {
         "key": hashlib.sha256(document.encode("utf-8", "replace")).hexdigest()[:32],
@@ -78,7 +77,6 @@ def html_page(result: Result, document: str, sound: Mapping[str, Any], **more: A
         "colours": list(COLOURS),
         "widths": columns(),
         **sound,
-        **more,
     }
     style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
     policy = (
