@@ -225,7 +225,7 @@ class PairSettings:
     least_local: float = 0.3
     """Seconds alone in a window of the segmentation that tell whose a local speaker is."""
     fine_prior: float = 0.4
-    """Share of a speaker's prior in VBx with which the parts are found that may be split off, ..."""
+    """Share of a speaker's prior in VBx with which parts that may be split off are found, ..."""
     fine_iterations: int = 5
     """... in this many iterations at most ..."""
     fine_trials: int = 1

@@ -46,7 +46,7 @@ STALE = {
     "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
     "SPEED.md": "made with version 2 of the embedding; a race wants an idle machine and the peers.",
     "WORDS.md": "made before its settings came into one group; it needs whisperX to be made again.",
-    "NAMES.md": "some of its rows were made before pairs of groups decided how many people there are.",
+    "NAMES.md": "some rows were made before pairs of groups decided how many people there are.",
 }
 
 
