@@ -187,13 +187,12 @@ def needed_groups(
     seeds: Seeds, groups: Int64, threshold: float, share: float, settings: Settings
 ) -> Int64:
     """Return the groups that VBx cannot do without, with a share of a speaker's usual prior."""
-    usual = settings.vbx
-    prior = replace(
-        usual, prior_strength=share * usual.prior_strength, prior_share=share * usual.prior_share
-    )
+    prior = settings.vbx
     if share < 1.0:
         prior = replace(
             prior,
+            prior_strength=share * prior.prior_strength,
+            prior_share=share * prior.prior_share,
             max_iterations=settings.pairs.fine_iterations,
             merge_trials=settings.pairs.fine_trials,
         )

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 class EarlyAnswer:
     """An answer to a request whose body may not have been read to its end."""
 
-    def __init__(self, request: Request, status: int, content: dict[str, Any]) -> None:
-        self._request, self._status, self._content = request, status, content
+    def __init__(self, status: int, content: dict[str, Any]) -> None:
+        self._status, self._content = status, content
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer, and read on for a while."""
@@ -48,10 +48,10 @@ def add_handlers(app: FastAPI) -> None:
     async def of_form(request: Request, error: Exception) -> Any:
         assert isinstance(error, BadForm)
         content = error_body(str(error), param=error.param)
-        return EarlyAnswer(request, error.status, content)
+        return EarlyAnswer(error.status, content)
 
     async def too_large(request: Request, error: Exception) -> Any:
-        return EarlyAnswer(request, 413, error_body(str(error), "too_large"))
+        return EarlyAnswer(413, error_body(str(error), "too_large"))
 
     async def of_request(request: Request, error: Exception) -> Any:
         assert isinstance(error, RequestValidationError)

@@ -200,7 +200,7 @@ def test_who_goes_after_too_much_is_waited_for_no_longer() -> None:
         counted = guard._counted(receive, 3)
         with pytest.raises(guard.TooLarge):
             await counted()
-        await errors.EarlyAnswer(None, 413, {})({}, counted, send)
+        await errors.EarlyAnswer(413, {})({}, counted, send)
 
     asyncio.run(refused())
 
