@@ -20,9 +20,6 @@ from diarize.settings import DEFAULTS, VbxSettings
 
 # A speaker with less of the prior than this has no window left.
 _VANISHED = 1e-7
-_CONVERGED = 1e-3
-# How surely the first guess is believed, in nats.
-_FIRST_GUESS = 5.0
 
 
 def vbx_refine(
@@ -65,7 +62,7 @@ def vbx_refine(
     points = vectors - (settings.centering * mean).astype(np.float32)
     prior = max(settings.prior_strength, settings.prior_share * float(seconds.sum()))
     model = _Model(points, seconds, max(within_variance, 0.05), prior, settings)
-    gamma = np.exp(_FIRST_GUESS * np.eye(int(labels.max(initial=0)) + 1)[labels])
+    gamma = np.exp(settings.first_guess * np.eye(int(labels.max(initial=0)) + 1)[labels])
     fit = model.fit(gamma / gamma.sum(axis=1, keepdims=True))
     while settings.merge_trials and fit.gamma.shape[1] > 1:
         merged = _merged(model, fit)
@@ -136,7 +133,7 @@ class _Model:
             if not kept.all():
                 gamma, pi = gamma[:, kept], pi[kept] / pi[kept].sum()
                 gamma /= np.maximum(gamma.sum(axis=1, keepdims=True), 1e-300)
-            elif np.abs(gamma - before).max() < _CONVERGED:
+            elif np.abs(gamma - before).max() < self.settings.tolerance:
                 break
         return _Fit(gamma, elbo)
 

@@ -25,37 +25,10 @@ if TYPE_CHECKING:
 # WebRTC takes frames of 10, 20 or 30 ms.
 FRAME = 0.02
 FRAME_SIZE = round(FRAME * SAMPLE_RATE)
-# Seconds over which power is averaged, so that noise, which flickers, looks steady.
-INTEGRATION = 0.3
-# Seconds of the mean over prominence and votes.
-SMOOTHING = 0.4
-# Prominence below which speech ends.
-OFFSET = 0.15
-# Share of WebRTC's votes around a frame below which nothing is speech.
-LEAST_VOTES = 0.2
-# Seconds within which a band's noise floor is this percentile of its level.
-FLOOR_WINDOW = 60.0
-FLOOR_PERCENTILE = 10.0
-# Decibels above the floor from which a frame counts when the loud level is taken.
-SOUNDING = 8.0
-# Decibels that the floor is taken to lie below the loud level at most.
-MAX_RANGE = 35.0
-# dBFS to which quiet recordings are raised for WebRTC, by at most so many decibels.
-TARGET_LEVEL = -23.0
-MAX_GAIN = 50.0
-# Seconds below which speech is dropped, and pauses are bridged.
-MIN_SPEECH = 0.3
-MIN_PAUSE = 0.5
 # Edges in Hz of the bands whose level is watched: speech, above hum, below hiss.
 BAND_EDGES = (100, 250, 400, 600, 850, 1150, 1500, 1950, 2500, 3200, 4000)
 # Level given to digital silence, in dB of full scale: below any microphone's noise.
 SILENCE = -110.0
-# A band that rises less than this over its floor, in dB, holds no speech and has no weight.
-STEADY_RANGE = np.float32(3.0)
-# All bands together must rise well above this many dB before their prominence nears 1.
-OVERALL_RANGE = np.float32(10.0)
-# Of what rises over the floor, the level that counts as loud.
-LOUD_PERCENTILE = 90.0
 # Recordings are worked through in blocks of this many seconds, which bounds memory.
 BLOCK_SECONDS = 60
 
@@ -82,16 +55,17 @@ class WebRtcVad:
         power = band_power(waveform)
         if not len(power):
             return []
-        score = _smooth(prominence(power), SMOOTHING)
-        votes = _smooth(self._votes(waveform, _gain(power)), SMOOTHING)
-        score[votes < LEAST_VOTES] = 0.0
-        speaking = hysteresis(score, self.settings.onset, OFFSET, lead_in=False)
+        s = self.settings
+        score = _smooth(prominence(power, s), s.smoothing)
+        votes = _smooth(self._votes(waveform, _gain(power, s)), s.smoothing)
+        score[votes < s.min_votes] = 0.0
+        speaking = hysteresis(score, s.onset, s.offset, lead_in=False)
         return postprocess(
             runs(speaking, FRAME),
             waveform.duration,
-            min_silence=MIN_PAUSE,
-            min_speech=MIN_SPEECH,
-            pad=self.settings.padding,
+            min_silence=s.min_silence,
+            min_speech=s.min_speech,
+            pad=s.padding,
         )
 
     def _votes(self, waveform: Waveform, gain: float) -> Float32:
@@ -130,7 +104,7 @@ def band_power(waveform: Waveform) -> Float32:
     return np.concatenate(powers)
 
 
-def prominence(power: Float32) -> Float32:
+def prominence(power: Float32, settings: WebRtcSettings = DEFAULTS.webrtc) -> Float32:
     """Return how far each frame rises from the noise floor (0) towards the loud level (1).
 
     Taken in each band and averaged with the bands' own dynamic range as weight, so that a band
@@ -141,44 +115,44 @@ def prominence(power: Float32) -> Float32:
     power : (frames, bands) float32 array
     """
     total = np.zeros(len(power), np.float32)
-    weights = np.full(len(power), OVERALL_RANGE, np.float32)
+    weights = np.full(len(power), settings.overall_range, np.float32)
     for band in power.T:  # one at a time: five hours would take 300 MB otherwise
-        near = _smooth(band, INTEGRATION)
+        near = _smooth(band, settings.integration)
         levels = 10 * np.log10(np.maximum(near, np.float32(10 ** (SILENCE / 10))))
-        floor = _noise_floor(levels)
-        loud = _loud_level(levels[levels > floor + SOUNDING])
-        floor = np.maximum(floor, np.float32(loud - MAX_RANGE))
+        floor = _noise_floor(levels, settings)
+        loud = _loud_level(levels[levels > floor + settings.sounding], settings)
+        floor = np.maximum(floor, np.float32(loud - settings.max_range))
         reach = np.maximum(loud - floor, np.float32(1.0))
-        weight = np.maximum(reach - STEADY_RANGE, np.float32(0.0))
+        weight = np.maximum(reach - np.float32(settings.steady_range), np.float32(0.0))
         total += np.clip((levels - floor) / reach, 0.0, 1.2) * weight
         weights += weight
     return total / weights
 
 
-def _loud_level(sounding: Float32) -> float:
+def _loud_level(sounding: Float32, settings: WebRtcSettings) -> float:
     """Return the loud level of a band from what rises over its floor; nothing does in noise."""
     if sounding.size < _frames(0.2):
         return SILENCE
-    return float(np.percentile(sounding, LOUD_PERCENTILE))
+    return float(np.percentile(sounding, settings.loud_percentile))
 
 
-def _noise_floor(levels: Float32) -> Float32:
+def _noise_floor(levels: Float32, settings: WebRtcSettings) -> Float32:
     """Return a band's floor in each frame: a low percentile of the low percentiles around."""
     from scipy.ndimage import percentile_filter
 
     second = _frames(1.0)
     count = -(-len(levels) // second)
     padded = np.pad(levels, (0, count * second - len(levels)), mode="edge")
-    quiet = np.percentile(padded.reshape(count, second), FLOOR_PERCENTILE, axis=1)
-    width = max(1, round(FLOOR_WINDOW))
-    floor = percentile_filter(quiet, FLOOR_PERCENTILE, size=width, mode="nearest")
+    quiet = np.percentile(padded.reshape(count, second), settings.floor_percentile, axis=1)
+    width = max(1, round(settings.floor_window))
+    floor = percentile_filter(quiet, settings.floor_percentile, size=width, mode="nearest")
     return np.repeat(floor.astype(np.float32), second)[: len(levels)]
 
 
-def _gain(power: Float32) -> float:
+def _gain(power: Float32, settings: WebRtcSettings) -> float:
     """Return the factor that raises a quiet recording to the level that WebRTC expects."""
     loud = 10 * np.log10(float(np.percentile(power.sum(axis=1), 95)))
-    return float(10 ** (np.clip(TARGET_LEVEL - loud, 0.0, MAX_GAIN) / 20))
+    return float(10 ** (np.clip(settings.target_level - loud, 0.0, settings.max_gain) / 20))
 
 
 def _smooth(values: Float32, seconds: float) -> Float32:

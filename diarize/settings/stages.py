@@ -96,15 +96,45 @@ class EnergyGateSettings:
 class WebRtcSettings:
     """The detector without a network: WebRTC's classifier and the recording's noise floor.
 
-    Table: ``examples/benchmark/ABLATION.md``.
+    Tables: ``examples/benchmark/ABLATION.md``; a random search, ``models/EXPERIMENTS.md``.
     """
 
     mode: int = 3
     """WebRTC's aggressiveness, 0 (everything is speech) to 3."""
     onset: float = 0.35
-    """Prominence at which speech begins: 0 is the noise floor, 1 the recording's loud level."""
+    """Prominence at which speech begins: 0 is the noise floor, 1 the recording's loud level ..."""
+    offset: float = 0.15
+    """... and below which it ends."""
     padding: float = 0.05
     """Seconds by which each side of a region is widened."""
+    integration: float = 0.3
+    """Seconds over which power is averaged, so that noise, which flickers, looks steady."""
+    smoothing: float = 0.4
+    """Seconds of the mean over prominence and votes."""
+    min_votes: float = 0.2
+    """Share of WebRTC's votes around a frame below which nothing is speech, 0 to 1."""
+    floor_window: float = 60.0
+    """Seconds within which a band's noise floor is taken ..."""
+    floor_percentile: float = 10.0
+    """... as this percentile of its level."""
+    sounding: float = 8.0
+    """Decibels above the floor from which a frame counts when the loud level is taken ..."""
+    loud_percentile: float = 90.0
+    """... as this percentile of what counts."""
+    max_range: float = 35.0
+    """Decibels that the floor is taken to lie below the loud level at most."""
+    steady_range: float = 3.0
+    """Decibels over its floor below which a band holds no speech and has no weight."""
+    overall_range: float = 10.0
+    """Decibels by which all bands together must rise well before their prominence nears 1."""
+    target_level: float = -23.0
+    """dBFS to which quiet recordings are raised for WebRTC ..."""
+    max_gain: float = 50.0
+    """... by at most so many decibels."""
+    min_speech: float = 0.3
+    """Seconds below which speech is dropped."""
+    min_silence: float = 0.5
+    """Seconds below which silence is closed."""
 
     def __post_init__(self) -> None:
         if self.mode not in (0, 1, 2, 3):
@@ -194,6 +224,10 @@ class VbxSettings:
     """Iterations of the variational updates at most."""
     merge_trials: int = 3
     """Pairs of speakers that are merged on trial at a time; 0 for none."""
+    first_guess: float = 5.0
+    """Nats by which the first guess is believed more than another speaker."""
+    tolerance: float = 1e-3
+    """Change of a responsibility below which the updates end."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError, UsageError
 from diarize.segmentation.activity import VoiceActivityDetector
-from diarize.segmentation.webrtc import BAND_EDGES, MIN_SPEECH, WebRtcVad, band_power, prominence
+from diarize.segmentation.webrtc import BAND_EDGES, WebRtcVad, band_power, prominence
 from diarize.settings import WebRtcSettings
 from diarize.timeline import Segment
 from tests.talk import CONVERSATIONS, recording, true_turns
@@ -114,7 +114,7 @@ def test_segments_are_ordered_apart_and_inside(speech: np.ndarray) -> None:
     assert len(found) > 1
     assert all(0 <= part.start < part.end <= waveform.duration for part in found)
     assert all(b.start - a.end >= 0 for a, b in pairwise(found))
-    assert all(part.duration >= MIN_SPEECH for part in found)
+    assert all(part.duration >= WebRtcSettings().min_speech for part in found)
     assert WebRtcVad()(waveform) == found
 
 
