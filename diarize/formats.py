@@ -15,30 +15,11 @@ from typing import Any, Protocol, cast
 from diarize import plugins
 from diarize.errors import UsageError
 
-# In the order in which `-f all` writes them.
-FORMATS = {
-    "srt": "diarize.writers.srt:SrtWriter",
-    "vtt": "diarize.writers.vtt:VttWriter",
-    "json": "diarize.writers.json:JsonWriter",
-    "txt": "diarize.writers.txt:TxtWriter",
-    "tsv": "diarize.writers.tsv:TsvWriter",
-    "csv": "diarize.writers.csv:CsvWriter",
-    "md": "diarize.writers.md:MarkdownWriter",
-    "rttm": "diarize.writers.rttm:RttmWriter",
-    "audacity": "diarize.writers.audacity:AudacityWriter",
-    "textgrid": "diarize.writers.textgrid:TextGridWriter",
-    "eaf": "diarize.writers.eaf:EafWriter",
-    "seglst": "diarize.writers.seglst:SegLstWriter",
-    "podcast": "diarize.writers.podcast:PodcastWriter",
-    "diarized-json": "diarize.writers.diarized_json:DiarizedJsonWriter",
-    "ctm": "diarize.writers.ctm:CtmWriter",
-    "stm": "diarize.writers.stm:StmWriter",
-    "ttml": "diarize.writers.ttml:TtmlWriter",
-    "ass": "diarize.writers.ass:AssWriter",
-    "docx": "diarize.writers.docx:DocxWriter",
-    "parquet": "diarize.writers.parquet:ParquetWriter",
-    "html": "diarize.writers.html:HtmlWriter",
-}
+# In the order in which `-f all` writes them; each is a module of diarize.writers.
+FORMATS = (
+    *("srt", "vtt", "json", "txt", "tsv", "csv", "md", "rttm", "audacity", "textgrid", "eaf"),
+    *("seglst", "podcast", "diarized-json", "ctm", "stm", "ttml", "ass", "docx", "parquet", "html"),
+)
 # Formats that need a package of an extra.
 _NEEDS = {"docx": "docx", "parquet": "pyarrow"}
 
@@ -135,8 +116,8 @@ def get_writer(name: str) -> Writer:
         If a plug-in's writer cannot be loaded.
     """
     if name in FORMATS:
-        module, _, attribute = FORMATS[name].partition(":")
-        return cast(Writer, getattr(importlib.import_module(module), attribute)())
+        module = importlib.import_module(f"diarize.writers.{name.replace('-', '_')}")
+        return cast(Writer, module)
     if name in names():
         return cast(Writer, plugins.load("writers", name))
     raise UsageError(f"output format {name!r} is not known; choose from {', '.join(names())}")

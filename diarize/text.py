@@ -98,6 +98,23 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def milliseconds(seconds: float) -> int:
+    """Return a time in whole milliseconds."""
+    return round(seconds * 1000)
+
+
+def stamp(seconds: float, mark: str = ".") -> str:
+    """Return a time as subtitles write it, to the millisecond.
+
+    Examples
+    --------
+    >>> stamp(3725.5), stamp(62.25, ",")
+    ('01:02:05.500', '00:01:02,250')
+    """
+    whole, thousandths = divmod(milliseconds(seconds), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{thousandths:03d}"
+
+
 def instant(seconds: float) -> str:
     """Return a time in a recording to a tenth of a second.
 

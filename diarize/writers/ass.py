@@ -7,47 +7,45 @@ from typing import Any
 from diarize.display import COLOURS
 from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.text import one_line
-from diarize.writers.base import UNKNOWN, cues_of, milliseconds
+from diarize.text import milliseconds, one_line
+from diarize.writers.base import UNKNOWN, cues_of
 
 # Braces enclose commands, and nothing can stand for one inside a text.
 _BRACES = str.maketrans("{}", "｛｝")
 
 
-class AssWriter:
-    """Writes ASS through pysubs2; the speaker is the event's ``Name`` and style.
+extension = "ass"
+
+
+def render(result: Result, options: WriterOptions) -> str:
+    """Return ASS, made by pysubs2; the speaker is the event's ``Name`` and style.
 
     ``{`` and ``}`` are commands in this format and are written in full width.
     """
+    from pysubs2 import SSAEvent, SSAFile
 
-    extension = "ass"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        from pysubs2 import SSAEvent, SSAFile
-
-        shown = cues_of(result, options)
-        document = SSAFile()
-        document.info["Title"] = one_line(result.diarization.uri)
-        names = (name or UNKNOWN for cue in shown for name, _ in cue.voices())
-        styles = _styles(document, list(dict.fromkeys(names)))
-        for cue in shown:
-            voices = cue.voices()
-            first = voices[0][0] or UNKNOWN
-            parts = []
-            for place, (name, lines) in enumerate(voices):
-                change = f"{{\\r{styles[name or UNKNOWN]}}}" if place else ""
-                parts.append(change + r"\N".join(map(_escaped, lines)))
-            document.append(
-                SSAEvent(
-                    start=milliseconds(cue.start),
-                    end=milliseconds(cue.end),
-                    text=r"\N".join(parts),
-                    style=styles[first],
-                    name=_field(first),
-                )
+    shown = cues_of(result, options)
+    document = SSAFile()
+    document.info["Title"] = one_line(result.diarization.uri)
+    names = (name or UNKNOWN for cue in shown for name, _ in cue.voices())
+    styles = _styles(document, list(dict.fromkeys(names)))
+    for cue in shown:
+        voices = cue.voices()
+        first = voices[0][0] or UNKNOWN
+        parts = []
+        for place, (name, lines) in enumerate(voices):
+            change = f"{{\\r{styles[name or UNKNOWN]}}}" if place else ""
+            parts.append(change + r"\N".join(map(_escaped, lines)))
+        document.append(
+            SSAEvent(
+                start=milliseconds(cue.start),
+                end=milliseconds(cue.end),
+                text=r"\N".join(parts),
+                style=styles[first],
+                name=_field(first),
             )
-        return document.to_string("ass")
+        )
+    return document.to_string("ass")
 
 
 def _styles(document: Any, names: list[str]) -> dict[str, str]:

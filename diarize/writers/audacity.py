@@ -7,17 +7,14 @@ from diarize.result import Result
 from diarize.text import one_line
 from diarize.writers.base import UNKNOWN
 
+extension = "audacity.txt"
 
-class AudacityWriter:
-    """Writes ``start``, ``end`` (seconds, six decimals), ``Name: text``, tab-separated."""
 
-    extension = "audacity.txt"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        rows = []
-        for part in result.utterances:
-            name = one_line(part.speaker or UNKNOWN)
-            label = f"{name}: {part.text}" if part.text else name
-            rows.append(f"{part.start:.6f}\t{part.end:.6f}\t{label}\n")
-        return "".join(rows)
+def render(result: Result, options: WriterOptions) -> str:
+    """Return ``start``, ``end`` (seconds, six decimals), ``Name: text``, tab-separated."""
+    rows = []
+    for part in result.utterances:
+        name = one_line(part.speaker or UNKNOWN)
+        label = f"{name}: {part.text}" if part.text else name
+        rows.append(f"{part.start:.6f}\t{part.end:.6f}\t{label}\n")
+    return "".join(rows)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from diarize.annotation import Diarization
 from diarize.formats import WriterOptions
 from diarize.result import Result, Utterance
+from diarize.text import milliseconds
 from diarize.timeline import union
 from diarize.writers.cues import Cue, cues
 
@@ -62,11 +63,6 @@ def cues_of(result: Result, options: WriterOptions, prefix: str | None = None) -
 def xml_text(text: str) -> str:
     """Return a text without the characters that XML cannot hold."""
     return _NOT_XML.sub(" ", text)
-
-
-def milliseconds(seconds: float) -> int:
-    """Return a time in whole milliseconds."""
-    return round(seconds * 1000)
 
 
 def tiers(result: Result) -> dict[str, list[Utterance]]:

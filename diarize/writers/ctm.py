@@ -13,27 +13,24 @@ from diarize.rttm import rttm_field
 from diarize.writers.base import UNKNOWN
 from diarize.writers.cues import timed_words
 
+extension = "ctm"
 
-class CtmWriter:
-    """Writes ``recording channel start duration word [confidence]``, a word a line.
+
+def render(result: Result, options: WriterOptions) -> str:
+    """Return ``recording channel start duration word [confidence]``, a word a line.
 
     CTM has no place for a speaker: a comment names the one of the words below it.
     """
-
-    extension = "ctm"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        uri = rttm_field(result.diarization.uri)
-        rows = []
-        for part in result.utterances:
-            if not part.text:
-                rows.append((part.speaker or UNKNOWN, ""))
-            for word in timed_words(part):
-                mark = f"{uri} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text}"
-                sure = "" if word.probability is None else f" {word.probability:.4f}"
-                rows.append((word.speaker or UNKNOWN, f"{mark}{sure}\n"))
-        return "".join(
-            f";; speaker {name}\n" + "".join(row for _, row in group)
-            for name, group in groupby(rows, key=lambda row: row[0])
-        )
+    uri = rttm_field(result.diarization.uri)
+    rows = []
+    for part in result.utterances:
+        if not part.text:
+            rows.append((part.speaker or UNKNOWN, ""))
+        for word in timed_words(part):
+            mark = f"{uri} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text}"
+            sure = "" if word.probability is None else f" {word.probability:.4f}"
+            rows.append((word.speaker or UNKNOWN, f"{mark}{sure}\n"))
+    return "".join(
+        f";; speaker {name}\n" + "".join(row for _, row in group)
+        for name, group in groupby(rows, key=lambda row: row[0])
+    )

@@ -17,39 +17,37 @@ from diarize.writers.base import UNKNOWN, clock, talk_shares, xml_text
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
-class DocxWriter:
-    """Writes DOCX through python-docx, a paragraph a turn."""
+extension = "docx"
 
-    extension = "docx"
 
-    def render(self, result: Result, options: WriterOptions) -> bytes:
-        """Return the file's bytes.
+def render(result: Result, options: WriterOptions) -> bytes:
+    """Return DOCX, made by python-docx, a paragraph a turn.
 
-        Raises
-        ------
-        MissingExtraError
-            When python-docx is not installed.
-        """
-        try:
-            import docx
-        except ImportError:
-            raise MissingExtraError("python-docx", "docx", "-f docx") from None
-        document = docx.Document()
-        about = document.core_properties
-        about.author, about.title = "diarize", _clean(result.diarization.uri)
-        about.created = about.modified = datetime(*_DATE)
-        document.add_heading(_clean(result.diarization.uri), level=1)
-        _add_speakers(document, result)
-        document.add_paragraph(f"Length: {clock(result.diarization.duration)}")
-        document.add_heading("Dialogue", level=2)
-        for part in result.paragraphs():
-            paragraph = document.add_paragraph()
-            paragraph.add_run(_clean(part.speaker or UNKNOWN)).bold = True
-            said = f": {_clean(part.text)}" if part.text else f" to {clock(part.end)}"
-            paragraph.add_run(f" ({clock(part.start)}){said}")
-        raw = io.BytesIO()
-        document.save(raw)
-        return _undated(raw.getvalue())
+    Raises
+    ------
+    MissingExtraError
+        When python-docx is not installed.
+    """
+    try:
+        import docx
+    except ImportError:
+        raise MissingExtraError("python-docx", "docx", "-f docx") from None
+    document = docx.Document()
+    about = document.core_properties
+    about.author, about.title = "diarize", _clean(result.diarization.uri)
+    about.created = about.modified = datetime(*_DATE)
+    document.add_heading(_clean(result.diarization.uri), level=1)
+    _add_speakers(document, result)
+    document.add_paragraph(f"Length: {clock(result.diarization.duration)}")
+    document.add_heading("Dialogue", level=2)
+    for part in result.paragraphs():
+        paragraph = document.add_paragraph()
+        paragraph.add_run(_clean(part.speaker or UNKNOWN)).bold = True
+        said = f": {_clean(part.text)}" if part.text else f" to {clock(part.end)}"
+        paragraph.add_run(f" ({clock(part.start)}){said}")
+    raw = io.BytesIO()
+    document.save(raw)
+    return _undated(raw.getvalue())
 
 
 def _add_speakers(document: Any, result: Result) -> None:

@@ -3,114 +3,69 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import PureWindowsPath
-from xml.etree import ElementTree
+from xml.etree.ElementTree import (
+    Element,
+    SubElement,
+    indent,
+    register_namespace,
+    tostring,
+)
 
 from diarize.formats import WriterOptions
-from diarize.result import Result, Utterance
-from diarize.text import one_line
-from diarize.writers.base import UNKNOWN, milliseconds, tiers, xml_text
+from diarize.result import Result
+from diarize.text import milliseconds, one_line
+from diarize.writers.base import UNKNOWN, tiers, xml_text
 
+_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 # ELAN wants a date; the same input must give the same bytes, so it is not today's.
 _DATE = "1970-01-01T00:00:00+00:00"
 
+extension = "eaf"
 
-class EafWriter:
-    """Writes EAF 3.0."""
 
-    extension = "eaf"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        schema = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
-        ElementTree.register_namespace("xsi", "http://www.w3.org/2001/XMLSchema-instance")
-        root = ElementTree.Element(
-            "ANNOTATION_DOCUMENT",
-            {"AUTHOR": "diarize", "DATE": _DATE, "FORMAT": "3.0", "VERSION": "3.0"},
+def render(result: Result, options: WriterOptions) -> str:
+    """Return EAF 3.0."""
+    register_namespace("xsi", _INSTANCE)
+    root = Element("ANNOTATION_DOCUMENT", AUTHOR="diarize", DATE=_DATE, FORMAT="3.0", VERSION="3.0")
+    root.set(f"{{{_INSTANCE}}}noNamespaceSchemaLocation", _SCHEMA)
+    header = SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
+    if result.audio is not None:
+        url = _clean(_media_url(result.audio))
+        mime = mimetypes.guess_type(result.audio)[0] or "unknown"
+        SubElement(
+            header, "MEDIA_DESCRIPTOR", MEDIA_URL=url, MIME_TYPE=mime, RELATIVE_MEDIA_URL=url
         )
-        root.set(schema, _SCHEMA)
-        _add_header(root, result.audio)
-        rows = tiers(result)
-        order = ElementTree.SubElement(root, "TIME_ORDER")
-        edges = {edge for row in rows.values() for part in row for edge in (part.start, part.end)}
-        slots = _TimeSlots(sorted(map(milliseconds, edges)), order)
-        numbers = count(1)
-        for name, row in rows.items():
-            _add_tier(root, name, row, slots, numbers)
-        ElementTree.SubElement(
-            root,
-            "LINGUISTIC_TYPE",
-            {
-                "GRAPHIC_REFERENCES": "false",
-                "LINGUISTIC_TYPE_ID": "default-lt",
-                "TIME_ALIGNABLE": "true",
-            },
+    rows = tiers(result)
+    order = SubElement(root, "TIME_ORDER")
+    edges = {edge for row in rows.values() for part in row for edge in (part.start, part.end)}
+    slots = {}
+    for number, instant in enumerate(sorted(map(milliseconds, edges)), start=1):
+        slots[instant] = f"ts{number}"
+    for instant, slot in slots.items():
+        SubElement(order, "TIME_SLOT", TIME_SLOT_ID=slot, TIME_VALUE=str(instant))
+    numbers = count(1)
+    for name, row in rows.items():
+        shown = _clean(name)
+        tier = SubElement(
+            root, "TIER", LINGUISTIC_TYPE_REF="default-lt", PARTICIPANT=shown, TIER_ID=shown
         )
-        ElementTree.indent(root, "    ")
-        text = ElementTree.tostring(root, encoding="unicode")
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
-
-
-class _TimeSlots:
-    """The document's instants, each written once."""
-
-    def __init__(self, instants: list[int], parent: ElementTree.Element) -> None:
-        self._names = {instant: f"ts{number}" for number, instant in enumerate(instants, start=1)}
-        for instant, name in self._names.items():
-            ElementTree.SubElement(
-                parent, "TIME_SLOT", {"TIME_SLOT_ID": name, "TIME_VALUE": str(instant)}
+        for part in row:
+            annotation = SubElement(
+                SubElement(tier, "ANNOTATION"),
+                "ALIGNABLE_ANNOTATION",
+                ANNOTATION_ID=f"a{next(numbers)}",
+                TIME_SLOT_REF1=slots[milliseconds(part.start)],
+                TIME_SLOT_REF2=slots[milliseconds(part.end)],
             )
-
-    def name(self, seconds: float) -> str:
-        return self._names[milliseconds(seconds)]
-
-
-def _add_tier(
-    root: ElementTree.Element,
-    name: str,
-    row: Sequence[Utterance],
-    slots: _TimeSlots,
-    numbers: Iterator[int],
-) -> None:
-    shown = _clean(name)
-    tier = ElementTree.SubElement(
-        root,
-        "TIER",
-        {"LINGUISTIC_TYPE_REF": "default-lt", "PARTICIPANT": shown, "TIER_ID": shown},
-    )
-    for part in row:
-        annotation = ElementTree.SubElement(
-            ElementTree.SubElement(tier, "ANNOTATION"),
-            "ALIGNABLE_ANNOTATION",
-            {
-                "ANNOTATION_ID": f"a{next(numbers)}",
-                "TIME_SLOT_REF1": slots.name(part.start),
-                "TIME_SLOT_REF2": slots.name(part.end),
-            },
-        )
-        value = ElementTree.SubElement(annotation, "ANNOTATION_VALUE")
-        value.text = _clean(part.text or part.speaker or UNKNOWN)
-
-
-def _add_header(root: ElementTree.Element, audio: str | None) -> None:
-    header = ElementTree.SubElement(
-        root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"}
-    )
-    if audio is None:
-        return
-    place = _clean(_media_url(audio))
-    ElementTree.SubElement(
-        header,
-        "MEDIA_DESCRIPTOR",
-        {
-            "MEDIA_URL": place,
-            "MIME_TYPE": mimetypes.guess_type(audio)[0] or "unknown",
-            "RELATIVE_MEDIA_URL": place,
-        },
-    )
+            value = SubElement(annotation, "ANNOTATION_VALUE")
+            value.text = _clean(part.text or part.speaker or UNKNOWN)
+    kind = {"GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": "default-lt"}
+    SubElement(root, "LINGUISTIC_TYPE", kind, TIME_ALIGNABLE="true")
+    indent(root, "    ")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
 def _media_url(audio: str) -> str:

@@ -26,7 +26,7 @@ from diarize.errors import AudioError
 from diarize.excerpts import clear_excerpts, excerpts
 from diarize.files import digest_of
 from diarize.formats import WriterOptions
-from diarize.writers.json import JsonWriter
+from diarize.writers import json as json_writer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,16 +46,14 @@ OFFLINE = "media-src * file: blob:"
 _SUPPLEMENT, _IDEOGRAPHS, _TAGS = 0x20000, 0x3FFFF, range(0xE0000, 0xE0200)
 
 
-class HtmlWriter:
-    """Writes the page; the recording is referenced beside it, or embedded."""
+extension = "html"
 
-    extension = "html"
 
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the whole file as text."""
-        document = JsonWriter().render(result, WriterOptions())
-        sound = _sound(result, _audio_path(result, options), options.embed_audio)
-        return html_page(result, document, {"audio": _link(result.audio), **sound})
+def render(result: Result, options: WriterOptions) -> str:
+    """Return the page; the recording is referenced beside it, or embedded."""
+    document = json_writer.render(result, WriterOptions())
+    sound = _sound(result, _audio_path(result, options), options.embed_audio)
+    return html_page(result, document, {"audio": _link(result.audio), **sound})
 
 
 def html_page(result: Result, document: str, sound: Mapping[str, Any]) -> str:

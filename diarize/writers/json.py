@@ -12,21 +12,18 @@ from diarize.result import Result
 from diarize.result_file import to_block
 from diarize.transcript.readers import to_source_shape
 
+extension = "json"
 
-class JsonWriter:
-    """Writes the labelled transcript with a ``diarization`` block beside it."""
 
-    extension = "json"
+def render(result: Result, options: WriterOptions) -> str:
+    """Return the labelled transcript with a ``diarization`` block beside it.
 
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text.
-
-        In the shape ``source`` there is no ``diarization`` block: the file is the producer's own.
-        """
-        document: Any = {**(result.transcript or {}), "diarization": to_block(result)}
-        if options.json_shape == "source" and result.transcript and result.source:
-            document = to_source_shape(result.transcript, result.source)
-        return json.dumps(_plain(document), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    In the shape ``source`` there is no ``diarization`` block: the file is the producer's own.
+    """
+    document: Any = {**(result.transcript or {}), "diarization": to_block(result)}
+    if options.json_shape == "source" and result.transcript and result.source:
+        document = to_source_shape(result.transcript, result.source)
+    return json.dumps(_plain(document), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

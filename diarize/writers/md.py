@@ -13,29 +13,27 @@ from diarize.writers.base import UNKNOWN, clock, talk_shares
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_]))")
 
 
-class MarkdownWriter:
-    """Writes a table of speakers and a paragraph a turn."""
+extension = "md"
 
-    extension = "md"
 
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        diarization = result.diarization
-        lines = [
-            f"# {escaped(diarization.uri)}",
-            "",
-            "| Speaker | Talk time | Share | Turns |",
-            "| --- | ---: | ---: | ---: |",
-        ]
-        lines += [
-            f"| {escaped(name)} | {clock(seconds)} | {share:.0%} | {turns} |"
-            for name, seconds, share, turns in talk_shares(diarization)
-        ]
-        lines += ["", f"Length: {clock(diarization.duration)}", "", "## Dialogue"]
-        for part in result.paragraphs():
-            text = f": {escaped(part.text)}" if part.text else f" to {clock(part.end)}"
-            lines += ["", f"**{escaped(part.speaker or UNKNOWN)}** ({clock(part.start)}){text}"]
-        return "\n".join(lines) + "\n"
+def render(result: Result, options: WriterOptions) -> str:
+    """Return a table of speakers and a paragraph a turn."""
+    diarization = result.diarization
+    lines = [
+        f"# {escaped(diarization.uri)}",
+        "",
+        "| Speaker | Talk time | Share | Turns |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {escaped(name)} | {clock(seconds)} | {share:.0%} | {turns} |"
+        for name, seconds, share, turns in talk_shares(diarization)
+    ]
+    lines += ["", f"Length: {clock(diarization.duration)}", "", "## Dialogue"]
+    for part in result.paragraphs():
+        text = f": {escaped(part.text)}" if part.text else f" to {clock(part.end)}"
+        lines += ["", f"**{escaped(part.speaker or UNKNOWN)}** ({clock(part.start)}){text}"]
+    return "\n".join(lines) + "\n"
 
 
 def escaped(text: str) -> str:

@@ -9,23 +9,20 @@ from diarize.result import Result
 from diarize.rttm import rttm_field
 from diarize.writers.base import UNKNOWN
 
+extension = "seglst.json"
 
-class SegLstWriter:
-    """Writes ``session_id``, ``speaker``, ``start_time``, ``end_time``, ``words`` a segment."""
 
-    extension = "seglst.json"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        session = rttm_field(result.diarization.uri)
-        rows = [
-            {
-                "session_id": session,
-                "speaker": part.speaker or UNKNOWN,
-                "start_time": round(part.start, 3),
-                "end_time": round(part.end, 3),
-                "words": part.text,
-            }
-            for part in result.utterances
-        ]
-        return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"
+def render(result: Result, options: WriterOptions) -> str:
+    """Return ``session_id``, ``speaker``, ``start_time``, ``end_time``, ``words`` a segment."""
+    session = rttm_field(result.diarization.uri)
+    rows = [
+        {
+            "session_id": session,
+            "speaker": part.speaker or UNKNOWN,
+            "start_time": round(part.start, 3),
+            "end_time": round(part.end, 3),
+            "words": part.text,
+        }
+        for part in result.utterances
+    ]
+    return json.dumps(rows, ensure_ascii=False, indent=2) + "\n"

@@ -6,26 +6,24 @@ import io
 
 from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.writers.base import cues_of, milliseconds
+from diarize.text import milliseconds
+from diarize.writers.base import cues_of
+
+extension = "srt"
 
 
-class SrtWriter:
-    """Writes SRT through pysrt."""
+def render(result: Result, options: WriterOptions) -> str:
+    """Return SRT, made by pysrt."""
+    from pysrt import SubRipFile, SubRipItem, SubRipTime
 
-    extension = "srt"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        from pysrt import SubRipFile, SubRipItem, SubRipTime
-
-        items = SubRipFile()
-        for number, cue in enumerate(cues_of(result, options), start=1):
-            start = SubRipTime.from_ordinal(milliseconds(cue.start))
-            end = SubRipTime.from_ordinal(milliseconds(cue.end))
-            items.append(SubRipItem(number, start, end, "\n".join(map(_safe, cue.lines))))
-        buffer = io.StringIO()
-        items.write_into(buffer, eol="\n")
-        return buffer.getvalue()
+    items = SubRipFile()
+    for number, cue in enumerate(cues_of(result, options), start=1):
+        start = SubRipTime.from_ordinal(milliseconds(cue.start))
+        end = SubRipTime.from_ordinal(milliseconds(cue.end))
+        items.append(SubRipItem(number, start, end, "\n".join(map(_safe, cue.lines))))
+    buffer = io.StringIO()
+    items.write_into(buffer, eol="\n")
+    return buffer.getvalue()
 
 
 def _safe(line: str) -> str:

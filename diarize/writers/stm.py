@@ -10,18 +10,15 @@ from diarize.result import Result
 from diarize.rttm import rttm_field
 from diarize.writers.base import UNKNOWN
 
+extension = "stm"
 
-class StmWriter:
-    """Writes ``recording channel speaker start end text``; spaces in names become ``_``."""
 
-    extension = "stm"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        uri = rttm_field(result.diarization.uri)
-        return "".join(
-            f"{uri} 1 {rttm_field(part.speaker or UNKNOWN)} {part.start:.3f} {part.end:.3f} "
-            f"{part.text}".rstrip()
-            + "\n"
-            for part in result.utterances
-        )
+def render(result: Result, options: WriterOptions) -> str:
+    """Return ``recording channel speaker start end text``; spaces in names become ``_``."""
+    uri = rttm_field(result.diarization.uri)
+    return "".join(
+        f"{uri} 1 {rttm_field(part.speaker or UNKNOWN)} {part.start:.3f} {part.end:.3f} "
+        f"{part.text}".rstrip()
+        + "\n"
+        for part in result.utterances
+    )

@@ -9,44 +9,41 @@ from diarize.result import Result, Utterance
 from diarize.text import one_line
 from diarize.writers.base import UNKNOWN, end_of, tiers
 
+extension = "TextGrid"
 
-class TextGridWriter:
-    """Writes the long text form; silence is an empty interval, since tiers have no gaps."""
 
-    extension = "TextGrid"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        rows = tiers(result) or {UNKNOWN: []}
-        end = max(end_of(result, row) for row in rows.values())
-        lines = [
-            'File type = "ooTextFile"',
-            'Object class = "TextGrid"',
-            "",
-            "xmin = 0",
-            f"xmax = {end:.3f}",
-            "tiers? <exists>",
-            f"size = {len(rows)}",
-            "item []:",
+def render(result: Result, options: WriterOptions) -> str:
+    """Return the long text form; silence is an empty interval, since tiers have no gaps."""
+    rows = tiers(result) or {UNKNOWN: []}
+    end = max(end_of(result, row) for row in rows.values())
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0",
+        f"xmax = {end:.3f}",
+        "tiers? <exists>",
+        f"size = {len(rows)}",
+        "item []:",
+    ]
+    for number, (name, row) in enumerate(rows.items(), start=1):
+        intervals = _tiled(row, end)
+        lines += [
+            f"    item [{number}]:",
+            '        class = "IntervalTier"',
+            f"        name = {_quoted(name)}",
+            "        xmin = 0",
+            f"        xmax = {end:.3f}",
+            f"        intervals: size = {len(intervals)}",
         ]
-        for number, (name, row) in enumerate(rows.items(), start=1):
-            intervals = _tiled(row, end)
+        for place, (start, stop, text) in enumerate(intervals, start=1):
             lines += [
-                f"    item [{number}]:",
-                '        class = "IntervalTier"',
-                f"        name = {_quoted(name)}",
-                "        xmin = 0",
-                f"        xmax = {end:.3f}",
-                f"        intervals: size = {len(intervals)}",
+                f"        intervals [{place}]:",
+                f"            xmin = {start:.3f}",
+                f"            xmax = {stop:.3f}",
+                f"            text = {_quoted(text)}",
             ]
-            for place, (start, stop, text) in enumerate(intervals, start=1):
-                lines += [
-                    f"        intervals [{place}]:",
-                    f"            xmin = {start:.3f}",
-                    f"            xmax = {stop:.3f}",
-                    f"            text = {_quoted(text)}",
-                ]
-        return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def _tiled(row: Sequence[Utterance], end: float) -> list[tuple[float, float, str]]:

@@ -7,17 +7,14 @@ from diarize.result import Result
 from diarize.text import one_line
 from diarize.writers.base import UNKNOWN, clock
 
+extension = "txt"
 
-class TxtWriter:
-    """Writes ``Name (00:12:34): text`` paragraphs."""
 
-    extension = "txt"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        paragraphs = [
-            f"{one_line(part.speaker or UNKNOWN)} ({clock(part.start)})"
-            + (f": {part.text}\n" if part.text else f" to {clock(part.end)}\n")
-            for part in result.paragraphs()
-        ]
-        return "\n".join(paragraphs)
+def render(result: Result, options: WriterOptions) -> str:
+    """Return ``Name (00:12:34): text`` paragraphs."""
+    paragraphs = [
+        f"{one_line(part.speaker or UNKNOWN)} ({clock(part.start)})"
+        + (f": {part.text}\n" if part.text else f" to {clock(part.end)}\n")
+        for part in result.paragraphs()
+    ]
+    return "\n".join(paragraphs)

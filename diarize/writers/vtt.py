@@ -6,22 +6,19 @@ from collections.abc import Sequence
 
 from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.text import one_line
-from diarize.writers.base import cues_of, milliseconds
+from diarize.text import one_line, stamp
+from diarize.writers.base import cues_of
+
+extension = "vtt"
 
 
-class VttWriter:
-    """Writes WebVTT; the speaker is in the cue's ``<v Name>``, so no prefix is needed."""
-
-    extension = "vtt"
-
-    def render(self, result: Result, options: WriterOptions) -> str:
-        """Return the file's text."""
-        blocks = ["WEBVTT\n"]
-        for cue in cues_of(result, options, prefix="never"):
-            text = "\n".join(_voice(name, lines) for name, lines in cue.voices())
-            blocks.append(f"{_stamp(cue.start)} --> {_stamp(cue.end)}\n{text}\n")
-        return "\n".join(blocks)
+def render(result: Result, options: WriterOptions) -> str:
+    """Return WebVTT; the speaker is in the cue's ``<v Name>``, so no prefix is needed."""
+    blocks = ["WEBVTT\n"]
+    for cue in cues_of(result, options, prefix="never"):
+        text = "\n".join(_voice(name, lines) for name, lines in cue.voices())
+        blocks.append(f"{stamp(cue.start)} --> {stamp(cue.end)}\n{text}\n")
+    return "\n".join(blocks)
 
 
 def _voice(name: str | None, lines: Sequence[str]) -> str:
@@ -32,9 +29,3 @@ def _voice(name: str | None, lines: Sequence[str]) -> str:
 def _escaped(text: str) -> str:
     # "-->" cannot occur any more once ">" is escaped
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _stamp(seconds: float) -> str:
-    whole = milliseconds(seconds)
-    minutes, rest = divmod(whole, 60_000)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
