@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from diarize.text import instant
@@ -149,6 +149,19 @@ def union(segments: Iterable[Segment], gap: float = 0.0) -> list[Segment]:
         else:
             joined.append(segment)
     return joined
+
+
+def divided(start: float, end: float, weights: Sequence[float]) -> list[Segment]:
+    """Cut a stretch of time into parts whose lengths are in proportion to weights.
+
+    Examples
+    --------
+    >>> divided(1.0, 3.0, [3, 1])
+    [Segment(start=1.0, end=2.5), Segment(start=2.5, end=3.0)]
+    """
+    total = sum(weights)
+    edges = [start + (end - start) * done / total for done in accumulate(weights)]
+    return [Segment(*pair) for pair in pairwise([start, *edges])]
 
 
 def difference(regions: Iterable[Segment], holes: Iterable[Segment]) -> list[Segment]:

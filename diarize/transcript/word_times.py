@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from diarize.arrays import SAMPLE_RATE, Float32
 from diarize.settings import WordSettings
-from diarize.timeline import Segment
+from diarize.timeline import Segment, divided
+from diarize.transcript.readers.common import number
 from diarize.transcript.schema import WordTime
 from diarize.transcript.sentences import ends_sentence
 
@@ -58,13 +59,8 @@ def energy_of(waveform: Waveform, step: float = 0.01) -> Energy:
 
 def seconds(value: object) -> float | None:
     """Return a time as a float, or None where it is missing, negative or not a number."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+    found = number(value)
+    return found if found is not None and found >= 0 else None
 
 
 def plausible_length(word: str, options: WordSettings) -> float:
@@ -191,17 +187,12 @@ def _forward(known: Sequence[Sequence[float | None]]) -> list[tuple[float, float
 
 def _share(texts: Sequence[str], left: float, right: float) -> list[WordTime]:
     """Lay words without times between two instants, by their lengths."""
-    weights = [max(1, len(text.strip())) for text in texts]
-    total, done, times = sum(weights), 0, []
-    for weight in weights:
-        first = left + (right - left) * done / total
-        done += weight
-        last = left + (right - left) * done / total
-        times.append(WordTime(round(first, 3), round(last, 3), estimated=True))
-    return [
-        WordTime(min(max(time.start, left), right), min(max(time.end, left), right), True)
-        for time in times
-    ]
+
+    def inside(instant: float) -> float:
+        return min(max(round(instant, 3), left), right)
+
+    parts = divided(left, right, [max(1, len(text.strip())) for text in texts])
+    return [WordTime(inside(part.start), inside(part.end), estimated=True) for part in parts]
 
 
 def lay_out(
@@ -223,13 +214,12 @@ def lay_out(
     parts = [
         Segment(max(part.start, start), min(part.end, end)) for part in speech[first:stop]
     ] or [Segment(start, end)]
-    weights = [len(text.strip()) + 1 for text in texts]
-    total, whole = sum(weights), sum(part.duration for part in parts)
-    times, done = [], 0
-    for weight in weights:
-        begin = _instant(parts, whole * done / total, after=True)
-        done += weight
-        finish = _instant(parts, whole * done / total, after=False)
+    times = []
+    for share in divided(
+        0.0, sum(part.duration for part in parts), [len(text.strip()) + 1 for text in texts]
+    ):
+        begin = _instant(parts, share.start, after=True)
+        finish = _instant(parts, share.end, after=False)
         times.append(WordTime(begin, max(begin, finish), estimated=True))
     return times
 

@@ -8,7 +8,8 @@ from diarize.display import COLOURS
 from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import milliseconds, one_line
-from diarize.writers.base import UNKNOWN, cues_of
+from diarize.writers.base import UNKNOWN
+from diarize.writers.cues import cues
 
 # Braces enclose commands, and nothing can stand for one inside a text.
 _BRACES = str.maketrans("{}", "｛｝")
@@ -24,7 +25,7 @@ def render(result: Result, options: WriterOptions) -> str:
     """
     from pysubs2 import SSAEvent, SSAFile
 
-    shown = cues_of(result, options)
+    shown = cues(result.utterances, options)
     document = SSAFile()
     document.info["Title"] = one_line(result.diarization.uri)
     names = (name or UNKNOWN for cue in shown for name, _ in cue.voices())

@@ -1,4 +1,4 @@
-"""What writers share: times, tiers, cues as the options ask for."""
+"""What writers share: times, shares of talk, tiers, text that XML can hold."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import re
 from collections.abc import Sequence
 
 from diarize.annotation import Diarization
-from diarize.formats import WriterOptions
 from diarize.result import Result, Utterance
 from diarize.text import milliseconds
 from diarize.timeline import union
-from diarize.writers.cues import Cue, cues
 
 UNKNOWN = "Unknown"
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -45,19 +43,6 @@ def talk_shares(diarization: Diarization) -> list[tuple[str, float, float, int]]
         (name, seconds, seconds / total if total else 0.0, turns[name])
         for name, seconds in sorted(talk.items(), key=lambda item: -item[1])
     ]
-
-
-def cues_of(result: Result, options: WriterOptions, prefix: str | None = None) -> list[Cue]:
-    """Return a result's cues as the options ask for; ``prefix`` goes before theirs."""
-    return cues(
-        result.utterances,
-        prefix=prefix or options.speaker_prefix,
-        max_line_width=options.max_line_width,
-        max_line_count=options.max_line_count,
-        max_cue_seconds=options.max_cue_seconds,
-        max_characters_per_second=options.max_characters_per_second,
-        dashes=options.dashes,
-    )
 
 
 def xml_text(text: str) -> str:

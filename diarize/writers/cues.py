@@ -10,6 +10,7 @@ from itertools import groupby
 from diarize.formats import WriterOptions
 from diarize.result import Utterance
 from diarize.text import one_line
+from diarize.timeline import divided
 from diarize.transcript.sentences import ends_clause, ends_sentence
 from diarize.transcript.tokenize import tokens
 from diarize.transcript.word_times import seconds
@@ -105,39 +106,15 @@ def width_of(text: str) -> int:
     )
 
 
-def cues(
-    utterances: Iterable[Utterance],
-    *,
-    prefix: str = "always",
-    max_line_width: int | None = None,
-    max_line_count: int | None = None,
-    max_cue_seconds: float | None = None,
-    max_characters_per_second: float | None = None,
-    dashes: bool = False,
-) -> list[Cue]:
+def cues(utterances: Iterable[Utterance], options: WriterOptions) -> list[Cue]:
     """Cut utterances into cues of one speaker each.
 
-    Parameters
-    ----------
-    utterances : iterable of Utterance
-        One without text (a bare turn) shows its speaker's name.
-    prefix : {"always", "on-change", "never"}
-        When the first line begins with ``Name: ``.
-    max_line_width : int, optional
-        Columns in a line. A single longer word is not split.
-    max_line_count : int, optional
-        Lines in a cue, 2 where only the width is given.
-    max_cue_seconds : float, optional
-        Without any of the three, utterances are not split unless they are extremely long.
-    max_characters_per_second : float, optional
-        Reading speed. A cue that is too short for its text (marks over or under letters
-        do not count, a CJK character counts as two) stays longer, if there is room before the
-        next one, and begins earlier, if there is some after the one before.
-    dashes : bool
-        Let two short cues of two people, at once or one right after the other, be one cue with a
-        line each, after a dash.
+    An utterance without text (a bare turn) shows its speaker's name. Without any of the limits,
+    utterances are not split unless they are extremely long; a single word longer than a line is
+    never split. A cue that is too short for its text, by the reading speed, stays longer if there
+    is room before the next one, and begins earlier if there is some after the one before.
     """
-    limits = _limits(max_line_width, max_line_count, max_cue_seconds)
+    limits = _limits(options)
     shown: list[Cue] = []
     for utterance in utterances:
         if not utterance.text:
@@ -146,21 +123,22 @@ def cues(
             continue
         for speaker, pieces in _runs(utterance):
             previous = shown[-1].speaker if shown else None
-            for start, stop in _partition(pieces, _lead(speaker, None, prefix), limits):
-                lead = _lead(speaker, previous, prefix)
+            widest = _lead(speaker, None, options.speaker_prefix)
+            for start, stop in _partition(pieces, widest, limits):
+                lead = _lead(speaker, previous, options.speaker_prefix)
                 part = pieces[start:stop]
                 lines = _lines(lead, [piece.text for piece in part], limits)
                 begin = part[0].start
                 end = max(begin, max(piece.end for piece in part))
-                if max_cue_seconds is not None:
-                    end = min(end, begin + max_cue_seconds)
+                if options.max_cue_seconds is not None:
+                    end = min(end, begin + options.max_cue_seconds)
                 shown.append(Cue(begin, end, speaker, tuple(lines)))
                 previous = speaker
     shown = _apart(shown)
-    if dashes:
+    if options.dashes:
         shown = _shared(shown, limits)
-    if max_characters_per_second is not None:
-        shown = _readable(shown, max_characters_per_second, max_cue_seconds)
+    if options.max_characters_per_second is not None:
+        shown = _readable(shown, options.max_characters_per_second, options.max_cue_seconds)
     return shown
 
 
@@ -172,17 +150,16 @@ def timed_words(utterance: Utterance) -> list[TimedWord]:
     found = []
     for speaker, pieces in _runs(utterance):
         for piece in pieces:
-            parts, done = piece.text.split(), 0
-            step = (piece.end - piece.start) / sum(map(len, parts))
-            for part in parts:
-                start = piece.start + done * step
-                done += len(part)
-                end = piece.start + done * step
-                found.append(TimedWord(part, start, end, speaker, piece.probability))
+            parts = piece.text.split()
+            times = divided(piece.start, piece.end, list(map(len, parts)))
+            for part, time in zip(parts, times, strict=True):
+                found.append(TimedWord(part, time.start, time.end, speaker, piece.probability))
     return found
 
 
-def _limits(width: int | None, count: int | None, longest: float | None) -> _Limits:
+def _limits(options: WriterOptions) -> _Limits:
+    width, count = options.max_line_width, options.max_line_count
+    longest = options.max_cue_seconds
     if width is None and count is None:
         return _Limits(None, 1, longest or EXTREME_SECONDS, EXTREME_WIDTH)
     width = width or LINE_WIDTH
@@ -235,14 +212,8 @@ def _timed(utterance: Utterance) -> list[_Piece] | None:
 def _estimated(utterance: Utterance) -> list[_Piece]:
     """Return the words of a text, each with its share of the utterance's time."""
     texts = tokens(utterance.text)
-    total = sum(len(text) for text in texts)
-    length = utterance.end - utterance.start
-    pieces, done = [], 0
-    for text in texts:
-        start = utterance.start + length * done / total
-        done += len(text)
-        pieces.append(_Piece(text, start, utterance.start + length * done / total))
-    return pieces
+    times = divided(utterance.start, utterance.end, list(map(len, texts)))
+    return [_Piece(text, time.start, time.end) for text, time in zip(texts, times, strict=True)]
 
 
 def _partition(pieces: Sequence[_Piece], lead: str, limits: _Limits) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import io
 from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import milliseconds
-from diarize.writers.base import cues_of
+from diarize.writers.cues import cues
 
 extension = "srt"
 
@@ -17,7 +17,7 @@ def render(result: Result, options: WriterOptions) -> str:
     from pysrt import SubRipFile, SubRipItem, SubRipTime
 
     items = SubRipFile()
-    for number, cue in enumerate(cues_of(result, options), start=1):
+    for number, cue in enumerate(cues(result.utterances, options), start=1):
         start = SubRipTime.from_ordinal(milliseconds(cue.start))
         end = SubRipTime.from_ordinal(milliseconds(cue.end))
         items.append(SubRipItem(number, start, end, "\n".join(map(_safe, cue.lines))))

@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element, SubElement, register_namespace, tostr
 from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import one_line, stamp
-from diarize.writers.base import cues_of, xml_text
-from diarize.writers.cues import Cue
+from diarize.writers.base import xml_text
+from diarize.writers.cues import Cue, cues
 
 _TT = "http://www.w3.org/ns/ttml"
 _TTM, _TTP, _TTS = f"{_TT}#metadata", f"{_TT}#parameter", f"{_TT}#styling"
@@ -35,7 +35,7 @@ def render(result: Result, options: WriterOptions) -> str:
     """Return a ``p`` a cue, whose ``ttm:agent`` is its speaker."""
     for prefix, space in _SPACES.items():
         register_namespace(prefix, space)
-    shown = cues_of(result, options)
+    shown = cues(result.utterances, options)
     language = str((result.transcript or {}).get("language") or "")
     about = {
         f"{_XML}lang": language if _LANGUAGE.fullmatch(language) else "",

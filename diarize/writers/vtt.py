@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.text import one_line, stamp
-from diarize.writers.base import cues_of
+from diarize.writers.cues import cues
 
 extension = "vtt"
 
@@ -15,7 +16,7 @@ extension = "vtt"
 def render(result: Result, options: WriterOptions) -> str:
     """Return WebVTT; the speaker is in the cue's ``<v Name>``, so no prefix is needed."""
     blocks = ["WEBVTT\n"]
-    for cue in cues_of(result, options, prefix="never"):
+    for cue in cues(result.utterances, replace(options, speaker_prefix="never")):
         text = "\n".join(_voice(name, lines) for name, lines in cue.voices())
         blocks.append(f"{stamp(cue.start)} --> {stamp(cue.end)}\n{text}\n")
     return "\n".join(blocks)

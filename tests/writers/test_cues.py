@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +13,15 @@ pytest.importorskip("hypothesis", reason="pip install hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diarize.formats import WriterOptions
 from diarize.result import Utterance
 from diarize.text import one_line
-from diarize.writers.cues import cues, width_of
+from diarize.writers import cues as cutting
+from diarize.writers.cues import Cue, width_of
+
+
+def cues(utterances: Iterable[Utterance], prefix: str = "always", **limits: Any) -> list[Cue]:
+    return cutting.cues(utterances, WriterOptions(speaker_prefix=prefix, **limits))
 
 
 def said(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from html.entities import html5
 
+from diarize.timeline import divided
 from diarize.transcript.readers.common import Data
 from diarize.transcript.schema import join_texts
 from diarize.transcript.tokenize import tokens
@@ -97,14 +98,10 @@ def timed_words(lines: Sequence[str], start: float, end: float) -> list[Data]:
         text = re.sub(r"[ \t]+", " ", blank + text)
         blank = " " if text.endswith(" ") else ""
         parts = tokens(text)
-        total, done = sum(map(len, parts)), 0
-        length = max(0.0, clock[place + 1] - begin)
-        for part in parts:
-            first = begin + length * done / total
-            done += len(part)
+        times = divided(begin, max(begin, clock[place + 1]), list(map(len, parts)))
+        for part, time in zip(parts, times, strict=True):
             word: Data = {"word": part if words else part.lstrip(" ")}
-            word["start"] = round(first, 3)
-            word["end"] = round(begin + length * done / total, 3)
+            word |= {"start": round(time.start, 3), "end": round(time.end, 3)}
             words.append(word if len(parts) == 1 else {**word, "estimated": True})
     return words
 
