@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +12,16 @@ from diarize.errors import MissingExtraError, ModelError, UsageError
 from diarize.onnx.files import offline
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
-from diarize.transcript.whisper import ELSEWHERE, WhisperOptions
+from diarize.transcript.whisper import ELSEWHERE, WhisperEngine, WhisperOptions
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
 
 # What a folder needs to be a model, besides an optional preprocessor_config.json.
 _FILES = ("model.bin", "tokenizer.json")
-# Names under which models are stored other than those they are asked for by.
-_STORED = {"large": "large-v3", "turbo": "large-v3-turbo"}
 
 
-class FasterWhisperTranscriber:
+class FasterWhisperTranscriber(WhisperEngine):
     """faster-whisper, with word times.
 
     Parameters
@@ -45,6 +42,7 @@ class FasterWhisperTranscriber:
 
     engine = "faster-whisper"
     extra = "faster-whisper"
+    package = "faster_whisper"
 
     def __init__(
         self, model: Any = None, options: WhisperOptions | None = None, **decoding: Any
@@ -53,14 +51,6 @@ class FasterWhisperTranscriber:
         self.options = options or (WhisperOptions() if model is None else None)
         self._model = model
         self._decoding = decoding
-
-    @staticmethod
-    def is_installed() -> bool:
-        """Return whether faster-whisper can be imported, without importing it."""
-        try:
-            return find_spec("faster_whisper") is not None
-        except ValueError:  # imports of it are blocked
-            return False
 
     @staticmethod
     def models_here() -> list[str]:
@@ -74,10 +64,8 @@ class FasterWhisperTranscriber:
     @classmethod
     def has_model(cls, model: str | None) -> bool:
         """Return whether a model, or a default one, needs no download."""
-        if model is not None and Path(model).expanduser().is_dir():
-            return True
-        wanted = ("base", "turbo") if model is None else (model,)
-        return any(_STORED.get(name, name) in cls.models_here() for name in wanted)
+        is_folder = model is not None and Path(model).expanduser().is_dir()
+        return is_folder or super().has_model(model)
 
     def check(self) -> None:
         """Fail at once, before any work, if the model is a folder that is none.
@@ -113,8 +101,8 @@ class FasterWhisperTranscriber:
         if self._model is None:
             assert self.options is not None
             self._model = load_model(self.options.model, self.options.device, on_progress)
-        told = self.options.decoding() if self.options else {}
-        decoding = {"word_timestamps": True, **told, **self._decoding}
+        chosen = self.options.decoding() if self.options else {}
+        decoding = {"word_timestamps": True, **chosen, **self._decoding}
         total = round(waveform.duration)
         samples = waveform.block(0, len(waveform))
         _same_random_numbers()

@@ -11,11 +11,13 @@ import socket
 import sys
 import threading
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from diarize.arrays import Progress
 from diarize.errors import MissingExtraError, ModelError, UsageError
@@ -91,7 +93,34 @@ class WhisperOptions:
         return {"task": self.task, **known, **self.extra}
 
 
-class WhisperTranscriber:
+class WhisperEngine(ABC):
+    """What the packages that run Whisper's models have in common."""
+
+    engine: ClassVar[str]
+    extra: ClassVar[str]
+    package: ClassVar[str]
+
+    @classmethod
+    def is_installed(cls) -> bool:
+        """Return whether the package can be imported, without importing it."""
+        try:
+            return find_spec(cls.package) is not None
+        except ValueError:  # imports of it are blocked
+            return False
+
+    @staticmethod
+    @abstractmethod
+    def models_here() -> list[str]:
+        """Return the names of the models in the package's cache."""
+
+    @classmethod
+    def has_model(cls, model: str | None) -> bool:
+        """Return whether a model, or a default one, needs no download."""
+        wanted = ("base", "turbo") if model is None else (model,)
+        return any(_STORED.get(name, name) in cls.models_here() for name in wanted)
+
+
+class WhisperTranscriber(WhisperEngine):
     """openai-whisper, with word times.
 
     Parameters
@@ -108,31 +137,16 @@ class WhisperTranscriber:
 
     engine = "openai-whisper"
     extra = "whisper"
+    package = "whisper"
 
     def __init__(self, options: WhisperOptions | None = None, model: Any = None) -> None:
         self.options = options or WhisperOptions()
         self._model = model
 
     @staticmethod
-    def is_installed() -> bool:
-        """Return whether openai-whisper can be imported, without importing it."""
-        from importlib.util import find_spec
-
-        try:
-            return find_spec("whisper") is not None
-        except ValueError:  # imports of it are blocked
-            return False
-
-    @staticmethod
     def models_here() -> list[str]:
         """Return the names of the models in Whisper's cache."""
         return sorted(path.stem for path in _cache().glob("*.pt"))
-
-    @classmethod
-    def has_model(cls, model: str | None) -> bool:
-        """Return whether a model, or a default one, needs no download."""
-        wanted = ("base", "turbo") if model is None else (model,)
-        return any(_STORED.get(name, name) in cls.models_here() for name in wanted)
 
     def check(self) -> None:
         """Fail at once, before any work, if the model is a file that is not there.
@@ -180,9 +194,8 @@ class WhisperTranscriber:
         options.setdefault("fp16", str(self._model.device).startswith("cuda"))
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # half precision on CPUs, word times of translations
+                # half precision on CPUs, word times of translations
+                warnings.simplefilter("ignore")
                 return whisper.transcribe(self._model, waveform.block(0, len(waveform)), **options)
         except RuntimeError as error:
             if "out of memory" in str(error):
@@ -234,8 +247,7 @@ def load_model(
         try:
             return whisper.load_model(chosen, device=device)
         except (OSError, RuntimeError) as error:
-            reason = str(getattr(error, "reason", None) or error)
-            reason = f"downloading it failed ({reason})"
+            reason = f"downloading it failed ({getattr(error, 'reason', None) or error})"
             raise ModelError(_explain_missing(whisper, chosen, reason)) from None
 
 

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from diarize.transcript.readers.common import Data, Format, is_list_of_dicts, number, without
-from diarize.transcript.readers.items import dicts, interleaved, phrases, spoken
+from diarize.transcript.readers.common import (
+    Data,
+    Format,
+    dicts,
+    has_items,
+    seconds_of,
+    without,
+)
+from diarize.transcript.readers.words import interleaved, phrases, spoken
 
 
 def _matches(source: Any) -> bool:
-    if not isinstance(source, dict) or not is_list_of_dicts(source.get("words")):
-        return False
     marks = {"audio_duration", "audio_url", "language_model", "acoustic_model", "utterances"}
-    return bool(marks & source.keys()) and all("text" in word for word in source["words"])
+    return has_items(source, "words", "text") and bool(marks & source.keys())
 
 
 def _read(source: Data) -> Data:
@@ -34,18 +39,13 @@ def _words(words: list[Data], speaker: object) -> list[Data]:
     return [
         spoken(
             word.get("text"),
-            _seconds(word.get("start")),
-            _seconds(word.get("end")),
+            seconds_of(word.get("start")),
+            seconds_of(word.get("end")),
             word.get("confidence"),
             word.get("speaker") or speaker or word.get("channel"),
         )
         for word in words
     ]
-
-
-def _seconds(value: object) -> float | None:
-    thousandths = number(value)
-    return None if thousandths is None else thousandths / 1000
 
 
 FORMAT = Format("assemblyai", "AssemblyAI ({words, utterances}, milliseconds)", _matches, _read)

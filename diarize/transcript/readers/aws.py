@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from diarize.transcript.readers.common import Data, Format, time_of, without
-from diarize.transcript.readers.items import append_mark, dicts, get, interleaved, phrases, spoken
+from diarize.transcript.readers.common import (
+    Data,
+    Format,
+    dicts,
+    get,
+    has_items,
+    time_of,
+    without,
+)
+from diarize.transcript.readers.words import append_mark, interleaved, phrases, spoken
 
 
 def _matches(source: Any) -> bool:
-    items = get(source, "results", "items")
-    return isinstance(items, list) and all(
-        isinstance(item, dict) and "alternatives" in item and "type" in item for item in items
-    )
+    return has_items(get(source, "results"), "items", "alternatives", "type")
 
 
 def _read(source: Data) -> Data:

@@ -12,22 +12,22 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
-    is_list_of_dicts,
+    dicts,
+    get,
+    has_items,
     make_segment,
-    number,
+    seconds_of,
     time_of,
     without,
 )
-from diarize.transcript.readers.items import dicts, get, interleaved, spoken
-from diarize.transcript.readers.words import set_word_texts
+from diarize.transcript.readers.words import interleaved, set_word_texts, spoken
 
 _TICKS = 1e7  # a second
 
 
 def _matches(source: Any) -> bool:
-    return isinstance(source, dict) and (
-        is_list_of_dicts(source.get("recognizedPhrases"))
-        or (is_list_of_dicts(source.get("phrases")) and "combinedPhrases" in source)
+    return has_items(source, "recognizedPhrases") or (
+        has_items(source, "phrases") and "combinedPhrases" in source
     )
 
 
@@ -47,8 +47,7 @@ def _segment(phrase: Data, index: int) -> Data:
     if speaker is None and phrase.get("channel"):
         speaker = f"channel {phrase['channel']}"
     start, end = _times(phrase)
-    known = {"start": start, "end": end, "text": text, "speaker": speaker}
-    segment = make_segment({}, index, **known)
+    segment = make_segment({}, index, start=start, end=end, text=text, speaker=speaker)
     listed = dicts(best.get("displayWords")) or dicts(best.get("words"))
     if listed:
         segment["words"] = [
@@ -70,10 +69,11 @@ def _times(item: Data) -> tuple[float | None, float | None]:
 
 
 def _seconds(item: Data, name: str) -> float | None:
-    ticks, thousandths = number(item.get(f"{name}InTicks")), number(item.get(f"{name}Milliseconds"))
-    if thousandths is not None:
-        return thousandths / 1000
-    return time_of(item.get(name)) if ticks is None else ticks / _TICKS
+    for key, per_second in ((f"{name}Milliseconds", 1000), (f"{name}InTicks", _TICKS)):
+        seconds = seconds_of(item.get(key), per_second)
+        if seconds is not None:
+            return seconds
+    return time_of(item.get(name))
 
 
 FORMAT = Format("azure-speech", "Azure Speech ({recognizedPhrases} or {phrases})", _matches, _read)

@@ -14,14 +14,14 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    dicts,
     finish,
     make_segment,
     number,
     time_of,
     without,
 )
-from diarize.transcript.readers.items import dicts
-from diarize.transcript.readers.words import are_words, group_words, make_word
+from diarize.transcript.readers.words import are_words, group_words, spoken
 
 
 def _list(source: Any, *keys: str) -> list[Data]:
@@ -39,16 +39,12 @@ def _read_vibe(source: Any) -> Data:
     items = _list(source, "start", "stop", "text")
     values = [number(item[key]) for item in items for key in ("start", "stop")]
     # A fraction anywhere means seconds: hundredths are whole.
-    whole = all(value is None or value == int(value) for value in values)
-    scale = 0.01 if whole else 1.0
-    segments = []
-    for index, item in enumerate(items):
-        start, end = number(item["start"]), number(item["stop"])
-        known = {
-            "start": None if start is None else start * scale,
-            "end": None if end is None else end * scale,
-        }
-        segments.append(make_segment(without(item, "stop"), index, **known))
+    scale = 0.01 if all(value is None or value == int(value) for value in values) else 1.0
+    times = [None if value is None else value * scale for value in values]
+    segments = [
+        make_segment(without(item, "stop"), index, start=start, end=end)
+        for index, (item, start, end) in enumerate(zip(items, times[::2], times[1::2], strict=True))
+    ]
     return finish(_rest(source), segments)
 
 
@@ -74,7 +70,7 @@ def _read_podcast(source: Any) -> Data:
     extra = without(_rest(source), "version")
     if are_words(texts, lengths):
         words = [
-            make_word({"speaker": item.get("speaker")}, text, start, end, None)
+            spoken(text, start, end, speaker=item.get("speaker"))
             for item, text, (start, end) in zip(items, texts, times, strict=True)
         ]
         spaced = any(text[:1].isspace() for text in texts[1:])

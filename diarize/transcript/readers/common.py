@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diarize.errors import TranscriptError
+from diarize.transcript.schema import join_texts
 
 Data = dict[str, Any]
 
@@ -86,9 +87,10 @@ def time_of(value: object) -> float | None:
     return float(hours or 0) * 3600 + float(minutes or 0) * 60 + float(rest or 0)
 
 
-def milliseconds(seconds: float) -> int:
-    """Return milliseconds as an integer."""
-    return round(seconds * 1000)
+def seconds_of(value: object, per_second: float = 1000) -> float | None:
+    """Return a time given in milliseconds, or another unit of so many a second, in seconds."""
+    found = number(value)
+    return None if found is None else found / per_second
 
 
 def plain(value: object) -> Any:
@@ -120,11 +122,8 @@ def plain(value: object) -> Any:
 def _extras(value: object) -> Data:
     """Return the attributes of a dataclass instance that are not fields."""
     names = {field.name for field in dataclasses.fields(value)}  # type: ignore[arg-type]
-    return {
-        name: item
-        for name, item in getattr(value, "__dict__", {}).items()
-        if name not in names and not name.startswith("_")
-    }
+    attributes = getattr(value, "__dict__", {}).items()
+    return {name: item for name, item in attributes if name not in names and name[:1] != "_"}
 
 
 def is_list_of_dicts(value: object) -> bool:
@@ -132,11 +131,32 @@ def is_list_of_dicts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
+def get(value: object, *path: str | int) -> Any:
+    """Return what lies at a path inside of dictionaries and lists; None where nothing does."""
+    for key in path:
+        if isinstance(value, dict) and isinstance(key, str):
+            value = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int) and len(value) > key:
+            value = value[key]
+        else:
+            return None
+    return value
+
+
+def dicts(value: object) -> list[Data]:
+    """Return the dictionaries in a list; an empty list for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def has_items(source: object, key: str, *keys: str) -> bool:
+    """Return whether ``source[key]`` is a list of dictionaries, each of which has some keys."""
+    items = get(source, key)
+    return is_list_of_dicts(items) and all(set(keys) <= item.keys() for item in items)
+
+
 def words_inside(segments: Iterable[Data]) -> list[Data]:
     """Return all words that segments hold; anything else under ``words`` is passed over."""
-    lists = (segment.get("words") for segment in segments)
-    words = (word for items in lists if isinstance(items, list) for word in items)
-    return [word for word in words if isinstance(word, dict)]
+    return [word for segment in segments for word in dicts(segment.get("words"))]
 
 
 def set_speaker_aside(item: Data) -> None:
@@ -259,8 +279,6 @@ def finish(
     TranscriptError
         If a segment's time is not known and nothing bounds it.
     """
-    from diarize.transcript.schema import join_texts
-
     filled = list(segments)
     notes = [*warnings, *_fill_times(filled)]
     data: Data = {**extra, **known, "segments": filled}

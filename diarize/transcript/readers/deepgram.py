@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from diarize.transcript.readers.common import Data, Format, is_list_of_dicts, without
-from diarize.transcript.readers.items import dicts, get, interleaved, phrases, spoken
+from diarize.transcript.readers.common import Data, Format, dicts, get, has_items, without
+from diarize.transcript.readers.words import interleaved, phrases, spoken
 
 
 def _matches(source: Any) -> bool:
-    channels = get(source, "results", "channels")
-    return is_list_of_dicts(channels) and all("alternatives" in channel for channel in channels)
+    return has_items(get(source, "results"), "channels", "alternatives")
 
 
 def _read(source: Data) -> Data:

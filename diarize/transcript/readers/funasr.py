@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from diarize.text import milliseconds
 from diarize.transcript.readers.common import (
     Data,
     Format,
     finish,
-    is_list_of_dicts,
+    has_items,
     make_segment,
-    milliseconds,
-    number,
+    seconds_of,
     without,
 )
 from diarize.transcript.readers.words import make_word, set_word_texts
@@ -28,33 +28,26 @@ def _unwrap(source: Any) -> Any:
 
 
 def _matches(source: Any) -> bool:
-    result = _unwrap(source)
-    return isinstance(result, dict) and is_list_of_dicts(result.get("sentence_info"))
+    return has_items(_unwrap(source), "sentence_info")
 
 
 def _read(source: Any) -> Data:
     result = _unwrap(source)
     segments = [_segment(item, index) for index, item in enumerate(result["sentence_info"])]
-    extra = without(result, "sentence_info")
-    return finish(extra, segments)
+    return finish(without(result, "sentence_info"), segments)
 
 
 def _segment(item: Data, index: int) -> Data:
-    start, end = number(item.get("start")), number(item.get("end"))
+    start, end = seconds_of(item.get("start")), seconds_of(item.get("end"))
     text = str(item.get("text", item.get("sentence", "")))
-    known = {
-        "start": None if start is None else start / 1000,
-        "end": None if end is None else end / 1000,
-        "text": text,
-    }
-    segment = make_segment(without(item, "timestamp", "sentence", "spk"), index, **known)
+    own = without(item, "timestamp", "sentence", "spk")
+    segment = make_segment(own, index, start=start, end=end, text=text)
     if item.get("spk") is not None:
         segment.setdefault("original_speaker", item["spk"])
     tokens, times = tokenize(text), item.get("timestamp")
     if isinstance(times, list) and tokens and len(tokens) == len(times):
         segment["words"] = [
-            make_word({}, token, _second(time, 0), _second(time, 1), None)
-            for token, time in zip(tokens, times, strict=True)
+            make_word({}, token, *_times(time)) for token, time in zip(tokens, times, strict=True)
         ]
         set_word_texts(segment["words"], text)
     elif times is not None:
@@ -62,9 +55,10 @@ def _segment(item: Data, index: int) -> Data:
     return segment
 
 
-def _second(time: object, index: int) -> float | None:
-    value = number(time[index]) if isinstance(time, list) and len(time) == 2 else None
-    return None if value is None else value / 1000
+def _times(pair: object) -> tuple[float | None, float | None]:
+    if not isinstance(pair, list) or len(pair) != 2:
+        return None, None
+    return seconds_of(pair[0]), seconds_of(pair[1])
 
 
 def tokenize(text: str) -> list[str]:
@@ -101,11 +95,9 @@ def _write(labelled: Data, source: Any) -> object:
         speaker = segment.get("speaker")
         sentence["spk"] = labels.index(speaker) if speaker else None
         if segment.get("words"):
-            sentence["timestamp"] = [
-                [milliseconds(word["start"]), milliseconds(word["end"])]
-                for word in segment["words"]
-                if "start" in word
-            ]
+            timed = [word for word in segment["words"] if "start" in word]
+            pairs = [[milliseconds(word["start"]), milliseconds(word["end"])] for word in timed]
+            sentence["timestamp"] = pairs
         sentences.append(sentence)
     written = {**without(labelled, "segments"), "sentence_info": sentences}
     return [written] if isinstance(source, list) else written

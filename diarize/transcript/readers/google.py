@@ -10,8 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 from diarize.errors import TranscriptError
-from diarize.transcript.readers.common import Data, Format, make_segment, time_of, without
-from diarize.transcript.readers.items import dicts, get, interleaved, phrases, spoken
+from diarize.transcript.readers.common import (
+    Data,
+    Format,
+    dicts,
+    get,
+    make_segment,
+    time_of,
+    without,
+)
+from diarize.transcript.readers.words import interleaved, phrases, spoken
 
 
 def _unwrap(source: Any) -> Any:

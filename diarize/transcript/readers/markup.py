@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html.entities import html5
 
 from diarize.timeline import divided
-from diarize.transcript.readers.common import Data
+from diarize.transcript.readers.common import Data, time_of
 from diarize.transcript.schema import join_texts
 from diarize.transcript.tokenize import tokens
 
@@ -22,7 +22,7 @@ _TAG = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_STAMP = re.compile(r"<(?:(\d+):)?(\d{1,2}):(\d{2}[.,]\d{1,3})>")
+_STAMP = re.compile(r"<((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})>")
 _OVERRIDE = re.compile(r"\{\\[^{}]*\}")  # of Advanced SubStation: {\an8}
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^<>]+)>")
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|\w+);")
@@ -89,7 +89,7 @@ def timed_words(lines: Sequence[str], start: float, end: float) -> list[Data]:
     raw = join_lines([line.strip(" \t") for line in lines])
     stamps = list(_STAMP.finditer(raw))
     edges = [0, *(at for stamp in stamps for at in stamp.span()), len(raw)]
-    clock = [start, *(_seconds(stamp) for stamp in stamps), end]
+    clock = [start, *(time_of(stamp[1]) or 0.0 for stamp in stamps), end]
     words: list[Data] = []
     blank = ""  # at the end of a piece, before the time of the next
     for place, begin in enumerate(clock[:-1]):
@@ -104,8 +104,3 @@ def timed_words(lines: Sequence[str], start: float, end: float) -> list[Data]:
             word |= {"start": round(time.start, 3), "end": round(time.end, 3)}
             words.append(word if len(parts) == 1 else {**word, "estimated": True})
     return words
-
-
-def _seconds(stamp: re.Match[str]) -> float:
-    hours, minutes, seconds = stamp.groups()
-    return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))

@@ -15,14 +15,21 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    dicts,
     finish,
-    is_list_of_dicts,
+    has_items,
     make_segment,
     number,
     without,
 )
-from diarize.transcript.readers.items import dicts, get, interleaved, phrases, spoken
-from diarize.transcript.readers.words import group_words, make_word, set_word_texts
+from diarize.transcript.readers.words import (
+    group_words,
+    interleaved,
+    make_word,
+    phrases,
+    set_word_texts,
+    spoken,
+)
 from diarize.transcript.schema import is_unspaced
 
 _LEVELS = ("word", "segment", "char")
@@ -38,11 +45,7 @@ def _manifest(source: Any) -> Data | None:
     stamps = item.get("timestamp", item.get("timestep"))
     if not isinstance(stamps, dict):
         stamps = {level: item.get(f"timestamp_{level}") for level in _LEVELS}
-    found = {
-        level: stamps[level]
-        for level in _LEVELS
-        if is_list_of_dicts(stamps.get(level)) and all("start" in s for s in stamps[level])
-    }
+    found = {level: stamps[level] for level in _LEVELS if has_items(stamps, level, "start")}
     return {"text": item.get("pred_text") or item.get("text"), **found} if found else None
 
 
@@ -57,13 +60,6 @@ def _read_nemo(source: Any) -> Data:
         for index, s in enumerate(item.get("segment") or item.get("char") or ())
     ]
     return finish({}, segments)
-
-
-def _is_mlx(source: Any) -> bool:
-    sentences = get(source, "sentences")
-    return is_list_of_dicts(sentences) and all(
-        {"text", "start", "end"} <= sentence.keys() for sentence in sentences
-    )
 
 
 def _read_mlx(source: Data) -> Data:
@@ -130,7 +126,7 @@ def _join(tokens: Sequence[tuple[str, float | None, float | None]]) -> list[Data
         fresh = not words or text[:1].isspace()
         fresh = fresh or (is_unspaced(text[:1] or "a") and any(map(str.isalnum, text)))
         if fresh:
-            words.append(make_word({}, text, start, end, None))
+            words.append(make_word({}, text, start, end))
         else:
             words[-1]["word"] += text
             if end is not None and "start" in words[-1]:
@@ -144,7 +140,12 @@ NEMO = Format(
     lambda source: _manifest(source) is not None,
     _read_nemo,
 )
-MLX = Format("parakeet-mlx", "parakeet-mlx ({text, sentences})", _is_mlx, _read_mlx)
+MLX = Format(
+    "parakeet-mlx",
+    "parakeet-mlx ({text, sentences})",
+    lambda source: has_items(source, "sentences", "text", "start", "end"),
+    _read_mlx,
+)
 TOKENS = Format(
     "onnx-asr",
     "onnx-asr and sherpa-onnx ({text, tokens, timestamps})",

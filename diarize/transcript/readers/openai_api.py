@@ -9,6 +9,7 @@ from diarize.transcript.readers.common import (
     Data,
     Format,
     finish,
+    has_items,
     is_list_of_dicts,
     without,
     words_inside,
@@ -19,12 +20,8 @@ from diarize.transcript.readers.words import group_words, set_word_texts, source
 
 def _is_verbose(source: Any) -> bool:
     """The words stand beside the segments, not inside."""
-    if not isinstance(source, dict) or not is_list_of_dicts(source.get("words")):
+    if not has_items(source, "words", "word"):
         return False
-    return all("word" in word for word in source["words"]) and _no_words_inside(source)
-
-
-def _no_words_inside(source: Data) -> bool:
     segments = source.get("segments") or []
     return is_list_of_dicts(segments) and not words_inside(segments)
 
@@ -88,11 +85,9 @@ def _write_verbose(labelled: Data, source: Data) -> Data:
 
 
 def _is_diarized(source: Any) -> bool:
-    if not isinstance(source, dict) or not is_list_of_dicts(source.get("segments")):
-        return False
-    return bool(source["segments"]) and all(
-        segment.get("type") == "transcript.text.segment" for segment in source["segments"]
-    )
+    return has_items(source, "segments", "type") and {
+        str(segment["type"]) for segment in source["segments"]
+    } == {"transcript.text.segment"}
 
 
 def _read_diarized(source: Data) -> Data:

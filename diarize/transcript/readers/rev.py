@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from diarize.transcript.readers.common import Data, Format, is_list_of_dicts, without
-from diarize.transcript.readers.items import dicts, interleaved, spoken
-from diarize.transcript.readers.words import group_words
+from diarize.transcript.readers.common import Data, Format, dicts, has_items, without
+from diarize.transcript.readers.words import group_words, interleaved, spoken
 
 
 def _matches(source: Any) -> bool:
-    return isinstance(source, dict) and is_list_of_dicts(source.get("monologues"))
+    return has_items(source, "monologues")
 
 
 def _read(source: Data) -> Data:
@@ -32,8 +31,7 @@ def _read(source: Data) -> Data:
                 continue
             speaker = monologue.get("speaker")
             times = element.get("ts"), element.get("end_ts")
-            word = spoken(space + value, *times, element.get("confidence"), speaker)
-            words.append(word)
+            words.append(spoken(space + value, *times, element.get("confidence"), speaker))
             space = ""
     return interleaved(without(source, "monologues"), [group_words(words)])
 

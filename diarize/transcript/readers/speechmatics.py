@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from diarize.transcript.readers.common import Data, Format, is_list_of_dicts, without
-from diarize.transcript.readers.items import append_mark, get, interleaved, phrases, spoken
+from diarize.transcript.readers.common import Data, Format, get, has_items, without
+from diarize.transcript.readers.words import append_mark, interleaved, phrases, spoken
 
 
 def _matches(source: Any) -> bool:
-    results = get(source, "results")
-    return is_list_of_dicts(results) and all(
-        "start_time" in item and "type" in item and "alternatives" in item for item in results
-    )
+    return has_items(source, "results", "start_time", "type", "alternatives")
 
 
 def _read(source: Data) -> Data:
@@ -43,9 +40,8 @@ def _read(source: Data) -> Data:
                 )
             )
             pending = ""
-    for words in tracks.values():
+    for words in list(tracks.values())[:1]:
         append_mark(words, pending)
-        break
     language = get(source, "metadata", "transcription_config", "language")
     segments = [phrases(words) for words in tracks.values()]
     return interleaved(without(source, "results"), segments, language=language)

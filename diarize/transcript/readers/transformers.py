@@ -8,6 +8,7 @@ from diarize.transcript.readers.common import (
     Data,
     Format,
     finish,
+    has_items,
     is_list_of_dicts,
     make_segment,
     number,
@@ -28,10 +29,7 @@ def _unwrap(source: Any) -> Any:
 def _matches(source: Any) -> bool:
     if isinstance(source, list) and not is_list_of_dicts(source):
         return False
-    result = _unwrap(source)
-    if not isinstance(result, dict) or not is_list_of_dicts(result.get("chunks")):
-        return False
-    return all("text" in chunk and "timestamp" in chunk for chunk in result["chunks"])
+    return has_items(_unwrap(source), "chunks", "text", "timestamp")
 
 
 def _times(chunk: Data) -> tuple[float | None, float | None]:
@@ -58,16 +56,12 @@ def _read(source: Any) -> Data:
     segments = []
     for index, chunk in enumerate(chunks):
         start, end = _times(chunk)
-        item = without(chunk, "timestamp")
-        segments.append(make_segment(item, index, start=start, end=end))
+        segments.append(make_segment(without(chunk, "timestamp"), index, start=start, end=end))
     return finish(extra, segments)
 
 
 def _word(chunk: Data) -> Data:
-    start, end = _times(chunk)
-    return make_word(
-        without(chunk, "timestamp", "text"), str(chunk["text"] or ""), start, end, None
-    )
+    return make_word(without(chunk, "timestamp", "text"), str(chunk["text"] or ""), *_times(chunk))
 
 
 def _write(labelled: Data, source: Any) -> object:

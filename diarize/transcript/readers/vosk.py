@@ -9,35 +9,26 @@ from __future__ import annotations
 from typing import Any
 
 from diarize.errors import TranscriptError
-from diarize.transcript.readers.common import Data, Format
-from diarize.transcript.readers.items import dicts, interleaved, phrases, spoken
-
-
-def _utterances(source: Any) -> list[Data]:
-    items = source if isinstance(source, list) else [source]
-    found = [item for item in items if isinstance(item, dict)]
-    # A file of a live session also holds what was thought on the way.
-    return found if len(found) == len(items) else []
+from diarize.transcript.readers.common import Data, Format, dicts, has_items
+from diarize.transcript.readers.words import interleaved, phrases, spoken
 
 
 def _matches(source: Any) -> bool:
-    items = _utterances(source)
-    return bool(items) and (
-        any(_is_result(item) for item in items)
-        and all(_is_result(item) or item.keys() <= {"text", "partial"} for item in items)
+    items = source if isinstance(source, list) else [source]
+    # A file of a live session also holds what was thought on the way.
+    return any(map(_is_result, items)) and all(
+        _is_result(item) or (isinstance(item, dict) and item.keys() <= {"text", "partial"})
+        for item in items
     )
 
 
-def _is_result(item: Data) -> bool:
-    words = item.get("result")
-    return isinstance(words, list) and all(
-        isinstance(word, dict) and {"word", "start", "end"} <= word.keys() for word in words
-    )
+def _is_result(item: object) -> bool:
+    return has_items(item, "result", "word", "start", "end")
 
 
 def _read(source: Any) -> Data:
     tracks = []
-    for index, item in enumerate(_utterances(source)):
+    for index, item in enumerate(source if isinstance(source, list) else [source]):
         listed, text = dicts(item.get("result")), str(item.get("text") or "")
         if text.strip() and not listed:
             raise TranscriptError(

@@ -12,7 +12,8 @@ from diarize.transcript.readers.common import (
     Data,
     Format,
     finish,
-    is_list_of_dicts,
+    get,
+    has_items,
     make_segment,
     without,
     words_inside,
@@ -26,23 +27,16 @@ _OWN_KEYS = ("speaker", "speaker_confidence", "speaker_name", "overlap")
 
 
 def _has_segments(source: object) -> bool:
-    if not isinstance(source, dict):
-        return False
-    segments = source.get("segments")
-    return is_list_of_dicts(segments) and _are_segments(segments)
-
-
-def _are_segments(segments: list[Data] | None) -> bool:
-    return all("text" in s and ("start" in s or "words" in s) for s in segments or ())
+    return has_items(source, "segments", "text") and all(
+        "start" in segment or "words" in segment
+        for segment in source["segments"]  # type: ignore[index]
+    )
 
 
 def is_own(source: object) -> bool:
     """Return whether this package wrote a transcript: it then carries the diarization."""
-    return (
-        isinstance(source, dict)
-        and isinstance(source.get("diarization"), dict)
-        and "turns" in source["diarization"]
-    )
+    block = get(source, "diarization")
+    return isinstance(block, dict) and "turns" in block
 
 
 def _read(source: Data) -> Data:
@@ -112,16 +106,10 @@ def _write_timestamped(labelled: Data, source: object) -> Data:
 
 
 def _is_segment_list(source: object) -> bool:
-    return (
-        isinstance(source, list)
-        and is_list_of_dicts(source)
-        and _are_segments(source)
-        and not any("timestamp" in item for item in source)
+    return _has_segments({"segments": source}) and not any(
+        "timestamp" in item
+        for item in source  # type: ignore[attr-defined]
     )
-
-
-def _read_list(source: list[Data]) -> Data:
-    return _read({"segments": source})
 
 
 def _write_list(labelled: Data, source: list[Data]) -> list[Any]:
@@ -188,6 +176,6 @@ SEGMENT_LIST = Format(
     "segments",
     "a list of segments ([{start, end, text, words?}])",
     _is_segment_list,
-    _read_list,
+    lambda source: _read({"segments": source}),
     _write_list,
 )

@@ -11,14 +11,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from diarize.text import milliseconds, stamp
 from diarize.transcript.readers.common import (
     Data,
     Format,
     finish,
-    is_list_of_dicts,
+    get,
+    has_items,
     make_segment,
-    milliseconds,
     number,
+    seconds_of,
     without,
 )
 from diarize.transcript.readers.words import are_words, group_words, make_word
@@ -32,31 +34,26 @@ _TIME_KEYS = ("timestamps", "offsets")
 
 
 def _matches(source: Any) -> bool:
-    return (
-        isinstance(source, dict)
-        and is_list_of_dicts(source.get("transcription"))
-        and all("text" in entry for entry in source["transcription"])
-    )
+    return has_items(source, "transcription", "text")
 
 
 def _read(source: Data) -> Data:
-    result = source.get("result")
-    language = result.get("language") if isinstance(result, dict) else None
-    extra = without(source, "transcription")
+    entries = _mended(source["transcription"])
     if _lists_words(source):
-        segments = group_words(_words_of_entries(_mended(source["transcription"])))
+        segments = group_words(_words_of_entries(entries))
     else:
-        segments = [_segment(entry, i) for i, entry in enumerate(_mended(source["transcription"]))]
-    return finish(extra, segments, language=language)
+        segments = [_segment(entry, index) for index, entry in enumerate(entries)]
+    language = get(source, "result", "language")
+    return finish(without(source, "transcription"), segments, language=language)
 
 
 def _times(item: Data) -> tuple[float | None, float | None]:
     """Return start and end in seconds, from the milliseconds or else from the clock times."""
     offsets, clock = item.get("offsets"), item.get("timestamps")
     if isinstance(offsets, dict):
-        start, end = number(offsets.get("from")), number(offsets.get("to"))
+        start, end = seconds_of(offsets.get("from")), seconds_of(offsets.get("to"))
         if start is not None and end is not None:
-            return start / 1000, end / 1000
+            return start, end
     if isinstance(clock, dict):
         return _seconds(clock.get("from")), _seconds(clock.get("to"))
     return None, None
@@ -74,7 +71,7 @@ def _segment(entry: Data, index: int) -> Data:
     start, end = _times(entry)
     text = _mend(entry["text"])
     segment = make_segment(without(entry, *_TIME_KEYS), index, start=start, end=end, text=text)
-    if is_list_of_dicts(entry.get("tokens")):
+    if has_items(entry, "tokens"):
         words = words_of_tokens(entry["tokens"], text)
         if words:
             segment["words"] = words
@@ -229,7 +226,7 @@ def _words_of_entries(entries: Sequence[Data]) -> list[Data]:
     for group in groups:
         start, end = _times(group[0])[0], _times(group[-1])[1]
         text = "".join(entry["text"] for entry in group)
-        words.append(make_word({"pieces": group}, text, start, end, None))
+        words.append(make_word({"pieces": group}, text, start, end))
     return words
 
 
@@ -248,7 +245,7 @@ def _write(labelled: Data, source: Data) -> Data:
 def _write_entry(segment: Data, words: Sequence[Data]) -> Data:
     times = {"from": segment["start"], "to": segment["end"]}
     entry: Data = {
-        "timestamps": {name: _clock(seconds) for name, seconds in times.items()},
+        "timestamps": {name: stamp(seconds, ",") for name, seconds in times.items()},
         "offsets": {name: milliseconds(seconds) for name, seconds in times.items()},
         "text": segment["text"],
     }
@@ -260,11 +257,6 @@ def _write_entry(segment: Data, words: Sequence[Data]) -> Data:
             for token in word.get("tokens", ())
         ]
     return entry
-
-
-def _clock(seconds: float) -> str:
-    whole, thousandths = divmod(milliseconds(seconds), 1000)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d},{thousandths:03d}"
 
 
 FORMAT = Format(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diarize.transcript.readers.common import Data, Format, finish, is_list_of_dicts, without
+from diarize.transcript.readers.common import Data, Format, finish, has_items, without
 from diarize.transcript.readers.whisper import read_segment
 
 # The recogniser's own figures, by which invented text is told.
@@ -20,10 +20,7 @@ _FIGURES = {
 
 
 def _matches(source: Any) -> bool:
-    if not isinstance(source, dict) or not is_list_of_dicts(source.get("segments")):
-        return False
-    segments = source["segments"]
-    return bool(segments) and all("text" in s and "avgLogprob" in s for s in segments)
+    return has_items(source, "segments", "text", "avgLogprob") and bool(source["segments"])
 
 
 def _read(source: Data) -> Data:

@@ -8,7 +8,7 @@ from diarize.transcript.readers.common import (
     Data,
     Format,
     finish,
-    is_list_of_dicts,
+    has_items,
     without,
     words_inside,
 )
@@ -17,7 +17,7 @@ from diarize.transcript.readers.words import source_word
 
 
 def _matches(source: Any) -> bool:
-    if not isinstance(source, dict) or not is_list_of_dicts(source.get("segments")):
+    if not has_items(source, "segments"):
         return False
     if "word_segments" in source or "speaker_embeddings" in source:
         return True

@@ -1,12 +1,24 @@
-"""Words and the text that they stand in: spaces, punctuation, and words without segments."""
+"""Words and the text that they stand in: spaces, punctuation, and words without segments.
+
+Services list words and punctuation one by one, each with a speaker.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
-from diarize.transcript.readers.common import Data, number, set_speaker_aside, set_times, time_of
+from diarize.errors import TranscriptError
+from diarize.transcript.readers.common import (
+    Data,
+    finish,
+    number,
+    set_speaker_aside,
+    set_times,
+    time_of,
+)
 from diarize.transcript.schema import is_unspaced
 
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
@@ -19,7 +31,9 @@ _WORD_SECONDS = 1.0
 _WORD_CHARACTERS = 12
 
 
-def make_word(item: Data, text: str, start: object, end: object, probability: object) -> Data:
+def make_word(
+    item: Data, text: str, start: object, end: object, probability: object = None
+) -> Data:
     """Return a whisper-shaped word that keeps ``item``'s other keys."""
     word: Data = {**item, "word": text}
     begin, stop = time_of(start), time_of(end)
@@ -159,3 +173,57 @@ def _segment_of(words: list[Data], index: int) -> Data:
     if words[0].get("original_speaker") is not None:
         segment["original_speaker"] = words[0]["original_speaker"]
     return segment
+
+
+def spoken(
+    text: object,
+    start: object,
+    end: object,
+    confidence: object = None,
+    speaker: object = None,
+) -> Data:
+    """Return a word; its speaker waits in ``original_speaker``."""
+    return make_word({"speaker": speaker}, str(text or ""), start, end, confidence)
+
+
+def append_mark(words: list[Data], text: object) -> None:
+    """Put punctuation after the last word, in place; at the very beginning it is a word itself."""
+    if words:
+        words[-1]["word"] += str(text or "")
+    elif text:
+        words.append({"word": str(text)})
+
+
+def phrases(words: Sequence[Data], text: object = None) -> list[Data]:
+    """Return segments made of words, written as in ``text`` where that is at hand.
+
+    Raises
+    ------
+    TranscriptError
+        If there is a text but no word with its time.
+    """
+    if not isinstance(text, str) or not text.strip():
+        add_spaces(words)
+    elif words:
+        set_word_texts(words, text)
+    else:
+        raise TranscriptError(
+            f"{text.strip()!r:.40} has no times to match speakers to: ask for the times of words"
+        )
+    return group_words(words)
+
+
+def interleaved(extra: Mapping[str, Any], tracks: Iterable[Sequence[Data]], **known: Any) -> Data:
+    """Put the segments of several channels or passes together, in order of time.
+
+    Segments without a start stay behind the one before them in their track.
+    """
+    keyed = []
+    for track in tracks:
+        clock = 0.0
+        for segment in track:
+            clock = float(segment.get("start", clock))
+            keyed.append((clock, segment))
+    keyed.sort(key=lambda pair: pair[0])
+    segments = [segment | {"id": index} for index, (_, segment) in enumerate(keyed)]
+    return finish(extra, segments, **known)
