@@ -7,21 +7,18 @@ import os
 import pickle
 import queue
 import signal
-import struct
-import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from diarize.batch.items import Item
 from diarize.batch.job import Job, Outcome
 from diarize.batch.runner import Runner, lengths
 from diarize.errors import DiarizeError, UsageError
+from diarize.processes import Child, connected
 from diarize.settings.batch import BATCH
 
-_FRAME = struct.Struct("<Q")
 # Numeric libraries take their threads from these when they are loaded.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Bytes of what a worker wrote to its standard error that a crash's message may hold.
@@ -61,7 +58,7 @@ class Worker:
                 "names, or objects of classes and functions that a module holds"
             ) from None
         self._threads = threads
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._has_models = False
         self._errors: IO[bytes] | None = None
 
@@ -75,7 +72,6 @@ class Worker:
         WorkerDiedError
             Where the process crashed or hung. The next call starts another.
         """
-        self._started()
         if not self._has_models:
             self._ask(("open",), BATCH.least_timeout)
             self._has_models = True
@@ -89,71 +85,48 @@ class Worker:
 
     def close(self) -> None:
         """End the process, at once."""
-        process, self._process = self._process, None
+        child, self._child = self._child, None
         self._has_models = False
-        if process is not None:
-            process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout, self._errors):
-                if stream is not None:
-                    with contextlib.suppress(OSError):
-                        stream.close()
+        if child is not None:
+            child.close()
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
 
     def _ask(self, request: tuple[Any, ...], timeout: float | None) -> Any:
-        process = self._started()
-        assert process.stdin and process.stdout
+        child = self._started()
         hung = threading.Event()
 
         def end() -> None:
             hung.set()
-            process.kill()
+            child.kill()
 
-        clock = None if timeout is None else threading.Timer(timeout, end)
-        if clock is not None:
-            clock.daemon = True
-            clock.start()
+        clock = threading.Timer(threading.TIMEOUT_MAX if timeout is None else timeout, end)
+        clock.daemon = True
+        clock.start()
         try:
-            _send(process.stdin, pickle.dumps(request))
-            answer = _receive(process.stdout)
-        except OSError:
-            answer = None
+            child.send(request)
+            found = child.receive()
+        except (OSError, EOFError):
+            cause, last = _cause(child.exit_code(wait=True) or 0), self._last_words()
+            self.close()
+            if hung.is_set():
+                reason = f"took longer than {timeout:.0f} s and was stopped"
+                raise WorkerDiedError("timeout", reason) from None
+            raise WorkerDiedError("crash", f"its worker died ({cause}){last}") from None
         finally:
-            if clock is not None:
-                clock.cancel()
-        if answer is not None:
-            found = pickle.loads(answer)
-            if isinstance(found, DiarizeError):  # what concerns all recordings: the models
-                self.close()
-                raise found
-            return found
-        code = process.wait()
-        last = self._last_words()
-        self.close()
-        if hung.is_set():
-            raise WorkerDiedError("timeout", f"took longer than {timeout:.0f} s and was stopped")
-        raise WorkerDiedError("crash", f"its worker died ({_cause(code)}){last}")
+            clock.cancel()
+        if isinstance(found, DiarizeError):  # what concerns all recordings: the models
+            self.close()
+            raise found
+        return found
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            count = str(self._threads)
-            environment = {**dict.fromkeys(_THREADS, count), **os.environ}
-            code = (
-                f"import sys; sys.path[:] = {sys.path!r}; "
-                "from diarize.batch.worker import serve; serve()"
-            )
+    def _started(self) -> Child:
+        if self._child is None:
+            environment = {**dict.fromkeys(_THREADS, str(self._threads)), **os.environ}
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=environment,
-                start_new_session=True,  # Ctrl-C is for the command, which ends its workers
-            )
-            assert self._process.stdin
-            with contextlib.suppress(OSError):  # one that died at once is noticed by its silence
-                _send(self._process.stdin, self._job)
-        return self._process
+            self._child = Child(__name__, "serve", self._job, environment, self._errors)
+        return self._child
 
     def _last_words(self) -> str:
         """Return the last line that a worker wrote to its standard error."""
@@ -223,59 +196,22 @@ def _cause(code: int) -> str:
     return f"signal {-code}"
 
 
-def _send(stream: IO[bytes], content: bytes) -> None:
-    stream.write(_FRAME.pack(len(content)) + content)
-    stream.flush()
-
-
-def _receive(stream: IO[bytes]) -> bytes | None:
-    """Return the next message; None where the other side is gone."""
-    head = stream.read(_FRAME.size)
-    if len(head) < _FRAME.size:
-        return None
-    (length,) = _FRAME.unpack(head)
-    content = stream.read(length)
-    return content if len(content) == length else None
-
-
 # --- the far side ---------------------------------------------------------------------------------
 
 
 def serve() -> None:
-    """Work on what comes through standard input, until it is closed: then end at once."""
-    requests = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    # Whatever a library prints must not come between the answers, nor read the requests.
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
-    answer = _answering(waiting.get())
-    while True:
-        found = answer(pickle.loads(waiting.get()))
-        _send(answers, pickle.dumps(found))
-
-
-def _read(requests: IO[bytes], waiting: queue.SimpleQueue[bytes]) -> None:
-    while (message := _receive(requests)) is not None:
-        waiting.put(message)
-    os._exit(1)  # whoever gave the work is gone, so nobody waits for what is being done
-
-
-def _answering(packed: bytes) -> Callable[[tuple[Any, ...]], Any]:
-    """Return what answers requests; the models are loaded when the first recording comes."""
+    """Work on what comes, until its sender is gone; models are loaded when they are needed."""
+    receive, send = connected()
+    packed = receive()
     runners: list[Runner] = []
-
-    def answer(request: tuple[Any, ...]) -> Any:
-        kind, *rest = request
+    while True:
+        kind, *rest = receive()
         if kind == "lengths":
-            return lengths(*rest)
-        if not runners:
-            try:
-                runners.append(Runner(*pickle.loads(packed)))
-            except DiarizeError as error:
-                return error
-        return runners[0](*rest) if kind == "run" else True
-
-    return answer
+            send(lengths(*rest))
+            continue
+        try:
+            runners = runners or [Runner(*pickle.loads(packed))]
+        except DiarizeError as error:
+            send(error)
+        else:
+            send(runners[0](*rest) if kind == "run" else True)

@@ -6,9 +6,9 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,6 @@ from typing import Any
 QUEUED, RUNNING, DONE, FAILED, DELETED = "queued", "running", "done", "failed", "deleted"
 MOST_ATTEMPTS = 3  # of a job whose worker ended in the midst of it
 _PATIENCE = 60.0  # seconds that a writer waits for another one
-_COLUMNS = (
-    "id, revision, created, kind, name, request, listed, state, attempts, progress, error, summary"
-)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
   number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL,
@@ -115,9 +112,10 @@ class JobStore:
             self._database.execute("COMMIT")
 
     def _select(self, where: str, *values: Any) -> list[Job]:
+        columns = ", ".join(field.name for field in fields(Job))
         with self._lock:
             rows = self._database.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values
+                f"SELECT {columns} FROM jobs WHERE {where}", values
             ).fetchall()
         return [_job(row) for row in rows]
 
@@ -134,13 +132,14 @@ class JobStore:
     ) -> Job:
         """Put a job at the end of the queue."""
         id = id or new_id()
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         with self._changing() as database:
             database.execute(
                 "INSERT INTO jobs (id, revision, created, kind, name, request, listed, state) "
                 "VALUES (?, (SELECT coalesce(max(revision), 0) + 1 FROM jobs), ?, ?, ?, ?, ?, ?)",
-                (id, _now(), kind, name, json.dumps(dict(request)), int(listed), QUEUED),
+                (id, now, kind, name, json.dumps(dict(request)), int(listed), QUEUED),
             )
-        return self.get(id) or _missing(id)
+        return self._select("id = ?", id)[0]
 
     def get(self, id: str) -> Job | None:
         """Return a job; None where there is none, or no more."""
@@ -261,40 +260,10 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-
-
-def _missing(id: str) -> Job:
-    raise KeyError(id)
-
-
-def _job(row: tuple[Any, ...]) -> Job:
-    (
-        id,
-        revision,
-        created,
-        kind,
-        name,
-        request,
-        listed,
-        state,
-        attempts,
-        progress,
-        error,
-        summary,
-    ) = row
-    return Job(
-        id,
-        revision,
-        created,
-        kind,
-        name,
-        json.loads(request),
-        bool(listed),
-        state,
-        attempts,
-        json.loads(progress),
-        json.loads(error) if error else None,
-        json.loads(summary),
-    )
+def _job(row: Sequence[Any]) -> Job:
+    """Return a job from its row: texts of mappings are JSON."""
+    values = {field.name: value for field, value in zip(fields(Job), row, strict=True)}
+    for name in ("request", "progress", "summary"):
+        values[name] = json.loads(values[name])
+    values["error"] = json.loads(values["error"]) if values["error"] else None
+    return Job(**{**values, "listed": bool(values["listed"])})

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Query
 from fastapi import Path as InPath
@@ -31,29 +32,30 @@ _KINDS = {"srt": "text/plain", "vtt": "text/vtt", "json": "application/json", "h
 
 def shown(job: Job) -> dict[str, Any]:
     """Return what the list shows of a job."""
-    return {
-        "id": job.id,
-        "name": job.name,
-        "created": job.created,
-        "state": job.state,
-        "progress": dict(job.progress),
-        "error": dict(job.error) if job.error else None,
-        "summary": dict(job.summary),
-    }
+    names = ("id", "name", "created", "state", "progress", "error", "summary")
+    return {name: getattr(job, name) for name in names}
 
 
 def router(desk: Desk) -> APIRouter:
     """Return the routes under ``/api``."""
     routes = APIRouter(prefix="/api/jobs", tags=["Recordings"], responses=ERRORS)
-    store, storage = desk.store, desk.storage
+    _add_list(routes, desk)
+    _add_results(routes, desk)
+    _add_changes(routes, desk)
+    return routes
 
-    def existing(id: str, *, done: bool = False) -> Job:
-        job = store.get(id)
-        if job is None or job.kind == "enrollment" or not job.listed:
-            raise HTTPException(404, "there is no such recording")
-        if done and job.state != DONE:
-            raise HTTPException(409, f"the recording is not done: it is {job.state}")
-        return job
+
+def _existing(desk: Desk, id: str, *, done: bool = True) -> Job:
+    job = desk.store.get(id)
+    if job is None or job.kind == "enrollment" or not job.listed:
+        raise HTTPException(404, "there is no such recording")
+    if done and job.state != DONE:
+        raise HTTPException(409, f"the recording is not done: it is {job.state}")
+    return job
+
+
+def _add_list(routes: APIRouter, desk: Desk) -> None:
+    """Add the routes to all recordings, and to one whatever its state."""
 
     @routes.post("", status_code=202, summary="Upload a recording", openapi_extra=RECORDING)
     async def upload(request: Request) -> JSONResponse:
@@ -68,7 +70,7 @@ def router(desk: Desk) -> APIRouter:
     def listed(
         limit: Annotated[int, Query(ge=1, le=500)] = 100, before: str | None = None
     ) -> JSONResponse:
-        return JSONResponse({"jobs": [shown(job) for job in store.listed(limit, before)]})
+        return JSONResponse({"jobs": [shown(job) for job in desk.store.listed(limit, before)]})
 
     @routes.get("/events", summary="All that changes, as server-sent events")
     async def events(request: Request) -> StreamingResponse:
@@ -80,46 +82,54 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/{id}", summary="One recording")
     def one(id: JobId) -> JSONResponse:
-        return JSONResponse(shown(existing(id)))
+        return JSONResponse(shown(_existing(desk, id, done=False)))
 
     @routes.delete("/{id}", status_code=204, summary="Delete a recording and all that is of it")
     def delete(id: JobId) -> Response:
-        existing(id)
-        store.delete(id)
-        storage.drop(id)
+        _existing(desk, id, done=False)
+        desk.store.delete(id)
+        desk.storage.drop(id)
         return Response(status_code=204)
+
+
+def _add_results(routes: APIRouter, desk: Desk) -> None:
+    """Add the routes to what came of a recording."""
 
     @routes.get("/{id}/result/{format}", summary="The result as corrected, in a format")
     def result(id: JobId, format: str) -> Response:
-        job = existing(id, done=True)
+        job = _existing(desk, id)
         if format not in FORMATS or format not in writable():
             raise HTTPException(404, f"there is no format {format[:40]!r}: {', '.join(writable())}")
-        content = rendered(storage.corrected(id), format)
+        content = rendered(desk.storage.corrected(id), format)
         name = f"{Path(job.name).stem}.{get_writer(format).extension}"
         kind = _KINDS.get(format, "text/plain" if isinstance(content, str) else None)
         return Response(
             content,
             media_type=kind or "application/octet-stream",
-            headers={"content-disposition": _attached(name)},
+            headers={"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"},
         )
 
     @routes.get("/{id}/audio", summary="The recording, as the page plays it")
     def audio(id: JobId) -> FileResponse:
-        existing(id, done=True)
-        path = storage.result(id, AUDIO)
+        _existing(desk, id)
+        path = desk.storage.result(id, AUDIO)
         if not path.is_file():
             raise HTTPException(404, "no sound was kept of this recording")
         return FileResponse(path, media_type="audio/ogg")
 
+
+def _add_changes(routes: APIRouter, desk: Desk) -> None:
+    """Add the routes by which a result is corrected, and people are learnt from it."""
+
     @routes.get("/{id}/edits", summary="The corrections made")
     def edits(id: JobId) -> JSONResponse:
-        existing(id, done=True)
-        return JSONResponse({"edits": [to_json(edit) for edit in storage.read_edits(id)]})
+        _existing(desk, id)
+        return JSONResponse({"edits": [to_json(edit) for edit in desk.storage.read_edits(id)]})
 
     @routes.put("/{id}/edits", summary="Keep corrections in place of those before")
     def keep_edits(id: JobId, content: Annotated[Any, Body()]) -> JSONResponse:
-        existing(id, done=True)
-        storage.write_edits(id, edits_from_json(content))
+        _existing(desk, id)
+        desk.storage.write_edits(id, edits_from_json(content))
         return edits(id)
 
     @routes.post("/{id}/enroll", summary="Enroll a speaker, so that later recordings have the name")
@@ -128,28 +138,20 @@ def router(desk: Desk) -> APIRouter:
         speaker: Annotated[str, Body(min_length=1, max_length=200)],
         name: Annotated[str, Body(min_length=1, max_length=200)],
     ) -> JSONResponse:
-        job: Job = await run_in_threadpool(lambda: existing(id, done=True))
+        job: Job = await run_in_threadpool(_existing, desk, id)
         if desk.options.speakers is None:
             raise UsageError(
                 "the server was started without a book of people: diarize serve --speakers default"
             )
         request = {"of": id, "speaker": speaker, "name": name}
-        task = await run_in_threadpool(store.add, "enrollment", job.name, request)
+        task = await run_in_threadpool(desk.store.add, "enrollment", job.name, request)
         try:
             task = await settled(task, desk)
         finally:
-            await run_in_threadpool(store.delete, task.id)
+            await run_in_threadpool(desk.store.delete, task.id)
         if task.error:
             raise HTTPException(400, task.error["message"])
         return JSONResponse(dict(task.summary))
-
-    return routes
-
-
-def _attached(name: str) -> str:
-    from urllib.parse import quote
-
-    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
 async def _events(request: Request, desk: Desk) -> AsyncIterator[str]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from diarize.result import Result
 from diarize.serve.storage import rendered
 from diarize.transcript.schema import join_texts
 from diarize.writers.base import UNKNOWN
 
-if TYPE_CHECKING:
-    from starlette.responses import Response
-
+Shape = Callable[[Result], Response]
 #: What Whisper tells of a segment, for a recogniser that does not.
 _SEGMENT: Mapping[str, Any] = {
     "seek": 0,
@@ -34,27 +34,9 @@ def _usage(result: Result) -> dict[str, Any]:
     return {"type": "duration", "seconds": round(result.diarization.duration)}
 
 
-def _json(content: Any) -> Response:
-    from starlette.responses import JSONResponse
-
-    return JSONResponse(content)
-
-
-def _file(name: str, kind: str) -> Callable[[Result], Response]:
+def _file(name: str, kind: str) -> Shape:
     """Return what answers with a file of a format."""
-
-    def answer(result: Result) -> Response:
-        from starlette.responses import Response
-
-        return Response(rendered(result, name), media_type=kind)
-
-    return answer
-
-
-def _plain(result: Result) -> Response:
-    from starlette.responses import PlainTextResponse
-
-    return PlainTextResponse(words_of(result) + "\n")
+    return lambda result: Response(rendered(result, name), media_type=kind)
 
 
 def verbose(result: Result) -> dict[str, Any]:
@@ -132,16 +114,15 @@ def events(result: Result) -> Iterator[dict[str, Any]]:
     yield {"type": "transcript.text.done", "text": words_of(result), "usage": _usage(result)}
 
 
-Shape = Callable[[Result], "Response"]
 TRANSCRIPTIONS: Mapping[str, Shape] = {
-    "json": lambda result: _json({"text": words_of(result), "usage": _usage(result)}),
-    "text": _plain,
+    "json": lambda result: JSONResponse({"text": words_of(result), "usage": _usage(result)}),
+    "text": lambda result: PlainTextResponse(words_of(result) + "\n"),
     "srt": _file("srt", "text/plain"),
-    "verbose_json": lambda result: _json(verbose(result)),
+    "verbose_json": lambda result: JSONResponse(verbose(result)),
     "vtt": _file("vtt", "text/plain"),
     "diarized_json": _file("diarized-json", "application/json"),
 }
 DIARIZATIONS: Mapping[str, Shape] = {
-    "json": lambda result: _json(turns(result)),
+    "json": lambda result: JSONResponse(turns(result)),
     "rttm": _file("rttm", "text/plain"),
 }

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from diarize.errors import DiarizeError, ModelError, SpeakerBookError
+from diarize.processes import Child, connected
 from diarize.progress import TimeLeft
 from diarize.serve.jobs import Job, JobStore, new_id
 from diarize.serve.options import ServeOptions
@@ -37,7 +35,7 @@ class Workers:
 
     def __init__(self, options: ServeOptions, store: JobStore) -> None:
         self._options, self._store = options, store
-        self._processes: dict[str, BaseProcess] = {}
+        self._children: dict[str, Child] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -49,35 +47,33 @@ class Workers:
         """End all workers; what they were at waits for the next server."""
         self._stopping.set()
         self._thread.join()
-        for name, process in self._processes.items():
-            process.terminate()
-            process.join()
+        for name, child in self._children.items():
+            child.close()
             self._store.release(name, stopped=True)
 
     def _watch(self) -> None:
-        context = multiprocessing.get_context("spawn")
         while not self._stopping.is_set():
-            for name, process in list(self._processes.items()):
-                if not process.is_alive():
-                    log.error("a worker ended (exit code %s)", process.exitcode)
-                    del self._processes[name]
+            for name, child in list(self._children.items()):
+                code = child.exit_code()
+                if code is not None:
+                    log.error("a worker ended (exit code %s)", code)
+                    self._children.pop(name).close()
                     self._store.release(name)
                     self._stopping.wait(_REST)
-            while len(self._processes) < self._options.workers:
+            while len(self._children) < self._options.workers:
                 name = new_id()
-                process = context.Process(target=work, args=(self._options, name), daemon=True)
-                process.start()
-                self._processes[name] = process
+                self._children[name] = Child(__name__, "work", (self._options, name))
             self._stopping.wait(_PAUSE)
 
 
-def work(options: ServeOptions, worker: str) -> None:
+def work() -> None:
     """Do jobs until the server ends."""
     from diarize.serve.tasks import Models
 
+    receive, _ = connected()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when to stop
     private()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    options, worker = receive()
     storage = Storage(options.folder)
     store = JobStore(storage.jobs)
     models = Models(options)
@@ -87,13 +83,6 @@ def work(options: ServeOptions, worker: str) -> None:
             time.sleep(_PAUSE)
         else:
             run(job, worker, store, storage, models)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def run(job: Job, worker: str, store: JobStore, storage: Storage, models: Models) -> None:

@@ -71,7 +71,7 @@ def test_a_worker_that_is_killed_takes_nothing_along(tmp_path: Path) -> None:
         tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
         pids = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
         workers = [
-            pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            pid for pid in pids if b"serve.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
         ]
         os.kill(workers[0], 9)
         assert server.over(id)["state"] == "done"
