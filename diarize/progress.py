@@ -15,7 +15,7 @@ STAGE_COSTS: Mapping[str, float] = {"audio": 0.4, "speech": 2.3, "embed": 6.5, "
 #: The same for openai-whisper's ``base``: most of all, and larger models take a multiple.
 TRANSCRIBING_COST = 700.0
 DOWNLOAD = "download"
-_LATE = 30.0  # seconds by whose pace the time left is estimated
+_LATE = 30.0  # seconds
 _LOADING = ("audio", "load")  # the parts that count in seconds, and know the recording's length
 
 
@@ -100,6 +100,13 @@ class OverallProgress:
 class TimeLeft:
     """Estimates from the pace of late how many seconds a run still takes: stages differ.
 
+    Parameters
+    ----------
+    begin : float, optional
+        Seconds on the clock of :func:`time.monotonic`; now where not given.
+    late : float
+        Seconds by whose pace it is estimated.
+
     Examples
     --------
     >>> left = TimeLeft(begin=0.0)
@@ -109,7 +116,8 @@ class TimeLeft:
     True
     """
 
-    def __init__(self, begin: float | None = None) -> None:
+    def __init__(self, begin: float | None = None, *, late: float = _LATE) -> None:
+        self._late = late
         self._begin = time.monotonic() if begin is None else begin
         self._marks = deque([(self._begin, 0.0)])
 
@@ -119,7 +127,7 @@ class TimeLeft:
         if not total:
             return None
         self._marks.append((now, done))
-        while len(self._marks) > 2 and self._marks[1][0] <= now - _LATE:
+        while len(self._marks) > 2 and self._marks[1][0] <= now - self._late:
             self._marks.popleft()
         then, before = self._marks[0]
         # where nothing moved of late, the pace of the whole run

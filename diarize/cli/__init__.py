@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from diarize.cli.options import CommandParser, HelpFormatter, add
+from diarize.errors import DiarizeError
 
 # Sub-commands: name -> (module, one line for --help). A module has add_arguments(parser) and
 # run(args) -> int; it is imported only when its command is called.
@@ -95,8 +96,6 @@ def _parser(name: str | None) -> tuple[argparse.ArgumentParser, str]:
 
 def guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command; turn every error into one line on stderr and an exit code."""
-    from diarize.errors import DiarizeError
-
     try:
         code = run(args)
         sys.stdout.flush()

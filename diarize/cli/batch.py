@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,14 @@ from diarize.cli.options import (
     add_output_options,
     add_table,
     formats_from,
+    number_from,
     positive_int,
+    speaker_counts,
     whole_number,
     writer_options,
 )
+from diarize.errors import UsageError
+from diarize.progress import TimeLeft
 
 if TYPE_CHECKING:
     from diarize.batch.job import Job, Outcome
@@ -81,19 +86,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def seconds_or_none(text: str) -> float:
     """Read seconds, 0 included, from the command line."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0.0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return number
+    return number_from(text, "not a number of seconds", lambda it: 0.0 <= it < inf)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the batch; 1 where a recording failed."""
     from diarize.batch.run import run_batch
-    from diarize.errors import UsageError
 
     if args.output_dir in (None, "-"):
         raise UsageError("a batch needs a folder or URL for its results: add -o DIR")
@@ -130,11 +128,7 @@ def _job(args: argparse.Namespace) -> Job:
     return Job(
         args.output_dir,
         diarizer=diarizer_options(args),
-        bounds={
-            "num_speakers": args.num_speakers,
-            "min_speakers": args.min_speakers,
-            "max_speakers": args.max_speakers,
-        },
+        bounds=speaker_counts(args),
         label=label_options(args, formats),
         formats=tuple(formats),
         writer=writer_options(args),
@@ -149,47 +143,32 @@ def _job(args: argparse.Namespace) -> Job:
 def _progress(talk: console.Console) -> Iterator[OnOutcome]:
     """Show how far the batch is over all recordings, and tell of failures as they come."""
     if not talk.quiet and sys.stderr.isatty():
-        from rich import progress as bars
-        from rich.console import Console as RichConsole
-
-        columns = (
-            bars.TextColumn("{task.description}", markup=False),
-            bars.BarColumn(),
-            bars.TaskProgressColumn(),
-            bars.TimeRemainingColumn(),
-        )
-        screen = RichConsole(stderr=True, highlight=False)
-        with bars.Progress(*columns, console=screen, transient=True) as shown:
-            bar = shown.add_task("looking for what is done", total=None)
+        with console.bar("looking for what is done") as (screen, show):
 
             def draw(outcome: Outcome | None, summary: Summary, pace: Pace) -> None:
                 if outcome is not None and outcome.state == "failed":
                     screen.print(f"diarize: error: {outcome.error}", markup=False, soft_wrap=True)
-                shown.update(
-                    bar,
-                    description=state_line(summary),
-                    completed=pace.done,
-                    total=pace.total or None,
-                )
+                show(state_line(summary), pace.done, pace.total or None)
 
             yield draw
         return
-    begin = last = time.monotonic()
+    left = TimeLeft(late=inf)  # recordings end in bunches
+    last = time.monotonic()
 
     def print_line(outcome: Outcome | None, summary: Summary, pace: Pace) -> None:
-        nonlocal begin, last
+        nonlocal left, last
         if outcome is not None and outcome.state == "failed":
             talk.error(outcome.error)
         now = time.monotonic()
         if outcome is None:  # work begins
-            begin = now
+            left = TimeLeft(late=inf)
+        seconds = left(pace.done, pace.total)
         if talk.quiet or now - last < console.LINE_INTERVAL:
             return
         last = now
         line = state_line(summary)
-        if 0 < pace.done <= pace.total:
-            left = (pace.total - pace.done) * (now - begin) / pace.done
-            line += f"; {pace.done / pace.total:.0%}, about {console.clock(left)} left"
+        if seconds is not None:
+            line += f"; {pace.done / pace.total:.0%}, about {console.clock(seconds)} left"
         talk.warn(line)
 
     yield print_line

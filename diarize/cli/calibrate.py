@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from diarize.cli.common import add_book_option, add_model_options, open_book, say
 from diarize.cli.console import emit
-from diarize.cli.options import add_table
+from diarize.cli.options import add_table, number_from
+from diarize.files import Note, refuse_unless_own, write_whole
 
 EPILOG = """\
 Each stored sample is scored against its own person's other samples and against everybody else's.
@@ -36,21 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = -1.0
-    if not 0.0 <= rate < 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate from 0 to below 1, such as 0.01")
-    return rate
+    complaint = "not a rate from 0 to below 1, such as 0.01"
+    return number_from(text, complaint, lambda rate: 0.0 <= rate < 1.0)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print histograms and the suggested threshold; store it where asked to."""
-    import json
-
     from diarize.embedding.embedder import OnnxEmbedder
-    from diarize.files import Note, refuse_unless_own, write_whole
     from diarize.speakers.calibration import calibrate, histogram, plot
     from diarize.speakers.matching import MatchOptions
 

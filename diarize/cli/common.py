@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from diarize.cli.options import add, add_table, positive_int, whole_number
+from diarize.timeline import Segment
 
 if TYPE_CHECKING:
     from diarize.arrays import Progress
@@ -117,8 +118,6 @@ def regions(text: str) -> list[Segment]:
     >>> regions("12.5-40,1:05-1:10")
     [Segment(start=12.5, end=40.0), Segment(start=65.0, end=70.0)]
     """
-    from diarize.timeline import Segment
-
     found = []
     for part in text.split(","):
         start, dash, end = part.partition("-")

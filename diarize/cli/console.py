@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize import text
+from diarize.errors import DiarizeError
 from diarize.progress import STAGE_COSTS, OverallProgress, TimeLeft
 
 if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
     from diarize.annotation import Diarization
 
 #: Seconds between two lines on how far a run is, where there is no terminal to draw a bar on.
@@ -67,8 +70,10 @@ class Console:
         if self.quiet:
             yield OverallProgress(None, costs)
         elif sys.stderr.isatty():
-            with _bar(title) as report:
-                yield OverallProgress(report, costs)
+            with bar(title) as (_, show):
+                yield OverallProgress(
+                    lambda stage, done, total: show(f"{title}: {stage:<10}", done, total), costs
+                )
         else:
             with _Lines(title) as lines:
                 yield OverallProgress(lines.report, costs)
@@ -80,6 +85,11 @@ class Console:
     def error(self, message: str) -> None:
         """Report a failure that does not stop the other recordings."""
         print(f"diarize: error: {message}", file=sys.stderr)
+
+    def wrote(self, paths: Iterable[Path | str]) -> None:
+        """Name files that were written, unless quiet."""
+        for path in () if self.quiet else paths:
+            self.warn(f"wrote {path}")
 
     def summary(
         self, diarization: Diarization, seconds: float, written: Sequence[Path], title: str = ""
@@ -106,8 +116,11 @@ class Console:
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[Callable[[str, float, float | None], None]]:
-    """Draw one bar with percentage and time left; without a known length it only moves."""
+def bar(title: str) -> Iterator[tuple[RichConsole, Callable[[str, float, float | None], None]]]:
+    """Draw one bar with percentage and time left; without a known length it only moves.
+
+    Gives the screen, to print above the bar, and what sets the bar's title and length.
+    """
     from rich import progress as bars
     from rich.console import Console as RichConsole
 
@@ -117,13 +130,14 @@ def _bar(title: str) -> Iterator[Callable[[str, float, float | None], None]]:
         bars.TaskProgressColumn(),
         bars.TimeRemainingColumn(),
     )
-    with bars.Progress(*columns, console=RichConsole(stderr=True), transient=True) as shown:
+    screen = RichConsole(stderr=True, highlight=False)
+    with bars.Progress(*columns, console=screen, transient=True) as shown:
         task = shown.add_task(title, total=None)
 
-        def report(stage: str, done: float, total: float | None) -> None:
-            shown.update(task, description=f"{title}: {stage:<10}", completed=done, total=total)
+        def show(title: str, done: float, total: float | None) -> None:
+            shown.update(task, description=title, completed=done, total=total)
 
-        yield report
+        yield screen, show
 
 
 class _Lines:
@@ -187,8 +201,6 @@ class Batch:
     @contextmanager
     def recording(self, source: str, title: str = "") -> Iterator[str]:
         """Tell of an error in the block; gives what to call the recording: ``3 of 12: a/b.mp3``."""
-        from diarize.errors import DiarizeError
-
         self._begun.append(source)
         if not title:
             title = display_name(source)

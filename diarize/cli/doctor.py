@@ -13,6 +13,9 @@ from importlib import metadata
 from pathlib import Path
 
 from diarize.cli.options import add
+from diarize.errors import DiarizeError, ModelError
+from diarize.onnx import bundled, files, registry
+from diarize.version import __version__
 
 DISTRIBUTION = "autospeech-diarize"
 CORE = (
@@ -82,8 +85,6 @@ def examine() -> Iterator[Finding]:
 
 
 def _versions() -> Iterator[Finding]:
-    from diarize.version import __version__
-
     where = Path(__file__).resolve().parent.parent
     yield Finding("version", "diarize", "ok", f"{__version__} in {where}")
     yield Finding(
@@ -143,7 +144,6 @@ def _decoders() -> Iterator[Finding]:
 
 
 def _detector() -> Iterator[Finding]:
-    from diarize.errors import DiarizeError
     from diarize.segmentation.webrtc import WebRtcVad
 
     try:
@@ -170,9 +170,6 @@ def _runtime() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
-    from diarize.errors import ModelError
-    from diarize.onnx import bundled, files, registry
-
     for name in bundled.BUNDLED:
         try:
             path = bundled.bundled(name)
@@ -222,7 +219,6 @@ def _present(module: str) -> bool:
 
 
 def _places() -> Iterator[Finding]:
-    from diarize.onnx import files, registry
     from diarize.speakers.book import default_path
 
     download = (

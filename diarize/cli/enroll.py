@@ -18,6 +18,7 @@ from diarize.cli.common import (
 )
 from diarize.cli.console import Console, display_name
 from diarize.cli.options import add, add_table, positive_int
+from diarize.errors import UsageError
 
 if TYPE_CHECKING:
     from diarize.speakers.diarizer import Diarizer
@@ -100,8 +101,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from diarize.errors import UsageError
-
     if args.from_result:
         if args.files or args.regions or args.num_speakers:
             raise UsageError("--from-result takes neither recordings, --from nor --num-speakers")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import json
+from functools import cache
 from typing import TYPE_CHECKING
 
+from diarize import text
+from diarize.cli.console import Console, emit
 from diarize.cli.options import add
+from diarize.errors import DiarizeError, MissingExtraError
+from diarize.rttm import read_uem
 
 if TYPE_CHECKING:
     from diarize.evaluation.recordings import Annotated
@@ -40,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
     """Score, and print a table or JSON to stdout."""
     from diarize.evaluation.recordings import read_annotated
     from diarize.evaluation.scoring import total
-    from diarize.rttm import read_uem
 
     reference, hypothesis = read_annotated(args.ref), read_annotated(args.hyp)
     regions = read_uem(args.uem) if args.uem else None
@@ -52,8 +56,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         _print_json(scores)
     else:
-        from diarize.cli.console import emit
-
         emit(table({**scores, "total": total(scores.values())}))
     return 0
 
@@ -62,14 +64,13 @@ def _paired(
     reference: dict[str, Annotated], hypothesis: dict[str, Annotated]
 ) -> dict[str, Annotated]:
     """Return a hypothesis for each recording of the reference; tell what does not match."""
-    from diarize.errors import DiarizeError
     from diarize.evaluation.recordings import Annotated
 
     if not reference:
         raise DiarizeError("the reference holds no recording: nothing can be scored")
     if len(reference) == len(hypothesis) == 1 and reference.keys() != hypothesis.keys():
         ours, theirs = next(iter(reference)), next(iter(hypothesis))
-        _tell(f"comparing {theirs!r} with the reference of {ours!r}: their names differ")
+        Console().warn(f"comparing {theirs!r} with the reference of {ours!r}: their names differ")
         return {ours: hypothesis[theirs]}
     missing = [uri for uri in reference if uri not in hypothesis]
     if len(missing) == len(reference) and hypothesis:
@@ -78,9 +79,9 @@ def _paired(
             f"the hypothesis {next(iter(hypothesis))!r}, …; the names must be the same"
         )
     if missing:
-        _tell(f"no hypothesis for {', '.join(missing)}: all of it counts as missed")
+        Console().warn(f"no hypothesis for {', '.join(missing)}: all of it counts as missed")
     if unknown := [uri for uri in hypothesis if uri not in reference]:
-        _tell(f"no reference for {', '.join(unknown)}: left out")
+        Console().warn(f"no reference for {', '.join(unknown)}: left out")
     return {uri: hypothesis.get(uri, Annotated()) for uri in reference}
 
 
@@ -93,7 +94,6 @@ def _score(
     words: bool,
 ) -> Score:
     """Score one recording; without meeteval the words are left out, and that is told once."""
-    from diarize.errors import MissingExtraError
     from diarize.evaluation.scoring import score, word_score
 
     said = None
@@ -104,7 +104,7 @@ def _score(
             _tell_once(str(error))
     uem = None if regions is None else regions.get(uri)
     if regions is not None and uem is None:
-        _tell(f"the UEM has no region for {uri}: all of it is scored")
+        Console().warn(f"the UEM has no region for {uri}: all of it is scored")
     return score(reference.turns, hypothesis.turns, uem, said)
 
 
@@ -116,7 +116,7 @@ def table(scores: dict[str, Score]) -> str:
     for name in names:
         head += [f"{name} DER", "missed", "false", "confused"]
     head += ["JER", "speakers", *(["cpWER", "WDER"] if worded else [])]
-    rows = [head]
+    rows = []
     for uri, score in scores.items():
         row = [uri]
         for error in score.errors.values():
@@ -128,14 +128,7 @@ def table(scores: dict[str, Score]) -> str:
             known = score.words
             row += [_percent(known.cpwer), _percent(known.wder)] if known else ["-", "-"]
         rows.append(row)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    lines = text.table(head, rows, range(1, len(head))).splitlines()
     rule = "-" * max(map(len, lines))
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]]) + "\n"
 
@@ -153,9 +146,6 @@ def _percent(rate: float) -> str:
 
 def _print_json(scores: dict[str, Score]) -> None:
     """Print everything as JSON."""
-    import json
-
-    from diarize.cli.console import emit
     from diarize.evaluation.scoring import PROTOCOLS, total
 
     document = {
@@ -171,14 +161,6 @@ def _print_json(scores: dict[str, Score]) -> None:
     emit(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def _tell(message: str) -> None:
-    print(f"diarize: {message}", file=sys.stderr)
-
-
-_TOLD: set[str] = set()
-
-
+@cache
 def _tell_once(message: str) -> None:
-    if message not in _TOLD:
-        _TOLD.add(message)
-        _tell(message)
+    Console().warn(message)

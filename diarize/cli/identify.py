@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from diarize.cli.common import (
@@ -18,7 +19,8 @@ from diarize.cli.common import (
     taken,
 )
 from diarize.cli.console import Console, clock, display_name, emit
-from diarize.cli.options import add_speaker_count_options, add_table, positive_int
+from diarize.cli.options import add_speaker_count_options, add_table, positive_int, speaker_counts
+from diarize.errors import DiarizeError, UsageError
 from diarize.text import table
 
 if TYPE_CHECKING:
@@ -51,9 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print each voice of the recordings with its candidates; one that fails stops no other."""
-    import json
-
-    from diarize.errors import DiarizeError, UsageError
     from diarize.speakers.matching import MatchOptions
 
     if args.segments is not None:
@@ -89,7 +88,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _segments(args: argparse.Namespace) -> int:
     """Print whom each segment of one recording matches."""
-    from diarize.errors import UsageError
     from diarize.speakers.segments import identify_segments, segments_csv, segments_json
 
     if len(args.files) > 1:
@@ -142,9 +140,7 @@ def _identified(
     with messages.progress(display_name(source)) as progress:
         details = diarizer.analyse(
             taken(source, args, progress),
-            num_speakers=args.num_speakers,
-            min_speakers=args.min_speakers,
-            max_speakers=args.max_speakers,
+            **speaker_counts(args),
             on_progress=progress.part("embed"),
         )
     for warning in details.diarization.warnings:
@@ -184,8 +180,6 @@ def _print_table(found: dict[str, tuple[Diarization, MatchOptions]], *, several:
 
 
 def _json(source: str, heard: Diarization, options: MatchOptions) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {
         "audio": source,
         "threshold": options.threshold,

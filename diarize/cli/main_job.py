@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from diarize.cli import console
 from diarize.cli.main_options import add_arguments, check, open_labeler
-from diarize.cli.options import formats_from, writer_options
+from diarize.cli.options import formats_from, speaker_counts, writer_options
+from diarize.errors import UsageError
 
 if TYPE_CHECKING:
     from diarize.labeler import Recording
@@ -39,9 +40,7 @@ def run(args: argparse.Namespace) -> int:
                 recording = labeler.diarize(
                     source,
                     place,
-                    num_speakers=args.num_speakers,
-                    min_speakers=args.min_speakers,
-                    max_speakers=args.max_speakers,
+                    **speaker_counts(args),
                     progress=progress,
                 )
                 for warning in dict.fromkeys(recording.diarization.warnings):
@@ -63,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _places(args: argparse.Namespace) -> tuple[list[str], dict[str, Output]]:
     """Return the formats asked for (maybe none), and where each recording's results go."""
-    from diarize.errors import UsageError
     from diarize.outputs import Output, check_outputs, named_file, plan_outputs
 
     file, formats = named_file(args.output_dir, formats_from(args, default=()))

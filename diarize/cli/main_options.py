@@ -16,6 +16,7 @@ from diarize.cli.options import (
     positive_float,
     positive_int,
 )
+from diarize.errors import UsageError
 
 if TYPE_CHECKING:
     from diarize.labeler import Labeler, LabelOptions
@@ -131,8 +132,6 @@ def add_transcript_options(group: argparse._ArgumentGroup) -> None:
 
 def check(args: argparse.Namespace) -> None:
     """Refuse requests that contradict themselves."""
-    from diarize.errors import UsageError
-
     check_speakers(args)
     if args.transcript and len(args.audio) > 1:
         raise UsageError("--transcript goes with one recording; give the recordings one at a time")
@@ -142,8 +141,6 @@ def check(args: argparse.Namespace) -> None:
 
 def check_speakers(args: argparse.Namespace) -> None:
     """Refuse what contradicts itself of the options that say who may speak."""
-    from diarize.errors import UsageError
-
     low, high = args.min_speakers or 1, args.max_speakers
     if high is not None and low > high:
         raise UsageError(f"--min-speakers {low} is more than --max-speakers {high}")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diarize.annotation import Diarization
 from diarize.cli.options import (
     add,
     add_offset_option,
@@ -15,6 +16,9 @@ from diarize.cli.options import (
     formats_from,
     writer_options,
 )
+from diarize.errors import UsageError
+from diarize.outputs import named_file, write_files
+from diarize.rttm import read_rttm, rttm_field
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization
@@ -52,8 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.cli import console
-    from diarize.errors import UsageError
-    from diarize.outputs import named_file
 
     file, formats = named_file(args.output_dir, formats_from(args, default=()))
     formats = formats or (["json"] if args.output_dir == "-" else ["srt", "json"])
@@ -65,9 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output_dir == "-":
         console.emit(result.render(formats[0], writer_options(args)))
         return 0
-    for path in _written(result, formats, file, stem, args, messages):
-        if not args.quiet:
-            messages.warn(f"wrote {path}")
+    messages.wrote(_written(result, formats, file, stem, args, messages))
     return 0
 
 
@@ -108,8 +108,6 @@ def _written(
     messages: Console,
 ) -> list[Path]:
     """Write the files, beside the transcript or where -o says, and none over an input."""
-    from diarize.outputs import write_files
-
     beside = Path() if args.transcript == "-" else Path(args.transcript).parent
     inputs = [path for path in (args.transcript, args.rttm, args.audio) if path and path != "-"]
     if args.overwrite and args.transcript in inputs:
@@ -143,10 +141,6 @@ def read_diarization(path: str, uri: str | None, stem: str, end: float) -> Diari
     UsageError
         If it cannot be said which recording is meant.
     """
-    from diarize.annotation import Diarization
-    from diarize.errors import UsageError
-    from diarize.rttm import read_rttm, rttm_field
-
     recordings = read_rttm(path)
     if not recordings:
         return Diarization([], duration=end, uri=stem)

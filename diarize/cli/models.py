@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from typing import TYPE_CHECKING
 
 from diarize.cli.options import add
+from diarize.errors import ModelError
+from diarize.onnx import bundled, files, registry
+from diarize.text import table
 
 if TYPE_CHECKING:
     from diarize.onnx.registry import RemoteModel
@@ -41,28 +45,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(as_json: bool) -> int:
-    from diarize.onnx import bundled, registry
-
     rows = [_bundled_row(name) for name in bundled.BUNDLED]
     rows += [_remote_row(model) for model in registry.REGISTRY.values()]
     if as_json:
-        import json
-
         print(json.dumps(rows, indent=2))
         return 0
     keys = ("name", "kind", "MB", "vector", "state", "licence")
-    shown = [keys, *([row[key].split(" (")[0] for key in keys] for row in rows)]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(keys))]
-    for row in shown:
-        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    print(table(keys, [[row[key].split(" (")[0] for key in keys] for row in rows]))
     print(f"\nFetched models are kept in {registry.cache_folder()}")
     return 0
 
 
 def _bundled_row(name: str) -> dict[str, str]:
-    from diarize.errors import ModelError
-    from diarize.onnx import bundled
-
     try:
         path = bundled.bundled(name)
         state, size = "bundled", f"{path.stat().st_size / 1e6:.1f}"
@@ -100,7 +94,6 @@ def _remote_row(model: RemoteModel) -> dict[str, str]:
 
 def _fetch(args: argparse.Namespace) -> int:
     from diarize.cli.console import Console
-    from diarize.onnx import files, registry
 
     for name in args.names:
         registry.registered(name)  # an unknown name stops before anything is downloaded
@@ -116,8 +109,6 @@ def _fetch(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from diarize.onnx import files, registry
-
     chosen = [registry.registered(name) for name in args.names]
     chosen = chosen or [model for model in registry.REGISTRY.values() if model.path.is_file()]
     failed = 0

@@ -7,10 +7,12 @@ import difflib
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf, nan
 from typing import Any, NoReturn
 
+from diarize.errors import UsageError
 from diarize.formats import FORMATS, WriterOptions, names, writable
 
 
@@ -125,8 +127,6 @@ def formats_from(args: argparse.Namespace, default: Sequence[str]) -> list[str]:
     UsageError
         When a format is not known.
     """
-    from diarize.errors import UsageError
-
     known = names()
     asked = list(args.formats or [])
     for word in (args.output_format or "").replace(" ", "").split(","):
@@ -192,6 +192,11 @@ def add_speaker_count_options(parser: argparse.ArgumentParser | argparse._Argume
     )
 
 
+def speaker_counts(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said of the number of speakers, as a diarizer's keywords."""
+    return {name: getattr(args, name) for name in ("num_speakers", "min_speakers", "max_speakers")}
+
+
 def add_input_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add the options that choose what of a recording is taken."""
     add_table(
@@ -247,13 +252,7 @@ def offset(text: str) -> float | str:
     """Read seconds, or ``auto``, from the command line."""
     if text.strip().lower() == "auto":
         return "auto"
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not abs(number) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither seconds (such as -1.5) nor auto")
-    return number
+    return number_from(text, "neither seconds (such as -1.5) nor auto", lambda it: abs(it) < inf)
 
 
 def positive_int(text: str) -> int:
@@ -266,10 +265,15 @@ def positive_int(text: str) -> int:
 
 def positive_float(text: str) -> float:
     """Read a number above 0 from the command line."""
+    return number_from(text, "not a number above 0", lambda it: 0.0 < it < inf)
+
+
+def number_from(text: str, complaint: str, fits: Callable[[float], bool]) -> float:
+    """Read a number from the command line; where it does not fit, say what the text is."""
     try:
         number = float(text)
     except ValueError:
-        number = 0.0
-    if not 0.0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+        number = nan
+    if not fits(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is {complaint}")
     return number

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from diarize.cli.console import Console
 from diarize.cli.options import add_table, positive_int
+from diarize.errors import AudioError
+from diarize.result_file import read_result, recording_of
 
 EPILOG = """\
 examples:
@@ -40,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from diarize.errors import AudioError
     from diarize.plot import embedding_map, write_plot
-    from diarize.result_file import read_result, recording_of
 
     path, messages = Path(args.result), Console(quiet=args.quiet)
     result, found = read_result(path), None
@@ -56,6 +56,5 @@ def run(args: argparse.Namespace) -> int:
             raise AudioError(f"{error}, or add --no-map") from None
         found = embedding_map(result.diarization, load(audio), open_embedder(args))
     write_plot(result.diarization, Path(args.output), found, overwrite=args.overwrite)
-    if not args.quiet:
-        messages.warn(f"wrote {args.output}")
+    messages.wrote([args.output])
     return 0

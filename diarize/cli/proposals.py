@@ -6,9 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diarize.annotation import find_speaker
 from diarize.cli.common import add_book_option, add_model_options, open_book, open_embedder, say
 from diarize.cli.console import Console
 from diarize.cli.options import add
+from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, UsageError
+from diarize.result_file import read_result
+from diarize.rewriting import rewrite
 
 if TYPE_CHECKING:
     from diarize.result import Result
@@ -32,7 +36,6 @@ def confirm(args: argparse.Namespace) -> int:
 
     The result is named where a sample is refused, too; the exit code is 1 then.
     """
-    from diarize.errors import AudioError, EnrollmentError
     from diarize.relabel import relabel
     from diarize.speakers.fitness import check_person
     from diarize.speakers.records import BookModel
@@ -98,9 +101,6 @@ def _request(
     path: Path, texts: list[str], book: SpeakerBook
 ) -> tuple[Result, list[tuple[str, str]]]:
     """Return the result and the (label, enrolled name) pairs that were asked for."""
-    from diarize.annotation import find_speaker
-    from diarize.errors import SpeakerBookError, UsageError
-    from diarize.result_file import read_result
     from diarize.speakers.records import person_name
 
     result = read_result(path)
@@ -124,8 +124,6 @@ def _request(
 
 def _write(result: Result, path: Path, before: Result, messages: Console) -> None:
     """Write the result and its other outputs anew, as ``diarize relabel`` does."""
-    from diarize.rewriting import rewrite
-
     written = rewrite(path, before, result, [], None)
     for message in written.messages:
         messages.warn(message)

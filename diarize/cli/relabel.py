@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize.cli import console
 from diarize.cli.common import regions, seconds
 from diarize.cli.options import add, add_output_options, add_table, formats_from, writer_options
+from diarize.edits import NEW, Merge, Reassign, Rename, Split, Swap, read_edits
+from diarize.errors import UsageError
+from diarize.formats import WriterOptions
+from diarize.outputs import OWN_SUFFIX, named_file, write_files
+from diarize.result_file import read_json, read_result
+from diarize.rewriting import Written, rewrite
 
 if TYPE_CHECKING:
     from diarize.edits import Edit
@@ -59,7 +66,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.relabel import apply_edits
-    from diarize.result_file import read_json, read_result
 
     path = Path(args.result)
     data = read_json(path)
@@ -70,16 +76,12 @@ def run(args: argparse.Namespace) -> int:
     written = _write(result, path, args, before if own else None)
     for message in written.messages:
         messages.warn(message)
-    if not args.quiet:
-        for file in written.files:
-            messages.warn(f"wrote {file}")
+    messages.wrote(written.files)
     return 0
 
 
 def _edits(args: argparse.Namespace) -> list[Edit]:
     """Return what is to be done, in the order in which it is done."""
-    from diarize.edits import Merge, Rename, Swap, read_edits
-
     edits: list[Edit] = list(read_edits(args.edits)) if args.edits else []
     edits += [Merge(tuple(_names(text, "--merge"))) for text in args.merge]
     edits += [Swap(_pair(text)) for text in args.swap]
@@ -90,9 +92,6 @@ def _edits(args: argparse.Namespace) -> list[Edit]:
 
 
 def _split(text: str) -> Edit:
-    from diarize.edits import NEW, Split
-    from diarize.errors import UsageError
-
     left, equals, to = text.partition("=")
     speaker, _, instant = left.rpartition("@")
     try:
@@ -105,9 +104,6 @@ def _split(text: str) -> Edit:
 
 
 def _turns(text: str) -> list[Edit]:
-    from diarize.edits import Reassign
-    from diarize.errors import UsageError
-
     times, equals, to = text.partition("=")
     try:
         stretches = regions(times) if equals and to.strip() else []
@@ -120,11 +116,6 @@ def _turns(text: str) -> list[Edit]:
 
 def _write(result: Result, path: Path, args: argparse.Namespace, before: Result | None) -> Written:
     """Write a result that was read from ``path``; before is None for another tool's file."""
-    from diarize.errors import UsageError
-    from diarize.formats import WriterOptions
-    from diarize.outputs import OWN_SUFFIX, named_file, write_files
-    from diarize.rewriting import Written, rewrite
-
     options = writer_options(args)
     file, formats = named_file(args.output_dir, formats_from(args, default=()))
     stale = f"left alone: {path} (it is not changed by -o {args.output_dir})"
@@ -154,8 +145,6 @@ def _write(result: Result, path: Path, args: argparse.Namespace, before: Result 
 
 def _names(text: str, option: str) -> list[str]:
     """Return the speakers of a comma-separated list of at least two."""
-    from diarize.errors import UsageError
-
     found = [name.strip() for name in text.split(",") if name.strip()]
     if len(found) < 2:
         raise UsageError(f"{option} wants speakers separated by commas (A,B), not {text!r}")
@@ -163,8 +152,6 @@ def _names(text: str, option: str) -> list[str]:
 
 
 def _pair(text: str) -> tuple[str, str]:
-    from diarize.errors import UsageError
-
     found = _names(text, "--swap")
     if len(found) != 2:
         raise UsageError(f"--swap wants exactly two speakers (A,B), not {text!r}")
@@ -173,10 +160,6 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _renames(texts: list[str]) -> dict[str, str]:
     """Return OLD -> NEW; a comma separates pairs only where another OLD= follows it."""
-    import re
-
-    from diarize.errors import UsageError
-
     renames = {}
     for text in texts:
         for part in re.split(r",(?=[^,=]+=)", text):

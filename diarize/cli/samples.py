@@ -7,6 +7,7 @@ from pathlib import Path
 
 from diarize.cli.console import Console
 from diarize.cli.options import add_table
+from diarize.result_file import read_result, recording_of
 
 EPILOG = """\
 examples:
@@ -39,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.audio.loading import load
-    from diarize.result_file import read_result, recording_of
     from diarize.samples import write_samples
 
     path = Path(args.result)
@@ -57,7 +57,5 @@ def run(args: argparse.Namespace) -> int:
     )
     if not written:
         messages.warn(f"{path}: nobody speaks, so there is nothing to write")
-    if not args.quiet:
-        for file in written:
-            messages.warn(f"wrote {file}")
+    messages.wrote(written)
     return 0

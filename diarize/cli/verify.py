@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from diarize.cli.common import (
     add_message_options,
@@ -14,6 +15,7 @@ from diarize.cli.common import (
 )
 from diarize.cli.console import Console, display_name, emit
 from diarize.cli.options import add_table
+from diarize.errors import UsageError
 
 EPILOG = """\
 The similarity is the cosine of the two voices, each the mean of all its speech. It is a match from
@@ -45,9 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print similarity, threshold and decision."""
-    import json
-
-    from diarize.errors import UsageError
     from diarize.speakers.enrollment import voice_of
 
     if args.first == args.second == "-":
