@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from diarize.audio import decoding
 from diarize.errors import AudioError
+from diarize.text import counted
 
 One = TypeVar("One")
 
@@ -37,16 +38,23 @@ class Folder:
 
     def __str__(self) -> str:
         """Return a line for people: how many of each, and files that only look like recordings."""
-        count = len(self.recordings)
-        line = f"{self.path}: {count} recording{'s' * (count != 1)}"
+        line = f"{self.path}: {counted(len(self.recordings), 'recording')}"
         if self.others:
-            files = "1 other file" if len(self.others) == 1 else f"{len(self.others)} other files"
-            line += f"; {files} skipped"
-        odd = [path.name for path in self.others if _named_as_sound(path)]
+            line += f"; {counted(len(self.others), 'other file')} skipped"
+        odd = [path.name for path in self.others if named_as_sound(path.name)]
         if odd:
             more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
             line += f", among them {', '.join(odd[:3])}{more}, in which no sound was found"
         return line
+
+
+def files_in(
+    folder: str | Path, on_error: Callable[[OSError], object] | None = None
+) -> Iterator[Path]:
+    """Yield the files of a folder and its sub-folders by name, but not hidden ones."""
+    for place, folders, names in os.walk(folder, onerror=on_error):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
 def recordings_in(path: str | Path) -> Folder:
@@ -67,11 +75,8 @@ def recordings_in(path: str | Path) -> Folder:
 
     recordings: list[Path] = []
     others: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=refused):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(name for name in names if not name.startswith(".")):
-            file = Path(place, name)
-            (recordings if has_sound(file) else others).append(file)
+    for file in files_in(folder, refused):
+        (recordings if has_sound(file) else others).append(file)
     found = Folder(folder, tuple(recordings), tuple(others))
     if not recordings:
         files = f"{len(others)} other files" if others else "nothing at all"
@@ -117,6 +122,12 @@ def has_sound(path: Path) -> bool:
         return decoding.InputFile(str(path), path.name).head(4, 4) == b"ftyp"
 
 
-def _named_as_sound(path: Path) -> bool:
-    kind = mimetypes.guess_type(path.name)[0] or ""
+def kind_of(name: str) -> str:
+    """Return the kind of file that a name stands for, such as ``audio/mpeg``; else nothing."""
+    return mimetypes.guess_type(name)[0] or ""
+
+
+def named_as_sound(name: str) -> bool:
+    """Return whether a file's name is that of a recording, and not of a playlist."""
+    kind = kind_of(name)
     return kind.startswith(("audio/", "video/")) and "mpegurl" not in kind

@@ -6,7 +6,6 @@ import csv
 import glob
 import io
 import json
-import mimetypes
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from diarize.audio.folders import has_sound
+from diarize.audio.folders import files_in, has_sound, kind_of, named_as_sound
 from diarize.batch.stores import as_place, filesystem, is_pattern, read_bytes
 from diarize.errors import UsageError
 from diarize.files import is_url
@@ -134,15 +133,12 @@ def _in_folder(text: str, tell: Callable[[str], None]) -> Iterator[Item]:
     other name the contents decide.
     """
     others = count = 0
-    for place, folders, names in os.walk(text):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(name for name in names if not name.startswith(".")):
-            path = Path(place, name)
-            if _is_recording(path):
-                count += 1
-                yield Item(str(path), path.relative_to(text).as_posix())
-            else:
-                others += 1
+    for path in files_in(text):
+        if _is_recording(path):
+            count += 1
+            yield Item(str(path), path.relative_to(text).as_posix())
+        else:
+            others += 1
     if not count:
         raise UsageError(f"{text}: holds no recording, but {counted(others, 'other file')}")
     if others:
@@ -152,18 +148,11 @@ def _in_folder(text: str, tell: Callable[[str], None]) -> Iterator[Item]:
 def _is_recording(path: Path) -> bool:
     if _is_named_as_sound(path.name):
         return True
-    return not _kind(path.name).startswith(_OTHERS) and has_sound(path)
+    return not kind_of(path.name).startswith(_OTHERS) and has_sound(path)
 
 
 def _is_named_as_sound(name: str) -> bool:
-    if PurePosixPath(name).suffix.lower() in _SOUNDS:
-        return True
-    kind = _kind(name)
-    return kind.startswith(("audio/", "video/")) and "mpegurl" not in kind
-
-
-def _kind(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or ""
+    return PurePosixPath(name).suffix.lower() in _SOUNDS or named_as_sound(name)
 
 
 def _at_url(url: str, tell: Callable[[str], None]) -> Iterator[Item]:

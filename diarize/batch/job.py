@@ -8,13 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from diarize.batch.items import Item
-from diarize.batch.sidecar import (
-    Sidecar,
-    is_done,
-)
+from diarize.batch.sidecar import Sidecar, beside, stamps_beside
 from diarize.batch.stores import Store
 from diarize.errors import ModelError
 from diarize.formats import WriterOptions, changed_options
@@ -24,9 +21,6 @@ from diarize.onnx.files import locate, sha256_of
 from diarize.settings import DEFAULTS
 from diarize.speakers.book import opened
 from diarize.speakers.diarizer import Diarizer
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -156,21 +150,17 @@ class Job:
         offset: float = settings.linking.score_offset
         return float(embedder.thresholds.verification) + offset
 
-    def is_done(self, sidecar: Sidecar | None, item: Item, place: str) -> bool:
+    def is_done(self, sidecar: Sidecar, item: Item, place: str) -> bool:
         """Return whether an output is there, and nothing that made it has changed."""
-        return (
-            not self.force
-            and sidecar is not None
-            and is_done(
-                sidecar,
-                item,
-                Store(self.output),
-                place,
-                parameters=self.parameters_of(item),
-                models=self.models,
-                voices=self.voices,
-            )
-        )
+        if self.force or (self.voices and sidecar.voices is None):
+            return False
+        if sidecar.parameters != self.parameters_of(item) or sidecar.models != self.models:
+            return False
+        store = Store(self.output)
+        outputs = [beside(place, name) for name in sidecar.outputs]
+        if sidecar.transcripts != stamps_beside(item, [store.place(one) for one in outputs]):
+            return False
+        return all(map(store.has, outputs)) and sidecar.is_of(item.audio)
 
 
 def _named(value: Any) -> Any:

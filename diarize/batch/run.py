@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from time import perf_counter
+from typing import Any
 
 from diarize.batch.archive import link_archive
 from diarize.batch.items import Item, collect
@@ -108,12 +109,8 @@ def run_batch(
         else:
             todo.append((item, place))
     book.write_failures()
-    arriving = (
-        _here(todo, job, jobs, timeout, retries, settings)
-        if scheduler is None
-        else _on_cluster(todo, job, scheduler, timeout, retries, settings)
-    )
-    for arrived in arriving:
+    trying = {"timeout": timeout, "retries": retries, "settings": settings}
+    for arrived in _arriving(todo, job, jobs, scheduler, trying):
         if isinstance(arrived, Outcome):
             book.add(arrived)
         else:
@@ -202,31 +199,19 @@ def _with_states(
         yield item, place, outcome_of(item, place, sidecar) if sidecar and done else None
 
 
-def _here(
+def _arriving(
     todo: Sequence[tuple[Item, str]],
     job: Job,
     jobs: int | None,
-    timeout: float | None,
-    retries: int,
-    settings: BatchSettings,
+    scheduler: str | None,
+    trying: Mapping[str, Any],
 ) -> Iterator[Outcome | list[Task]]:
+    """Yield the tasks and then their outcomes, from this machine or from a cluster."""
     if not todo:
-        return
-    count = min(len(todo), jobs or default_jobs(len(todo), settings))
-    yield from run_here(todo, job, jobs=count, timeout=timeout, retries=retries, settings=settings)
-
-
-def _on_cluster(
-    todo: Sequence[tuple[Item, str]],
-    job: Job,
-    scheduler: str,
-    timeout: float | None,
-    retries: int,
-    settings: BatchSettings,
-) -> Iterator[Outcome | list[Task]]:
+        return iter(())
+    if scheduler is None:
+        count = min(len(todo), jobs or default_jobs(len(todo), trying["settings"]))
+        return run_here(todo, job, jobs=count, **trying)
     from diarize.batch.cluster import run_there
 
-    if todo:
-        yield from run_there(
-            todo, job, scheduler, timeout=timeout, retries=retries, settings=settings
-        )
+    return run_there(todo, job, scheduler, **trying)

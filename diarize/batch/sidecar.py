@@ -18,6 +18,7 @@ from diarize.arrays import Float32
 from diarize.batch.items import Item
 from diarize.batch.stores import Store, read_bytes, stamp_of, stamps_in
 from diarize.files import is_url, relative_path
+from diarize.onnx.files import sha256_of
 
 ENDING = ".batch.json"
 #: What a transcript beside a recording may be called, after the recording's name or stem.
@@ -122,6 +123,14 @@ class Sidecar:
         folder = os.path.dirname(store.place(place))  # noqa: PTH120
         return os.path.realpath(os.path.join(folder, self.audio))  # noqa: PTH118
 
+    def is_of(self, audio: str) -> bool:
+        """Return whether a recording is the one that the output was made from, unchanged."""
+        return self.stamp == stamp_of(audio) or (
+            bool(self.sha256)
+            and (is_url(audio) or Path(audio).is_file())
+            and self.sha256 == sha256_at(audio)
+        )
+
 
 def decoded(content: bytes) -> Sidecar | None:
     """Read a sidecar; None where it is damaged."""
@@ -196,49 +205,9 @@ def stamps_beside(item: Item, outputs: Iterable[str] = ()) -> dict[str, str]:
 
 def sha256_at(place: str) -> str:
     """Return the checksum of a whole file; empty where it cannot be read."""
-    if is_url(place):
-        with contextlib.suppress(OSError):
-            return sha256_of_bytes(read_bytes(place))
-        return ""
-    digest = hashlib.sha256()
-    try:
-        with Path(place).open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError:
-        return ""
-    return digest.hexdigest()
-
-
-def is_done(
-    sidecar: Sidecar,
-    item: Item,
-    store: Store,
-    place: str,
-    *,
-    parameters: Mapping[str, Any],
-    models: Mapping[str, str],
-    voices: bool,
-) -> bool:
-    """Return whether a recording need not be worked on: all that made its output is the same."""
-    if sidecar.parameters != parameters or sidecar.models != models:
-        return False
-    if voices and sidecar.voices is None:
-        return False
-    if sidecar.transcripts != stamps_beside(item, outputs_of(sidecar, store, place)):
-        return False
-    if not all(store.has(beside(place, name)) for name in sidecar.outputs):
-        return False
-    return sidecar.stamp == stamp_of(item.audio) or (
-        bool(sidecar.sha256)
-        and (is_url(item.audio) or Path(item.audio).is_file())
-        and sidecar.sha256 == sha256_at(item.audio)
-    )
-
-
-def outputs_of(sidecar: Sidecar, store: Store, place: str) -> list[str]:
-    """Return the paths or URLs of an output's files."""
-    return [store.place(beside(place, name)) for name in sidecar.outputs]
+    with contextlib.suppress(OSError):
+        return sha256_of_bytes(read_bytes(place)) if is_url(place) else sha256_of(Path(place))
+    return ""
 
 
 def beside(place: str, name: str) -> str:

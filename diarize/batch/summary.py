@@ -59,11 +59,6 @@ class Summary:
             self._recordings[name] += 1
 
     @property
-    def finished(self) -> int:
-        """How many recordings have an outcome."""
-        return self.done + self.skipped + len(self.failures)
-
-    @property
     def real_time_factor(self) -> float | None:
         """Seconds of this run for a second of audio, all workers together."""
         return self.elapsed / self.seconds_done if self.seconds_done else None

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from diarize.errors import EnrollmentError, SpeakerBookError, UsageError
+from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, UsageError
+from diarize.serve.media import decoded
 from diarize.settings import DEFAULTS
 from diarize.speakers.diarizer import Diarizer
+from diarize.speakers.enrollment import enroll
+from diarize.speakers.records import BookModel, person_name
 
 if TYPE_CHECKING:
     from diarize.speakers.book import SpeakerBook
@@ -31,8 +34,6 @@ def references(names: Sequence[str], urls: Sequence[str]) -> tuple[list[str], li
     UsageError
         If there is not a recording for each name, or one is no data URL.
     """
-    from diarize.speakers.records import person_name
-
     if len(names) != len(urls):
         raise UsageError(
             f"known_speaker_names holds {len(names)} names, known_speaker_references "
@@ -73,11 +74,6 @@ def enroll_references(
     UsageError
         If a recording cannot be used, with its number.
     """
-    from diarize.errors import AudioError
-    from diarize.serve.media import decoded
-    from diarize.speakers.enrollment import enroll
-    from diarize.speakers.records import BookModel
-
     demands = replace(DEFAULTS.enrollment, least_speech=_LEAST_SPEECH)
     diarizer = Diarizer(
         vad=usual.vad, embedder=usual.embedder, settings=replace(DEFAULTS, enrollment=demands)

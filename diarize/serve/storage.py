@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -123,8 +124,6 @@ def locked(storage: Storage) -> Iterator[None]:
     OutputError
         If another server holds it.
     """
-    import sqlite3
-
     lock = sqlite3.connect(storage.folder / "lock.db", timeout=5.0, isolation_level=None)
     try:
         lock.execute("BEGIN EXCLUSIVE")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from diarize.arrays import Progress
+from diarize.audio.encoding import opus
 from diarize.audio.waveform import Waveform
 from diarize.errors import TranscriptError
 from diarize.labeler import Labeler, LabelOptions
@@ -23,9 +24,14 @@ from diarize.serve.known import enroll_references
 from diarize.serve.media import decoded
 from diarize.serve.options import ServeOptions
 from diarize.serve.storage import AUDIO, OUTLINE, REFERENCE, TRANSCRIPT, Storage
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.diarizer import Diarizer
+from diarize.speakers.fitness import add_person
+from diarize.speakers.results import enroll_speaker
 from diarize.transcript.engines import get_engine, options_of
+from diarize.transcript.readers import parse_transcript
 from diarize.transcript.whisper import Transcriber
+from diarize.writers.html import outline
 
 _NOWHERE = Output(None, "recording")
 
@@ -73,8 +79,6 @@ def label(job: Job, storage: Storage, models: Models, report: Progress) -> dict[
     request = job.request
     given = None
     if request.get("transcript"):
-        from diarize.transcript.readers import parse_transcript
-
         raw = storage.upload(job.id, TRANSCRIPT).read_bytes()
         given = parse_transcript(raw, str(request["transcript"]))
     with ExitStack() as stack:
@@ -115,8 +119,6 @@ def _diarizer(job: Job, storage: Storage, models: Models, stack: ExitStack) -> D
     names = job.request.get("known") or ()
     if not names:
         return models.diarizer
-    from diarize.speakers.book import SpeakerBook
-
     usual = models.diarizer
     voices = [storage.upload(job.id, f"{REFERENCE}-{number}") for number in range(len(names))]
     book = stack.enter_context(SpeakerBook(storage.upload(job.id, "voices.db"), create=True))
@@ -126,9 +128,6 @@ def _diarizer(job: Job, storage: Storage, models: Models, stack: ExitStack) -> D
 
 def _sound(result: Result, waveform: Waveform) -> dict[str, str | bytes]:
     """Return what the page plays and draws: a small copy of the recording, and its outline."""
-    from diarize.audio.encoding import opus
-    from diarize.writers.html import outline
-
     drawn = json.dumps(outline(result.diarization, waveform))
     return {AUDIO: opus(waveform.samples), OUTLINE: drawn}
 
@@ -140,10 +139,6 @@ def enroll(job: Job, storage: Storage, models: Models, report: Progress) -> dict
     ------
     DiarizeError
     """
-    from diarize.speakers.book import SpeakerBook
-    from diarize.speakers.fitness import add_person
-    from diarize.speakers.results import enroll_speaker
-
     of, name = job.request["of"], job.request["name"]
     path = storage.result(of, AUDIO)
     waveform = replace(decoded(path, job.name), path=str(path))
