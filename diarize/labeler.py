@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from diarize.annotation import Diarization
 from diarize.audio.loading import load
+from diarize.audio.sources import Source
 from diarize.audio.waveform import Waveform
 from diarize.outputs import Output
-from diarize.pipeline.recording import Source
 from diarize.progress import STAGE_COSTS, TRANSCRIBING_COST, OverallProgress
 from diarize.relabel import keep_relabelling
 from diarize.result import Result
@@ -183,15 +183,11 @@ class Labeler:
         """
         begin = perf_counter()
         names, channels = self.options.channel_names, self.options.channels
-        waveform = (
-            source
-            if isinstance(source, Waveform)
-            else load(
-                source,
-                channels="split" if names is not None and channels == "mix" else channels,
-                audio_track=self.options.audio_track,
-                on_progress=progress and progress.part("load"),
-            )
+        waveform = load(
+            source,
+            channels="split" if names is not None and channels == "mix" else channels,
+            audio_track=self.options.audio_track,
+            on_progress=progress and progress.part("load"),
         )
         diarization = self.diarizer(
             waveform,

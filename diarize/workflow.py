@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from diarize.arrays import Progress
 from diarize.audio.folders import with_folders_opened
+from diarize.audio.sources import Source
 from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError, TranscriptError, UsageError
 from diarize.formats import WORD_FORMATS
 from diarize.labeler import Labeler, LabelOptions, Recording, path_of
 from diarize.outputs import Output, plan_outputs
-from diarize.pipeline.recording import Source
 from diarize.progress import OverallProgress
 from diarize.result import Result
 from diarize.speakers.diarizer import Diarizer

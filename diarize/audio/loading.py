@@ -28,11 +28,12 @@ def load(
     audio_track: int | None = None,
     on_progress: Progress | None = None,
 ) -> Waveform:
-    """Decode a recording to mono 16 kHz.
+    """Decode a recording to mono 16 kHz; a Waveform is decoded already, and is returned as it is.
 
     Parameters
     ----------
-    source : path, ``"-"`` (standard input), binary file, bytes, array, tensor, pair or mapping
+    source : path, ``"-"`` (standard input), binary file, bytes, array, tensor, pair, mapping \
+or Waveform
         Arrays and tensors are (n,), (n, channels) or (channels, n), float with full scale at ±1 or
         integer of any width. A pair is ``(array, rate)``, a mapping has the samples under
         ``waveform`` or ``array`` and their rate under ``sample_rate`` or ``sampling_rate``.
@@ -59,12 +60,13 @@ def load(
     UsageError
         ``source``, ``channels``, ``sample_rate`` or ``audio_track`` make no sense.
     """
+    if isinstance(source, Waveform):
+        return source
     if isinstance(channels, str) and channels not in ("mix", "split"):
         raise UsageError(f"channels={channels!r}: use 'mix', 'split' or a channel number.")
     found, rate = opened_source(source, sample_rate)
     if isinstance(found, np.ndarray):
-        samples = found
-        return _load(lambda: _slices(samples, rate), "array", channels, None)
+        return _load(lambda: _slices(found, rate), "array", channels, None)
     with decoding.opened(found, audio_track) as ready:
         tick = _ticker(ready.report, on_progress)
         wave = _load(lambda: tick(decoding.blocks(ready)), ready.name, channels, ready.report)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.arrays import Float32
+from diarize.audio.waveform import Waveform
 from diarize.errors import UsageError
 
 
@@ -22,7 +23,14 @@ class ArrayLike(Protocol):
 
 
 Source = Union[
-    str, "os.PathLike[str]", bytes, IO[bytes], ArrayLike, tuple[Any, Any], Mapping[str, Any]
+    str,
+    "os.PathLike[str]",
+    bytes,
+    IO[bytes],
+    ArrayLike,
+    tuple[Any, Any],
+    Mapping[str, Any],
+    Waveform,
 ]
 
 _SAMPLES = ("waveform", "array", "audio", "samples", "raw")

@@ -78,11 +78,11 @@ def run(args: argparse.Namespace) -> int:
                 failed = error.exit_code
     if args.json:
         shown = [_json(source, *one) for source, one in found.items()]
-        whole = shown[0] if len(args.files) == 1 else shown
-        emit(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+        document = shown[0] if len(args.files) == 1 else shown
+        emit(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     elif found:
         _print_table(found, several=len(args.files) > 1)
-    named = any(voice.name for heard, _ in found.values() for voice in heard.speakers)
+    named = any(voice.name for diarization, _ in found.values() for voice in diarization.speakers)
     return failed or (1 if args.exit_code and not named else 0)
 
 
@@ -155,15 +155,15 @@ def _identified(
 
 def _print_table(found: dict[str, tuple[Diarization, MatchOptions]], *, several: bool) -> None:
     rows, bars = [], []
-    for source, (heard, options) in found.items():
+    for source, (diarization, options) in found.items():
         bars.append(f"{options.threshold:.3f}")
-        if not heard.speakers:
+        if not diarization.speakers:
             say(f"{display_name(source)}: no speech found")
-        for voice in heard.speakers:
+        for voice in diarization.speakers:
             maybe = f"may be {voice.proposal.name}" if voice.proposal else "unknown"
             row = [
                 voice.label,
-                clock(heard.talk_time(voice.label)),
+                clock(diarization.talk_time(voice.label)),
                 voice.name or maybe,
                 ", ".join(f"{one.name} {one.score:.3f}" for one in voice.candidates) or "-",
             ]
@@ -179,7 +179,7 @@ def _print_table(found: dict[str, tuple[Diarization, MatchOptions]], *, several:
     )
 
 
-def _json(source: str, heard: Diarization, options: MatchOptions) -> dict[str, Any]:
+def _json(source: str, diarization: Diarization, options: MatchOptions) -> dict[str, Any]:
     return {
         "audio": source,
         "threshold": options.threshold,
@@ -187,13 +187,13 @@ def _json(source: str, heard: Diarization, options: MatchOptions) -> dict[str, A
         "voices": [
             {
                 "label": voice.label,
-                "talk_time": round(heard.talk_time(voice.label), 3),
+                "talk_time": round(diarization.talk_time(voice.label), 3),
                 "name": voice.name,
                 "score": voice.score,
                 "margin": voice.margin,
                 "candidates": [asdict(one) for one in voice.candidates],
                 "proposal": asdict(voice.proposal) if voice.proposal else None,
             }
-            for voice in heard.speakers
+            for voice in diarization.speakers
         ],
     }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diarize.arrays import SAMPLE_RATE
+from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.errors import UsageError
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
 
 
 def load_audio(audio: Any) -> Waveform:
@@ -20,15 +19,8 @@ def load_audio(audio: Any) -> Waveform:
     audio : path, Waveform, array or tensor
         Samples are float in [-1, 1], or int16, shaped (n,).
     """
-    from diarize.audio.loading import load
-    from diarize.audio.waveform import Waveform
-
-    if isinstance(audio, Waveform):
-        return audio
-    if isinstance(audio, (str, Path)):
+    if isinstance(audio, str | Path | Waveform):
         return load(audio)
-    if hasattr(audio, "detach"):  # a torch tensor
-        audio = audio.detach().cpu().numpy()
     if not hasattr(audio, "dtype"):
         raise UsageError(
             f"audio is a {type(audio).__name__}: a path or an array of samples at 16 kHz is needed"

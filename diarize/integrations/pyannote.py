@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from diarize.audio.loading import load
 from diarize.errors import MissingExtraError, UsageError
 from diarize.integrations.common import load_audio
 
@@ -124,7 +126,6 @@ identify_segments, participants, settings
         hook : callable, optional
             Called as pyannote's: ``hook(step, artifact, file=, total=, completed=)``.
         """
-        from dataclasses import replace
 
         def report(stage: str, done: float, total: float | None) -> None:
             if hook is not None:
@@ -147,9 +148,4 @@ def _load(file: Any) -> Any:
         return load_audio(file)
     if "waveform" not in file:
         return load_audio(file["audio"])
-    from diarize.audio.loading import load
-
-    samples = file["waveform"]
-    if hasattr(samples, "detach"):
-        samples = samples.detach().cpu().numpy()
-    return load(samples, sample_rate=int(file["sample_rate"]))
+    return load(file["waveform"], sample_rate=int(file["sample_rate"]))

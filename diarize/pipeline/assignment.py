@@ -230,12 +230,12 @@ def _by_first_appearance(
 ) -> SpeakerAssignment:
     """Number speakers in the order of their first turns; who got no turn is left out."""
     present = {turn.speaker for turn in turns}
-    kept = [index for index in range(len(centres)) if speaker_label(index) in present]
+    used = [index for index in range(len(centres)) if speaker_label(index) in present]
     names = _names(turns)
-    if len(kept) < len(centres):
-        nearest = np.asarray(kept)[scores[:, kept].argmax(axis=1)]
-        labels = np.where(np.isin(labels, kept), labels, nearest)
-    vectors = {names[speaker_label(index)]: centres[index] for index in kept}
+    if len(used) < len(centres):
+        nearest = np.asarray(used)[scores[:, used].argmax(axis=1)]
+        labels = np.where(np.isin(labels, used), labels, nearest)
+    vectors = {names[speaker_label(index)]: centres[index] for index in used}
     return SpeakerAssignment(
         tuple(replace(turn, speaker=names[turn.speaker]) for turn in turns),
         dict(sorted(vectors.items())),

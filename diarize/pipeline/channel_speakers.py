@@ -26,9 +26,9 @@ def check_names(waveform: Waveform, names: Sequence[str]) -> None:
             "a speaker of its own"
         )
     if isinstance(names, str) or len(names) != count:
-        told = repr(names) if isinstance(names, str) else f"{len(names)}: {', '.join(names)}"
+        given = repr(names) if isinstance(names, str) else f"{len(names)}: {', '.join(names)}"
         raise UsageError(
-            f"{waveform.path}: has {count} channels; give a name for each of them, not {told}"
+            f"{waveform.path}: has {count} channels; give a name for each of them, not {given}"
         )
     if len({name.strip() for name in names} - {""}) < count:
         raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -13,10 +13,13 @@ from diarize import plugins
 from diarize.annotation import Diarization
 from diarize.arrays import Progress
 from diarize.audio.channels import speech_of_each
+from diarize.audio.loading import load
+from diarize.audio.sources import Source
 from diarize.clustering.bounds import speaker_bounds
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
-from diarize.pipeline.assignment import SpeakerAssignment, assign_speakers, doubt_of_count
+from diarize.embedding.windows import sliding_windows, split_at
+from diarize.pipeline.assignment import assign_speakers, doubt_of_count
 from diarize.pipeline.channel_speakers import (
     by_channel,
     channel_progress,
@@ -26,26 +29,21 @@ from diarize.pipeline.channel_speakers import (
 from diarize.pipeline.detectors import Detector, as_activity, open_detector
 from diarize.pipeline.intermediate import DiarizationDetails, WindowEmbeddings
 from diarize.pipeline.recording import (
-    Source,
     completed,
-    load_source,
     quietest_instant,
     stage_costs,
     timed,
     without_channels,
 )
-from diarize.pipeline.windowing import cut_windows
 from diarize.progress import OverallProgress
 from diarize.segmentation.activity import SpeechActivity
 from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter
-from diarize.settings import DEFAULTS, Settings
+from diarize.settings import DEFAULTS, EmbeddingSettings, Settings
+from diarize.timeline import Segment, difference, union
 from diarize.version import __version__
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
-
-#: Puts names on a finished diarization; who speaks when is not its business.
-Identify = Callable[[DiarizationDetails, "Waveform", Embedder], Diarization]
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +67,6 @@ class DiarizationPipeline:
         What is known of the number of speakers; a call may say otherwise.
     threads : int, optional
         Threads of the networks; None takes the processors this process may use.
-    identify : callable, optional
-        Given a :class:`DiarizationDetails`, its :class:`Waveform` and the embedder, returns the
-        diarization with names. It is not asked where nobody speaks or channels were given names.
     on_progress : callable, optional
         Called with (stage, done, total): seconds of audio over all stages together, from 0 to the
         recording's length, which is None while it is not known; stages are ``audio``, ``speech``,
@@ -102,7 +97,6 @@ class DiarizationPipeline:
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         threads: int | None = None,
-        identify: Identify | None = None,
         on_progress: Progress | None = None,
         settings: Settings | None = None,
     ) -> None:
@@ -112,7 +106,6 @@ class DiarizationPipeline:
         self.min_speakers = min_speakers
         self.max_speakers = max_speakers
         self.threshold = threshold
-        self.identify = identify
         self.on_progress = on_progress
         self.detector, self.vad = open_detector(vad, threads, self.settings)
         if isinstance(embedder, str) and embedder in plugins.names("embedders"):
@@ -211,7 +204,14 @@ class DiarizationPipeline:
             channels = "split"
         tell = OverallProgress(on_progress or self.on_progress, stage_costs(source))
 
-        waveform = load_source(source, channels, sample_rate, audio_track, tell)
+        waveform = load(
+            source,
+            channels=channels,
+            sample_rate=sample_rate,
+            audio_track=audio_track,
+            on_progress=tell,
+        )
+        log.debug("decoding of %s: %.2f s", waveform.path, perf_counter() - begin)
         # samples: (n,) int16 at 16 kHz, mono; its channels besides, where they are split
         tell.seconds = waveform.duration
         if channel_names is not None:
@@ -228,7 +228,9 @@ class DiarizationPipeline:
             # turns in order of time; labels: the speaker of each window, N of K
 
         found = completed(found, waveform, uri)
-        named = found if channel_names else self._identified(found, waveform)
+        named = found
+        if found.diarization and not channel_names:
+            named = replace(found, diarization=self._named(found, waveform))
         # the same turns, under the names of enrolled people
         for warning in named.diarization.warnings:
             log.warning("%s", warning)
@@ -298,13 +300,18 @@ class DiarizationPipeline:
             assignment = assign_speakers(
                 extracted,
                 threshold=threshold,
-                num_speakers=bounds["num_speakers"],
-                min_speakers=bounds["min_speakers"],
-                max_speakers=bounds["max_speakers"],
+                **bounds,
                 settings=self.settings,
                 quietest=quietest_instant(waveform) if waveform is not None else None,
             )
         activity = extracted.activity
+        doubt = doubt_of_count(
+            extracted,
+            len(assignment.embeddings),
+            speaker_bounds(**bounds)[0],
+            threshold,
+            self.settings,
+        )
         diarization = Diarization(
             assignment.turns,
             duration=max((region.end for region in activity.speech), default=0.0),
@@ -314,7 +321,7 @@ class DiarizationPipeline:
             embeddings=assignment.embeddings,
             confidences=assignment.confidences,
             speaker_counts=assignment.counts,
-            warnings=self._doubts(extracted, assignment, threshold, bounds),
+            warnings=() if doubt is None else (doubt,),
         )
         return DiarizationDetails(
             diarization, extracted.windows, extracted.embeddings, assignment.labels
@@ -332,39 +339,24 @@ class DiarizationPipeline:
             return None
         count = len(waveform.channels)
         check_bounds(count, bounds)
-        told = [channel_progress(tell, number, count) for number in range(count)]
+        progress = [channel_progress(tell, number, count) for number in range(count)]
         speech = [
             self._speech(one, part).speech
-            for one, part in zip(waveform.channels, told, strict=True)
+            for one, part in zip(waveform.channels, progress, strict=True)
         ]
         own = speech_of_each(waveform.channels, speech, self.settings.channels)
         if own is None:
             return None
         extracted = [
             self._embed(as_activity(mine), one, part)
-            for mine, one, part in zip(own, waveform.channels, told, strict=True)
+            for mine, one, part in zip(own, waveform.channels, progress, strict=True)
         ]
         parameters = {**self._parameters(None, {}), "channels": "split"}
         return by_channel(extracted, names, self.embedder.name, parameters)
 
-    def _identified(self, details: DiarizationDetails, waveform: Waveform) -> DiarizationDetails:
+    def _named(self, details: DiarizationDetails, waveform: Waveform) -> Diarization:
         """Name the speakers of a finished diarization; who speaks when stays as it is."""
-        if self.identify is None or not details.diarization:
-            return details
-        return replace(details, diarization=self.identify(details, waveform, self.embedder))
-
-    def _doubts(
-        self,
-        extracted: WindowEmbeddings,
-        found: SpeakerAssignment,
-        threshold: float,
-        bounds: Mapping[str, int | None],
-    ) -> tuple[str, ...]:
-        """Say where other numbers of speakers were asked for than the recording shows."""
-        least, _ = speaker_bounds(**bounds)
-        count = len(found.embeddings)
-        message = doubt_of_count(extracted, count, least, threshold, self.settings)
-        return (message,) if message else ()
+        return details.diarization
 
     def _bounds(
         self, num_speakers: int | None, min_speakers: int | None, max_speakers: int | None
@@ -392,6 +384,20 @@ class DiarizationPipeline:
             "settings": self.settings.digest(),
             "settings_changed": self.settings.differences(),
         }
+
+
+def cut_windows(
+    activity: SpeechActivity, embedder: Embedder, settings: EmbeddingSettings
+) -> list[Segment]:
+    """Cut the stretches in which one voice is alone; all speech where there are none."""
+    shortest = settings.min_segment
+    bridged = union(activity.speech, settings.bridge)
+    single = split_at(difference(bridged, activity.overlaps), activity.changes, shortest)
+    for pieces in (single, activity.speech):
+        cuts = sliding_windows(pieces, embedder.window, embedder.hop, shortest)
+        if cuts:
+            return cuts
+    return list(activity.speech)
 
 
 def _ignore(stage: str, done: float, total: float | None) -> None:

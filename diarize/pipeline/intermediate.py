@@ -71,11 +71,3 @@ class DiarizationDetails:
 
     def __repr__(self) -> str:
         return f"<DiarizationDetails: {len(self.windows)} windows behind {self.diarization!r}>"
-
-    def embeddings_of(self, label: str) -> Float32:
-        """Return the vectors of one speaker's windows, those nearest to the centroid first."""
-        chosen = [index for index, mine in enumerate(self.labels) if mine == label]
-        vectors = self.embeddings[chosen]
-        nearness = vectors @ self.diarization.embeddings[label]
-        ordered: Float32 = vectors[np.argsort(-nearness, kind="stable")]
-        return ordered

@@ -8,53 +8,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.arrays import SAMPLE_RATE, Progress
+from diarize.arrays import SAMPLE_RATE
 from diarize.errors import UsageError
 from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.pipeline.resegmentation import Quietest
 from diarize.progress import STAGE_COSTS
 
 if TYPE_CHECKING:
-    from diarize.audio import sources
+    from diarize.audio.sources import Source
     from diarize.audio.waveform import Waveform
-
-Source = Union["sources.Source", "Waveform"]
 
 log = logging.getLogger(__name__)
-
-
-def load_source(
-    source: Source,
-    channels: str | int,
-    sample_rate: int | None,
-    audio_track: int | None,
-    tell: Progress,
-) -> Waveform:
-    """Decode the recording, unless it is decoded already."""
-    from diarize.audio.loading import load
-    from diarize.audio.waveform import Waveform
-
-    if isinstance(source, Waveform):
-        return source
-    begin = perf_counter()
-    waveform = load(
-        source,
-        channels=channels,
-        sample_rate=sample_rate,
-        audio_track=audio_track,
-        on_progress=tell,
-    )
-    log.debug("decoding of %s: %.2f s", waveform.path, perf_counter() - begin)
-    return waveform
-
-
-def uri_of(path: str) -> str:
-    """Return a recording's name as RTTM wants it."""
-    return "stdin" if path == "-" else Path(path).stem or "recording"
 
 
 def completed(found: DiarizationDetails, waveform: Waveform, uri: str | None) -> DiarizationDetails:
@@ -62,7 +30,7 @@ def completed(found: DiarizationDetails, waveform: Waveform, uri: str | None) ->
     diarization = replace(
         found.diarization,
         duration=waveform.duration,
-        uri=uri or uri_of(waveform.path),
+        uri=uri or ("stdin" if waveform.path == "-" else Path(waveform.path).stem or "recording"),
         warnings=(*waveform.warnings, *found.diarization.warnings),
     )
     return replace(found, diarization=diarization)
@@ -70,11 +38,11 @@ def completed(found: DiarizationDetails, waveform: Waveform, uri: str | None) ->
 
 def without_channels(waveform: Waveform, names: Sequence[str] | None) -> Waveform:
     """Return a recording whose channels turned out to hold the same, with a line that says so."""
-    told = f"{waveform.path}: its channels hold the same sound, so nobody has a channel alone"
+    message = f"{waveform.path}: its channels hold the same sound, so nobody has a channel alone"
     if names is not None:
-        raise UsageError(f"{told}: leave out the names of channels")
+        raise UsageError(f"{message}: leave out the names of channels")
     return replace(
-        waveform, channels=(), warnings=(*waveform.warnings, f"{told}: they are not split.")
+        waveform, channels=(), warnings=(*waveform.warnings, f"{message}: they are not split.")
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from diarize.arrays import Bool, Float64
-from diarize.timeline import Segment, runs, union
+from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
@@ -43,21 +43,6 @@ class LocalSpeakers:
 
     def __len__(self) -> int:
         return len(self.starts)
-
-    @property
-    def alone(self) -> Bool:
-        """(W, F, 3) bool: a local speaker talks and nobody else of the window does."""
-        one = self.activity.sum(axis=2, keepdims=True) == 1
-        mask: Bool = self.activity & one
-        return mask
-
-    def segments(self, window: int, speaker: int, *, alone: bool = False) -> list[Segment]:
-        """Return when a local speaker of a window talks (with ``alone``, without overlaps)."""
-        frames = self.activity[window]
-        mask = frames[:, speaker]
-        if alone:
-            mask = mask & (frames.sum(axis=1) == 1)
-        return runs(mask, self.step, float(self.starts[window]))
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,18 +89,6 @@ class SpeechActivity:
         (Segment(start=0, end=1), Segment(start=2, end=3))
         """
         return cls(tuple(union(speech)))
-
-
-class Segmenter(Protocol):
-    """Anything that finds speech, overlaps and changes in a recording.
-
-    A plain voice activity detector, which returns a list of :class:`Segment`, is wrapped with
-    :meth:`SpeechActivity.of`.
-    """
-
-    def __call__(self, waveform: Waveform) -> SpeechActivity:
-        """Return the speech activity of a recording (16 kHz mono)."""
-        ...
 
 
 @runtime_checkable

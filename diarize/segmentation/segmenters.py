@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from diarize.errors import ModelError
 from diarize.onnx.bundled import bundled
 from diarize.onnx.session import Session
-from diarize.segmentation.activity import Segmenter, SpeechActivity
+from diarize.segmentation.activity import SpeechActivity
 from diarize.segmentation.aggregation import score_frames
 from diarize.segmentation.binarization import binarize, hysteresis, postprocess
 from diarize.segmentation.energy_gate import drop_inaudible
@@ -112,7 +112,7 @@ class SileroSegmenter:
 
 def load_segmentation(
     path: str | Path | None = None, threads: int | None = None, settings: Settings = DEFAULTS
-) -> Segmenter:
+) -> NeuralSegmenter | SileroSegmenter:
     """Open a segmentation or voice activity model.
 
     Its inputs and outputs decide which kind it is: the bundled model, pyannote's segmentation

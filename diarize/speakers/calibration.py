@@ -157,8 +157,9 @@ def _warnings(impostor: Float64, rate: float) -> list[str]:
     ]
 
 
-def histogram(calibration: Calibration, width: int = 40, bins: int = 24) -> str:
+def histogram(calibration: Calibration, width: int = 40) -> str:
     """Return both distributions as text, one row a bin, with the threshold marked."""
+    bins = 24
     edges, genuine, impostor = _binned(calibration, bins)
     tallest = max(genuine.max(), impostor.max(), 1e-9)
     half = width // 2

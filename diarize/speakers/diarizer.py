@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize.annotation import Diarization
 from diarize.arrays import Progress
+from diarize.audio.sources import Source
 from diarize.embedding.base import Embedder
 from diarize.errors import UsageError
 from diarize.pipeline.detectors import Detector
-from diarize.pipeline.diarizer import DiarizationPipeline, Identify
-from diarize.pipeline.recording import Source
-from diarize.settings import DEFAULTS, Settings
+from diarize.pipeline.diarizer import DiarizationPipeline
+from diarize.settings import Settings
 from diarize.speakers.book import opened
 from diarize.speakers.identification import among, identify_speakers, identify_turns
 
@@ -108,7 +107,6 @@ class Diarizer(DiarizationPipeline):
             min_speakers=min_speakers,
             max_speakers=max_speakers,
             threads=threads,
-            identify=self._names(DEFAULTS if settings is None else settings),
             on_progress=on_progress,
             settings=settings,
         )
@@ -118,14 +116,17 @@ class Diarizer(DiarizationPipeline):
         people = f", speakers={self.speakers!r}>" if self.speakers is not None else ">"
         return super().__repr__()[:-1] + people
 
-    def _names(self, settings: Settings) -> Identify | None:
-        """Return what names the speakers; None without enrolled people."""
-        if self.speakers is None:
-            return None
+    def _named(self, details: DiarizationDetails, waveform: Waveform) -> Diarization:
+        """Name the speakers after enrolled people, whole clusters or each turn by itself."""
+        book, settings = self.speakers, self.settings
+        if book is None:
+            return details.diarization
         if self.identify_segments:
-            return partial(_by_turn, book=self.speakers, settings=settings)
-        return partial(
-            _by_speaker, book=self.speakers, participants=self.participants, settings=settings
+            return identify_turns(
+                details.diarization, waveform, self.embedder, book, settings=settings
+            )
+        return identify_speakers(
+            details, self.embedder, book, participants=self.participants, settings=settings
         )
 
     def _check_book(self) -> None:
@@ -140,31 +141,6 @@ class Diarizer(DiarizationPipeline):
             book.require(self.embedder)
             if self.participants is not None:
                 among(self.participants, book)
-
-
-def _by_speaker(
-    details: DiarizationDetails,
-    waveform: Waveform,
-    embedder: Embedder,
-    *,
-    book: SpeakerBook | str | Path,
-    participants: tuple[str, ...] | None,
-    settings: Settings,
-) -> Diarization:
-    """Name whole speakers."""
-    return identify_speakers(details, embedder, book, participants=participants, settings=settings)
-
-
-def _by_turn(
-    details: DiarizationDetails,
-    waveform: Waveform,
-    embedder: Embedder,
-    *,
-    book: SpeakerBook | str | Path,
-    settings: Settings,
-) -> Diarization:
-    """Name each turn by itself."""
-    return identify_turns(details.diarization, waveform, embedder, book, settings=settings)
 
 
 def diarize(

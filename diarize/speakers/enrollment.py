@@ -12,6 +12,7 @@ import numpy as np
 from diarize.annotation import find_speaker
 from diarize.arrays import Float32, Progress, unit
 from diarize.audio.levels import signal_to_noise
+from diarize.audio.loading import load
 from diarize.errors import EnrollmentError, UsageError
 from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.quality import recording_warnings, unlike_others
@@ -113,7 +114,7 @@ def enroll(
     if len(listed) != 1 and (regions or speaker is not None):
         raise UsageError("a part or a speaker is chosen in one recording, not in several")
     request = _Request(tuple(regions), speaker, one_voice, {"num_speakers": num_speakers})
-    takes = [_take(loaded(source), diarizer, request, on_progress) for source in listed]
+    takes = [_take(load(source), diarizer, request, on_progress) for source in listed]
     return samples_of(takes, diarizer.embedder, one_voice=one_voice, settings=diarizer.settings)
 
 
@@ -124,14 +125,14 @@ def _take(
     on_progress: Progress | None,
 ) -> Take:
     """Return where the person talks in one recording, by the diarization of all of it."""
-    whole = Segment(0.0, waveform.duration)
-    if request.parts and not any(part & whole for part in request.parts):
+    recording = Segment(0.0, waveform.duration)
+    if request.parts and not any(part & recording for part in request.parts):
         spans = ", ".join(f"{part.start:g}-{part.end:g}" for part in request.parts)
         raise EnrollmentError(
             f"{waveform.path}: lasts {waveform.duration:.1f} s, there is nothing at {spans}"
         )
-    heard = diarizer.extract_embeddings(waveform, on_progress)
-    found = diarizer.cluster(heard, waveform=waveform, **request.bounds).diarization
+    extracted = diarizer.extract_embeddings(waveform, on_progress)
+    found = diarizer.cluster(extracted, waveform=waveform, **request.bounds).diarization
     speakers = speakers_of(found, request.parts)
     if request.speaker is not None:
         return Take(waveform, _chosen(found, speakers, request.speaker, waveform.path))
@@ -139,7 +140,7 @@ def _take(
         return Take(waveform, tuple(union(part for one in speakers for part in one.regions)))
     settings = diarizer.settings.enrollment
     line = diarizer.embedder.thresholds.verification + settings.same_voice_offset
-    voices = voices_of(speakers, heard.activity.local, line, settings)
+    voices = voices_of(speakers, extracted.activity.local, line, settings)
     if len(voices) > 1:
         raise EnrollmentError(
             f"{waveform.path}: {len(voices)} people talk here, one is needed; choose with "
@@ -149,16 +150,20 @@ def _take(
     if not voices:
         return Take(waveform, ())
     at_once = [
-        part & asked for part in heard.activity.overlaps for asked in request.parts or [whole]
+        part & asked
+        for part in extracted.activity.overlaps
+        for asked in request.parts or [recording]
     ]
-    return Take(waveform, voices[0].regions, _doubts(waveform, voices[0], at_once, heard, settings))
+    return Take(
+        waveform, voices[0].regions, _doubts(waveform, voices[0], at_once, extracted, settings)
+    )
 
 
 def _doubts(
     waveform: Waveform,
     voice: Voice,
     at_once: Sequence[Segment],
-    heard: WindowEmbeddings,
+    extracted: WindowEmbeddings,
     settings: EnrollmentSettings,
 ) -> tuple[str, ...]:
     """Refuse one voice that the segmentation clearly takes for two; return a warning in doubt."""
@@ -169,7 +174,9 @@ def _doubts(
             "choose a part with --from, or add --one-voice if all of it is one person"
         )
     if (
-        answering(voice.regions, voice.regions, heard.activity.local, settings.answering_window)[0]
+        answering(
+            voice.regions, voice.regions, extracted.activity.local, settings.answering_window
+        )[0]
         > settings.mixed
     ):
         return (f"{waveform.path}: two people may talk here, though they sound like one; check it",)
@@ -236,8 +243,8 @@ def samples_of(
         "sounds unlike the rest; left out"
         for row in odd
     ]
-    kept = [sample for row, sample in enumerate(samples) if row not in odd]
-    return Enrollment(tuple(kept), sum(take.seconds for take in used), tuple(warnings))
+    fit = tuple(sample for row, sample in enumerate(samples) if row not in odd)
+    return Enrollment(fit, sum(take.seconds for take in used), tuple(warnings))
 
 
 def _check_seconds(takes: Sequence[Take], settings: EnrollmentSettings) -> None:
@@ -256,10 +263,10 @@ def _samples(take: Take, embedder: Embedder, settings: Settings) -> list[Sample]
     """Return the samples of one recording, made of its typical pieces."""
     pieces = split_into_segments(take.regions, settings)
     vectors = embed_segments(take.waveform, pieces, embedder)
-    kept = typical(vectors, settings.enrollment)
+    rows = typical(vectors, settings.enrollment)
     return voice_samples(
-        [pieces[row] for row in kept],
-        vectors[kept],
+        [pieces[row] for row in rows],
+        vectors[rows],
         source_of(take.waveform),
         settings.enrollment,
     )
@@ -291,8 +298,8 @@ def typical(vectors: Float32, settings: EnrollmentSettings = DEFAULTS.enrollment
     middle = float(np.median(likeness))
     spread = 1.4826 * float(np.median(np.abs(likeness - middle)))
     line = middle - max(settings.least_outlying, settings.outlying_spreads * spread)
-    kept: list[int] = np.flatnonzero(likeness >= line).tolist()
-    return kept
+    rows: list[int] = np.flatnonzero(likeness >= line).tolist()
+    return rows
 
 
 def voice_of(
@@ -311,7 +318,7 @@ def voice_of(
         There is no speech in it.
     """
     request = _Request(tuple(regions), None, one_voice=True)
-    take = _take(loaded(source), diarizer, request, on_progress)
+    take = _take(load(source), diarizer, request, on_progress)
     if not take.regions:
         raise EnrollmentError(f"{take.waveform.path}: no speech found")
     pieces = split_into_segments(take.regions, diarizer.settings)
@@ -324,11 +331,3 @@ def source_of(waveform: Waveform) -> str:
     if waveform.path in ("-", "array"):
         return waveform.path
     return str(Path(waveform.path).resolve())
-
-
-def loaded(source: Any) -> Waveform:
-    """Decode a recording, unless it is decoded already."""
-    from diarize.audio.loading import load
-    from diarize.audio.waveform import Waveform
-
-    return source if isinstance(source, Waveform) else load(source)

@@ -9,6 +9,7 @@ import numpy as np
 
 from diarize.errors import EnrollmentError
 from diarize.settings import DEFAULTS, EnrollmentSettings
+from diarize.speakers.matching import Gallery
 from diarize.speakers.records import BookModel, Sample, centroid_of
 
 if TYPE_CHECKING:
@@ -78,12 +79,10 @@ def similar_people(
     book: SpeakerBook, name: str, samples: Sequence[Sample], thresholds: Thresholds
 ) -> list[str]:
     """Return a warning for each other person who may be taken for this one."""
-    vectors, starts, names = book.vectors()
-    if not names:
+    people = Gallery.of(book)
+    if not len(people):
         return []
-    people = np.add.reduceat(vectors, starts[:-1], axis=0)
-    people /= np.maximum(np.linalg.norm(people, axis=1, keepdims=True), 1e-9)
-    cosines = people @ centroid_of(samples)
+    names, cosines = people.names, people.centroids @ centroid_of(samples)
     return [
         f"this voice sounds like {names[row]}, who is enrolled ({cosines[row]:.2f}); "
         "the two may be taken for each other"

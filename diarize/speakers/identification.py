@@ -125,7 +125,8 @@ def identify_in(
     labels = [label for label in diarization.labels if label in diarization.embeddings]
     voices = np.array([diarization.embeddings[label] for label in labels], np.float32)
     apart = _talk_at_once(diarization, labels)
-    windows = [details.embeddings_of(label) for label in labels]
+    speakers = np.array(details.labels)
+    windows = [details.embeddings[speakers == label] for label in labels]
     matches = match(voices, gallery, options, apart, candidates, windows)
     named = _with_names(diarization, dict(zip(labels, matches, strict=True)))
     channel = options.channel(voices) if len(voices) else 0.0
@@ -192,8 +193,8 @@ def _marked(
         rows = shared > 0.5 * (ends - starts)
         if turn.speaker in people:
             mean = unit(details.embeddings[rows].sum(axis=0) - rows.sum() * channel)
-            heard = rows.any() and mean @ people[turn.speaker] >= least
-            turn = replace(turn, unsure=not heard)
+            alike = rows.any() and mean @ people[turn.speaker] >= least
+            turn = replace(turn, unsure=not alike)
         turns.append(turn)
     return turns
 
@@ -203,7 +204,6 @@ def identify_turns(
     waveform: Waveform,
     embedder: Embedder,
     book: SpeakerBook | str | Path,
-    options: MatchOptions | None = None,
     settings: Settings = DEFAULTS,
 ) -> Diarization:
     """Name each turn by itself, whatever speaker it was given; turns stay as they are.
@@ -215,7 +215,7 @@ def identify_turns(
 
     with opened(book) as people:
         people.require(embedder)
-        options = options or MatchOptions.of(embedder.thresholds, people, settings.identification)
+        options = MatchOptions.of(embedder.thresholds, people, settings.identification)
         gallery = Gallery.of(people)
     asked = segments_of(diarization)
     return _by_turn(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from diarize.arrays import SAMPLE_RATE, unit
-from diarize.speakers.records import Sample
+from diarize.arrays import SAMPLE_RATE
+from diarize.speakers.records import Sample, likeness_to_others
 from diarize.timeline import Segment, union
 
 if TYPE_CHECKING:
@@ -59,8 +59,6 @@ def unlike_others(samples: Sequence[Sample], line: float) -> list[int]:
     """
     if len(samples) < 3:
         return []
-    vectors = np.array([sample.embedding for sample in samples])
-    total = vectors.sum(axis=0)
-    likeness = np.array([unit(total - vector) @ vector for vector in vectors])
+    likeness = likeness_to_others(np.array([sample.embedding for sample in samples]))
     odd = np.flatnonzero(likeness < line).tolist()
     return odd if 2 * len(odd) < len(samples) else []

@@ -63,6 +63,13 @@ class Sample:
     quality: float
     created: str = ""
 
+    @classmethod
+    def of(cls, vectors: Float32, source: str, regions: Sequence[Segment]) -> Sample:
+        """Return the sample of (n, D) unit vectors of segments that lie in regions of speech."""
+        mean = unit(vectors.mean(axis=0))
+        seconds = sum(region.duration for region in regions)
+        return cls(mean, source, tuple(regions), seconds, float(np.mean(vectors @ mean)))
+
     def to_row(self) -> tuple[bytes, str, str, float, float, str]:
         """Return the sample as the book's table holds it; its date is now where it has none."""
         regions = json.dumps([[round(s.start, 3), round(s.end, 3)] for s in self.regions])
@@ -180,10 +187,13 @@ def consistency(vectors: Float32) -> float | None:
     >>> consistency(np.float32([[1, 0], [1, 0]]))
     1.0
     """
-    if len(vectors) < 2:
-        return None
+    return float(np.mean(likeness_to_others(vectors))) if len(vectors) > 1 else None
+
+
+def likeness_to_others(vectors: Float32) -> Float32:
+    """Return the cosine of each of (N, D) vectors to the mean of the others, (N,)."""
     total = vectors.sum(axis=0)
-    return float(np.mean([unit(total - vector) @ vector for vector in vectors]))
+    return np.array([unit(total - vector) @ vector for vector in vectors])
 
 
 def centroid_of(samples: Sequence[Sample]) -> Float32:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from diarize.arrays import Progress, unit
+from diarize.audio.loading import load
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
 from diarize.speakers.enrollment import enroll, source_of
 from diarize.speakers.records import BookModel, Sample
@@ -78,18 +79,16 @@ def re_enroll(
             f"({'; '.join(lost.values())}); put them back, give their folder by --audio, or add "
             "--drop-missing to go on without"
         )
-    kept = {name: samples for name, samples in made.items() if samples}
-    if people and not kept:
+    found = {name: samples for name, samples in made.items() if samples}
+    if people and not found:
         raise SpeakerBookError(f"{book.path}: no recording is left to enroll anybody from")
-    book.replace_samples(kept, BookModel.of(diarizer.embedder), refused)
-    dropped = tuple(name for name in people if name not in kept)
-    return ReEnrollment(len(kept), sum(map(len, kept.values())), lost, dropped)
+    book.replace_samples(found, BookModel.of(diarizer.embedder), refused)
+    dropped = tuple(name for name in people if name not in found)
+    return ReEnrollment(len(found), sum(map(len, found.values())), lost, dropped)
 
 
 def _load(source: str, folder: Path | None) -> Waveform:
     """Decode a recording."""
-    from diarize.audio.loading import load
-
     places = [Path(source), *([folder / Path(source).name] if folder else [])]
     for place in places:
         if place.is_file():

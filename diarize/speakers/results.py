@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from diarize.annotation import alone, find_speaker
-from diarize.arrays import unit
+from diarize.audio.loading import load
 from diarize.errors import EnrollmentError
 from diarize.result_file import read_result, recording_of
-from diarize.settings import DEFAULTS, Settings
-from diarize.speakers.enrollment import Enrollment, Take, loaded, samples_of, source_of
+from diarize.speakers.enrollment import Enrollment, Take, samples_of, source_of
 from diarize.speakers.records import Sample
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
@@ -29,7 +26,6 @@ def enroll_from_result(
     *,
     audio: Path | None = None,
     one_voice: bool = False,
-    settings: Settings = DEFAULTS,
 ) -> Enrollment:
     """Return samples of a speaker of a finished result, from the recording that it names.
 
@@ -51,46 +47,34 @@ def enroll_from_result(
     TranscriptError
         ``path`` is no such JSON.
     """
-    take = take_of_result(path, speaker, audio)
-    return samples_of([take], embedder, one_voice=one_voice, settings=settings)
+    take = _take_of_result(path, speaker, audio)
+    return samples_of([take], embedder, one_voice=one_voice)
 
 
 def rejected_voice(
-    path: Path,
-    speaker: str,
-    embedder: Embedder,
-    audio: Path | None = None,
-    settings: Settings = DEFAULTS,
+    path: Path, speaker: str, embedder: Embedder, audio: Path | None = None
 ) -> Sample:
     """Return the voice of a speaker of a finished result as one sample, however short it is."""
-    take = take_of_result(path, speaker, audio)
+    take = _take_of_result(path, speaker, audio)
     if not take.regions:
         raise EnrollmentError(f"{path}: {speaker} never speaks alone: there is no voice to know")
-    pieces = split_into_segments(take.regions, settings)
-    vectors = embed_segments(take.waveform, pieces, embedder)
-    mean = unit(vectors.mean(axis=0))
-    quality = float(np.mean(vectors @ mean))
-    return Sample(mean, source_of(take.waveform), take.regions, take.seconds, quality)
+    vectors = embed_segments(take.waveform, split_into_segments(take.regions), embedder)
+    return Sample.of(vectors, source_of(take.waveform), take.regions)
 
 
-def take_of_result(path: Path, speaker: str, audio: Path | None = None) -> Take:
+def _take_of_result(path: Path, speaker: str, audio: Path | None = None) -> Take:
     """Return where a speaker of a finished result talks alone."""
     result = read_result(path)
     label = _label(result.diarization, speaker, str(path))
-    waveform = loaded(recording_of(path, result, audio))
-    return _take(result.diarization, label, waveform)
+    return _take(result.diarization, label, load(recording_of(path, result, audio)))
 
 
 def enroll_speaker(
-    diarization: Diarization,
-    speaker: str,
-    waveform: Waveform,
-    embedder: Embedder,
-    settings: Settings = DEFAULTS,
+    diarization: Diarization, speaker: str, waveform: Waveform, embedder: Embedder
 ) -> Enrollment:
     """Return samples of a speaker of a recording; errors as for :func:`enroll_from_result`."""
     take = _take(diarization, _label(diarization, speaker, diarization.uri), waveform)
-    return samples_of([take], embedder, settings=settings)
+    return samples_of([take], embedder)
 
 
 def _label(diarization: Diarization, speaker: str, where: str) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from diarize.arrays import Float32, unit
+from diarize.arrays import Float32
 from diarize.settings import DEFAULTS, EnrollmentSettings
 from diarize.speakers.records import Sample
 from diarize.timeline import Segment, union
@@ -48,29 +47,10 @@ def voice_samples(
         return []
     seconds = [region.duration for region in union(windows)]
     parts = max(1, int(sum(seconds) / settings.sample_seconds))
-    if parts > settings.recording_samples:
-        return _spread(windows, vectors, source, parts, settings.recording_samples)
-    return [
-        _sample(windows, vectors, rows, source)
-        for rows in np.array_split(np.arange(len(windows)), min(parts, len(windows)))
-    ]
-
-
-def _spread(
-    windows: Sequence[Segment], vectors: Float32, source: str, parts: int, most: int
-) -> list[Sample]:
-    """Cut into many parts and keep ``most`` of them at even distances."""
     cut = np.array_split(np.arange(len(windows)), min(parts, len(windows)))
-    step = len(cut) / most
-    chosen = [cut[int((index + 0.5) * step)] for index in range(most)]
-    return [_sample(windows, vectors, rows, source) for rows in chosen]
-
-
-def _sample(
-    windows: Sequence[Segment], vectors: Float32, rows: npt.NDArray[np.intp], source: str
-) -> Sample:
-    regions = tuple(union(windows[row] for row in rows))
-    mean = unit(vectors[rows].mean(axis=0))
-    seconds = sum(region.duration for region in regions)
-    quality = float(np.mean(vectors[rows] @ mean))
-    return Sample(mean, source, regions, seconds, quality)
+    if parts > settings.recording_samples:  # those at even distances
+        step = len(cut) / settings.recording_samples
+        cut = [cut[int((at + 0.5) * step)] for at in range(settings.recording_samples)]
+    return [
+        Sample.of(vectors[rows], source, list(union(windows[row] for row in rows))) for rows in cut
+    ]

