@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE, Bool, Float32
+from diarize.audio.waveform import Waveform
 from diarize.settings import DEFAULTS, ChannelSettings
 from diarize.timeline import Segment, difference, runs
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
 
 
 class LevelMeter:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diarize.annotation import Diarization
 from diarize.batch.items import Item
@@ -26,15 +26,12 @@ from diarize.batch.sidecar import (
 from diarize.batch.stores import Store, fetch, stamp_of
 from diarize.errors import DiarizeError, ModelError, UsageError
 from diarize.files import RECORD_NAME, is_url
-from diarize.labeler import Labeler
+from diarize.labeler import Labeler, Recording
 from diarize.outputs import Output, write_files
 from diarize.result import Result
 from diarize.speakers.diarizer import Diarizer
 from diarize.transcript.engines import options_of
 from diarize.workflow import formats_of
-
-if TYPE_CHECKING:
-    from diarize.labeler import Recording
 
 # A voice of a recording that is done again keeps its label in the archive from this cosine on.
 _SAME_VOICE = 0.9

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import Float32, Float64, unit
 from diarize.settings import DEFAULTS, ClusteringSettings
-
-if TYPE_CHECKING:
-    from diarize.timeline import Segment
+from diarize.timeline import Segment
 
 
 def within_speaker_distance(

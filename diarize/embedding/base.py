@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from diarize.arrays import Float32, Progress
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-    from diarize.timeline import Segment
+from diarize.audio.waveform import Waveform
+from diarize.timeline import Segment
 
 
 @dataclass(frozen=True)

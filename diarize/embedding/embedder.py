@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diarize.arrays import Float32, Float64, Progress, unit
 from diarize.audio import spectrogram
+from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Thresholds
 from diarize.embedding.formats import recognize
 from diarize.errors import ModelError
@@ -20,10 +21,7 @@ from diarize.onnx.bundled import bundled
 from diarize.onnx.files import locate, sha256_of
 from diarize.onnx.session import Session, first_line
 from diarize.settings import DEFAULTS, EmbeddingSettings
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-    from diarize.timeline import Segment
+from diarize.timeline import Segment
 
 # Frames by which the lengths of pieces that share a batch differ.
 LENGTH_STEP = 16

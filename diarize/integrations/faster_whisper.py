@@ -10,14 +10,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from diarize.annotation import Diarization
 from diarize.integrations.common import load_audio
 from diarize.integrations.whisper import add_speakers as _add_speakers
-
-if TYPE_CHECKING:
-    from diarize.annotation import Diarization
-    from diarize.speakers.diarizer import Diarizer
+from diarize.speakers.diarizer import Diarizer
 
 __all__ = ["add_speakers", "transcribe"]
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diarize.annotation import Diarization
 from diarize.audio.loading import load
+from diarize.embedding.base import Embedder
 from diarize.errors import MissingExtraError, UsageError
 from diarize.integrations.common import load_audio
+from diarize.pipeline.detectors import Detector
+from diarize.settings import Settings
+from diarize.speakers import SpeakerBook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from pyannote.core import Annotation
 
-    from diarize.annotation import Diarization
-    from diarize.embedding.base import Embedder
-    from diarize.pipeline.detectors import Detector
-    from diarize.settings import Settings
-    from diarize.speakers import SpeakerBook
 
 __all__ = ["Pipeline", "from_annotation", "to_annotation"]
 

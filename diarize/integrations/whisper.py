@@ -9,13 +9,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from diarize.annotation import Diarization
 from diarize.integrations.common import load_audio
-
-if TYPE_CHECKING:
-    from diarize.annotation import Diarization
-    from diarize.speakers.diarizer import Diarizer
+from diarize.speakers.diarizer import Diarizer
 
 __all__ = ["add_speakers", "transcribe"]
 

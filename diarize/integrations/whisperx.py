@@ -15,21 +15,20 @@ speakers on words in this package's own way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from diarize.annotation import Diarization
+from diarize.arrays import Progress
 from diarize.errors import MissingExtraError
 from diarize.integrations.common import load_audio
+from diarize.pipeline.detectors import Detector
+from diarize.settings import Settings
+from diarize.speakers import SpeakerBook
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
-    from diarize.annotation import Diarization
-    from diarize.arrays import Progress
-    from diarize.pipeline.detectors import Detector
-    from diarize.settings import Settings
-    from diarize.speakers import SpeakerBook
 
 __all__ = ["DiarizationPipeline", "assign_word_speakers", "to_dataframe"]
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.arrays import Progress, unit
+from diarize.audio.waveform import Waveform
 from diarize.errors import UsageError
 from diarize.pipeline.intermediate import DiarizationDetails, WindowEmbeddings
 from diarize.timeline import Turn, union
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
 
 
 def check_names(waveform: Waveform, names: Sequence[str]) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from diarize import plugins
+from diarize.audio.waveform import Waveform
 from diarize.errors import UsageError
 from diarize.segmentation.activity import SpeechActivity
 from diarize.settings import Settings
 from diarize.timeline import Segment
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
 
 Detector = Callable[["Waveform"], SpeechActivity | Sequence[Segment]]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from diarize import plugins
 from diarize.annotation import Diarization
@@ -15,6 +15,7 @@ from diarize.arrays import Progress
 from diarize.audio.channels import speech_of_each
 from diarize.audio.loading import load
 from diarize.audio.sources import Source
+from diarize.audio.waveform import Waveform
 from diarize.clustering.bounds import speaker_bounds
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
@@ -41,9 +42,6 @@ from diarize.segmentation.segmenters import NeuralSegmenter, SileroSegmenter
 from diarize.settings import DEFAULTS, EmbeddingSettings, Settings
 from diarize.timeline import Segment, difference, union
 from diarize.version import __version__
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
 
 log = logging.getLogger(__name__)
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diarize.annotation import Diarization
 from diarize.arrays import Float32, Float64
-from diarize.timeline import coverage, difference
-
-if TYPE_CHECKING:
-    from diarize.annotation import Diarization
-    from diarize.segmentation.activity import SpeechActivity
-    from diarize.timeline import Segment
+from diarize.segmentation.activity import SpeechActivity
+from diarize.timeline import Segment, coverage, difference
 
 
 @dataclass(frozen=True, repr=False)

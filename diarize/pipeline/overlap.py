@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.annotation import speaker_label
 from diarize.arrays import Float64
 from diarize.clustering.pairs import LocalWindow
+from diarize.segmentation.activity import LocalSpeakers
 from diarize.settings import DEFAULTS, OverlapSettings
 from diarize.timeline import Segment, Turn
-
-if TYPE_CHECKING:
-    from diarize.segmentation.activity import LocalSpeakers
 
 
 def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -> Float64:

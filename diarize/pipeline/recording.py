@@ -8,19 +8,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE
+from diarize.audio.sources import Source
+from diarize.audio.waveform import Waveform
 from diarize.errors import UsageError
 from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.pipeline.resegmentation import Quietest
 from diarize.progress import STAGE_COSTS
-
-if TYPE_CHECKING:
-    from diarize.audio.sources import Source
-    from diarize.audio.waveform import Waveform
 
 log = logging.getLogger(__name__)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from diarize.arrays import Bool, Float64
+from diarize.audio.waveform import Waveform
 from diarize.timeline import Segment, union
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
 
 #: Speakers that a segmentation network tells apart in one window.
 LOCAL_SPEAKERS = 3

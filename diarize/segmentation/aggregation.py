@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE, Bool, Float32, Progress
+from diarize.audio.waveform import Waveform
 from diarize.segmentation.activity import LOCAL_SPEAKERS, LocalSpeakers
 from diarize.segmentation.networks import POWERSET, PowersetNetwork
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
 
 PERMUTATIONS = tuple(permutations(range(LOCAL_SPEAKERS)))
 

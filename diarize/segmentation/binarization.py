@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from diarize.arrays import Bool
 from diarize.segmentation.activity import SpeechActivity
+from diarize.segmentation.aggregation import FrameScores
+from diarize.settings import SegmentationSettings
 from diarize.timeline import Segment, intersection, runs, union
-
-if TYPE_CHECKING:
-    from diarize.segmentation.aggregation import FrameScores
-    from diarize.settings import SegmentationSettings
 
 
 def binarize(

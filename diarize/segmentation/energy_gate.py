@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE
+from diarize.audio.waveform import Waveform
+from diarize.segmentation.activity import SpeechActivity
 from diarize.settings import DEFAULTS, EnergyGateSettings
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-    from diarize.segmentation.activity import SpeechActivity
 
 
 def drop_inaudible(

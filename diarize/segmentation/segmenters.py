@@ -8,8 +8,9 @@ speaker, and the frames in which one voice is alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from diarize.arrays import Progress
+from diarize.audio.waveform import Waveform
 from diarize.errors import ModelError
 from diarize.onnx.bundled import bundled
 from diarize.onnx.session import Session
@@ -26,10 +27,6 @@ from diarize.segmentation.networks import (
 )
 from diarize.settings import DEFAULTS, EnergyGateSettings, SegmentationSettings, Settings
 from diarize.timeline import runs
-
-if TYPE_CHECKING:
-    from diarize.arrays import Progress
-    from diarize.audio.waveform import Waveform
 
 # Of networks that bring no thresholds of their own, such as pyannote's.
 PLAIN_SETTINGS = SegmentationSettings()

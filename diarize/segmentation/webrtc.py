@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE, Float32
+from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError
 from diarize.segmentation.binarization import hysteresis, postprocess
 from diarize.settings import DEFAULTS, WebRtcSettings
 from diarize.timeline import Segment, runs
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-
 
 # WebRTC takes frames of 10, 20 or 30 ms.
 FRAME = 0.02

@@ -7,18 +7,15 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, UsageError
 from diarize.serve.media import decoded
 from diarize.settings import DEFAULTS
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.diarizer import Diarizer
 from diarize.speakers.enrollment import enroll
 from diarize.speakers.records import BookModel, person_name
-
-if TYPE_CHECKING:
-    from diarize.speakers.book import SpeakerBook
 
 MOST_KNOWN = 20
 # OpenAI's references last 2 to 10 seconds, and may hold pauses.

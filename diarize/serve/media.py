@@ -5,16 +5,12 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from diarize.arrays import Progress
 from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError
 from diarize.text import clock
-
-if TYPE_CHECKING:
-    from diarize.arrays import Progress
-    from diarize.audio.waveform import Waveform
-
 
 MOST_SECONDS = 24 * 3600.0  # silence packs well: a short file may last for months
 

@@ -25,11 +25,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import Float32, Int64
+from diarize.embedding.base import Embedder
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.settings import DEFAULTS, BookSettings
 from diarize.speakers import database
@@ -47,9 +47,6 @@ from diarize.speakers.records import (
     total_seconds,
 )
 from diarize.text import NAME_WIDTH, counted, shortened, table
-
-if TYPE_CHECKING:
-    from diarize.embedding.base import Embedder
 
 
 def default_path() -> Path:

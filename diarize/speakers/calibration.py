@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import Float64, unit
 from diarize.errors import MissingExtraError, SpeakerBookError
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookThresholds, Sample
-
-if TYPE_CHECKING:
-    from diarize.speakers.book import SpeakerBook
 
 #: Share of impostors accepted, where the user does not say.
 FALSE_ACCEPT_RATE = 0.01

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from diarize.annotation import Diarization
 from diarize.arrays import Progress
 from diarize.audio.sources import Source
+from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Embedder
 from diarize.errors import UsageError
 from diarize.pipeline.detectors import Detector
 from diarize.pipeline.diarizer import DiarizationPipeline
+from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.settings import Settings
-from diarize.speakers.book import opened
+from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.identification import among, identify_speakers, identify_turns
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-    from diarize.pipeline.intermediate import DiarizationDetails
-    from diarize.speakers.book import SpeakerBook
 
 
 class Diarizer(DiarizationPipeline):

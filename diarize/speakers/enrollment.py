@@ -5,30 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from diarize.annotation import find_speaker
+from diarize.annotation import Diarization, find_speaker
 from diarize.arrays import Float32, Progress, unit
 from diarize.audio.levels import signal_to_noise
 from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
+from diarize.embedding.base import Embedder
 from diarize.errors import EnrollmentError, UsageError
+from diarize.pipeline.diarizer import DiarizationPipeline
+from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.quality import recording_warnings, unlike_others
 from diarize.speakers.records import Sample, centroid_of
 from diarize.speakers.sampling import voice_samples
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
-from diarize.speakers.voices import answering, speakers_of, table_of, voices_of
+from diarize.speakers.voices import Voice, answering, speakers_of, table_of, voices_of
 from diarize.timeline import Segment, union
-
-if TYPE_CHECKING:
-    from diarize.annotation import Diarization
-    from diarize.audio.waveform import Waveform
-    from diarize.embedding.base import Embedder
-    from diarize.pipeline.diarizer import DiarizationPipeline
-    from diarize.pipeline.intermediate import WindowEmbeddings
-    from diarize.speakers.voices import Voice
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from diarize.errors import SpeakerBookError
 from diarize.files import Note as FileNote
 from diarize.files import refuse_unless_own, write_whole
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, BookThresholds, Note, Sample
 from diarize.timeline import Segment
-
-if TYPE_CHECKING:
-    from diarize.speakers.book import SpeakerBook
 
 #: Value of the JSON's ``format`` key.
 FORMAT = "diarize-speakers"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from diarize.embedding.base import Embedder, Thresholds
 from diarize.errors import EnrollmentError
 from diarize.settings import DEFAULTS, EnrollmentSettings
+from diarize.speakers.book import SpeakerBook
+from diarize.speakers.enrollment import Enrollment
 from diarize.speakers.matching import Gallery
 from diarize.speakers.records import BookModel, Sample, centroid_of
-
-if TYPE_CHECKING:
-    from diarize.embedding.base import Embedder, Thresholds
-    from diarize.speakers.book import SpeakerBook
-    from diarize.speakers.enrollment import Enrollment
 
 
 def add_person(

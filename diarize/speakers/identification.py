@@ -10,23 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.arrays import Bool, Float32, unit
+from diarize.audio.waveform import Waveform
+from diarize.embedding.base import Embedder
 from diarize.errors import SpeakerBookError
+from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
+from diarize.speakers.segments import SegmentMatch
 from diarize.timeline import Turn, coverage, union
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-    from diarize.embedding.base import Embedder
-    from diarize.pipeline.intermediate import DiarizationDetails
-    from diarize.speakers.segments import SegmentMatch
 
 
 def identify_speakers(

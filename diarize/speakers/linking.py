@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.annotation import Diarization, Speaker, speaker_label
 from diarize.clustering.archive import link_vectors
+from diarize.embedding.base import Embedder
 from diarize.settings import DEFAULTS, LinkingSettings
-
-if TYPE_CHECKING:
-    from diarize.embedding.base import Embedder
 
 
 def link(

@@ -11,17 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.annotation import Candidate
 from diarize.arrays import Bool, Float32, unit
+from diarize.embedding.base import Thresholds
 from diarize.settings import DEFAULTS, IdentificationSettings
-
-if TYPE_CHECKING:
-    from diarize.embedding.base import Thresholds
-    from diarize.speakers.book import SpeakerBook
+from diarize.speakers.book import SpeakerBook
 
 #: Candidates named in results, whether they are accepted or not.
 CANDIDATES = 2

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import SAMPLE_RATE
+from diarize.audio.waveform import Waveform
+from diarize.settings import EnrollmentSettings
 from diarize.speakers.records import Sample, likeness_to_others
 from diarize.timeline import Segment, union
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-    from diarize.settings import EnrollmentSettings
 
 #: Samples this near to full scale (int16) count as clipped.
 FULL_SCALE = 32_600

@@ -7,16 +7,14 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from diarize.arrays import Float32, unit
+from diarize.embedding.base import Embedder
 from diarize.errors import UsageError
 from diarize.timeline import Segment, union
-
-if TYPE_CHECKING:
-    from diarize.embedding.base import Embedder
 
 #: How far a stored vector's length may be from 1 before the book counts as damaged.
 UNIT_TOLERANCE = 1e-3

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import Progress, unit
 from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
+from diarize.pipeline.diarizer import DiarizationPipeline
+from diarize.speakers.book import SpeakerBook
 from diarize.speakers.enrollment import enroll, source_of
 from diarize.speakers.records import BookModel, Sample
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-    from diarize.pipeline.diarizer import DiarizationPipeline
-    from diarize.speakers.book import SpeakerBook
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from diarize.annotation import alone, find_speaker
+from diarize.annotation import Diarization, alone, find_speaker
 from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
+from diarize.embedding.base import Embedder
 from diarize.errors import EnrollmentError
 from diarize.result_file import read_result, recording_of
 from diarize.speakers.enrollment import Enrollment, Take, samples_of, source_of
 from diarize.speakers.records import Sample
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
-
-if TYPE_CHECKING:
-    from diarize.annotation import Diarization
-    from diarize.audio.waveform import Waveform
-    from diarize.embedding.base import Embedder
 
 
 def enroll_from_result(

@@ -12,13 +12,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from diarize.annotation import Candidate, Diarization
-from diarize.arrays import Float32, unit
+from diarize.arrays import Float32, Progress, unit
 from diarize.audio.loading import load
+from diarize.audio.waveform import Waveform
+from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
 from diarize.rttm import read_rttm
@@ -30,11 +32,6 @@ from diarize.text import guarded
 from diarize.timeline import Segment
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
-
-if TYPE_CHECKING:
-    from diarize.arrays import Progress
-    from diarize.audio.waveform import Waveform
-    from diarize.embedding.base import Embedder
 
 
 @dataclass(frozen=True)

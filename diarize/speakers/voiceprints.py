@@ -7,18 +7,15 @@ known, longer speech says more of a voice in one piece than as a mean of windows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from diarize.arrays import Float32, unit
+from diarize.audio.waveform import Waveform
+from diarize.embedding.base import Embedder
 from diarize.embedding.windows import equal_segments
 from diarize.settings import DEFAULTS, Settings
 from diarize.timeline import Segment
-
-if TYPE_CHECKING:
-    from diarize.audio.waveform import Waveform
-    from diarize.embedding.base import Embedder
 
 
 def split_into_segments(regions: Sequence[Segment], settings: Settings = DEFAULTS) -> list[Segment]:

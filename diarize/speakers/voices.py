@@ -11,18 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
-from diarize.annotation import alone
+from diarize.annotation import Diarization, alone
 from diarize.arrays import Float32, Float64, unit
 from diarize.pipeline.overlap import solo_seconds
+from diarize.segmentation.activity import LocalSpeakers
 from diarize.settings import DEFAULTS, EnrollmentSettings
 from diarize.text import clock, table
 from diarize.timeline import Segment, coverage, difference, intersection, union
-
-if TYPE_CHECKING:
-    from diarize.annotation import Diarization
-    from diarize.segmentation.activity import LocalSpeakers
 
 
 @dataclass(frozen=True)
