@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -20,10 +20,26 @@ Done = subprocess.CompletedProcess[bytes]
 
 def run(*words: object, cwd: Path | None = None, stdin: bytes = b"", **environment: str) -> Done:
     """Run ``diarize WORDS`` in this process, with its own folder, streams and environment."""
+    return _here(lambda: main([str(word) for word in words]), cwd, stdin, environment)
+
+
+def run_script(code: str, cwd: Path | None = None, **environment: str) -> Done:
+    """Run Python code in this process as a script, likewise."""
+
+    def script() -> int:
+        exec(compile(code, "script", "exec"), {"__name__": "__main__"})
+        return 0
+
+    return _here(script, cwd, b"", environment)
+
+
+def _here(
+    action: Callable[[], int], cwd: Path | None, stdin: bytes, environment: dict[str, str]
+) -> Done:
     with _streams(stdin) as (out, err), mock.patch.dict(os.environ, environment):
         with _inside(cwd or ROOT):
             try:
-                code = main([str(word) for word in words])
+                code = action()
             except Exception:  # with --debug, as Python shows it
                 traceback.print_exc()
                 code = 1

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from diarize.onnx import session
 
 # No deadline: a busy machine is not a failure. On a build server the same examples every time.
 settings.register_profile(
@@ -31,15 +37,57 @@ MARKERS = {
     "models/simulation": "benchmark",
 }
 
+# What is slow by its nature: all of the above, and what starts processes, servers and browsers.
+# Single tests are marked where they stand. `-m "not slow"` does not even import these files.
+SLOW = (
+    *MARKERS,
+    "tests/batch/test_cluster.py",
+    "tests/batch/test_run.py",
+    "tests/cli/test_whisper.py",
+    "tests/project/test_packaging.py",
+    "tests/project/test_privacy.py",
+    "tests/project/test_typing.py",
+    "tests/serve",
+    "tests/test_plugins.py",
+    "tests/transcript/test_whisper.py",
+    "tests/writers/test_page.py",
+    "tests/writers/test_page_firefox.py",
+)
+QUICK = "not slow"
+
 collect_ignore = ["data"]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave slow places out where none of their tests would run: some import torch."""
+    return True if config.getoption("markexpr") == QUICK and _is_slow(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of a folder with the folder's marker."""
+    """Mark every test of a folder with the folder's marker, and what is slow."""
     for item in items:
         folder = item.path.parent.relative_to(ROOT).as_posix()
         if folder in MARKERS:
             item.add_marker(MARKERS[folder])
+        if _is_slow(item.path):
+            item.add_marker("slow")
+
+
+def _is_slow(path: Path) -> bool:
+    return any(path.is_relative_to(ROOT / place) for place in SLOW)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def networks_are_loaded_once() -> Iterator[None]:
+    """Load each bundled network once a process: to load them is a quarter of a short run."""
+    load = session._open
+    once = functools.cache(load)
+
+    def bundled_once(path: Path, threads: int) -> Any:
+        return (once if path.is_relative_to(ROOT / "models") else load)(path, threads)
+
+    with mock.patch.object(session, "_open", bundled_once):
+        yield
 
 
 @pytest.fixture(scope="session")

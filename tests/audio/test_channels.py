@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, UsageError
 from diarize.rttm import read_rttm
+from tests import command
 from tests.conftest import ROOT
 
 SECONDS = 60.0
@@ -188,14 +187,8 @@ def test_words_go_to_the_channel_that_spoke(tmp_path, example_dir, meeting, peop
         )
     ]
     (tmp_path / "call.json").write_text(json.dumps({**words, "segments": inside}))
-    command = [sys.executable, "-m", "diarize", "call.wav", "--channel-names", "Agent,Customer"]
-    done = subprocess.run(
-        [*command, "-f", "srt,json,rttm", "-o", "out"],
-        cwd=tmp_path,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-    )
+    words = ["call.wav", "--channel-names", "Agent,Customer"]
+    done = command.run(*words, "-f", "srt,json,rttm", "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "out" / "call.json").read_text())
     for segment in result["segments"]:
@@ -210,12 +203,6 @@ def test_words_go_to_the_channel_that_spoke(tmp_path, example_dir, meeting, peop
         "Customer",
     }
     assert "Customer: " in (tmp_path / "out" / "call.srt").read_text()
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 # --- lines --------------------------------------------------------------------------------------

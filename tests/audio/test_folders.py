@@ -13,6 +13,7 @@ import pytest
 
 from diarize.audio.folders import recordings_in
 from diarize.errors import AudioError
+from tests import command
 from tests.audio.test_loading import encode, tone
 from tests.conftest import ROOT
 
@@ -67,17 +68,11 @@ def test_pipes_in_a_folder_are_left_alone(folder: Path) -> None:
 def test_the_command_takes_folders(tmp_path: Path, example_dir: Path) -> None:
     for name in ("day1", "day2"):
         (tmp_path / "talks" / name).mkdir(parents=True)
-        shutil.copy(example_dir / "meeting.mp3", tmp_path / "talks" / name)
+        encode(tmp_path / "talks" / name / "talk.wav", tone(16000)[None], 16000, "pcm_s16le")
         (tmp_path / "talks" / name / "notes.txt").write_text("mind the step")
-    done = subprocess.run(
-        [sys.executable, "-m", "diarize", "talks", "--no-transcript", "--rttm", "-o", "out"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    done = command.run("talks", "--no-transcript", "--rttm", "-o", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "talks: 2 recordings; 2 other files skipped" in done.stderr
+    assert b"talks: 2 recordings; 2 other files skipped" in done.stderr
     assert len(list((tmp_path / "out").rglob("*.rttm"))) == 2
 
 

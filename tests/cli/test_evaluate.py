@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -143,15 +141,13 @@ def test_missing_and_extra_recordings(files, tmp_path: Path, capsys) -> None:
     assert "no hypothesis for b" in told.err and "no reference for q" in told.err
 
 
-def test_errors_are_one_line_and_exit_1(files, tmp_path: Path) -> None:
+def test_errors_are_one_line_and_exit_1(files, tmp_path: Path, capsys) -> None:
     (tmp_path / "x.json").write_text('{"a": 1}')
     for bad, said in (
         (str(tmp_path / "none"), "no such file"),
         (str(tmp_path / "x.json"), "SegLST"),
     ):
-        ran = subprocess.run(
-            [sys.executable, "-m", "diarize", "eval", "--ref", files[0], "--hyp", bad],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert ran.returncode == 1 and ran.stdout == ""
-        assert said in ran.stderr and len(ran.stderr.splitlines()) == 1
+        assert main(["eval", "--ref", files[0], "--hyp", bad]) == 1
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert said in told.err and len(told.err.splitlines()) == 1

@@ -103,6 +103,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_one_bar(clip: np.ndarray, tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", clip)
     main_end, other_end = pty.openpty()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster
 from scipy.cluster.hierarchy import linkage as scipy_linkage
@@ -130,6 +130,7 @@ def test_equal_input_gives_equal_output() -> None:
     assert first.centroids.tobytes() == second.centroids.tobytes()
 
 
+@settings(max_examples=50)
 @given(
     count=st.integers(1, 30),
     threshold=st.floats(0.0, 2.0),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,6 @@ from diarize.errors import UsageError
 from diarize.segmentation.activity import SpeechActivity
 from diarize.speakers.diarizer import Diarizer, diarize
 from diarize.timeline import Segment
-from tests.conftest import ROOT
 from tests.networks import write_mean_network
 
 RATE = 16000
@@ -148,23 +145,6 @@ def test_the_example_meeting_has_four_voices_each_time(real: Diarizer, example_d
 def test_an_array_is_a_recording(real: Diarizer) -> None:
     result = real(np.zeros(8000, np.float32), sample_rate=8000, uri="quiet")
     assert (result.uri, result.duration) == ("quiet", 1.0)
-
-
-def test_no_torch_is_imported(tmp_path: Path) -> None:
-    recording = tmp_path / "a.wav"
-    from scipy.io import wavfile
-
-    wavfile.write(recording, RATE, buzz(200.0, 2.0))
-    program = (
-        "import sys; from diarize import diarize; "
-        f"diarize({str(recording)!r}, vad='webrtc', threads=1); "
-        "print({'torch', 'onnx', 'librosa'} & {name.split('.')[0] for name in sys.modules})"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
-    assert done.stdout.strip() == "set()"
 
 
 def test_a_network_of_the_public_port_runs(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from diarize.speakers.enrollment import enroll
 from diarize.speakers.records import BookModel, Sample
 from diarize.timeline import Segment
 from diarize.transcript.assign import label_transcript
+from tests import command
 from tests.networks import write_mean_network
 from tests.talk import recording
 
@@ -191,13 +190,8 @@ def test_the_command_gives_the_same_turns_with_and_without_a_book(conversation):
     recording, book = conversation
     words = ("--rttm", "-o", "-", "--no-transcript", "-q")
     found = [
-        subprocess.run(
-            [sys.executable, "-m", "diarize", str(recording), *words, *more],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.splitlines()
-        for more in ((), ("--speakers", str(book)))
+        command.run(recording, *words, *more).stdout.decode().splitlines()
+        for more in ((), ("--speakers", book))
     ]
     plain, named = ([line.split() for line in lines] for lines in found)
     assert [line[:7] for line in named] == [line[:7] for line in plain]

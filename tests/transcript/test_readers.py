@@ -747,7 +747,7 @@ def sprinkle(value: Any, extras: list[dict[str, Any]], path: tuple[str, ...] = (
     return {**inner, **extras[len(path) % len(extras)]}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(name=st.sampled_from(sorted(SOURCES)), extras=st.lists(EXTRAS, min_size=1, max_size=3))
 def test_unknown_keys_survive_the_way_there_and_back(
     name: str, extras: list[dict[str, Any]]

@@ -150,6 +150,7 @@ def test_other_networks_can_be_copied(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(WebRtcVad()))(sound) == WebRtcVad()(sound)
 
 
+@pytest.mark.slow
 def test_a_diarizer_goes_to_another_process(tmp_path: Path, example_dir: Path) -> None:
     diarizer = Diarizer(threads=1)
     (tmp_path / "diarizer.pickle").write_bytes(pickle.dumps(diarizer))
@@ -235,6 +236,7 @@ def test_stages_are_logged(excerpt: Waveform, caplog: pytest.LogCaptureFixture) 
     assert by_level["WARNING"] == ["call.mp3: ends early."]
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_where_logging_is_not_set_up(example_dir: Path) -> None:
     code = (
         "import sys, diarize; from diarize.audio.loading import load, Waveform;"

@@ -60,6 +60,7 @@ def short(meeting: Path, example_dir: Path) -> Path:
     return write_wav(meeting / "short.wav", sides)
 
 
+@pytest.mark.slow
 def test_a_script_gives_the_bytes_of_the_command(short: Path) -> None:
     assert (
         main(["short.wav", "-q", "-f", "srt,json,vtt,rttm,eaf,md,csv,textgrid", "-o", "cli"]) == 0
