@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from diarize.onnx import session
+from tests.answers import anew, answers  # noqa: F401
 
 # No deadline: a busy machine is not a failure. On a build server the same examples every time.
 settings.register_profile(
@@ -75,19 +71,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_slow(path: Path) -> bool:
     return any(path.is_relative_to(ROOT / place) for place in SLOW)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def networks_are_loaded_once() -> Iterator[None]:
-    """Load each bundled network once a process: to load them is a quarter of a short run."""
-    load = session._open
-    once = functools.cache(load)
-
-    def bundled_once(path: Path, threads: int) -> Any:
-        return (once if path.is_relative_to(ROOT / "models") else load)(path, threads)
-
-    with mock.patch.object(session, "_open", bundled_once):
-        yield
 
 
 @pytest.fixture(scope="session")

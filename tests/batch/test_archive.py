@@ -140,6 +140,7 @@ def test_voices_of_two_models_are_never_compared(tmp_path):
     assert told == ["1 recordings were made with another model: not linked"]
 
 
+@pytest.mark.slow
 def test_a_batch_links_and_writes_tables(talks, tmp_path):
     pytest.importorskip("pyarrow")
     words = ["batch", "-o", tmp_path / "out", "--no-transcript", "--link", "--tables", "-q"]

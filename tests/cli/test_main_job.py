@@ -91,6 +91,7 @@ def test_example_gets_its_speakers_right_without_a_hint(example, example_dir):
     assert len(out["diarization"]["speakers"]) == len({speaker for _, _, speaker in truth}) == 4
 
 
+@pytest.mark.usefixtures("anew")
 def test_second_run_writes_the_same_bytes(meeting):
     outputs = []
     for _ in range(2):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import wave
+from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
@@ -16,7 +17,10 @@ from tests import talk
 from tests.command import run
 from tests.conftest import ROOT
 
-pytest.importorskip("whisper", reason='pip install "autospeech-diarize[whisper]"')
+# Not imported here: torch comes with it.
+pytestmark = pytest.mark.skipif(
+    find_spec("whisper") is None, reason='pip install "autospeech-diarize[whisper]"'
+)
 pysrt = pytest.importorskip("pysrt", reason="pip install pysrt")
 
 SECONDS = 8

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.arrays import unit
@@ -136,6 +136,7 @@ def test_voices_stay_apart_and_strays_come_home() -> None:
     assert found.tolist() == np.repeat([0, 1, 2], 30).tolist()
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 80), st.integers(1, 9), st.floats(0.0, 2.0), st.integers(0, 99))
 def test_labels_are_complete_and_the_same_twice(
     count: int, guesses: int, within: float, seed: int

@@ -76,6 +76,7 @@ def test_a_result_that_exists_already_gets_speakers() -> None:
     assert "speaker" not in WHISPER["segments"][0]
 
 
+@pytest.mark.slow
 def test_real_whisper_and_the_real_diarizer(excerpt: Waveform, tmp_path: Path) -> None:
     package = pytest.importorskip("whisper", reason='pip install "autospeech-diarize[whisper]"')
     from tests.checkpoints import whisper_checkpoint

@@ -130,6 +130,7 @@ def test_odd_recordings_hold_nobody(real: Diarizer, samples: np.ndarray) -> None
     assert result.duration == len(samples) / RATE
 
 
+@pytest.mark.usefixtures("anew")
 def test_the_example_meeting_has_four_voices_each_time(real: Diarizer, example_dir: Path) -> None:
     meeting = example_dir / "meeting.mp3"
     if not meeting.is_file():
@@ -157,6 +158,7 @@ def test_a_network_of_the_public_port_runs(tmp_path: Path) -> None:
     assert result.turns[0].end == pytest.approx(4.0, abs=0.3)
 
 
+@pytest.mark.slow
 def test_the_published_network_of_full_size_runs_untrained(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="pip install torch")
     pytest.importorskip("onnx", reason="pip install onnx")

@@ -70,6 +70,7 @@ def write_until_killed(path: Path, first: int, acknowledged: Connection) -> None
                 acknowledged.send("-" + name)
 
 
+@pytest.mark.slow
 def test_being_killed_never_harms_the_book(tmp_path):
     path = tmp_path / "book.db"
     context = multiprocessing.get_context("fork")

@@ -12,8 +12,8 @@ from diarize.annotation import Diarization, Speaker
 from diarize.errors import TranscriptError
 from diarize.settings import WordSettings
 from diarize.timeline import Turn
-from diarize.transcript.assign import _collect, label_transcript
-from diarize.transcript.boundaries import BoundaryError
+from diarize.transcript.assign import _boundary_error, _collect, label_transcript
+from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex, as_diarization
 from diarize.transcript.schema import WordTime
 from diarize.transcript.segments import runs_of, split_text
@@ -396,3 +396,52 @@ def test_how_exact_word_times_are() -> None:
     assert short < long < options.estimated_share * 10.0
     assert words.stds == pytest.approx([short, short, long, long, 0.0])
     assert words.ranges == [(0, 2), (2, 4), (4, 5)]
+
+
+def test_staying_wins_ties() -> None:
+    assert cheapest_path([[0, 3], [9, 0]], [3]) == [1, 1]
+    assert cheapest_path([[0, 4], [9, 0]], [3]) == [0, 1]
+    assert cheapest_path([None, None], [0]) == [0, 0]
+
+
+def test_estimated_times_are_as_uncertain_as_their_room_is_wide() -> None:
+    part = segment(spoken("one two three four", 0, 0.4, None, 1.0))
+    found = _collect([part], talk((0, 2, A)), WordSettings(), None)
+    assert found.stds == pytest.approx([0.0, 0.0, 0.15 * 0.3, 0.0])
+    whole = {"start": 0.0, "end": 1.0, "text": " one two"}
+    found = _collect([whole], talk((0, 2, A)), WordSettings(), None)
+    assert found.stds == pytest.approx([0.15, 0.15])
+
+
+def test_the_error_of_boundaries_is_told_by_words_and_the_costs_beside_them() -> None:
+    times = [0.3 * place for place in range(8)]
+    part = segment(spoken("So it is. And then we go on.", *times))
+    diarization = talk((0, 0.93, A), (0.93, 2.4, B))
+    options = WordSettings()
+    words = _collect([part], diarization, options, None)
+    costs = [4.0, 4.0, 0.2, 4.0, 3.0, 4.0, 4.0, 0.0]
+    starts = [(time, cost) for time, cost in zip(times, [0.0, *costs[:-1]], strict=True)]
+    ends = [(words.spoken[place][1], cost) for place, cost in enumerate(costs)]
+    assert [start for start, _ in words.spoken] == times
+    expected = estimate_boundary_error(diarization.turns, starts, ends, options)
+    assert _boundary_error(words, costs, diarization, options) == expected
+    exact = _boundary_error(words, costs, diarization, WordSettings(realign=False))
+    assert exact == BoundaryError(0.0, 0.0)
+
+
+def test_segments_that_are_not_split_keep_their_numbers() -> None:
+    words = spoken("Is it late?", 0, 0.3, 0.6)
+    transcript = {"segments": [segment(words, id=7)]}
+    (part,) = label_transcript(transcript, talk((0, 1, A)))["segments"]
+    assert part["id"] == 7
+
+
+def test_word_times_are_said_to_be_estimated_where_they_are() -> None:
+    empty = {"start": 0.0, "end": 3.0, "text": " "}
+    late = segment(spoken("Is it late?", 4, 4.3, 4.6))
+    diarization = talk((0, 1, A), (1, 3, B), (4, 5, A))
+    plain = label_transcript({"segments": [empty, late]}, diarization)
+    assert "word_times" not in plain
+    assert [part["speaker"] for part in plain["segments"]] == [B, A]  # B talks most of the first
+    text = {**empty, "text": " Is it late?"}
+    assert label_transcript({"segments": [text]}, diarization)["word_times"] == "estimated"

@@ -203,3 +203,87 @@ def test_turns_near_a_word_count_by_their_distance() -> None:
     assert weights(2.9, 3.2, turn) != {}
     assert weights(3.1, 3.4, turn) == {}
     assert OPTIONS.max_gap == 2.0
+
+
+# --- exact edges, so that shares can be worked out by hand ----------------------------------------
+
+
+def index_of(*turns: Turn | tuple[float, float, str], **options: float) -> TurnIndex:
+    """Return an index of turns whose edges are exact."""
+    made = [turn if isinstance(turn, Turn) else Turn(*turn) for turn in turns]
+    diarization = Diarization(made, max(turn.end for turn in made))
+    settings = WordSettings(min_edge_std=1e-9, **options)  # type: ignore[arg-type]
+    return TurnIndex(diarization, settings, BoundaryError(0.0, 0.0))
+
+
+def test_weights_are_shares_of_the_word() -> None:
+    index = index_of((0.0, 1.0, "A"), (1.0, 2.0, "B"))
+    assert index.weights(0.9, 1.3) == pytest.approx({0: 0.25, 1: 0.75})
+    assert index.weights(0.995, 1.005) == pytest.approx({0: 0.5, 1: 0.5})
+    assert index.weights(1.0, 1.0) == pytest.approx({0: 0.5, 1: 0.5})
+    assert index.weights(0.999, 1.003) == pytest.approx({0: 0.45, 1: 0.55})  # as if 20 ms long
+
+
+def test_what_hardly_touches_a_word_is_beside_it() -> None:
+    turn = (0.0, 1.0, "A")
+    assert index_of(turn).weights(0.995, 1.995) == pytest.approx({0: OPTIONS.gap_weight})
+    assert index_of(turn, outlier_probability=0.25).weights(0.75, 1.75) == {0: 0.5}
+    assert index_of(turn, outlier_probability=0.26).weights(0.75, 1.75) == {0: OPTIONS.gap_weight}
+
+
+def test_both_neighbours_of_a_word_count() -> None:
+    index = index_of((0.0, 1.0, "A"), (5.0, 6.0, "B"), (9.1, 10.0, "C"))
+    near = {
+        speaker: OPTIONS.gap_weight * math.exp(-gap / OPTIONS.gap_scale)
+        for speaker, gap in ((1, 1.0), (2, 1.9))
+    }
+    assert index.weights(7.0, 7.2) == pytest.approx(near)
+    assert index.weights(2.4, 2.6) == pytest.approx({0: 0.3 * math.exp(-1.4 / 0.5)})
+    assert index.weights(12.1, 12.3) == {}
+
+
+def test_costs_are_thousandths_of_a_nat() -> None:
+    index = index_of((0.0, 1.0, "A"), (1.0, 2.0, "B"), (2.0, 3.0, "C"))
+    assert index.costs({0: 0.5, 1: 0.25}) == [300, 809, 3454]
+    assert index.costs({0: 1.0, 1: 1.0}) == [683, 683, 4605]
+    assert index.costs({0: 1.0, 1: 1.0}, {1: 1.5}) == [1500, 0, 4605]
+    assert index.costs({}) is None
+    assert index.costs({0: 0.0}) is None
+
+
+@pytest.mark.parametrize(
+    ("confidence", "counts"), [(None, 1.0), (0.0, 0.5), (0.05, 0.75), (0.1, 1.0), (0.9, 1.0)]
+)
+def test_doubtful_turns_count_less(confidence: float | None, counts: float) -> None:
+    index = index_of(Turn(0.0, 1.0, "A", confidence))
+    assert index.weights(0.2, 0.4) == pytest.approx({0: counts})
+
+
+def test_a_turn_within_another_counts_more_than_that() -> None:
+    within = index_of((0.0, 3.0, "A"), (1.0, 2.0, "B"))
+    assert within.weights(1.2, 1.8) == pytest.approx({0: OPTIONS.nested_weight, 1: 1.0})
+    assert within.weights(0.2, 0.8) == pytest.approx({0: 1.0})
+    for other in ((1.0, 3.0, "B"), (0.0, 2.0, "B")):  # not wholly within
+        index = index_of((0.0, 3.0, "A"), other)
+        assert index.weights(1.2, 1.8) == pytest.approx({0: 1.0, 1: 1.0})
+    alone = index_of((0.0, 3.0, "A"), (1.0, 2.0, "B"), nested_weight=0.0)
+    assert alone.weights(1.2, 1.8) == pytest.approx({1: 1.0})
+    same = index_of((0.0, 3.0, "A"), (1.0, 2.0, "A"))
+    assert same.weights(1.2, 1.8) == pytest.approx({0: 1.0})
+
+
+def test_turns_are_known_that_are_nested_or_touch() -> None:
+    index = index_of(
+        (0.0, 1.0, "A"), (1.0, 2.0, "B"), (3.0, 4.0, "A"), (3.5, 4.5, "B"), (5, 5, "B")
+    )
+    assert [turn.touches for turn in index.turns] == [True, True, False, False]
+    assert not any(turn.nested for turn in index.turns)
+    for share, nested in ((0.5, True), (0.51, False)):
+        half = index_of((3.0, 4.0, "A"), (3.5, 4.5, "B"), nested_share=share)
+        assert [turn.nested for turn in half.turns] == [False, nested]
+
+
+def test_turns_as_far_apart_as_silence_may_be_touch() -> None:
+    turns = ((0.0, 1.0, "A"), (1.25, 2.0, "B"))
+    assert weights(0.8, 0.9, *turns, touch=0.25)[1] > 0.05
+    assert weights(0.8, 0.9, *turns, touch=0.24).get(1, 0.0) < 0.01

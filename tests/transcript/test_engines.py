@@ -147,6 +147,7 @@ def test_an_engine_that_is_not_installed_says_what_to_install(
         FasterWhisperTranscriber(options=WhisperOptions(model="base"))(noise(1.0))
 
 
+@pytest.mark.slow
 @needs_faster_whisper
 def test_the_command_line_runs_faster_whisper(
     folder: Path, tmp_path: Path, example_dir: Path
