@@ -10,14 +10,16 @@ import hashlib
 import logging
 import os
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from diarize.arrays import Progress
 from diarize.errors import ModelError, UsageError
 from diarize.files import replacing
 from diarize.onnx.bundled import BUNDLED, bundled
 from diarize.onnx.registry import REGISTRY, RemoteModel, registered
 from diarize.version import __version__
+
+if TYPE_CHECKING:
+    from diarize.arrays import Progress  # numpy comes with it
 
 log = logging.getLogger(__name__)
 
