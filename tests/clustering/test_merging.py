@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.arrays import unit
-from diarize.clustering.merging import find_people
+from diarize.clustering.merging import People, _Split, find_people
 from diarize.clustering.pairs import FEATURES, Groups, LocalWindow
 from diarize.clustering.speakers import by_first_appearance
 from diarize.settings import DEFAULTS, PairSettings
@@ -190,3 +190,139 @@ def test_voices_far_apart_are_never_one_however_they_are_cut_together() -> None:
 
     assert count(0.9) == 1
     assert count(0.4) == 2
+
+
+# --- small numbers, worked out by hand ------------------------------------------------------------
+
+
+def test_sums_are_weighed_by_seconds() -> None:
+    segments = [Segment(0.0, 1.0), Segment(1.0, 3.0), Segment(4.0, 4.25)]
+    seconds = np.array([1.0, 2.0, 0.25])
+    groups = Groups.of(np.eye(3, dtype=np.float32), seconds, segments, (), np.array([0, 0, 1]))
+    assert groups.seconds.tolist() == [3.0, 0.25]
+    assert groups.sums.tolist() == [[1.0, 2.0, 0.0], [0.0, 0.0, 0.25]]
+    assert groups.regrouped(np.array([0, 0])).sums.tolist() == [[1.0, 2.0, 0.25]]
+
+
+def test_stretches_end_where_windows_hardly_overlap() -> None:
+    def shared(begin: float, seconds: float = 1.0) -> float:
+        windows = [Segment(0.0, 1.05), Segment(begin, 2.0)]
+        groups = Groups.of(
+            np.eye(2, dtype=np.float32), np.array([1.0, seconds]), windows, (), np.array([0, 1])
+        )
+        return only(groups, "shared_stretches")
+
+    assert (shared(0.99), shared(1.0)) == (1.0, 0.0)
+    assert shared(0.9, 0.25) == 0.5  # less than half a second counts as that
+
+
+def test_local_speakers_count_from_some_seconds_on() -> None:
+    settings = replace(PAIRS, least_local=0.25)
+    joint = np.array([[0.0, 2.0], [2.0, 0.0]])
+
+    def at_once(alone: list[list[float]]) -> float:
+        groups = groups_of(np.eye(2), [0, 1], local=(LocalWindow(0, np.array(alone), joint),))
+        found = groups.features(np.array([0]), np.array([1]), 0.5, settings)
+        return float(np.expm1(found[0, FEATURES.index("at_once")]))
+
+    assert at_once([[0.25, 0.0], [0.0, 0.25]]) == pytest.approx(2.0)
+    assert at_once([[0.24, 0.0], [0.0, 0.24]]) == 0.0
+    assert at_once([[3.0, 0.0], [1.0, 1.0]]) == pytest.approx(1.5)
+
+
+def test_the_number_of_groups_counts_from_three_on() -> None:
+    for count, expected in ((2, 3), (3, 3), (4, 4)):
+        groups = groups_of(np.eye(count), list(range(count)))
+        assert only(groups, "groups") == pytest.approx(np.log(expected))
+
+
+def test_nothing_is_ever_certain() -> None:
+    groups = groups_of(np.eye(2), [0, 1])
+    first, second = np.array([0]), np.array([1])
+    never = replace(DISTANCE_ALONE, bias=-1000.0)
+    always = replace(DISTANCE_ALONE, bias=1000.0)
+    assert groups.same_person(first, second, 0.5, never)[0] == pytest.approx(np.exp(-30.0), 1e-6, 0)
+    assert groups.same_person(first, second, 0.5, always)[0] < 1.0
+    found = groups.features(first, second, 0.0, PAIRS)
+    assert found[0, FEATURES.index("centroid_distance")] == pytest.approx(1000.0)
+
+
+def likely(vectors: np.ndarray, labels: list[int]) -> float:
+    """Return how likely the first two groups are one person."""
+    groups = groups_of(vectors, labels)
+    return float(groups.same_person(np.array([0]), np.array([1]), 0.5, DISTANCE_ALONE)[0])
+
+
+def test_probabilities_at_a_limit_change_nothing() -> None:
+    vectors, people = voices([20, 20], angle=0.8), [0] * 20 + [1] * 20
+    limit = likely(vectors, people)
+    stays = replace(DISTANCE_ALONE, merge_above=limit)
+    assert found(vectors, people, people, settings=stays) == people
+    merges = replace(DISTANCE_ALONE, merge_above=limit - 1e-9)
+    assert set(found(vectors, people, people, settings=merges)) == {0}
+
+    vectors, halves = np.ones((20, 1)), [0] * 10 + [1] * 10
+    limit = likely(vectors, halves)
+    stays = replace(DISTANCE_ALONE, forced_split_below=limit)
+    assert set(found(vectors, [0] * 20, halves, (2, 2), stays)) == {0}
+    splits = replace(DISTANCE_ALONE, forced_split_below=limit + 1e-9)
+    assert found(vectors, [0] * 20, halves, (2, 2), splits) == halves
+
+
+def test_centroids_may_be_as_far_apart_as_the_limit() -> None:
+    vectors, people = voices([20, 20], angle=np.pi / 2), [0] * 20 + [1] * 20
+    likely_one = replace(DISTANCE_ALONE, bias=100.0, furthest=2.0)
+    assert set(found(vectors, people, people, settings=likely_one)) == {0}
+    assert found(vectors, people, people, settings=replace(likely_one, furthest=1.9)) == people
+
+
+@pytest.mark.parametrize(
+    ("talkative", "quiet", "expected"),
+    [(0.54, 0.8, [0, 1, 0]), (0.4294, 0.5338, [0, 0, 1])],  # cosine distances to the first
+)
+def test_forced_merges_give_the_least_speech_to_the_wrong_speaker(
+    talkative: float, quiet: float, expected: list[int]
+) -> None:
+    """A voice of 2 s goes before one of 20 s, unless the latter is likely the same person."""
+    vectors = np.zeros((42, 3))
+    vectors[:20, 0] = 1.0
+    for rows, axis, distance in ((slice(20, 40), 1, talkative), (slice(40, 42), 2, quiet)):
+        vectors[rows, 0] = 1.0 - distance
+        vectors[rows, axis] = np.sqrt(1.0 - (1.0 - distance) ** 2)
+    labels = np.repeat([0, 1, 2], [20, 20, 2])
+    wanted = np.array(expected)[labels].tolist()
+    assert found(vectors, labels.tolist(), labels.tolist(), (1, 2)) == wanted
+
+
+def test_a_split_costs_the_seconds_that_go_wrong() -> None:
+    split = _Split(np.array([0, 1]), 0.25, 4.0)
+    assert split.cost == -2.0
+    assert replace(split, same=1.0).cost == 4.0
+
+
+def test_finer_parts_are_looked_at_where_a_number_is_asked_for() -> None:
+    vectors = voices([20, 20, 20, 4], angle=np.pi / 2)
+    hidden, parts = np.repeat([0, 1, 2, 2], [20, 20, 20, 4]), np.repeat(range(4), [20, 20, 20, 4])
+
+    def people(bounds: tuple[int, int]) -> People:
+        def summed(own: np.ndarray) -> Groups:
+            return groups_of(vectors, own.tolist())
+
+        return find_people(hidden, (hidden, parts), summed, 0.5, bounds, DISTANCE_ALONE)
+
+    assert people((1, 30)).labels.tolist() == hidden.tolist()
+    assert people((1, 30)).more == 0.0
+    assert by_first_appearance(people((4, 4)).labels).tolist() == parts.tolist()
+
+
+def test_doubts_of_a_single_speaker() -> None:
+    vectors, halves = np.ones((20, 1)), np.repeat([0, 1], 10)
+
+    def summed(own: np.ndarray) -> Groups:
+        return groups_of(vectors, own.tolist())
+
+    one = np.zeros(20, dtype=np.int64)
+    people = find_people(one, (halves,), summed, 0.5, (1, 30), DISTANCE_ALONE)
+    assert people.fewer == 0.0
+    assert people.own.tolist() == [1.0]
+    assert people.more == pytest.approx(1.0 / (1.0 + np.exp(6.0)))

@@ -173,6 +173,7 @@ def test_impossible_bounds(options: dict[str, int], word: str) -> None:
 
 def test_a_large_number_may_be_asked_for() -> None:
     assert speaker_bounds(40, None, None) == (40, 40)
+    assert speaker_bounds(3, 3, 3) == (3, 3)
     assert speaker_bounds(None, 35, None) == (35, 35)
     assert speaker_bounds(None, 25, None) == (25, 30)
 
@@ -237,3 +238,30 @@ def test_long_recordings_of_unlike_windows_stay_within_bounds() -> None:
     tree, member = dendrogram(vectors, np.ones(1000), 0.01, small)
     assert len(tree.weights) == member.max() + 1 <= 200
     assert tree.weights.sum() == 1000
+
+
+def test_linkage_is_whole_for_any_number_of_vectors() -> None:
+    assert linkage(np.eye(1, dtype=np.float32)).shape == (0, 4)
+    assert linkage(np.eye(2, dtype=np.float32)).tolist() == [[0.0, 1.0, 1.0, 2.0]]
+    vectors = unit(np.random.default_rng(0).normal(size=(600, 3)))
+    expected = scipy_linkage(pdist(vectors, "cosine"), "average")
+    assert np.allclose(linkage(vectors)[:, 2], expected[:, 2], atol=1e-5)
+
+
+def test_merges_up_to_a_distance() -> None:
+    tree = Tree(np.array([[0, 1, 0.1, 2], [2, 3, 0.5, 3]]), np.ones(3))
+    assert [tree.merges_at(distance) for distance in (0.05, 0.1, 0.4, 0.5)] == [0, 1, 1, 2]
+    assert [tree.labels(merges).tolist() for merges in range(3)] == [[0, 1, 2], [1, 1, 0], [0] * 3]
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_each_block_leaves_so_many_leaves(alike: bool) -> None:
+    """Of two blocks of four windows two leaves each, whether all are alike or none."""
+    vectors = np.float32(np.repeat(np.eye(8)[:1], 8, axis=0) if alike else np.eye(8))
+    small = ClusteringSettings(max_windows=4, block_windows=4, block_clusters=2)
+    seconds = np.arange(1.0, 9.0)
+    tree, member = dendrogram(vectors, seconds, 0.01, small)
+    assert len(tree.weights) == member.max() + 1 == 4
+    assert set(member[:4].tolist()) == {0, 1}
+    assert tree.weights.sum() == 36.0
+    assert tree.weights.tolist() == [seconds[member == leaf].sum() for leaf in range(4)]
