@@ -7,7 +7,7 @@ Times are seconds from the beginning of the recording.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -152,7 +152,17 @@ class Diarization:
         return f"<Diarization {diarization_line(self)}>"
 
     def __str__(self) -> str:
-        return diarization_table(self)
+        lines = [diarization_line(self)]
+        if self.speakers:
+            headings = ["speaker", "speech", "share", "turns"]
+            lines += ["", table(headings, speaker_rows(self), right=[1, 2, 3])]
+        if self.turns:
+            rows = [
+                [instant(turn.start), instant(turn.end), self.display(turn.speaker)]
+                for turn in self.turns[:ROWS]
+            ]
+            lines += ["", first_rows(["start", "end", "speaker"], rows, len(self), "turn")]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: who speaks when, as a picture."""
@@ -281,32 +291,27 @@ def find_speaker(diarization: Diarization, key: str) -> Speaker | None:
         for speaker in diarization.speakers:
             if getattr(speaker, attribute) == key:
                 return speaker
+    found = []
     if key.isascii() and key.isdigit():
-        numbers = [re.search(r"\d+$", speaker.label) for speaker in diarization.speakers]
-        found = [
-            speaker
-            for speaker, number in zip(diarization.speakers, numbers, strict=True)
-            if number is not None and int(number[0]) == int(key)
-        ]
-        if len(found) == 1:
-            return found[0]
-    return None
+        for speaker in diarization.speakers:
+            number = re.search(r"\d+$", speaker.label)
+            if number is not None and int(number[0]) == int(key):
+                found.append(speaker)
+    return found[0] if len(found) == 1 else None
 
 
 def _without_overlap(turns: Sequence[Turn]) -> list[Turn]:
     """Cut turns at each other's boundaries and give each piece to its strongest turn."""
-    strength: Callable[[Turn], tuple[float, float, float]] = lambda turn: (  # noqa: E731
-        -1.0 if turn.confidence is None else turn.confidence,
-        turn.duration,
-        -turn.start,
-    )
+
+    def strength(turn: Turn) -> tuple[float, float, float]:
+        return -1.0 if turn.confidence is None else turn.confidence, turn.duration, -turn.start
+
     pieces: list[tuple[Turn, float, float]] = []
     for start, end, active in layers(turns):
         winner = max(active, key=strength)
         if pieces and pieces[-1][0] is winner and pieces[-1][2] == start:
-            pieces[-1] = (winner, pieces[-1][1], end)
-        else:
-            pieces.append((winner, start, end))
+            start = pieces.pop()[1]
+        pieces.append((winner, start, end))
     return [replace(turn, start=start, end=end, overlap=False) for turn, start, end in pieces]
 
 
@@ -364,21 +369,6 @@ def proposed(speaker: Speaker) -> str:
     if speaker.proposal is None:
         return ""
     return f" may be {shortened(speaker.proposal.name, NAME_WIDTH)} ({speaker.proposal.score:.2f})"
-
-
-def diarization_table(diarization: Diarization) -> str:
-    """Return the speakers, and the first turns."""
-    lines = [diarization_line(diarization)]
-    if diarization.speakers:
-        headings = ["speaker", "speech", "share", "turns"]
-        lines += ["", table(headings, speaker_rows(diarization), right=[1, 2, 3])]
-    if diarization.turns:
-        rows = [
-            [instant(turn.start), instant(turn.end), diarization.display(turn.speaker)]
-            for turn in diarization.turns[:ROWS]
-        ]
-        lines += ["", first_rows(["start", "end", "speaker"], rows, len(diarization), "turn")]
-    return "\n".join(lines)
 
 
 def picture(diarization: Diarization) -> str:

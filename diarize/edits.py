@@ -110,22 +110,16 @@ def to_json(edit: Edit) -> dict[str, Any]:
     >>> to_json(Reassign(12.3, 15, "Ann"))
     {'edit': 'reassign', 'start': 12.3, 'end': 15.0, 'to': 'Ann', 'speaker': None}
     """
-    values = {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in asdict(edit).items()
-    }
+    values = asdict(edit)
+    if "speakers" in values:
+        values["speakers"] = list(values["speakers"])
     return {"edit": edit.kind, **values}
 
 
 def edits_from_json(data: Any, name: str = "the list of edits") -> tuple[Edit, ...]:
     """Read a list of edits: ``{"edits": [...]}`` as the page saves it, or the list alone.
 
-    Parameters
-    ----------
-    data : object
-        The decoded JSON.
-    name : str
-        What to call it in error messages.
+    ``name`` is what to call it in error messages.
 
     Raises
     ------
@@ -159,9 +153,8 @@ def _edit(item: Any, where: str) -> Edit:
     if unknown:
         raise UsageError(f"{where}: {kind.kind} knows no {', '.join(unknown)}")
     values = {key: _value(key, item[key], where) for key in names if item.get(key) is not None}
-    missing = [
-        key for key in names if key not in values and not (key == "speaker" and kind is Reassign)
-    ]
+    optional = {"speaker"} if kind is Reassign else set()
+    missing = [key for key in names if key not in {*values, *optional}]
     if missing:
         raise UsageError(f"{where}: {kind.kind} needs {', '.join(missing)}")
     try:
@@ -173,11 +166,8 @@ def _edit(item: Any, where: str) -> Edit:
 def _value(key: str, value: Any, where: str) -> Any:
     """Return a field's value as the edit holds it."""
     if key == "speakers":
-        if (
-            isinstance(value, list)
-            and len(value) > 1
-            and all(isinstance(one, str) for one in value)
-        ):
+        texts = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        if texts and len(value) > 1:
             return tuple(value)
         raise UsageError(f"{where}: speakers has to be a list of at least two")
     if key in ("start", "end", "at"):

@@ -180,12 +180,11 @@ def is_same_recording(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
     A recording may be moved, and it may be cut or cleaned where it lies.
     """
-    if "digest" in one and (one["digest"], one.get("bytes")) == (
-        other.get("digest"),
-        other.get("bytes"),
-    ):
-        return True
-    return "path" in one and one["path"] == other.get("path")
+
+    def same(*keys: str) -> bool:
+        return keys[0] in one and all(one.get(key) == other.get(key) for key in keys)
+
+    return same("digest", "bytes") or same("path")
 
 
 def digest_of(path: Path) -> dict[str, Any]:
@@ -235,6 +234,13 @@ def identity(path: Path) -> str:
     return os.path.normcase(os.path.realpath(path))
 
 
+def existing_folder(folder: Path) -> Path:
+    """Return a folder or, where it is not there, the nearest above it that is."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
 def check_name(path: Path) -> None:
     """Refuse a name that the file system cannot hold.
 
@@ -242,11 +248,8 @@ def check_name(path: Path) -> None:
     ------
     OutputError
     """
-    folder = path.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
     try:
-        longest = os.pathconf(folder, "PC_NAME_MAX")
+        longest = os.pathconf(existing_folder(path.parent), "PC_NAME_MAX")
     except (AttributeError, OSError, ValueError):
         longest = _LONGEST_NAME
     length = len(os.fsencode(path.name))
@@ -325,9 +328,9 @@ def write_whole(
         ) from None
     for path in data:
         log.info("wrote %s", path)
-    for folder in dict.fromkeys(path.parent for path in notes or ()):
-        Record(folder).add(
-            replace(note, name=path.name, sha256=hashlib.sha256(data[path]).hexdigest())
-            for path, note in (notes or {}).items()
-            if path.parent == folder
-        )
+    written: dict[Path, list[Note]] = {}
+    for path, note in (notes or {}).items():
+        known = replace(note, name=path.name, sha256=hashlib.sha256(data[path]).hexdigest())
+        written.setdefault(path.parent, []).append(known)
+    for folder, known_there in written.items():
+        Record(folder).add(known_there)

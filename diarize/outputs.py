@@ -19,6 +19,7 @@ from diarize.files import (
     Record,
     check_name,
     describe_recording,
+    existing_folder,
     identity,
     is_file,
     objection,
@@ -31,23 +32,15 @@ OWN_SUFFIX = ".diarized"  # of a result beside a file that is not to be replaced
 
 
 class Renderable(Protocol):
-    """What can be written: a result."""
+    """What can be written: a :class:`diarize.Result`, which is above this module."""
 
     @property
-    def audio(self) -> str | None:
-        """The recording's path."""
-        ...
-
+    def audio(self) -> str | None: ...
     @property
-    def has_words(self) -> bool:
-        """Whether anything was said."""
-        ...
-
+    def has_words(self) -> bool: ...
     def render(
         self, name: str, options: WriterOptions | None = None, *, folder: Path | None = None
-    ) -> str | bytes:
-        """Return the whole file in a format, to lie in ``folder``."""
-        ...
+    ) -> str | bytes: ...
 
 
 @dataclass(frozen=True)
@@ -88,11 +81,10 @@ def named_file(output: str | None, formats: Sequence[str]) -> tuple[Path | None,
         return None, list(formats)
     path = Path(output)
     # the longest extension first: talk.seglst.json is no JSON of ours
-    known = sorted(((get_writer(name).extension, name) for name in names()), key=_by_length)
-    fits = [name for extension, name in known if path.name.lower().endswith(_dotted(extension))]
-    endings = {name: get_writer(name).extension.rpartition(".")[2] for name in formats}
-    asked = [name for name, ending in endings.items() if _dotted(ending) == path.suffix.lower()]
-    if not fits and not _is_file_name(path):
+    known = sorted((-len(ending := _ending(name)), ending, name) for name in names())
+    fits = [name for _, ending, name in known if path.name.lower().endswith(ending)]
+    asked = any(f".{_ending(name).rpartition('.')[2]}" == path.suffix.lower() for name in formats)
+    if not fits and mimetypes.guess_type(path.name)[0] is None:
         return None, list(formats)
     if len(formats) > 1:
         raise UsageError(
@@ -111,17 +103,9 @@ def named_file(output: str | None, formats: Sequence[str]) -> tuple[Path | None,
     return path, list(formats) or fits[:1]
 
 
-def _by_length(pair: tuple[str, str]) -> tuple[int, str]:
-    return -len(pair[0]), pair[0]
-
-
-def _dotted(extension: str) -> str:
-    return f".{extension.lower()}"
-
-
-def _is_file_name(path: Path) -> bool:
-    """Return whether a name is one that only files bear, as far as the system knows."""
-    return mimetypes.guess_type(path.name)[0] is not None
+def _ending(name: str) -> str:
+    """Return how the names of a format's files end, in lower case."""
+    return f".{get_writer(name).extension.lower()}"
 
 
 def plan_outputs(
@@ -205,9 +189,7 @@ def check_outputs(places: Sequence[Output], formats: Sequence[str], overwrite: b
     for place in places:
         if place.folder is None:
             continue
-        nearest = place.folder
-        while not nearest.exists() and nearest != nearest.parent:
-            nearest = nearest.parent
+        nearest = existing_folder(place.folder)
         if not nearest.is_dir():
             raise OutputError(f"{nearest} is a file, not a folder: choose another -o DIR")
         if not os.access(nearest, os.W_OK):
@@ -282,7 +264,7 @@ def write_files(
     options = options or WriterOptions()
     folder = Path(directory) if file is None else Path(file).parent
     record = Record(folder)
-    kept = {identity(Path(path)) for path in inputs}
+    protected = {identity(Path(path)) for path in inputs}
     recording = {} if result.audio is None else describe_recording(result.audio, folder)
     texts: dict[Path, str | bytes] = {}
     notes: dict[Path, Note] = {}
@@ -291,7 +273,7 @@ def write_files(
         words = name != "rttm" and result.has_words
 
         def refused(path: Path, words: bool = words) -> str | None:
-            if identity(path) in kept:
+            if identity(path) in protected:
                 return "is an input"
             return objection(path, record, recording=recording, words=words, overwrite=overwrite)
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from diarize.annotation import Diarization, alone
 from diarize.display import COLOURS
-from diarize.errors import MissingExtraError, OutputError, UsageError
-from diarize.files import Note, Record, objection, write_whole
+from diarize.errors import MissingExtraError, UsageError
+from diarize.files import Note, refuse_unless_own, write_whole
 from diarize.text import NAME_WIDTH, clock, shortened
 
 if TYPE_CHECKING:
@@ -106,11 +106,7 @@ def write_plot(
     kind = path.suffix.lower().lstrip(".")
     if kind not in KINDS:
         raise UsageError(f"{path}: end the picture's name in .{', .'.join(KINDS)}")
-    reason = objection(path, Record(path.parent), overwrite=overwrite)
-    if reason:
-        raise OutputError(
-            f"{path} {reason} and is not replaced: choose another name, or add --overwrite"
-        )
+    refuse_unless_own(path, overwrite=overwrite)
     note = Note(path.name, format="plot", words=True)
     write_whole({path: drawn(diarization, found, kind)}, {path: note})
 
@@ -131,12 +127,8 @@ def drawn(diarization: Diarization, found: EmbeddingMap | None, kind: str = "png
         if found is not None:
             _draw_map(axes[1], diarization, found)
         file = io.BytesIO()
-        dateless: dict[str, Any] = {
-            "png": {"Software": None},
-            "svg": {"Date": None},
-            "pdf": {"CreationDate": None},
-        }
-        figure.savefig(file, format=kind, metadata=dateless[kind])
+        dated = {"png": "Software", "svg": "Date", "pdf": "CreationDate"}[kind]
+        figure.savefig(file, format=kind, metadata={dated: None})
     return file.getvalue()
 
 

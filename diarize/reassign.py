@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,21 +18,16 @@ SLIVER = 0.2
 
 @dataclass(frozen=True)
 class Move:
-    """What moves, and to whom.
-
-    Parameters
-    ----------
-    span : Segment
-        The stretch of time.
-    target : Speaker
-        Who speaks there.
-    source : Speaker or None
-        Only this speaker's turns and words move; None: everybody's.
-    """
+    """What moves to the target: what ``source`` says in a span, or everybody where it is None."""
 
     span: Segment
     target: Speaker
     source: Speaker | None = None
+
+    def takes(self, speaker: object, start: float, end: float) -> bool:
+        """Return whether a word or segment moves: by its speaker's name, and its middle."""
+        mine = self.source is None or speaker == self.source.display
+        return mine and 0.5 * (start + end) in self.span
 
 
 def reassign(result: Result, move: Move) -> Result:
@@ -55,17 +51,15 @@ def reassign(result: Result, move: Move) -> Result:
 
 def _moved_turns(diarization: Diarization, move: Move) -> list[Turn]:
     target, span = move.target.label, move.span
-    kept: list[Turn] = []
+    same: list[Turn] = []
     changed: list[Turn] = []
     moved: list[Segment] = []
-    heard = False
     for turn in diarization.turns:
         part = turn.segment & span
-        heard = heard or bool(part)
         if not part or (move.source and turn.speaker != move.source.label):
-            kept.append(turn)
+            same.append(turn)
         elif turn.speaker == target:
-            kept.append(replace(turn, unsure=False))
+            same.append(replace(turn, unsure=False))
         else:
             start = turn.start if part.start - turn.start < SLIVER else part.start
             end = turn.end if turn.end - part.end < SLIVER else part.end
@@ -74,31 +68,33 @@ def _moved_turns(diarization: Diarization, move: Move) -> list[Turn]:
                 changed.append(replace(turn, end=start))
             if end < turn.end:
                 changed.append(replace(turn, start=end))
-    if not heard and move.source is None:
+    silent = not any(turn.segment & span for turn in diarization.turns)
+    if silent and move.source is None:
         moved.append(Segment(span.start, min(span.end, max(span.start, diarization.duration))))
-    own = [turn.segment for turn in kept if turn.speaker == target]
+    own = [turn.segment for turn in same if turn.speaker == target]
     changed += [Turn(part.start, part.end, target) for part in difference(union(moved), own)]
-    everything = kept + changed
-    return kept + [replace(turn, overlap=_overlapped(turn, everything)) for turn in changed]
+    everything = same + changed
 
+    def overlapped(turn: Turn) -> bool:
+        return any(
+            other.speaker != turn.speaker and other.start < turn.end and turn.start < other.end
+            for other in everything
+        )
 
-def _overlapped(turn: Turn, turns: Sequence[Turn]) -> bool:
-    return any(
-        other.speaker != turn.speaker and other.start < turn.end and turn.start < other.end
-        for other in turns
-    )
+    return same + [replace(turn, overlap=overlapped(turn)) for turn in changed]
 
 
 def _moved_transcript(transcript: Mapping[str, Any], move: Move) -> dict[str, Any]:
-    segments: list[dict[str, Any]] = []
-    flags: list[bool] = []
-    for segment in transcript.get("segments") or ():
-        moving = _moving_words(segment, move)
-        flags += moving
-        segments += _moved_segment(segment, moving, move)
-    if len(segments) > len(transcript.get("segments") or ()):
-        segments = [dict(segment) for segment in segments]
+    before = transcript.get("segments") or ()
+    moving = [_moving_words(segment, move) for segment in before]
+    segments = [
+        piece
+        for segment, inside in zip(before, moving, strict=True)
+        for piece in _moved_segment(segment, inside, move)
+    ]
+    if len(segments) > len(before):
         renumber(segments)
+    flags = list(itertools.chain.from_iterable(moving))
     changed = {**transcript, "segments": segments}
     for key in ("word_segments", "words"):
         flat = transcript.get(key)
@@ -112,14 +108,12 @@ def _moved_transcript(transcript: Mapping[str, Any], move: Move) -> dict[str, An
 
 def _moving_words(segment: Mapping[str, Any], move: Move) -> list[bool]:
     """Say of each word of a segment whether it moves; one without a time does as the one before."""
-    source = None if move.source is None else move.source.display
-    instant = _seconds(segment, "start", 0.0)
+    start = end = _seconds(segment, "start", 0.0)
     moving = []
     for word in segment.get("words") or ():
         if word.get("start") is not None and word.get("end") is not None:
-            instant = 0.5 * (float(word["start"]) + float(word["end"]))
-        speaker = word.get("speaker") or segment.get("speaker")
-        moving.append(instant in move.span and (source is None or speaker == source))
+            start, end = float(word["start"]), float(word["end"])
+        moving.append(move.takes(word.get("speaker") or segment.get("speaker"), start, end))
     return moving
 
 
@@ -128,11 +122,9 @@ def _moved_segment(
 ) -> list[dict[str, Any]]:
     """Return a segment, or its pieces, after the move."""
     if not moving:
-        source = None if move.source is None else move.source.display
         start, end = _seconds(segment, "start", 0.0), _seconds(segment, "end", 0.0)
-        mine = source is None or segment.get("speaker") == source
-        inside = mine and 0.5 * (start + end) in move.span
-        return [_given(segment, move) if inside else dict(segment)]
+        moves = move.takes(segment.get("speaker"), start, end)
+        return [_given(segment, move) if moves else dict(segment)]
     if not any(moving):
         return [dict(segment)]
     words = [

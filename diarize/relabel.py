@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,10 +51,10 @@ def relabel(
     >>> relabel(talk, rename={"SPEAKER_01": "Ann"}).diarization.display("SPEAKER_01")
     'Ann'
     """
-    edits: list[Edit] = [Merge(tuple(group)) for group in merge]
-    edits += [Swap(tuple(pair)) for pair in swap]
-    edits += [Rename(key, name) for key, name in (rename or {}).items()]
-    return apply_edits(result, edits)
+    merges = (Merge(tuple(group)) for group in merge)
+    swaps = (Swap(tuple(pair)) for pair in swap)
+    renames = itertools.starmap(Rename, (rename or {}).items())
+    return apply_edits(result, [*merges, *swaps, *renames])
 
 
 def apply_edits(result: Result, edits: Iterable[Edit]) -> Result:
@@ -67,7 +67,7 @@ def apply_edits(result: Result, edits: Iterable[Edit]) -> Result:
     Raises
     ------
     UsageError
-        If a speaker is not in the result, or a new name is empty.
+        As for :func:`relabel`.
 
     Examples
     --------
@@ -143,12 +143,6 @@ def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[
     Where the same turns come out, speakers are joined, swapped and named as before; else a name is
     kept where its speaker has the same turns.
 
-    Parameters
-    ----------
-    found : Diarization
-    earlier : Result
-        What the recording's result held before, relabelled or not.
-
     Returns
     -------
     Result
@@ -174,10 +168,7 @@ def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[
         names = {same[old]: name for old, name in changed.names.items() if old in same}
         labels, talk = {label: label for label in found.labels}, found
     speakers = [
-        Speaker(one.label, names[one.label], candidates=one.candidates)
-        if one.label in names
-        else one
-        for one in talk.speakers
+        _named(one, names[one.label]) if one.label in names else one for one in talk.speakers
     ]
     lost = [name for name in changed.names.values() if name not in names.values()]
     kept = Relabelling(labels, names, None) if names or talk is moved else None
@@ -193,15 +184,7 @@ def _spans(diarization: Diarization) -> dict[str, list[tuple[float, float]]]:
 
 
 def withdraw(result: Result, key: str, name: str) -> Result:
-    """Return a result in which a speaker neither bears a name nor may be that person.
-
-    Parameters
-    ----------
-    key : str
-        The speaker's label, its number, or the name shown.
-    name : str
-        The enrolled person whom the speaker is not.
-    """
+    """Return a result in which a speaker, called ``key``, is not the enrolled person ``name``."""
     label = _label(result.diarization, key)
     old = result.diarization.display(label)
     speakers = [
@@ -212,16 +195,12 @@ def withdraw(result: Result, key: str, name: str) -> Result:
     given = result.relabelling
     if given is not None and given.names.get(label) == name:
         names = {old: new for old, new in given.names.items() if old != label}
-        edits = (
-            None
-            if given.edits is None
-            else tuple(
-                edit for edit in given.edits if not (isinstance(edit, Rename) and edit.name == name)
-            )
+        edits = given.edits and tuple(
+            edit for edit in given.edits if not (isinstance(edit, Rename) and edit.name == name)
         )
         changed = replace(changed, relabelling=Relabelling(given.labels, names, edits))
     new = changed.diarization.display(label)
-    return _with_speakers(changed, lambda shown: new if shown == old else shown)
+    return _with_speakers(changed, {old: new})
 
 
 def _without(speaker: Speaker, name: str) -> Speaker:
@@ -239,9 +218,7 @@ def with_labels(result: Result, labels: Mapping[str, str]) -> Result:
     before = result.diarization
     after = before.rename(labels)
     shown = {before.display(old): after.display(labels.get(old, old)) for old in before.labels}
-    return _with_speakers(
-        replace(result, diarization=after), lambda speaker: shown.get(speaker, speaker)
-    )
+    return _with_speakers(replace(result, diarization=after), shown)
 
 
 def _label(diarization: Diarization, key: str) -> str:
@@ -272,8 +249,7 @@ def _move(result: Result, moves: Mapping[str, str]) -> Result:
         {label: name for label, name in known.names.items() if label in kept},
         known.edits,
     )
-    moved = replace(result, diarization=after, relabelling=relabelling)
-    return _with_speakers(moved, lambda name: shown.get(name, name))
+    return _with_speakers(replace(result, diarization=after, relabelling=relabelling), shown)
 
 
 def _relabelling(result: Result) -> Relabelling:
@@ -283,23 +259,21 @@ def _relabelling(result: Result) -> Relabelling:
     )
 
 
-def _rename(result: Result, key: str, name: str) -> Result:
+def _named(speaker: Speaker, name: str) -> Speaker:
+    """Return a speaker whom a person named: scores of the automatic match say nothing of that."""
+    return Speaker(speaker.label, name, candidates=speaker.candidates)
+
+
+def _rename(result: Result, label: str, name: str) -> Result:
     """Name one speaker; whoever bears the name already becomes the same."""
-    name = name.strip()
     if not name:
-        raise UsageError(f"the new name of {key!r} is empty: write --rename {key}=NAME")
-    label = _label(result.diarization, key)
-    same = [
-        speaker.label
-        for speaker in result.diarization.speakers
-        if speaker.display == name and speaker.label != label
-    ]
-    if same:
-        return _move(result, {label: same[0]})
+        raise UsageError(f"the new name of {label!r} is empty: write --rename {label}=NAME")
+    for speaker in result.diarization.speakers:
+        if speaker.display == name and speaker.label != label:
+            return _move(result, {label: speaker.label})
     old = result.diarization.display(label)
-    # scores of the automatic match say nothing about a name that a person gave
     speakers = [
-        Speaker(label, name, candidates=speaker.candidates) if speaker.label == label else speaker
+        _named(speaker, name) if speaker.label == label else speaker
         for speaker in result.diarization.speakers
     ]
     known = _relabelling(result)
@@ -308,10 +282,10 @@ def _rename(result: Result, key: str, name: str) -> Result:
         diarization=replace(result.diarization, speakers=speakers),
         relabelling=replace(known, names={**known.names, label: name}),
     )
-    return _with_speakers(renamed, lambda shown: name if shown == old else shown)
+    return _with_speakers(renamed, {old: name})
 
 
-def _with_speakers(result: Result, new_name: Callable[[str], str]) -> Result:
+def _with_speakers(result: Result, names: Mapping[str, str]) -> Result:
     """Rewrite the speakers' names in the transcript."""
     if result.transcript is None:
         return result
@@ -321,7 +295,7 @@ def _with_speakers(result: Result, new_name: Callable[[str], str]) -> Result:
             return item
         copied = dict(item)
         if isinstance(copied.get("speaker"), str):
-            copied["speaker"] = new_name(copied["speaker"])
+            copied["speaker"] = names.get(copied["speaker"], copied["speaker"])
         if isinstance(copied.get("words"), list):
             copied["words"] = [renamed(word) for word in copied["words"]]
         return copied

@@ -8,16 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from diarize import display
-from diarize.annotation import (
-    Diarization,
-    Speaker,
-    diarization_line,
-    diarization_table,
-    picture,
-)
+from diarize.annotation import Diarization, Speaker, diarization_line, picture
 from diarize.edits import Edit
 from diarize.errors import UsageError
 from diarize.files import is_url, relative_path
@@ -28,6 +22,8 @@ from diarize.timeline import Segment, Turn
 from diarize.transcript.schema import Transcript, join_texts
 
 log = logging.getLogger(__name__)
+
+Content = TypeVar("Content", str, bytes)
 
 _PARAGRAPH_SECONDS = 45.0  # from this length on a pause begins a new paragraph (by taste)
 _PARAGRAPH_PAUSE = 1.5  # seconds
@@ -63,23 +59,13 @@ class Relabelling:
     edits: tuple[Edit, ...] | None = ()
 
 
-def _text(name: str) -> Callable[..., str]:
-    """Return a method that gives a result in a text format."""
+def _rendering(name: str, kind: type[Content]) -> Callable[..., Content]:
+    """Return a method that gives a result in a format, as text or bytes."""
 
-    def method(self: Result, options: WriterOptions | None = None) -> str:
-        return cast(str, self.render(name, options))
+    def method(self: Result, options: WriterOptions | None = None) -> Content:
+        return cast(Content, self.render(name, options))
 
-    method.__doc__ = f"Return the whole of a {name} file as text; see :meth:`Result.render`."
-    return method
-
-
-def _binary(name: str) -> Callable[..., bytes]:
-    """Return a method that gives a result in a binary format."""
-
-    def method(self: Result, options: WriterOptions | None = None) -> bytes:
-        return cast(bytes, self.render(name, options))
-
-    method.__doc__ = f"Return the bytes of a {name} file; see :meth:`Result.render`."
+    method.__doc__ = f"Return a whole {name} file as {kind.__name__}; see :meth:`Result.render`."
     return method
 
 
@@ -120,14 +106,38 @@ class Result:
         return self.transcript is not None and any(part.text for part in self.utterances)
 
     def __repr__(self) -> str:
-        return f"<Result {result_line(self)}>"
+        return f"<Result {self._line()}>"
+
+    def _line(self) -> str:
+        line = diarization_line(self.diarization)
+        if self.transcript is None:
+            return f"{line}, without a transcript"
+        words = sum(len(part.text.split()) for part in self.utterances)
+        return f"{line}, with {counted(words, 'word')}"
 
     def __str__(self) -> str:
-        return result_table(self)
+        if self.transcript is None:
+            return str(self.diarization)
+        rows = [
+            [instant(part.start), part.speaker or "-", part.text] for part in self.utterances[:ROWS]
+        ]
+        headings = ["start", "speaker", "text"]
+        listed = first_rows(headings, rows, len(self.utterances), "utterance")
+        return f"{self._line()}\n\n{listed}"
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: who speaks when, and the first words."""
-        return result_html(self)
+        drawing = picture(self.diarization)
+        if self.transcript is None:
+            return drawing
+        rows = "".join(
+            f"<tr><td>{instant(part.start)}</td><td>{display.escaped(part.speaker or '-')}</td>"
+            f'<td style="text-align:left">{display.escaped(part.text)}</td></tr>'
+            for part in self.utterances[:ROWS]
+        )
+        more = len(self.utterances) - ROWS
+        note = f"<p>… and {counted(more, 'more utterance')}</p>" if more > 0 else ""
+        return f"<div>{drawing}<table>{rows}</table>{note}</div>"
 
     @cached_property
     def utterances(self) -> tuple[Utterance, ...]:
@@ -282,27 +292,27 @@ class Result:
         """Return the files that it is not written over."""
         return [*([self.audio] if self.audio else []), *(() if overwrite else self.inputs)]
 
-    to_srt = _text("srt")
-    to_vtt = _text("vtt")
-    to_json = _text("json")
-    to_txt = _text("txt")
-    to_tsv = _text("tsv")
-    to_csv = _text("csv")
-    to_md = _text("md")
-    to_rttm = _text("rttm")
-    to_audacity = _text("audacity")
-    to_textgrid = _text("textgrid")
-    to_eaf = _text("eaf")
-    to_seglst = _text("seglst")
-    to_podcast = _text("podcast")
-    to_diarized_json = _text("diarized-json")
-    to_ctm = _text("ctm")
-    to_stm = _text("stm")
-    to_ttml = _text("ttml")
-    to_ass = _text("ass")
-    to_docx = _binary("docx")
-    to_parquet = _binary("parquet")
-    to_html = _text("html")
+    to_srt = _rendering("srt", str)
+    to_vtt = _rendering("vtt", str)
+    to_json = _rendering("json", str)
+    to_txt = _rendering("txt", str)
+    to_tsv = _rendering("tsv", str)
+    to_csv = _rendering("csv", str)
+    to_md = _rendering("md", str)
+    to_rttm = _rendering("rttm", str)
+    to_audacity = _rendering("audacity", str)
+    to_textgrid = _rendering("textgrid", str)
+    to_eaf = _rendering("eaf", str)
+    to_seglst = _rendering("seglst", str)
+    to_podcast = _rendering("podcast", str)
+    to_diarized_json = _rendering("diarized-json", str)
+    to_ctm = _rendering("ctm", str)
+    to_stm = _rendering("stm", str)
+    to_ttml = _rendering("ttml", str)
+    to_ass = _rendering("ass", str)
+    to_docx = _rendering("docx", bytes)
+    to_parquet = _rendering("parquet", bytes)
+    to_html = _rendering("html", str)
 
 
 def with_unsure_marked(result: Result) -> Result:
@@ -328,13 +338,10 @@ def with_unsure_marked(result: Result) -> Result:
     turns = [
         replace(turn, speaker=labels[turn.speaker]) if turn.unsure else turn for turn in talk.turns
     ]
-    speakers = [
-        *talk.speakers,
-        *(Speaker(new, f"{talk.display(old)}?") for old, new in labels.items()),
-    ]
+    marked = (Speaker(new, f"{talk.display(old)}?") for old, new in labels.items())
     present = {turn.speaker for turn in turns}
-    kept = [one for one in speakers if one.label in present]
-    return replace(result, diarization=replace(talk, turns=turns, speakers=kept))
+    speakers = [one for one in (*talk.speakers, *marked) if one.label in present]
+    return replace(result, diarization=replace(talk, turns=turns, speakers=speakers))
 
 
 def _marked(segment: dict[str, Any], unsure: Sequence[Turn], talk: Diarization) -> dict[str, Any]:
@@ -347,40 +354,3 @@ def _marked(segment: dict[str, Any], unsure: Sequence[Turn], talk: Diarization) 
     if speaker is None or doubted <= 0.5 * span.duration:
         return segment
     return {**segment, "speaker": f"{speaker}?"}
-
-
-def result_line(result: Result) -> str:
-    """Return in a few words what is in a result."""
-    line = diarization_line(result.diarization)
-    if result.transcript is None:
-        return f"{line}, without a transcript"
-    words = sum(len(part.text.split()) for part in result.utterances)
-    return f"{line}, with {counted(words, 'word')}"
-
-
-def result_table(result: Result) -> str:
-    """Return who said what: the first utterances; without a transcript, who spoke when."""
-    if result.transcript is None:
-        return diarization_table(result.diarization)
-    rows = [
-        [instant(part.start), part.speaker or "-", part.text] for part in result.utterances[:ROWS]
-    ]
-    found = len(result.utterances)
-    return f"{result_line(result)}\n\n" + first_rows(
-        ["start", "speaker", "text"], rows, found, "utterance"
-    )
-
-
-def result_html(result: Result) -> str:
-    """Return the timeline, and below it the first utterances."""
-    drawing = picture(result.diarization)
-    if result.transcript is None:
-        return drawing
-    rows = "".join(
-        f"<tr><td>{instant(part.start)}</td><td>{display.escaped(part.speaker or '-')}</td>"
-        f'<td style="text-align:left">{display.escaped(part.text)}</td></tr>'
-        for part in result.utterances[:ROWS]
-    )
-    more = len(result.utterances) - ROWS
-    note = f"<p>… and {counted(more, 'more utterance')}</p>" if more > 0 else ""
-    return f"<div>{drawing}<table>{rows}</table>{note}</div>"

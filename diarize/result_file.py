@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ def to_block(result: Result) -> dict[str, Any]:
                 "name": speaker.name,
                 "score": speaker.score,
                 "margin": speaker.margin,
-                "candidates": [_candidate(one) for one in speaker.candidates],
-                "proposal": speaker.proposal and _candidate(speaker.proposal),
+                "candidates": [asdict(one) for one in speaker.candidates],
+                "proposal": speaker.proposal and asdict(speaker.proposal),
                 "confidence": diarization.confidences.get(speaker.label),
                 "talk_time": round(diarization.talk_time(speaker.label), 3),
                 "turns": sum(turn.speaker == speaker.label for turn in diarization.turns),
@@ -53,7 +53,11 @@ def to_block(result: Result) -> dict[str, Any]:
                 "confidence": None if turn.confidence is None else round(turn.confidence, 4),
                 "overlap": turn.overlap,
                 "unsure": turn.unsure,
-                **({"candidates": _candidates(turn)} if turn.candidates else {}),
+                **(
+                    {"candidates": [asdict(Candidate(*one)) for one in turn.candidates]}
+                    if turn.candidates
+                    else {}
+                ),
             }
             for turn in diarization.turns
         ],
@@ -64,23 +68,13 @@ def to_block(result: Result) -> dict[str, Any]:
 
 
 def _relabelling_block(changed: Relabelling) -> dict[str, Any]:
-    block: dict[str, Any] = {"labels": dict(changed.labels), "names": dict(changed.names)}
-    if changed.edits is not None:
-        block["edits"] = [to_json(edit) for edit in changed.edits]
-    return block
+    edits = {} if changed.edits is None else {"edits": [to_json(edit) for edit in changed.edits]}
+    return {"labels": dict(changed.labels), "names": dict(changed.names), **edits}
 
 
 def _relabelling_from(block: Mapping[str, Any]) -> Relabelling:
     edits = edits_from_json(block["edits"]) if "edits" in block else None
     return Relabelling(dict(block["labels"]), dict(block["names"]), edits)
-
-
-def _candidates(turn: Turn) -> list[dict[str, Any]]:
-    return [{"name": name, "score": score} for name, score in turn.candidates]
-
-
-def _candidate(one: Candidate) -> dict[str, Any]:
-    return {"name": one.name, "score": one.score}
 
 
 def _candidate_from(item: Mapping[str, Any]) -> Candidate:
@@ -155,17 +149,10 @@ def locate_audio(path: Path, audio: str) -> Path:
 
 
 def from_json(data: Any, name: str = "the file") -> Result:
-    """Read a result back from what the JSON writer wrote.
+    """Read a result back from decoded JSON; ``name`` is what to call it in error messages.
 
     A labelled transcript without our block (whisperX's, say) is read too: its segments' speakers
     become the turns.
-
-    Parameters
-    ----------
-    data : object
-        The decoded JSON.
-    name : str
-        What to call it in error messages.
 
     Raises
     ------
@@ -189,13 +176,9 @@ def from_json(data: Any, name: str = "the file") -> Result:
         raise TranscriptError(
             f"the diarization block of {name} is damaged ({error!r:.80}): run diarize again"
         ) from None
-    transcript = {key: value for key, value in data.items() if key != "diarization"}
-    return Result(
-        diarization,
-        transcript if segments is not None else None,
-        block.get("audio"),
-        relabelling=relabelling,
-    )
+    words = {key: value for key, value in data.items() if key != "diarization"}
+    transcript = words if segments is not None else None
+    return Result(diarization, transcript, block.get("audio"), relabelling=relabelling)
 
 
 def _from_block(block: Mapping[str, Any]) -> Diarization:

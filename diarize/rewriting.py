@@ -58,9 +58,8 @@ def rewrite(
     Parameters
     ----------
     path : Path
-        The JSON file.
     before, after : Result
-        What it held, and what it is to hold.
+        What the JSON file held, and what it is to hold.
     formats : sequence of str
         Formats to write beside those that are there.
     options : WriterOptions, optional

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +82,11 @@ def write_samples(
                 f"{path} {reason} and is not replaced: choose another -o DIR, or add --overwrite"
             )
     for path, found in paths.items():
-        sound = _track(waveform, found) if tracks else _excerpt(waveform, found[0])
+        if tracks:
+            sound = _track(waveform, found)
+        else:
+            (start, stop), *_ = _bounds(found)
+            sound = waveform.samples[start:stop]
         note = Note(path.name, format="samples", words=True, recording=recording)
         write_whole({path: ENCODERS[kind](sound)}, {path: note})
     return list(paths)
@@ -114,14 +118,13 @@ def _plain(name: str) -> str:
     return safe.encode()[:_LONGEST_NAME].decode(errors="ignore").strip(" .")
 
 
-def _excerpt(waveform: Waveform, part: Segment) -> NDArray[np.int16]:
-    return waveform.samples[round(part.start * SAMPLE_RATE) : round(part.end * SAMPLE_RATE)]
-
-
 def _track(waveform: Waveform, parts: list[Segment]) -> NDArray[np.int16]:
     """Return the recording with silence outside of some parts."""
     track = np.zeros_like(waveform.samples)
-    for start, stop in _bounds(parts, len(waveform)):
+    for start, stop in _bounds(union(parts)):
+        stop = min(stop, len(waveform))
+        if start >= stop:
+            continue
         sound = waveform.samples[start:stop].astype(np.float32)
         edge = min(_FADE, sound.size // 2)
         ramp = np.linspace(0.0, 1.0, edge, endpoint=False, dtype=np.float32)
@@ -131,8 +134,5 @@ def _track(waveform: Waveform, parts: list[Segment]) -> NDArray[np.int16]:
     return track
 
 
-def _bounds(parts: list[Segment], length: int) -> Iterator[tuple[int, int]]:
-    for part in union(parts):
-        start, stop = round(part.start * SAMPLE_RATE), round(part.end * SAMPLE_RATE)
-        if start < min(stop, length):
-            yield start, min(stop, length)
+def _bounds(parts: list[Segment]) -> list[tuple[int, int]]:
+    return [(round(part.start * SAMPLE_RATE), round(part.end * SAMPLE_RATE)) for part in parts]

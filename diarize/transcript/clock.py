@@ -13,7 +13,7 @@ from typing import Any
 
 from diarize.settings import DEFAULTS, TranscriptSettings
 from diarize.timeline import Segment
-from diarize.transcript.schema import Transcript, has_times
+from diarize.transcript.schema import Transcript
 
 _STEP = 0.05  # seconds
 
@@ -62,7 +62,8 @@ def find_offset(
     import numpy as np
     from scipy.signal import correlate
 
-    words = [(w["start"], w["end"]) for w in transcript.words() if has_times(w)]
+    pairs = [(word.get("start"), word.get("end")) for word in transcript.words()]
+    words = [(start, end) for start, end in pairs if start is not None and end is not None]
     spans = words or [(s["start"], s["end"]) for s in transcript.segments if s["text"].strip()]
     if len(spans) < settings.min_offset_words or not speech:
         return None

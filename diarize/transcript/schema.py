@@ -67,10 +67,23 @@ class Transcript:
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Transcript {transcript_line(self)}>"
+        return f"<Transcript {self._line()}>"
+
+    def _line(self) -> str:
+        words = sum(len(str(part.get("text") or "").split()) for part in self.segments)
+        language = f", language {self.language}" if self.language else ""
+        return (
+            f"{self.producer}, {counted(len(self.segments), 'segment')}, "
+            f"{counted(words, 'word')} in {clock(self.end)}{language}"
+        )
 
     def __str__(self) -> str:
-        return transcript_table(self)
+        rows = [
+            [instant(float(part["start"])), str(part.get("text") or "")]
+            for part in self.segments[:ROWS]
+        ]
+        listed = first_rows(["start", "text"], rows, len(self.segments), "segment")
+        return f"{self._line()}\n\n{listed}"
 
     @property
     def segments(self) -> list[dict[str, Any]]:
@@ -102,18 +115,8 @@ class Transcript:
 
     def words(self) -> Iterator[dict[str, Any]]:
         """Iterate over the words of all segments."""
-        return iterate_words(self.data)
-
-
-def iterate_words(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Iterate over the words of all segments of a transcript, in order."""
-    for segment in data.get("segments") or ():
-        yield from segment.get("words") or ()
-
-
-def has_times(item: dict[str, Any]) -> bool:
-    """Return whether a word or a segment knows when it starts and ends."""
-    return item.get("start") is not None and item.get("end") is not None
+        for segment in self.data.get("segments") or ():
+            yield from segment.get("words") or ()
 
 
 def join_texts(segments: list[dict[str, Any]]) -> str:
@@ -131,15 +134,11 @@ def join_texts(segments: list[dict[str, Any]]) -> str:
     joined = ""
     for segment in segments:
         text = str(segment.get("text") or "")
-        if joined and text and not joined[-1].isspace() and _wants_space(joined[-1], text[0]):
+        edges = joined[-1:] + text[:1]
+        if len(edges) == 2 and not any(edge.isspace() or is_unspaced(edge) for edge in edges):
             joined += " "
         joined += text
     return joined
-
-
-def _wants_space(before: str, after: str) -> bool:
-    """Return whether a space belongs between two texts: not in scripts that write none."""
-    return not after.isspace() and not (is_unspaced(before) or is_unspaced(after))
 
 
 def is_unspaced(character: str) -> bool:
@@ -166,24 +165,3 @@ _UNSPACED = (
     (0xFF00, 0xFFEF),
     (0x20000, 0x3FFFF),
 )
-
-
-def transcript_line(transcript: Transcript) -> str:
-    """Return in a few words what is in a transcript."""
-    words = sum(len(str(part.get("text") or "").split()) for part in transcript.segments)
-    language = f", language {transcript.language}" if transcript.language else ""
-    return (
-        f"{transcript.producer}, {counted(len(transcript.segments), 'segment')}, "
-        f"{counted(words, 'word')} in {clock(transcript.end)}{language}"
-    )
-
-
-def transcript_table(transcript: Transcript) -> str:
-    """Return the first segments."""
-    rows = [
-        [instant(float(part["start"])), str(part.get("text") or "")]
-        for part in transcript.segments[:ROWS]
-    ]
-    return f"{transcript_line(transcript)}\n\n" + first_rows(
-        ["start", "text"], rows, len(transcript.segments), "segment"
-    )

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from diarize.errors import TranscriptError
 from diarize.transcript.readers import parse_transcript, read_transcript, to_source_shape
-from diarize.transcript.schema import Transcript, iterate_words
+from diarize.transcript.schema import Transcript
 
 
 def label(transcript: Transcript, speaker: str = "SPEAKER_00") -> dict[str, Any]:
     """Put one speaker on everything, as the assignment of words does with many."""
     labelled = copy.deepcopy(transcript.data)
-    for item in (*labelled["segments"], *iterate_words(labelled)):
+    for item in (*labelled["segments"], *Transcript(labelled).words()):
         item["speaker"] = speaker
     return labelled
 
