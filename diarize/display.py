@@ -27,15 +27,8 @@ class Lane:
 def timeline(title: str, lanes: Sequence[Lane], end: float) -> str:
     """Return a picture of who speaks when, as an inline SVG element: one lane a speaker.
 
-    Names are escaped; it holds neither scripts nor references, so it may be shown anywhere.
-
-    Parameters
-    ----------
-    title : str
-    lanes : sequence of Lane
-        From top to bottom.
-    end : float
-        Seconds that the picture is wide.
+    Names are escaped; it holds neither scripts nor references, so it may be shown anywhere. It is
+    ``end`` seconds wide.
     """
     end = end or 1.0
     scale = (_WIDTH - _LEFT - 10) / end

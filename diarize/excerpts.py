@@ -22,19 +22,9 @@ _ROUNDS = ((30.0, 1.5, 5), (_LEAST, 1.5, 5), (_LEAST, 0.0, 2))
 def excerpts(
     diarization: Diarization, label: str, clarity: Callable[[Segment], float] | None = None
 ) -> list[Segment]:
-    """Return a speaker's two to five clearest excerpts, in order of time.
+    """Return a speaker's two to five clearest excerpts, in order of time; none if never alone.
 
-    Parameters
-    ----------
-    diarization : Diarization
-    label : str
-    clarity : callable, optional
-        How clear the sound of a stretch is, 0 to 1, where there is sound to go by.
-
-    Returns
-    -------
-    list of Segment
-        None where the speaker never speaks alone.
+    ``clarity`` says how clear the sound of a stretch is, 0 to 1, where there is sound to go by.
 
     Examples
     --------

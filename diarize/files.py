@@ -124,17 +124,8 @@ def objection(
 ) -> str | None:
     """Say why a file must not be replaced; None where it may be, or is not there.
 
-    Parameters
-    ----------
-    path : Path
-        In the folder of ``record``.
-    record : Record
-    recording : mapping, optional
-        What the new file is made from; a file made from something else is not replaced.
-    words : bool
-        Whether the new file holds words; one that holds some is never replaced by one without.
-    overwrite : bool
-        Replace also what was written by somebody else, or changed.
+    A file made from another ``recording`` is not replaced, nor one that holds ``words`` by one
+    without; only with ``overwrite`` what was written by somebody else, or changed.
     """
     if not is_file(path) or path.stat().st_size == 0:
         return None
@@ -264,12 +255,7 @@ def check_name(path: Path) -> None:
 def replacing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """Open a file that takes the place of ``path`` if the block ends well, and else is gone.
 
-    Parameters
-    ----------
-    path : Path
-        In a folder that is there.
-    private : bool
-        Readable by its owner only.
+    Its folder is there already; a private file is readable by its owner only.
     """
     beside = path.with_name(f".diarize-{os.getpid()}-{next(_NUMBERS)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
@@ -295,14 +281,7 @@ def write_whole(
 ) -> None:
     """Write files as a whole: each beside its place first, then all moved to it.
 
-    Parameters
-    ----------
-    texts : mapping of Path to str or bytes
-        Text is written as UTF-8.
-    notes : mapping of Path to Note, optional
-        What to note of them in their folders' records; the checksum is added here.
-    private : bool
-        Readable by their owner only.
+    Text is written as UTF-8. ``notes`` go into their folders' records, with the checksums added.
 
     Raises
     ------

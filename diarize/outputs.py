@@ -45,16 +45,9 @@ class Renderable(Protocol):
 
 @dataclass(frozen=True)
 class Output:
-    """Where one recording's results go.
+    """Where one recording's results go: a folder (None: standard output) and the files' stem there.
 
-    Parameters
-    ----------
-    folder : Path or None
-        None: standard output.
-    stem : str
-        The files' name without extension.
-    file : Path or None
-        Exactly this file, where one was named.
+    ``file`` is exactly the one to write, where one was named.
     """
 
     folder: Path | None
@@ -65,12 +58,7 @@ class Output:
 def named_file(output: str | None, formats: Sequence[str]) -> tuple[Path | None, list[str]]:
     """Tell a file's name from a folder's in ``-o``; return it, and the formats to write.
 
-    Parameters
-    ----------
-    output : str or None
-        What ``-o`` says.
-    formats : sequence of str
-        The formats asked for; where there is none, a file's name tells it.
+    Where no format is asked for, a file's name tells it.
 
     Raises
     ------
@@ -111,19 +99,10 @@ def _ending(name: str) -> str:
 def plan_outputs(
     sources: Sequence[str], folder: Path | None, file: Path | None = None
 ) -> list[Output]:
-    """Give each recording a place of its own.
+    """Give each recording (``-``: standard input) a place: in the folder, or beside the recording.
 
     Recordings of one name keep their sub-folders below ``folder``; those that lie in one folder
-    keep their extension (``talk.wav.srt`` beside ``talk.mp3.srt``).
-
-    Parameters
-    ----------
-    sources : sequence of str
-        Recordings, ``-`` for standard input.
-    folder : Path or None
-        Where all results go; None: beside each recording.
-    file : Path or None
-        The one file to write.
+    keep their extension (``talk.wav.srt`` beside ``talk.mp3.srt``). ``file`` is the one to write.
 
     Raises
     ------
@@ -235,13 +214,6 @@ def write_files(
 
     Parameters
     ----------
-    result : Result
-    formats : iterable of str
-    directory : path
-        Made if it is not there.
-    stem : str
-        The files' name without extension.
-    options : WriterOptions, optional
     inputs : sequence of path
         Files that must not be overwritten, whoever wrote them.
     overwrite : bool
@@ -295,10 +267,7 @@ def free_place(
 ) -> tuple[Path, str | None]:
     """Return where to write a file, and a sentence if that is not where it was to go.
 
-    Parameters
-    ----------
-    refused : callable
-        Says why a file must not be replaced, or None.
+    ``refused`` says why a file must not be replaced, or None.
 
     Raises
     ------

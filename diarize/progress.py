@@ -22,14 +22,8 @@ _LOADING = ("audio", "load")  # the parts that count in seconds, and know the re
 class OverallProgress:
     """Turns what stages report, each in a unit of its own, into one count that never falls.
 
-    Parameters
-    ----------
-    report : Progress or None
-        Who is told.
-    costs : mapping of str to float
-        The stages in their order, and how long each takes, in any unit.
-    seconds : float, optional
-        The recording's length, where it is known.
+    ``costs`` has the stages in their order, and how long each takes, in any unit. The recording's
+    length is in seconds, where it is known.
 
     Examples
     --------

@@ -55,17 +55,8 @@ def rewrite(
 ) -> Written:
     """Write a changed result over its JSON file, and over what was written from it.
 
-    Parameters
-    ----------
-    path : Path
-    before, after : Result
-        What the JSON file held, and what it is to hold.
-    formats : sequence of str
-        Formats to write beside those that are there.
-    options : WriterOptions, optional
-        For all files; those that each was written with, where none is given.
-    overwrite : bool
-        Replace files that were changed by hand too.
+    ``formats`` are written beside those that are there; each file with the options that it was
+    written with, where none are given. ``overwrite`` replaces files that were changed by hand too.
     """
     folder = path.parent
     stem = re.sub(rf"{re.escape(OWN_SUFFIX)}(\.\d+)?$", "", path.stem)

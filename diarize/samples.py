@@ -34,27 +34,11 @@ def write_samples(
     kind: str = "wav",
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write files of each speaker's voice.
+    """Write files of each speaker's voice: two to five excerpts, or a track.
 
-    Parameters
-    ----------
-    diarization : Diarization
-    waveform : Waveform
-        The recording.
-    folder : Path
-        Made if it is not there.
-    audio : str
-        The recording's path: files of another one are not replaced.
-    tracks : bool
-        One file a speaker, as long as the recording and silent where others speak; else two to
-        five excerpts each.
-    kind : {"wav", "opus"}
-    overwrite : bool
-        Replace also files that were changed since, or written by others.
-
-    Returns
-    -------
-    list of Path
+    A track is as long as the recording and silent where others speak. Files made from another
+    recording than ``audio`` are not replaced, nor, without ``overwrite``, what was changed since or
+    written by others.
 
     Raises
     ------

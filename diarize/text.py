@@ -28,13 +28,9 @@ _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[str, ...]]:
     """Return the text without its mark, and warnings about its encoding.
 
-    Parameters
-    ----------
-    raw : bytes
-        UTF-8, UTF-16 or UTF-32, with or without a mark. UTF-8 with a few broken bytes stays UTF-8;
-        anything else is taken for Windows' Western European encoding, with a warning.
-    keep_broken_bytes : bool
-        Keep bytes that are not UTF-8 as lone surrogates instead.
+    UTF-8, UTF-16 and UTF-32 are told with a mark or without. UTF-8 with a few broken bytes stays
+    UTF-8, and anything else is taken for Windows' Western European encoding, with a warning; or
+    broken bytes are kept, as lone surrogates.
     """
     encoding = next((name for mark, name in _BOMS if raw.startswith(mark)), None)
     encoding = encoding or _without_mark(raw) or "utf-8"

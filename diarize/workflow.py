@@ -174,23 +174,15 @@ def formats_of(
     usual: Sequence[str] | None = None,
     needs_words: bool = True,
 ) -> list[str]:
-    """Return the formats that a result is written in.
+    """Return the formats that a result is written in: those asked for, else the usual ones.
 
-    Parameters
-    ----------
-    result : Result
-    asked : sequence of str
-        What the user asked for.
-    usual : sequence of str, optional
-        What is written where nothing was asked for: ``srt`` and ``json``, or ``rttm`` and ``json``
-        of a result without a transcript.
-    needs_words : bool
-        Refuse subtitles and the like of nothing but turns.
+    Usual are ``srt`` and ``json``, or ``rttm`` and ``json`` without a transcript, if not said.
 
     Raises
     ------
     TranscriptError
-        Where a format needs words, and the recording has speech but no transcript.
+        Where a format needs words, and the recording has speech but no transcript; not so without
+        ``needs_words``.
     """
     bare = result.transcript is None
     empty = [name for name in asked if name in WORD_FORMATS]

@@ -43,24 +43,11 @@ def anchors(
     recognisers often leave out a murmur under somebody's speech, nor for one that another speaker's
     follows without a pause, where the diarizer is bad at such changes.
 
-    Parameters
-    ----------
-    turns : sequence of IndexedTurn
-    spoken : sequence of (start, end)
-        When each word is spoken, seconds.
-    stds : sequence of float
-        Standard deviations of these times where they are estimated, seconds; else 0.
-    switch_costs : sequence of float
-        What a change of speaker after each word costs, nats.
-    error : BoundaryError
-    options : WordSettings
-
-    Returns
-    -------
-    list of dict
-        With each speaker comes what the turn speaks for, in nats, shared by its words: that turns
-        are rarely invented, and how much likelier its edges are if these words are the whole turn
-        than if it has nothing to do with words.
+    Words have the seconds in which they are spoken, the standard deviations of these (0 where they
+    are not estimated), and the nats that a change of speaker after each costs. With each speaker
+    comes what the turn speaks for, in nats, shared by its words: that turns are rarely invented,
+    and how much likelier its edges are if these words are the whole turn than if it has nothing to
+    do with words.
     """
     anchored: list[dict[int, float]] = [{} for _ in spoken]
     order = sorted(range(len(spoken)), key=lambda word: spoken[word][0])

@@ -21,13 +21,8 @@ _STDS = tuple(0.02 * 2 ** (step / 2) for step in range(11))  # seconds: 0.02, 0.
 class BoundaryError:
     """Standard deviations, in seconds, of turn edges against word times.
 
-    Parameters
-    ----------
-    pause : float
-        Of edges beside which nobody else speaks.
-    change : float
-        Of edges at which somebody else goes on, or speaks at the same time: a diarizer has no
-        silence to go by there.
+    ``pause`` is that of edges beside which nobody else speaks; ``change`` that of edges at which
+    somebody else goes on, or speaks at the same time: a diarizer has no silence to go by there.
     """
 
     pause: float
@@ -44,14 +39,8 @@ def estimate_boundary_error(
 
     Which word edge a turn's edge means is not known: every one near it may be, in proportion to how
     likely a change of speaker is there. The error is the one that makes the turns' edges likeliest,
-    under a log-normal prior.
-
-    Parameters
-    ----------
-    turns : sequence of Turn
-    starts, ends : sequence of (seconds, cost)
-        When words start and end, and what a change of speaker costs before or after them, nats.
-    options : WordSettings
+    under a log-normal prior. ``starts`` and ``ends`` say when words start and end, and what a
+    change of speaker before or after them costs, in nats.
     """
     instants = {True: sorted(starts), False: sorted(ends)}
     scores = {

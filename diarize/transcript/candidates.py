@@ -40,10 +40,8 @@ class Outcome:
         ``given``, ``found``, ``cached`` (from an earlier run), ``transcribed``, or ``none``.
     path : Path or None
         The file it came from, or is cached in.
-    messages : tuple of str
-        What the user should know, in whole sentences.
-    dropped : tuple of dict
-        Segments that were taken out because nobody speaks there.
+    messages, dropped : tuple
+        What the user should know, and the segments left out because nobody speaks there.
     """
 
     transcript: Transcript | None

@@ -20,14 +20,9 @@ _STEP = 0.05  # seconds
 
 @dataclass(frozen=True)
 class ClockOffset:
-    """How far a transcript's clock is off.
+    """How far a transcript's clock is off: the seconds to be added to its times.
 
-    Parameters
-    ----------
-    seconds : float
-        To be added to the transcript's times.
-    share, share_before : float
-        Of the words' time that lies on speech, with the offset and without it.
+    The shares are those of the words' time that lies on speech, with the offset and without it.
     """
 
     seconds: float
@@ -45,19 +40,9 @@ def find_offset(
     speech: Sequence[Segment],
     settings: TranscriptSettings = DEFAULTS.transcript,
 ) -> ClockOffset | None:
-    """Correlate the words of a transcript with the speech of a recording.
+    """Correlate the words of a transcript, or its segments, with where anybody speaks.
 
-    Parameters
-    ----------
-    transcript : Transcript
-        By its words' times where it has any, else by its segments'.
-    speech : sequence of Segment
-        Where anybody speaks.
-
-    Returns
-    -------
-    ClockOffset or None
-        None where there is too little evidence.
+    None where there is too little evidence.
     """
     import numpy as np
     from scipy.signal import correlate
@@ -105,23 +90,10 @@ def on_recordings_clock(
     name: str,
     settings: TranscriptSettings = DEFAULTS.transcript,
 ) -> tuple[Transcript, str | None]:
-    """Shift a transcript as is asked for, and say what was done or should be.
+    """Shift a transcript as is asked for; return it, and what the user should know.
 
-    Parameters
-    ----------
-    transcript : Transcript
-    speech : sequence of Segment
-        Where anybody speaks.
-    offset : float, "auto" or None
-        Seconds to add; ``auto``: what :func:`find_offset` is sure of; None: only report it.
-    name : str
-        What to call the transcript.
-
-    Returns
-    -------
-    Transcript
-    str or None
-        What the user should know.
+    ``offset`` is in seconds; ``auto``: what :func:`find_offset` is sure of; None: only report it.
+    Messages call the transcript ``name``.
     """
     if isinstance(offset, (int, float)):
         return (shifted(transcript, offset) if offset else transcript), None

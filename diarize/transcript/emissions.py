@@ -86,14 +86,7 @@ class TurnIndex:
     Overlapping turns become consecutive pieces, in each of which the same people speak. A turn that
     lies wholly within another one counts in full where it is, the outer one by
     ``options.nested_weight``; other overlaps count alike. Speakers are known by the name that will
-    be shown.
-
-    Parameters
-    ----------
-    diarization : Diarization
-    options : WordSettings
-    error : BoundaryError, optional
-        How exact the turns' edges are; as the options expect where not given.
+    be shown. The turns' edges are as exact as the options expect where no error is given.
     """
 
     def __init__(
@@ -116,14 +109,8 @@ class TurnIndex:
     def weights(self, start: float, end: float, time_std: float = 0.0) -> dict[int, float]:
         """Return how much each speaker covers a word, 0 to 1; empty where nobody is near.
 
-        The turns' edges are uncertain, so a word at an edge counts a little for both sides.
-
-        Parameters
-        ----------
-        start, end : float
-            When the word is spoken, seconds.
-        time_std : float
-            Standard deviation of these times, where they are estimated, seconds.
+        The turns' edges are uncertain, so a word at an edge counts a little for both sides; so are
+        the word's times, by ``time_std`` seconds, where they are estimated.
         """
         shortest = self.options.min_word
         if end - start < shortest:
@@ -168,14 +155,8 @@ class TurnIndex:
         """Return what giving the word to each speaker costs, in thousandths of a nat.
 
         None where there is no evidence. The evidence counts less where all weights are small.
-
-        Parameters
-        ----------
-        weights : mapping of speaker to float
-            How much each covers the word.
-        anchored : mapping of speaker to float, optional
-            Speakers with a short turn that the word belongs to, and what it costs at least to give
-            the word to somebody else, nats.
+        ``anchored`` holds the speakers with a short turn that the word belongs to, and what it
+        costs at least, in nats, to give the word to somebody else.
         """
         total = sum(weights.values())
         if total <= 0.0:

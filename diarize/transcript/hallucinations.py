@@ -23,22 +23,9 @@ def drop_hallucinations(
 
     A detector misses speech, too, in far rooms a third of it. Words are therefore taken out only
     where the recogniser's own figures doubt them as well: its probability that nobody speaks, how
-    well the text can be compressed, or the same text again and again.
-
-    Parameters
-    ----------
-    transcript : Transcript
-    speech : sequence of Segment
-        Where a speech detector found any voice.
-    trust_words : bool
-        False: the detector alone decides.
-
-    Returns
-    -------
-    Transcript
-        Without these segments; its text is put together anew if any were dropped.
-    list of dict
-        The dropped segments, to be reported.
+    well the text can be compressed, or the same text again and again; without ``trust_words`` the
+    detector alone decides. Returned are the transcript, its text put together anew, and the
+    segments that were dropped.
 
     Examples
     --------
@@ -97,13 +84,7 @@ def doubts(
 ) -> list[str]:
     """Say what speaks against a transcript belonging to a recording; nothing if it fits.
 
-    Parameters
-    ----------
-    transcript : Transcript
-    duration : float
-        Of the recording, in seconds.
-    speech : sequence of Segment
-        Where the recording has speech, if that is known.
+    The recording lasts ``duration`` seconds; where it has speech may be known.
     """
     texts = [segment for segment in transcript.segments if str(segment["text"]).strip()]
     total = sum(part.duration for part in speech)

@@ -71,17 +71,10 @@ def split_segment(
     bounds: Sequence[tuple[float, float]],
     runs: Sequence[Run],
 ) -> list[dict[str, Any]]:
-    """Return one segment for each run.
+    """Return one segment for each run; ``bounds`` are the words' times in seconds.
 
     Every other key of the segment (``tokens``, ``avg_logprob``, …) is copied to each piece: it
     describes the stretch that the pieces came from. ``words`` are shared out.
-
-    Parameters
-    ----------
-    segment : dict
-        With ``start`` and ``end``.
-    bounds : sequence of (start, end)
-        Each word's time in seconds.
     """
     if len(runs) <= 1:
         return [segment]

@@ -74,13 +74,8 @@ def switch_costs(
 ) -> list[float]:
     """Return what a change of speaker after each word costs, in nats.
 
-    Parameters
-    ----------
-    words : sequence of str
-    spoken : sequence of (start, end)
-        The part of each word's time in which it is spoken, seconds.
-    segment_ends : frozenset of int
-        Indices of the words that end a segment of the transcript.
+    ``spoken`` is the part of each word's time in which it is spoken, in seconds; ``segment_ends``
+    the places of the words that end a segment of the transcript.
     """
     marked = _marked(words, options)
     capital = _capitals(words, options)

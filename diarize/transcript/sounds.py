@@ -22,10 +22,6 @@ def sounds(words: Sequence[str]) -> list[bool]:
     Sounds stand in square brackets, between asterisks or beside music notes, anywhere in a segment,
     or in round brackets around the whole segment (inside one, people speak in brackets, too).
 
-    Parameters
-    ----------
-    words : sequence of str
-
     Examples
     --------
     >>> sounds([" [MUSIC", " PLAYING]", " Hello."]), sounds(["(applause)"]), sounds(["♪", " la"])

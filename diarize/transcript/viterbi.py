@@ -16,12 +16,8 @@ def cheapest_path(
 ) -> list[int]:
     """Return one speaker index for each word.
 
-    Parameters
-    ----------
-    word_costs : sequence of (sequence of int, or None)
-        Cost of each speaker, word by word; None where nothing is known.
-    switch_costs : sequence of int
-        ``switch_costs[i]`` is paid where the words ``i`` and ``i + 1`` have different speakers.
+    ``word_costs`` holds the cost of each speaker, word by word, None where nothing is known;
+    ``switch_costs[i]`` is paid where the words ``i`` and ``i + 1`` have different speakers.
 
     Notes
     -----

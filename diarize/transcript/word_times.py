@@ -100,17 +100,10 @@ def word_times(
     end: float,
     options: WordSettings,
 ) -> list[WordTime]:
-    """Return a time for each word of one segment, in order.
+    """Return a time for each word of one segment, which lasts from ``start`` to ``end``, in order.
 
     Known times stay as they are unless they run backwards or lie far outside the segment; words
     without a time share the room between their neighbours by their lengths.
-
-    Parameters
-    ----------
-    words : sequence of mapping
-        With ``word`` and possibly ``start`` and ``end``.
-    start, end : float
-        The segment's own time in seconds.
     """
     texts = [str(word.get("word", "")) for word in words]
     known = [_known_time(word, start, end, options.far_outside) for word in words]
@@ -200,13 +193,7 @@ def lay_out(
 ) -> list[WordTime]:
     """Estimate when each word of a segment is spoken: by its length, while anybody speaks.
 
-    Parameters
-    ----------
-    texts : sequence of str
-    start, end : float
-        The segment's time in seconds.
-    speech : sequence of Segment
-        Where anybody speaks: disjoint, in order.
+    The segment's time is in seconds; ``speech`` is disjoint and in order.
     """
     end = max(start, end)
     first = bisect_right(speech, start, key=lambda part: part.end)

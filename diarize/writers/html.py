@@ -57,16 +57,10 @@ def render(result: Result, options: WriterOptions) -> str:
 
 
 def html_page(result: Result, document: str, sound: Mapping[str, Any]) -> str:
-    """Return the page of a result.
+    """Return the page of a result, given as JSON too.
 
-    Parameters
-    ----------
-    result : Result
-    document : str
-        The result as JSON.
-    sound : mapping
-        ``audio`` (its address), ``recording`` (its digest), ``embedded``, :func:`outline`, and
-        ``server`` where one keeps the corrections.
+    ``sound`` holds ``audio`` (its address), ``recording`` (its digest), ``embedded``,
+    :func:`outline`, and ``server`` where one keeps the corrections.
     """
     facts = {
         "key": hashlib.sha256(document.encode("utf-8", "replace")).hexdigest()[:32],

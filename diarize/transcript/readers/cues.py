@@ -24,20 +24,9 @@ _ROLLED_SHARE = 0.3
 class Cue:
     """One cue as it stands in the file.
 
-    Parameters
-    ----------
-    line : int
-        The number of its line of times, counted from 1.
-    start : float
-        Seconds.
-    end : float or None
-        None where it is not written.
-    name : str
-        The line above the times, if it belongs to the cue.
-    settings : str
-        What follows the times.
-    lines : tuple of str
-        The text as written, without empty lines.
+    ``line`` is the number of its line of times, counted from 1; times are in seconds, the end None
+    where it is not written. ``name`` is the line above the times, if it belongs to the cue,
+    ``settings`` what follows them, and ``lines`` the text as written, without empty lines.
     """
 
     line: int
@@ -67,14 +56,8 @@ def find_cues(lines: Sequence[str], *, named: bool) -> list[Cue]:
     """Return the cues of a file.
 
     A cue begins at its line of times and lasts until the next one, so that empty lines inside a
-    cue, and missing ones between cues, lose nothing.
-
-    Parameters
-    ----------
-    lines : sequence of str
-    named : bool
-        Whether any line above the times may be a cue's name (WebVTT); False: only its number
-        (SubRip).
+    cue, and missing ones between cues, lose nothing. The line above the times may be its name where
+    cues are ``named`` (WebVTT), else only its number (SubRip).
 
     Raises
     ------
@@ -178,13 +161,8 @@ def without_rolled(cues: Sequence[Cue], texts: Sequence[Sequence[str]]) -> list[
 
     Captions that roll up show a line twice or more: first as it is spoken, then above the next.
     Somebody who says the same again is told from that by the file as a whole: in one that rolls,
-    many cues begin with lines of the one before *and* go on with new ones.
-
-    Parameters
-    ----------
-    cues : sequence of Cue
-    texts : sequence of sequence of str
-        The lines of each cue without markup.
+    many cues begin with lines of the one before *and* go on with new ones. ``texts`` are the lines
+    of each cue without markup.
     """
     repeated = [0] * len(cues)
     for place in range(1, len(cues)):

@@ -29,13 +29,7 @@ _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|\w+);")
 
 
 def plain_text(line: str, *, entities: bool) -> str:
-    """Return a line without markup.
-
-    Parameters
-    ----------
-    line : str
-    entities : bool
-        Whether ``&amp;`` stands for ``&``, as in WebVTT; SubRip writes characters as they are.
+    """Return a line without markup; with ``entities`` ``&amp;`` stands for ``&``, as in WebVTT.
 
     Examples
     --------
@@ -77,14 +71,8 @@ def has_stamps(text: str) -> bool:
 def timed_words(lines: Sequence[str], start: float, end: float) -> list[Data]:
     """Return the words of lines with times between them (``over<00:00:04.680><c> by</c>``).
 
-    Words that share one time are laid out over it by their lengths and marked ``estimated``.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        With markup.
-    start, end : float
-        The cue's time in seconds.
+    Words that share one time are laid out over it by their lengths and marked ``estimated``. The
+    cue lasts from ``start`` to ``end``, in seconds.
     """
     raw = join_lines([line.strip(" \t") for line in lines])
     stamps = list(_STAMP.finditer(raw))

@@ -84,12 +84,8 @@ def _segment(entry: Data, index: int) -> Data:
 def words_of_tokens(tokens: Sequence[Data], text: str) -> list[Data]:
     """Join sub-word tokens into words; each word keeps its tokens under ``tokens``.
 
-    Parameters
-    ----------
-    tokens : sequence of dict
-        As whisper.cpp lists them, special ones included: these stay with a neighbouring word.
-    text : str
-        The text of the complete entry, which settles characters that were cut between tokens.
+    Special tokens stay with a neighbouring word. The text of the complete entry settles characters
+    that were cut between tokens.
     """
     units = _whole_characters([t for t in tokens if not _is_special(t)], text)
     groups: list[tuple[str, list[Data]]] = []

@@ -107,14 +107,7 @@ def add_spaces(words: Sequence[Data]) -> None:
 
 
 def are_words(texts: Sequence[str], lengths: Sequence[float]) -> bool:
-    """Return whether timed texts are single words rather than phrases.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        As the producer wrote them.
-    lengths : sequence of float
-        Their durations in seconds, same order.
+    """Return whether timed texts, as long as these seconds, are single words rather than phrases.
 
     Examples
     --------
