@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from diarize.annotation import Diarization
 from diarize.audio.loading import load
@@ -22,16 +22,13 @@ from diarize.rewriting import earlier_result
 from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.diarizer import Diarizer
 from diarize.transcript.assign import label_transcript
-from diarize.transcript.candidates import Outcome
+from diarize.transcript.cache import Outcome
 from diarize.transcript.engines import Engine, get_engine
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
 from diarize.transcript.sources import find_or_make_transcript, will_transcribe
 from diarize.transcript.whisper import Transcriber, WhisperOptions
 from diarize.transcript.word_times import energy_of
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -80,16 +77,8 @@ class LabelOptions:
 class Recording:
     """A recording of which is known who speaks when; its words are still missing.
 
-    Parameters
-    ----------
-    waveform : Waveform
-    diarization : Diarization
-    audio : str or None
-        The recording's path, if it is a file.
-    output : Output
-        Where its results go: earlier ones are looked for there, and transcripts kept.
-    seconds : float
-        What decoding and diarizing took.
+    ``audio`` is its path, if it is a file. Earlier results are looked for at the place of its
+    output, and transcripts kept there. Decoding and diarizing it took ``seconds``.
     """
 
     waveform: Waveform
@@ -139,12 +128,11 @@ class Labeler:
         self, audio: str | None, output: Output, transcript: object = None
     ) -> dict[str, float]:
         """Return the parts of the work on a recording, and what each is likely to cost."""
+        path = Path(audio) if audio else None
         made = (
             transcript is None
             and self.options.transcripts == "make"
-            and will_transcribe(
-                self.transcriber, Path(audio) if audio else None, output.folder, output.stem
-            )
+            and will_transcribe(self.transcriber, path, output.folder, output.stem)
         )
         return {
             "load": STAGE_COSTS["audio"],
@@ -207,11 +195,8 @@ class Labeler:
             return []
         from diarize.speakers.linking import link
 
-        linked = link(
-            [one.diarization for one in recordings],
-            self.diarizer.embedder,
-            settings=self.diarizer.settings.linking,
-        )
+        found = [one.diarization for one in recordings]
+        linked = link(found, self.diarizer.embedder, settings=self.diarizer.settings.linking)
         return [
             replace(one, diarization=diarization)
             for one, diarization in zip(recordings, linked, strict=True)
@@ -242,7 +227,7 @@ class Labeler:
             If a Whisper model that was asked for by name cannot be had.
         """
         found = self._words(recording, transcript, progress)
-        result, kept = self._with_names_kept(recording)
+        result, carried = self._with_earlier_names(recording)
         labelled = None
         if found.transcript is not None:
             labelled = label_transcript(
@@ -257,7 +242,7 @@ class Labeler:
             audio=recording.audio,
             source=found.transcript,
             inputs=tuple(map(str, found.inputs)),
-            messages=(*kept, *found.messages),
+            messages=(*carried, *found.messages),
         )
 
     @property
@@ -274,12 +259,12 @@ class Labeler:
             transcript = read_transcript(transcript)
         return find_or_make_transcript(
             recording.waveform,
+            self.transcriber,
             audio=Path(recording.audio) if recording.audio else None,
             transcript=transcript,
             directory=recording.output.folder,
             stem=recording.output.stem,
             speech=recording.diarization.speech,
-            transcriber=self.transcriber,
             make=options.transcripts == "make",
             keep_nonspeech=options.keep_nonspeech,
             trust_words=options.words == "trust",
@@ -288,19 +273,18 @@ class Labeler:
             on_progress=progress and progress.part("transcribe"),
         )
 
-    def _with_names_kept(self, recording: Recording) -> tuple[Result, list[str]]:
+    def _with_earlier_names(self, recording: Recording) -> tuple[Result, list[str]]:
         """Carry over what a person changed in an earlier result; return what to say of it, too."""
-        earlier = None
-        if self.options.keep_names:
-            earlier = earlier_result(recording.output, recording.audio)
+        keep = self.options.keep_names
+        earlier = earlier_result(recording.output, recording.audio) if keep else None
         if earlier is None:
             return Result(recording.diarization), []
         path, before = earlier
         result, lost = keep_relabelling(recording.diarization, before)
         messages = []
         if result.relabelling is not None:
-            names = ", ".join(result.relabelling.names.values())
-            names = names or "the speakers joined or swapped"
+            given = ", ".join(result.relabelling.names.values())
+            names = given or "the speakers joined or swapped"
             messages.append(f"kept from {path}: {names} (--no-keep-names starts anew)")
         if lost:
             messages.append(

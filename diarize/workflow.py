@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from diarize.arrays import Progress
 from diarize.audio.folders import with_folders_opened
 from diarize.audio.sources import Source
-from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError, TranscriptError, UsageError
 from diarize.formats import WORD_FORMATS
 from diarize.labeler import Labeler, LabelOptions, Recording, path_of
@@ -236,11 +235,9 @@ def _finished(
 
 def _places(sources: Sequence[Source], folder: str | os.PathLike[str] | None) -> list[Output]:
     """Return where the results of recordings go: nowhere, if no folder is given."""
-    names = ["-" if one == "-" else path_of(one) or "recording" for one in map(_named, sources)]
+    names = [
+        "-" if isinstance(one, str) and one == "-" else path_of(one) or "recording"
+        for one in sources
+    ]
     places = plan_outputs(names, None if folder is None else Path(folder))
     return places if folder is not None else [Output(None, place.stem) for place in places]
-
-
-def _named(source: Source) -> Source:
-    """Return a source that can be compared with a name."""
-    return source if isinstance(source, str | Path | Waveform) else "recording"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,35 @@ if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
 
 # Two decoders may disagree about a recording's length by a codec frame or two (seconds).
-SAME_LENGTH = 0.5
+_SAME_LENGTH = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of looking for a transcript.
+
+    Parameters
+    ----------
+    transcript : Transcript or None
+        None where there is none to be had; a message then says how to get one.
+    origin : str
+        ``given``, ``found``, ``cached`` (from an earlier run), ``transcribed``, or ``none``.
+    path : Path or None
+        The file it came from, or is cached in.
+    messages, dropped : tuple
+        What the user should know, and the segments left out because nobody speaks there.
+    """
+
+    transcript: Transcript | None
+    origin: str = "none"
+    path: Path | None = None
+    messages: tuple[str, ...] = ()
+    dropped: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Files of the user's that must not be overwritten by a result."""
+        return (self.path,) if self.path and self.origin in ("given", "found") else ()
 
 
 def read_cached(
@@ -41,7 +70,7 @@ def read_cached(
     audio: Path,
     runner: Transcriber,
     messages: list[str],
-) -> tuple[Path, Transcript] | None:
+) -> Outcome | None:
     """Return the stored transcript of this recording that was made with these options.
 
     If there is none, ``messages`` says what was passed over.
@@ -54,24 +83,23 @@ def read_cached(
             passed_over.append(f"{error}. It is passed over")
             continue
         note = transcript.data.get("transcriber")
-        if not isinstance(note, dict) or not isinstance(note.get("audio"), dict):
-            return path, transcript
-        if not _is_same_recording(note["audio"], waveform, audio):
-            passed_over.append(f"{path} is the transcript of another recording. It is passed over")
-        elif not is_as_asked(note, runner):
-            passed_over.append(f"{path} was made with other options. It is passed over")
-        else:
-            return path, transcript
+        if isinstance(note, dict) and isinstance(note.get("audio"), dict):
+            other = not _is_same_recording(note["audio"], waveform, audio)
+            if other or not is_as_asked(note, runner):
+                made = "is the transcript of another recording", "was made with other options"
+                passed_over.append(f"{path} {made[not other]}. It is passed over")
+                continue
+        origin = "cached" if "transcriber" in transcript.data else "found"
+        return Outcome(transcript, origin, path, transcript.warnings)
     messages += passed_over
     return None
 
 
-def keep(
-    transcript: Transcript, audio: Path, directory: Path, stem: str
-) -> tuple[Path | None, str]:
-    """Write a transcript beside the output; return where, or None and why that was not possible."""
+def keep(outcome: Outcome, audio: Path, directory: Path, stem: str) -> Outcome:
+    """Write a transcript that was made beside the output, so that it need not be made again."""
+    assert outcome.transcript is not None
     # Only what JSON knows: a third party's transcriber may hand over anything.
-    text = json.dumps(transcript.data, ensure_ascii=False, indent=1, default=str) + "\n"
+    text = json.dumps(outcome.transcript.data, ensure_ascii=False, indent=1, default=str) + "\n"
     recording = describe_recording(audio, directory)
     record = Record(directory)
     path = next(
@@ -82,8 +110,9 @@ def keep(
     try:
         write_whole({path: text}, {path: Note(path.name, words=True, recording=recording)})
     except OutputError as error:
-        return None, f"the transcript could not be kept for the next run: {error}"
-    return path, ""
+        message = f"the transcript could not be kept for the next run: {error}"
+        return replace(outcome, messages=(*outcome.messages, message))
+    return replace(outcome, path=path)
 
 
 def describe(waveform: Waveform, audio: Path | None) -> dict[str, Any]:
@@ -100,11 +129,8 @@ def is_as_asked(note: dict[str, Any], runner: Transcriber) -> bool:
     engine, _, model = str(note.get("name")).partition(" ")
     if options.model is not None and model != runner.name.partition(" ")[2]:
         return False
-    wanted = {
-        "language": options.language,
-        "task": options.task if options.task != "transcribe" else None,
-        "initial_prompt": options.initial_prompt,
-    }
+    task = options.task if options.task != "transcribe" else None
+    wanted = {"language": options.language, "task": task, "initial_prompt": options.initial_prompt}
     if options.model is None and options.task == "transcribe" and note.get("task") == "translate":
         return False
     if options.engine is not None and engine != options.engine:
@@ -117,8 +143,12 @@ def _is_same_recording(note: dict[str, Any], waveform: Waveform, audio: Path) ->
     now = describe(waveform, audio)
     if "digest" in note and "digest" in now:
         return (note["digest"], note.get("bytes")) == (now["digest"], now["bytes"])
-    length = note.get("duration")
-    return isinstance(length, (int, float)) and abs(length - waveform.duration) <= SAME_LENGTH
+    return same_length(note.get("duration"), waveform)
+
+
+def same_length(seconds: object, waveform: Waveform) -> bool:
+    """Return whether a recording that lasts some seconds may be this one."""
+    return isinstance(seconds, int | float) and abs(seconds - waveform.duration) <= _SAME_LENGTH
 
 
 def _existing(folders: Sequence[Path], stems: Sequence[str]) -> Iterator[Path]:

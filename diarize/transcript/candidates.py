@@ -6,13 +6,13 @@ import glob
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from diarize.errors import TranscriptError
 from diarize.files import Record, describe_recording, is_file, is_same_recording
-from diarize.transcript.cache import SAME_LENGTH
+from diarize.transcript.cache import Outcome, same_length
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.readers.whisper import is_own
 from diarize.transcript.schema import Transcript
@@ -26,34 +26,6 @@ TEXT_EXTENSIONS = ("srt", "vtt", "tsv", "txt")
 _IN_A_LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\.(srt|vtt)", re.IGNORECASE)
 # What a list of bare turns shows in the place of words.
 _LABEL_ONLY = re.compile(r"(SPEAKER_\d+|Unknown)?:?")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of looking for a transcript.
-
-    Parameters
-    ----------
-    transcript : Transcript or None
-        None where there is none to be had; a message then says how to get one.
-    origin : str
-        ``given``, ``found``, ``cached`` (from an earlier run), ``transcribed``, or ``none``.
-    path : Path or None
-        The file it came from, or is cached in.
-    messages, dropped : tuple
-        What the user should know, and the segments left out because nobody speaks there.
-    """
-
-    transcript: Transcript | None
-    origin: str = "none"
-    path: Path | None = None
-    messages: tuple[str, ...] = ()
-    dropped: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def inputs(self) -> tuple[Path, ...]:
-        """Files of the user's that must not be overwritten by a result."""
-        return (self.path,) if self.path and self.origin in ("given", "found") else ()
 
 
 class Candidates:
@@ -120,10 +92,9 @@ class Candidates:
                 if path is None:
                     continue
                 note = record.note_of(path)
-                if (
-                    note is None
-                    or not note.recording
-                    or is_same_recording(note.recording, describe_recording(self._audio, folder))
+                made_from = None if note is None else note.recording
+                if not made_from or is_same_recording(
+                    made_from, describe_recording(self._audio, folder)
                 ):
                     yield path
 
@@ -144,9 +115,7 @@ class Candidates:
     def _read_result(self, path: Path, transcript: Transcript) -> Outcome | None:
         """Return the words of an earlier result; one that may have been changed is the user's."""
         length = transcript.source["diarization"].get("duration")  # type: ignore[index]
-        if not isinstance(length, (int, float)) or abs(length - self._waveform.duration) > (
-            SAME_LENGTH
-        ):
+        if not same_length(length, self._waveform):
             self._messages.append(f"{path} is the result of another recording. It is passed over")
             return None
         origin = "found" if self._record(path).note_of(path) is None else "cached"
@@ -155,12 +124,12 @@ class Candidates:
 
 def in_a_language(folders: Sequence[Path], audio: Path) -> list[Path]:
     """Return subtitles that are called as the recording, with a language after it."""
-    found = []
-    for folder in dict.fromkeys(folders):
-        for path in sorted(folder.glob(f"{glob.escape(audio.stem)}.*")):
-            if _IN_A_LANGUAGE.fullmatch(path.name[len(audio.stem) :]) and is_file(path):
-                found.append(path)
-    return found
+    return [
+        path
+        for folder in dict.fromkeys(folders)
+        for path in sorted(folder.glob(f"{glob.escape(audio.stem)}.*"))
+        if _IN_A_LANGUAGE.fullmatch(path.name[len(audio.stem) :]) and is_file(path)
+    ]
 
 
 def _holds_labels_only(transcript: Transcript) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,22 +12,14 @@ from diarize.errors import MissingExtraError, ModelError
 from diarize.files import is_file
 from diarize.settings import DEFAULTS, TranscriptSettings
 from diarize.timeline import Segment
-from diarize.transcript.cache import (
-    describe,
-    is_as_asked,
-    keep,
-    read_cached,
-)
-from diarize.transcript.candidates import TEXT_EXTENSIONS, Candidates, Outcome, in_a_language
+from diarize.transcript.cache import Outcome, describe, is_as_asked, keep, read_cached
+from diarize.transcript.candidates import TEXT_EXTENSIONS, Candidates, in_a_language
 from diarize.transcript.clock import on_recordings_clock
-from diarize.transcript.engines import Engine, get_engine, is_asked, options_of
+from diarize.transcript.engines import Engine, is_asked, options_of
 from diarize.transcript.hallucinations import doubts, drop_hallucinations
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
-from diarize.transcript.whisper import (
-    Transcriber,
-    WhisperOptions,
-)
+from diarize.transcript.whisper import Transcriber, WhisperOptions
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
@@ -35,14 +27,13 @@ if TYPE_CHECKING:
 
 def find_or_make_transcript(
     waveform: Waveform,
+    transcriber: Transcriber,
     *,
     audio: Path | None = None,
     transcript: str | Path | Transcript | None = None,
     directory: Path | None = None,
     stem: str | None = None,
     speech: Sequence[Segment] | None = None,
-    options: WhisperOptions | None = None,
-    transcriber: Transcriber | None = None,
     make: bool = True,
     keep_nonspeech: bool = False,
     trust_words: bool = True,
@@ -61,8 +52,8 @@ def find_or_make_transcript(
 
     Parameters
     ----------
-    waveform : Waveform
-        The decoded recording.
+    transcriber : Transcriber
+        What makes one; it keeps its model over many recordings.
     audio : Path or None
         Its file; None for standard input, beside which nothing can be found.
     transcript : path, Transcript or None
@@ -73,10 +64,6 @@ def find_or_make_transcript(
         What a transcript is kept under; the recording's name where not given.
     speech : sequence of Segment or None
         Where anybody speaks, if that is known. Where nobody does, Whisper is not run.
-    options : WhisperOptions, optional
-    transcriber : Transcriber, optional
-        Instead of the engine that :func:`get_engine` chooses. One that is given keeps its model
-        over many recordings.
     make : bool
         False: only look for one.
     keep_nonspeech : bool
@@ -94,17 +81,19 @@ def find_or_make_transcript(
     ModelError
         When a Whisper model that was asked for by name cannot be had.
     """
-    runner = transcriber or get_engine("auto", options)
     if transcript is not None:
-        return _checked(_given(transcript), waveform, speech, offset, settings)
+        given = read_transcript(transcript)
+        path = Path(given.path) if given.path else None
+        outcome = Outcome(given, "given", path, given.warnings)
+        return _checked(outcome, waveform, speech, offset, settings)
     messages: list[str] = []
     found = None
     if audio is not None:
-        found = _look(waveform, audio, directory, stem or audio.stem, runner, messages)
+        found = _look(waveform, audio, directory, stem or audio.stem, transcriber, messages)
     if found is None and make:
-        found = _make(waveform, audio, speech, runner, on_progress)
-        if found is not None and found.origin == "transcribed" and audio and directory:
-            found = _cached(found, audio, directory, stem or audio.stem)
+        found = _make(waveform, audio, speech, transcriber, on_progress)
+        if found is not None and _is_ours(found) and audio and directory:
+            found = keep(found, audio, directory, stem or audio.stem)
     if found is None:
         return Outcome(None, messages=(*messages, *([_hint(audio)] if make else [])))
     found = replace(found, messages=(*messages, *found.messages))
@@ -113,11 +102,6 @@ def find_or_make_transcript(
     if found.origin in ("transcribed", "none"):
         return found
     return _checked(found, waveform, speech, None if _is_ours(found) else offset, settings)
-
-
-def _given(source: str | Path | Transcript) -> Outcome:
-    found = read_transcript(source)
-    return Outcome(found, "given", Path(found.path) if found.path else None, found.warnings)
 
 
 def will_transcribe(
@@ -164,9 +148,8 @@ def _checked(
 
 def _is_ours(outcome: Outcome) -> bool:
     """Return whether a recogniser was run from here: nothing is taken out of users' transcripts."""
-    if outcome.transcript is None or outcome.origin not in ("transcribed", "cached"):
-        return False
-    return "transcriber" in outcome.transcript.data
+    made = outcome.transcript is not None and outcome.origin in ("transcribed", "cached")
+    return made and "transcriber" in outcome.transcript.data  # type: ignore[union-attr]
 
 
 def _without_hallucinations(
@@ -206,22 +189,17 @@ def _look(
     folders = [Path(folder) for folder in dict.fromkeys((audio.parent, directory)) if folder]
     stems = list(dict.fromkeys((audio.stem, audio.name, stem)))
     files = Candidates(folders, audio, waveform, messages)
-    by_users: Iterator[Outcome] = iter(())
-    if not is_asked(runner):
-        by_users = files.by_users(stems)
-    for found in by_users:
+    asked = is_asked(runner)
+    for found in () if asked else files.by_users(stems):
         if _is_as_asked(found, runner):
             return found
     cached = read_cached(folders, stems, waveform, audio, runner, messages)
-    if cached is not None:
-        path, transcript = cached
-        origin = "cached" if "transcriber" in transcript.data else "found"
-        return Outcome(transcript, origin, path, transcript.warnings)
-    if is_asked(runner):
-        return None
-    ours = (*files.results, *files.by_us(stems))
-    as_asked = (outcome for outcome in ours if _is_as_asked(outcome, runner))
-    return next(as_asked, None) or files.in_a_language()
+    if cached is not None or asked:
+        return cached
+    for found in (*files.results, *files.by_us(stems)):
+        if _is_as_asked(found, runner):
+            return found
+    return files.in_a_language()
 
 
 def _is_as_asked(outcome: Outcome, runner: Transcriber) -> bool:
@@ -241,7 +219,6 @@ def _make(
     on_progress: Progress | None,
 ) -> Outcome | None:
     """Transcribe, and keep the transcript; None where no recogniser is installed nor asked for."""
-    options = options_of(runner)
     asked = is_asked(runner)
     if isinstance(runner, Engine) and not runner.is_installed():
         if asked:
@@ -255,7 +232,7 @@ def _make(
         if asked:
             raise
         return Outcome(None, messages=(str(error),))
-    options = options or WhisperOptions()
+    options = options_of(runner) or WhisperOptions()
     note = {
         "name": runner.name,
         "language": options.language,
@@ -265,14 +242,6 @@ def _make(
     }
     transcript = replace(transcript, data={**transcript.data, "transcriber": note})
     return Outcome(transcript, "transcribed", None, transcript.warnings)
-
-
-def _cached(outcome: Outcome, audio: Path, directory: Path, stem: str) -> Outcome:
-    """Keep a transcript that was made, so that it need not be made again."""
-    if outcome.transcript is None or "transcriber" not in outcome.transcript.data:
-        return outcome
-    path, message = keep(outcome.transcript, audio, directory, stem)
-    return replace(outcome, path=path, messages=(*outcome.messages, *([message] * bool(message))))
 
 
 def _hint(audio: Path | None) -> str:

@@ -15,7 +15,7 @@ from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
 from diarize.errors import MissingExtraError, ModelError, TranscriptError
 from diarize.timeline import Segment, Turn
-from diarize.transcript.candidates import Outcome
+from diarize.transcript.cache import Outcome
 from diarize.transcript.engines import ENGINES, get_engine
 from diarize.transcript.hallucinations import doubts, drop_hallucinations
 from diarize.transcript.readers import read_transcript
@@ -63,7 +63,10 @@ def waveform() -> Waveform:
 def find(waveform: Waveform, audio: Path | None, **options: Any) -> Outcome:
     options.setdefault("directory", audio.parent if audio else None)
     options.setdefault("speech", SPEECH)
-    return find_or_make_transcript(waveform, audio=audio, **options)
+    transcriber = options.pop("transcriber", None) or get_engine(
+        "auto", options.pop("options", None)
+    )
+    return find_or_make_transcript(waveform, transcriber, audio=audio, **options)
 
 
 def test_a_transcript_that_is_given_comes_first(waveform: Waveform, audio: Path) -> None:

@@ -25,6 +25,7 @@ from diarize.result import Result
 from diarize.result_file import read_result
 from diarize.rewriting import earlier_result
 from diarize.timeline import Turn
+from diarize.transcript.engines import get_engine
 from diarize.transcript.sources import find_or_make_transcript
 from tests.cli.test_main_job import RATE, write_wav
 
@@ -196,7 +197,8 @@ def test_a_list_of_turns_is_no_transcript(talk: Path, recorded: bool) -> None:
     talk.with_name("talk.audacity.txt").rename(talk.with_suffix(".txt"))
     if not recorded:
         (talk.parent / RECORD_NAME).unlink()  # as a version without a record wrote it
-    found = find_or_make_transcript(load(talk), audio=talk, directory=talk.parent, make=False)
+    places = {"audio": talk, "directory": talk.parent}
+    found = find_or_make_transcript(load(talk), get_engine(), **places, make=False)
     assert (found.transcript, found.messages) == (None, ())
 
 
