@@ -1,10 +1,10 @@
-"""Files of who speaks when: RTTM turns and UEM scoring regions, read and written."""
+"""Files of who speaks when: RTTM turns, read and written, and UEM scoring regions."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from diarize.errors import DiarizeError
@@ -40,21 +40,6 @@ def rttm_text(uri: str, turns: Iterable[Turn]) -> str:
         f"SPEAKER {name} 1 {turn.start:.3f} {turn.duration:.3f} <NA> <NA> "
         f"{rttm_field(turn.speaker)} <NA> <NA>\n"
         for turn in turns
-    )
-
-
-def uem_text(regions: Mapping[str, Iterable[Segment]]) -> str:
-    """Return the regions to score, by recording, as UEM lines.
-
-    Examples
-    --------
-    >>> print(uem_text({"a b": [Segment(0, 90.5)]}), end="")
-    a_b 1 0.000 90.500
-    """
-    return "".join(
-        f"{rttm_field(uri)} 1 {part.start:.3f} {part.end:.3f}\n"
-        for uri, parts in regions.items()
-        for part in parts
     )
 
 

@@ -23,14 +23,9 @@ class Span(Protocol):
     """Anything that begins and ends, in seconds."""
 
     @property
-    def start(self) -> float:
-        """Where it begins."""
-        ...
-
+    def start(self) -> float: ...
     @property
-    def end(self) -> float:
-        """Where it ends."""
-        ...
+    def end(self) -> float: ...
 
 
 One = TypeVar("One", bound=Span)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from diarize.annotation import Diarization
 from diarize.errors import DiarizeError
-from diarize.rttm import read_rttm, read_uem, uem_text
+from diarize.rttm import read_rttm, read_uem
 from diarize.timeline import Segment, Turn
 
 
@@ -125,5 +125,6 @@ def test_pyannote_reads_the_same(tmp_path: Path) -> None:
 def test_regions_come_back_from_uem(regions: dict[str, list[Segment]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "all.uem"
-        file.write_text(uem_text(regions))
+        lines = [f"{uri} 1 {p.start:.3f} {p.end:.3f}" for uri in regions for p in regions[uri]]
+        file.write_text("\n".join(lines))
         assert read_uem(file) == {uri: sorted(parts) for uri, parts in regions.items()}

@@ -136,12 +136,12 @@ def _label(
         )
     ]
     path = _path(words, evidence, options)
-    heard = _heard(words, evidence, options)
+    near = _near_speech(words, evidence, options)
     names = [
         index.names[speaker]
-        if (near or options.trust_words) and index.names and not sound
+        if (known or options.trust_words) and index.names and not sound
         else None
-        for speaker, near, sound in zip(path, heard, words.sounds, strict=True)
+        for speaker, known, sound in zip(path, near, words.sounds, strict=True)
     ]
     pieces: list[dict[str, Any]] = []
     for segment, (start, stop) in zip(segments, words.ranges, strict=True):
@@ -149,7 +149,7 @@ def _label(
             segment["speaker"] = _speaker_of_span(segment, index)
             pieces.append(segment)
         else:
-            pieces += _label_segment(segment, start, stop, words, path, names, heard)
+            pieces += _label_segment(segment, start, stop, words, path, names, near)
     return pieces
 
 
@@ -192,13 +192,10 @@ def _collect(
         if segment.get("words"):
             texts = [str(word.get("word", "")) for word in segment["words"]]
             times = word_times(segment["words"], start, end, options)
-            for word, time in zip(segment["words"], times, strict=True):
+            for place, (word, time) in enumerate(zip(segment["words"], times, strict=True)):
                 if time.estimated:
                     word.update(start=time.start, end=time.end, estimated=True)
-            times = [
-                replace(time, estimated=bool(word.get("estimated")))
-                for word, time in zip(segment["words"], times, strict=True)
-            ]
+                times[place] = replace(time, estimated=bool(word.get("estimated")))
             rooms = [time.end - time.start for time in times]
         else:
             texts = tokens(str(segment.get("text", "")))
@@ -226,9 +223,9 @@ def _boundary_error(
     """Estimate how exact the turns' edges are; without realignment they are taken as exact."""
     if not options.realign:
         return BoundaryError(0.0, 0.0)
-    told = [index for index, time in enumerate(words.times) if not time.estimated]
-    starts = [(words.spoken[index][0], costs[index - 1] if index else 0.0) for index in told]
-    ends = [(words.spoken[index][1], costs[index]) for index in told]
+    timed = [index for index, time in enumerate(words.times) if not time.estimated]
+    starts = [(words.spoken[index][0], costs[index - 1] if index else 0.0) for index in timed]
+    ends = [(words.spoken[index][1], costs[index]) for index in timed]
     return estimate_boundary_error(diarization.turns, starts, ends, options)
 
 
@@ -243,17 +240,16 @@ def _path(
     return [0 if costs is None else costs.index(min(costs)) for costs in evidence]
 
 
-def _heard(
+def _near_speech(
     words: _Words, evidence: Sequence[Sequence[int] | None], options: WordSettings
 ) -> list[bool]:
     """Say for each word whether a voice was found near it, or near its sentence."""
     if not options.realign:
         return [costs is not None for costs in evidence]
-    heard = []
+    near: list[bool] = []
     for start, stop in sentences(words.texts, words.times, options):
-        known = any(evidence[place] is not None for place in range(start, stop))
-        heard += [known] * (stop - start)
-    return heard
+        near += [any(costs is not None for costs in evidence[start:stop])] * (stop - start)
+    return near
 
 
 def _label_segment(
@@ -263,7 +259,7 @@ def _label_segment(
     words: _Words,
     path: Sequence[int],
     names: Sequence[str | None],
-    heard: Sequence[bool],
+    near: Sequence[bool],
 ) -> list[dict[str, Any]]:
     """Split one segment at its changes of speaker, and label the parts and their words."""
     runs = runs_of(path[start:stop])
@@ -271,10 +267,10 @@ def _label_segment(
     pieces = split_segment(segment, words.texts[start:stop], bounds, runs)
     for piece, run in zip(pieces, runs, strict=True):
         inside = names[start + run.start : start + run.stop]
-        near = heard[start + run.start : start + run.stop]
+        sure_words = near[start + run.start : start + run.stop]
         piece["speaker"] = next((name for name in inside if name is not None), None)
-        _mark(piece, sure=any(near) or piece["speaker"] is None)
-        for word, name, sure in zip(piece.get("words") or (), inside, near, strict=False):
+        _mark(piece, sure=any(sure_words) or piece["speaker"] is None)
+        for word, name, sure in zip(piece.get("words") or (), inside, sure_words, strict=False):
             word["speaker"] = name
             _mark(word, sure=sure or name is None)
     return pieces

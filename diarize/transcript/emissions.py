@@ -222,17 +222,12 @@ def _indexed(
     ends = {turn.end for turn in ordered}
     for turn in ordered:
         active = [other for other in active if other.end > turn.start]
-        covered = max(
-            (
-                turn.segment.overlap(other.segment)
-                for other in active
-                if speakers[other.speaker] != speakers[turn.speaker]
-            ),
-            default=0.0,
-        )
+        speaker = speakers[turn.speaker]
+        others = [other.segment for other in active if speakers[other.speaker] != speaker]
+        covered = max(map(turn.segment.overlap, others), default=0.0)
         nested = covered >= options.nested_share * turn.duration
         touches = turn.start in ends or turn.end in starts
-        indexed.append(IndexedTurn(turn.start, turn.end, speakers[turn.speaker], nested, touches))
+        indexed.append(IndexedTurn(turn.start, turn.end, speaker, nested, touches))
         active.append(turn)
     return indexed
 
@@ -250,18 +245,14 @@ def _with_errors(
     pieces: Sequence[_Piece], options: WordSettings, error: BoundaryError
 ) -> list[_Piece]:
     """Give each piece the errors of its edges: larger where it touches another one."""
-    if not pieces:
-        return []
-    touching = [
-        following.start - piece.end <= options.touch
+    stds = [
+        error.change if following.start - piece.end <= options.touch else error.pause
         for piece, following in itertools.pairwise(pieces)
     ]
-    stds = [error.change if touch else error.pause for touch in touching]
+    edges = itertools.pairwise([error.pause, *stds, error.pause])
     return [
         replace(piece, start_std=before, end_std=after)
-        for piece, before, after in zip(
-            pieces, [error.pause, *stds], [*stds, error.pause], strict=True
-        )
+        for piece, (before, after) in zip(pieces, edges, strict=False)
     ]
 
 

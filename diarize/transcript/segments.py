@@ -95,9 +95,6 @@ def split_segment(
 
 def renumber(segments: Sequence[dict[str, Any]]) -> None:
     """Count numeric segment ids up again from the first one."""
-    identifiers = [segment.get("id") for segment in segments]
-    if identifiers and all(isinstance(value, int) for value in identifiers):
-        first = identifiers[0]
-        assert isinstance(first, int)
+    if all(isinstance(segment.get("id"), int) for segment in segments):
         for place, segment in enumerate(segments):
-            segment["id"] = first + place
+            segment["id"] = segments[0]["id"] + place

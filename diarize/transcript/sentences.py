@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _CLOSERS = "\"'”’»›)]}』」》）"
 # With those of Hindi, Urdu, Armenian, Ethiopic, Khmer, Burmese and Tibetan.
 _SENTENCE_ENDS = frozenset(".?!…。？！｡؟।॥۔։።፧៕។။‽⁇⁈⁉")
-_SENTENCE_OPENERS = frozenset("¿¡")
+_SENTENCE_OPENERS = frozenset("¿¡")  # Spanish
 _CLAUSE_ENDS = frozenset(",;:，、；：،—–-")
 _OPENERS = "\"'“‘«‹([{『「《（"
 _GREEK_QUESTION = re.compile(r"[\u0370-\u03ff][;\u037e]$")
@@ -88,11 +88,13 @@ def switch_costs(
         if following == len(words):
             costs.append(0.0)
             continue
-        if ends_clause(word) or _starts_phrase(word, words[following]):
+        # a space in a script that writes none between words parts phrases
+        spaced = words[following][:1].isspace() and is_unspaced(word.strip()[-1:] or " ")
+        if ends_clause(word) or spaced:
             cost = min(cost, options.switch_comma)
         if capital[following]:
             cost = min(cost, options.switch_capital)
-        if answers[following] or _opens_sentence(words[following]):
+        if answers[following] or _first_letter(words[following]) in _SENTENCE_OPENERS:
             cost = min(cost, options.switch_answer)
         if index in segment_ends:
             cost = min(cost, options.switch_segment, 0.5 * inside)
@@ -121,7 +123,9 @@ def _capitals(words: Sequence[str], options: WordSettings) -> list[bool]:
     """Return for each word whether its capital marks a new sentence; never in German."""
     capital = [_first_letter(word).isupper() and not _PRONOUN.match(word.strip()) for word in words]
     inside = [
-        capital[index] for index in range(1, len(words)) if not ends_sentence(words[index - 1])
+        is_capital
+        for before, is_capital in zip(words, capital[1:], strict=False)
+        if not ends_sentence(before)
     ]
     if sum(inside) > options.capital_share * len(inside):
         return [False] * len(words)
@@ -148,13 +152,3 @@ def _answers(words: Sequence[str], capital: Sequence[bool]) -> list[bool]:
 
 def _first_letter(word: str) -> str:
     return word.strip().lstrip(_OPENERS)[:1]
-
-
-def _opens_sentence(word: str) -> bool:
-    """Say whether a word carries a mark that opens a sentence, as Spanish writes it."""
-    return _first_letter(word) in _SENTENCE_OPENERS
-
-
-def _starts_phrase(before: str, word: str) -> bool:
-    """Say whether a space parts two words of a script that writes none between words."""
-    return word[:1].isspace() and is_unspaced(before.strip()[-1:] or " ")

@@ -254,15 +254,11 @@ def _pick_interval(
 
     The last word of a sentence is the first sound in it, the first word of one the last.
     """
-    if closes and not opens:
-        chosen = bursts[0]
-    elif opens and not closes:
-        chosen = bursts[-1]
-    else:
-        chosen = max(bursts, key=lambda burst: burst[1] - burst[0])
-    start, end = chosen
     if opens and not closes:
+        start, end = bursts[-1]
         return max(start, end - limit), end
+    longest = max(bursts, key=lambda burst: burst[1] - burst[0])
+    start, end = bursts[0] if closes and not opens else longest
     return start, min(end, start + limit)
 
 

@@ -17,10 +17,8 @@ _LINE = re.compile(rf"^\s*\[(?P<start>{_CLOCK})(?:\s*-->\s*(?P<end>{_CLOCK}))?\]
 _TAG = re.compile(r"^\s*\[[a-z]+:.*\]\s*$")  # of LRC: artist, title, the tool that made it
 
 
-def is_bracketed(source: object) -> bool:
+def is_bracketed(source: str) -> bool:
     """Return whether a text's first line, LRC's tags apart, begins with a time in brackets."""
-    if not isinstance(source, str):
-        return False
     lines = (line for line in lines_of(source) if line.strip("\ufeff \t"))
     first = next((line for line in lines if not _TAG.match(line)), "")
     return _LINE.match(first) is not None

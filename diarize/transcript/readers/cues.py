@@ -112,11 +112,10 @@ def untimed(lines: Sequence[str], cues: Sequence[Cue]) -> list[str]:
     """Return the warning for text before the first cue, which has no time."""
     stop = cues[0].line - 1 - bool(cues[0].name) if cues else len(lines)
     found = [place for place in range(stop) if lines[place].strip("\ufeff \t")]
-    if not found:
-        return []
-    first = found[0]
-    text = lines[first].strip()
-    return [f"line {first + 1}: {text!r:.60} stands before any time and is left out"]
+    return [
+        f"line {first + 1}: {lines[first].strip()!r:.60} stands before any time and is left out"
+        for first in found[:1]
+    ]
 
 
 def _tops(lines: Sequence[str], places: Sequence[int], named: bool) -> list[int]:
@@ -150,13 +149,13 @@ def _seconds(clock: str) -> float:
     (9.2, 62.5, -0.015)
     """
     sign = -1.0 if clock.startswith("-") else 1.0
-    whole = 0.0
+    seconds = 0.0
     for part in clock.lstrip("-").replace(",", ".").split(":"):
-        whole = whole * 60 + float(part)
-    return sign * round(whole, 6)
+        seconds = seconds * 60 + float(part)
+    return sign * round(seconds, 6)
 
 
-def without_rolled(cues: Sequence[Cue], texts: Sequence[Sequence[str]]) -> list[int]:
+def without_rolled(cues: Sequence[Cue], texts: Sequence[list[str]]) -> list[int]:
     """Return how many of each cue's first lines merely stand there from the cue before.
 
     Captions that roll up show a line twice or more: first as it is spoken, then above the next.
@@ -180,9 +179,7 @@ def without_rolled(cues: Sequence[Cue], texts: Sequence[Sequence[str]]) -> list[
     return repeated if rolls else [0] * len(cues)
 
 
-def _overlap(before: Sequence[str], after: Sequence[str]) -> int:
+def _overlap(before: list[str], after: list[str]) -> int:
     """Return how many lines end one text and begin the next."""
-    for count in range(min(len(before), len(after)), 0, -1):
-        if list(before[-count:]) == list(after[:count]):
-            return count
-    return 0
+    counts = range(min(len(before), len(after)), 0, -1)
+    return next((count for count in counts if before[-count:] == after[:count]), 0)

@@ -15,6 +15,7 @@ from diarize.transcript.readers.common import (
     Format,
     dicts,
     get,
+    has_items,
     make_segment,
     time_of,
     without,
@@ -42,13 +43,11 @@ def _camel(value: Any) -> Any:
 
 
 def _matches(source: Any) -> bool:
-    results = get(_unwrap(source), "results")
+    answer = _unwrap(source)
     return (
-        isinstance(results, list)
-        and bool(results)
-        and all(isinstance(result, dict) for result in results)
-        and any(isinstance(result.get("alternatives"), list) for result in results)
-        and all("transcript" in best or "words" in best for best in _bests(results))
+        has_items(answer, "results")
+        and any(isinstance(result.get("alternatives"), list) for result in answer["results"])
+        and all("transcript" in best or "words" in best for best in _bests(answer["results"]))
     )
 
 

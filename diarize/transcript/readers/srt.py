@@ -15,9 +15,7 @@ from diarize.transcript.readers.labels import take_labels
 from diarize.transcript.readers.markup import join_lines, plain_text
 
 
-def _matches(source: object) -> bool:
-    if not isinstance(source, str):
-        return False
+def _matches(source: str) -> bool:
     first = [line for line in lines_of(source[:4000]) if line.strip("\ufeff \t")][:8]
     return any(is_timing(line) or is_broken_timing(line) for line in first)
 

@@ -10,7 +10,7 @@ from diarize.transcript.readers.common import Data, Format, finish, make_segment
 from diarize.transcript.readers.cues import lines_of
 from diarize.transcript.readers.labels import take_labels
 
-_COLUMNS = ("start", "end", "text")
+_COLUMNS = {"start", "end", "text"}
 
 
 def _rows(source: str) -> list[tuple[int, list[str]]]:
@@ -25,26 +25,8 @@ def _csv_rows(source: str) -> list[tuple[int, list[str]]]:
     return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
 
 
-def _is_csv(source: object) -> bool:
-    if not isinstance(source, str):
-        return False
-    header = lines_of(source.lstrip())[0].strip().lower().replace('"', "").split(",")
-    return all(column in header for column in _COLUMNS)
-
-
-def _is_table(source: object) -> bool:
-    if not isinstance(source, str):
-        return False
-    header = lines_of(source.lstrip())[0].strip().lower().split("\t")
-    return all(column in header for column in _COLUMNS)
-
-
-def _read_table(source: str) -> Data:
-    return _read_rows(_rows(source))
-
-
-def _read_csv(source: str) -> Data:
-    return _read_rows(_csv_rows(source))
+def _header(source: str) -> str:
+    return lines_of(source.lstrip())[0].strip().lower()
 
 
 def _read_rows(table: list[tuple[int, list[str]]]) -> Data:
@@ -91,9 +73,7 @@ def _label_rows(source: str) -> list[tuple[float | None, float | None, str]]:
     ]
 
 
-def _are_labels(source: object) -> bool:
-    if not isinstance(source, str):
-        return False
+def _are_labels(source: str) -> bool:
     rows = _label_rows(source)
     return bool(rows) and all(start is not None and end is not None for start, end, _ in rows)
 
@@ -106,6 +86,16 @@ def _read_labels(source: str) -> Data:
     return finish({}, take_labels(segments))
 
 
-CSV = Format("csv", "CSV (start, end, text)", _is_csv, _read_csv)
-TABLE = Format("tsv", "TSV (start, end, text)", _is_table, _read_table)
+CSV = Format(
+    "csv",
+    "CSV (start, end, text)",
+    lambda source: set(_header(source).replace('"', "").split(",")) >= _COLUMNS,
+    lambda source: _read_rows(_csv_rows(source)),
+)
+TABLE = Format(
+    "tsv",
+    "TSV (start, end, text)",
+    lambda source: set(_header(source).split("\t")) >= _COLUMNS,
+    lambda source: _read_rows(_rows(source)),
+)
 LABELS = Format("audacity", "Audacity labels", _are_labels, _read_labels)

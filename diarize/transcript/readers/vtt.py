@@ -20,10 +20,6 @@ _LANGUAGE = re.compile(r"^Language:\s*(\S+)")
 _NOT_SHOWN = ("NOTE", "STYLE", "REGION")
 
 
-def _matches(source: object) -> bool:
-    return isinstance(source, str) and re.match(r"\ufeff?\s*WEBVTT(\s|$)", source) is not None
-
-
 def _read(source: str) -> Data:
     lines = _shown(lines_of(source))
     cues = find_cues(lines, named=True)
@@ -87,4 +83,9 @@ def _phrases(segments: list[Data]) -> list[Data]:
     return group_words(words)
 
 
-FORMAT = Format("vtt", "WebVTT subtitles", _matches, _read)
+FORMAT = Format(
+    "vtt",
+    "WebVTT subtitles",
+    lambda source: re.match(r"\ufeff?\s*WEBVTT(\s|$)", source) is not None,
+    _read,
+)

@@ -133,10 +133,10 @@ def _write_stable(labelled: Data, source: object) -> Data:
     segments, speakers = [], []
     for segment in labelled["segments"]:
         words = segment.get("words") or []
-        kept = {key: item for key, item in segment.items() if key in _STABLE_SEGMENT}
+        own = {key: item for key, item in segment.items() if key in _STABLE_SEGMENT}
         if "words" in segment:
-            kept["words"] = [{k: v for k, v in word.items() if k in _STABLE_WORD} for word in words]
-        segments.append(kept)
+            own["words"] = [{k: v for k, v in word.items() if k in _STABLE_WORD} for word in words]
+        segments.append(own)
         speakers.append(
             {"speaker": segment["speaker"], "words": [word["speaker"] for word in words]}
         )

@@ -110,14 +110,9 @@ def _word(text: str, tokens: Sequence[Data], everything: Sequence[Data]) -> Data
     starts = [start for start, _ in times if start is not None]
     ends = [end for _, end in times if end is not None]
     chances = [chance for chance in (number(token.get("p")) for token in tokens) if chance]
-    kept = {"tokens": [_clean(token) for token in everything]}
-    return make_word(
-        kept,
-        text,
-        min(starts, default=None),
-        max(ends, default=None),
-        sum(chances) / len(chances) if chances else None,
-    )
+    mean = sum(chances) / len(chances) if chances else None
+    cleaned = {"tokens": [_clean(token) for token in everything]}
+    return make_word(cleaned, text, min(starts, default=None), max(ends, default=None), mean)
 
 
 def _is_special(token: Data) -> bool:
@@ -186,9 +181,9 @@ def _mended(entries: Sequence[Data]) -> list[Data]:
         head, tail = _BROKEN_END.search(texts[place]), _BROKEN_START.match(texts[place + 1])
         if head and tail:
             for size in range(1, len(tail[0]) + 1):
-                whole = _try_mend(head[0] + tail[0][:size])
-                if whole is not None:
-                    texts[place] = texts[place][: head.start()] + whole
+                character = _try_mend(head[0] + tail[0][:size])
+                if character is not None:
+                    texts[place] = texts[place][: head.start()] + character
                     texts[place + 1] = texts[place + 1][size:]
                     break
     return [{**entry, "text": text} for entry, text in zip(entries, texts, strict=True)]

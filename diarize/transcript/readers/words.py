@@ -142,7 +142,13 @@ def group_words(words: Sequence[Data]) -> list[Data]:
     for word in words:
         start = word.get("start")
         paused = start is not None and last_end is not None and start - last_end > _PAUSE
-        if not groups or paused or _is_complete(groups[-1]) or _is_other(groups[-1][-1], word):
+        speaker = word.get("original_speaker")
+        if (
+            not groups
+            or paused
+            or _is_complete(groups[-1])
+            or groups[-1][-1].get("original_speaker") != speaker
+        ):
             groups.append([])
         groups[-1].append(word)
         last_end = word.get("end", last_end)
@@ -151,10 +157,6 @@ def group_words(words: Sequence[Data]) -> list[Data]:
 
 def _is_complete(group: Sequence[Data]) -> bool:
     return len(group) >= _MOST_WORDS or group[-1]["word"].rstrip("\"'”’») ").endswith(SENTENCE_ENDS)
-
-
-def _is_other(before: Data, word: Data) -> bool:
-    return before.get("original_speaker") != word.get("original_speaker")
 
 
 def _segment_of(words: list[Data], index: int) -> Data:
