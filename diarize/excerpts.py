@@ -11,7 +11,7 @@ from diarize.timeline import Segment, Turn
 
 LONGEST = 6.0  # seconds of an excerpt
 _ENOUGH = 4.0  # seconds beyond which a longer excerpt is no better
-_HEARD = 40  # stretches of a speaker whose sound is looked at
+_MOST_REGIONS = 40  # stretches of a speaker whose sound is looked at
 _CLEAR = 40.0  # decibels of speech over its background beyond which nothing is gained
 _LEAST = 0.2  # seconds of what counts as speech
 # Five of some length from all over the recording; else nearer ones; else two, however short:
@@ -38,8 +38,8 @@ def excerpts(
     scored = _best_first((_worth(mine, part), part) for part in map(_cut, regions))
     if clarity is not None:
         # many regions make the sound of all of them dear: only the likeliest are listened to
-        few = _best_first((worth + clarity(part), part) for worth, part in scored[:_HEARD])
-        scored = few + scored[_HEARD:]
+        few = _best_first((worth + clarity(part), part) for worth, part in scored[:_MOST_REGIONS])
+        scored = few + scored[_MOST_REGIONS:]
     chosen: list[Segment] = []
     for apart, shortest, wanted in _ROUNDS:
         for _, part in scored:

@@ -171,8 +171,8 @@ def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[
         _named(one, names[one.label]) if one.label in names else one for one in talk.speakers
     ]
     lost = [name for name in changed.names.values() if name not in names.values()]
-    kept = Relabelling(labels, names, None) if names or talk is moved else None
-    return Result(replace(talk, speakers=speakers), relabelling=kept), lost
+    changes = Relabelling(labels, names, None) if names or talk is moved else None
+    return Result(replace(talk, speakers=speakers), relabelling=changes), lost
 
 
 def _spans(diarization: Diarization) -> dict[str, list[tuple[float, float]]]:
@@ -237,8 +237,8 @@ def _move(result: Result, moves: Mapping[str, str]) -> Result:
     """Give the turns and words of some speakers to others."""
     before = result.diarization
     turns = [replace(turn, speaker=moves.get(turn.speaker, turn.speaker)) for turn in before.turns]
-    kept = set(before.labels) - (set(moves) - set(moves.values()))
-    speakers = [speaker for speaker in before.speakers if speaker.label in kept]
+    remaining = set(before.labels) - (set(moves) - set(moves.values()))
+    speakers = [speaker for speaker in before.speakers if speaker.label in remaining]
     # voice prints stay with the voices, which have other labels now; joined ones fit no more
     vectors = {moves.get(label, label): vector for label, vector in before.embeddings.items()}
     after = replace(before, turns=turns, speakers=speakers, embeddings=vectors)
@@ -246,7 +246,7 @@ def _move(result: Result, moves: Mapping[str, str]) -> Result:
     known = _relabelling(result)
     relabelling = Relabelling(
         {found: moves.get(now, now) for found, now in known.labels.items()},
-        {label: name for label, name in known.names.items() if label in kept},
+        {label: name for label, name in known.names.items() if label in remaining},
         known.edits,
     )
     return _with_speakers(replace(result, diarization=after, relabelling=relabelling), shown)

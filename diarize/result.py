@@ -209,8 +209,8 @@ class Result:
         options = options or WriterOptions()
         shown = with_unsure_marked(self) if options.mark_unsure and name in TEXT_FORMATS else self
         if self.audio is not None and not is_url(self.audio):
-            whole = Path(self.audio).absolute().as_posix()
-            audio = whole if folder is None else relative_path(self.audio, folder)
+            absolute = Path(self.audio).absolute().as_posix()
+            audio = absolute if folder is None else relative_path(self.audio, folder)
             shown = replace(shown, audio=audio)
             options = replace(options, folder=folder)
         return get_writer(name).render(shown, options)

@@ -42,10 +42,10 @@ def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[s
             return raw.decode(encoding, "replace").removeprefix("\ufeff"), ()
         if keep_broken_bytes:
             return raw.decode("utf-8", "surrogateescape").removeprefix("\ufeff"), ()
-    whole = _whole_characters(raw).decode("utf-8", "replace").removeprefix("\ufeff")
-    broken = whole.count("\ufffd")
-    if broken < sum(character > "\x7f" for character in whole) / 2:
-        return whole, ()
+    decoded = _mended(raw).decode("utf-8", "replace").removeprefix("\ufeff")
+    broken = decoded.count("\ufffd")
+    if broken < sum(character > "\x7f" for character in decoded) / 2:
+        return decoded, ()
     warning = "is not UTF-8; read as Windows/Latin-1 text; save it as UTF-8 if letters are wrong"
     try:
         return raw.decode("cp1252"), (warning,)
@@ -67,10 +67,10 @@ def _without_mark(raw: bytes) -> str | None:
     }.get((zeros[0], zeros[1], zeros[2], zeros[3]))
 
 
-def _whole_characters(raw: bytes) -> bytes:
+def _mended(raw: bytes) -> bytes:
     """Move the bytes of a character that was cut between two entries to the first of them."""
 
-    def mended(match: re.Match[bytes]) -> bytes:
+    def joined(match: re.Match[bytes]) -> bytes:
         first, between, rest = match.groups()
         try:
             (first + rest).decode("utf-8")
@@ -78,7 +78,7 @@ def _whole_characters(raw: bytes) -> bytes:
             return match[0]
         return first + rest + between
 
-    return _CUT_CHARACTER.sub(mended, raw)
+    return _CUT_CHARACTER.sub(joined, raw)
 
 
 def clock(seconds: float) -> str:
@@ -107,8 +107,8 @@ def stamp(seconds: float, mark: str = ".") -> str:
     >>> stamp(3725.5), stamp(62.25, ",")
     ('01:02:05.500', '00:01:02,250')
     """
-    whole, thousandths = divmod(milliseconds(seconds), 1000)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{thousandths:03d}"
+    total, thousandths = divmod(milliseconds(seconds), 1000)
+    return f"{total // 3600:02d}:{total // 60 % 60:02d}:{total % 60:02d}{mark}{thousandths:03d}"
 
 
 def instant(seconds: float) -> str:

@@ -12,7 +12,7 @@ from diarize.settings import DEFAULTS, WordSettings
 from diarize.timeline import union
 from diarize.transcript.anchors import anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
-from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs
+from diarize.transcript.emissions import TurnIndex, as_diarization, integer_costs
 from diarize.transcript.schema import Transcript, WordTime
 from diarize.transcript.segments import renumber, runs_of, split_segment
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
@@ -236,7 +236,7 @@ def _path(
     if options.realign:
         ends = frozenset(stop - 1 for start, stop in words.ranges if stop > start)
         costs = switch_costs(words.texts, words.spoken, ends, options)
-        return cheapest_path(evidence, whole_costs(costs))
+        return cheapest_path(evidence, integer_costs(costs))
     return [0 if costs is None else costs.index(min(costs)) for costs in evidence]
 
 

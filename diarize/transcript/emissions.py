@@ -175,7 +175,7 @@ class TurnIndex:
         ]
 
 
-def whole_costs(costs: Iterable[float]) -> list[int]:
+def integer_costs(costs: Iterable[float]) -> list[int]:
     """Return costs in thousandths of a nat, as integers."""
     return [round(cost * _COST_STEPS) for cost in costs]
 

@@ -29,11 +29,11 @@ def sounds(words: Sequence[str]) -> list[bool]:
     >>> sounds([" I", " (really)", " [inaudible]", " it."])
     [False, False, False, False]
     """
-    whole = "".join(words).strip()
-    if whole[:1] and (whole[0] in _NOTES or whole[-1] in _NOTES):
+    complete = "".join(words).strip()
+    if complete[:1] and (complete[0] in _NOTES or complete[-1] in _NOTES):
         return [True] * len(words)
-    if _encloses(whole, _ROUND | _BRACKETS):
-        return [not _SPEECH.search(whole)] * len(words)
+    if _encloses(complete, _ROUND | _BRACKETS):
+        return [not _SPEECH.search(complete)] * len(words)
     found = [False] * len(words)
     start: int | None = None
     for place, word in enumerate(words):

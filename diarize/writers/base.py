@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from diarize.annotation import Diarization
 from diarize.result import Result, Utterance
-from diarize.text import milliseconds
+from diarize.text import milliseconds, stamp
 from diarize.timeline import union
 
 UNKNOWN = "Unknown"
@@ -22,8 +22,7 @@ def clock(seconds: float) -> str:
     >>> clock(3725.9)
     '01:02:05'
     """
-    whole = int(seconds)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    return stamp(int(seconds)).partition(".")[0]
 
 
 def talk_shares(diarization: Diarization) -> list[tuple[str, float, float, int]]:

@@ -87,7 +87,7 @@ def words_of_tokens(tokens: Sequence[Data], text: str) -> list[Data]:
     Special tokens stay with a neighbouring word. The text of the complete entry settles characters
     that were cut between tokens.
     """
-    units = _whole_characters([t for t in tokens if not _is_special(t)], text)
+    units = _complete_characters([t for t in tokens if not _is_special(t)], text)
     groups: list[tuple[str, list[Data]]] = []
     for unit_text, unit in units:
         if groups and not _begins_word(groups[-1][0], unit_text):
@@ -130,7 +130,7 @@ def _begins_word(before: str, after: str) -> bool:
     )
 
 
-def _whole_characters(tokens: Sequence[Data], text: str) -> list[tuple[str, list[Data]]]:
+def _complete_characters(tokens: Sequence[Data], text: str) -> list[tuple[str, list[Data]]]:
     """Join tokens until each unit has complete characters; return the units with their texts."""
     units: list[tuple[str, list[Data]]] = []
     broken: list[Data] = []
