@@ -153,6 +153,7 @@ def test_nobody_is_invented_and_bounds_hold_where_they_can() -> None:
     assert found(vectors, people, halves, (4, 4)) == people
     assert set(found(vectors, people, halves, (1, 1))) == {0}
     sure = replace(DISTANCE_ALONE, forced_split_below=1.1)
+    assert found(vectors, people, people, (4, 4), replace(sure, least_seconds=0.0)) == people
     assert len(set(found(vectors, people, halves, (4, 4), sure))) == 4
 
 
@@ -270,7 +271,7 @@ def test_probabilities_at_a_limit_change_nothing() -> None:
 
 
 def test_centroids_may_be_as_far_apart_as_the_limit() -> None:
-    vectors, people = voices([20, 20], angle=np.pi / 2), [0] * 20 + [1] * 20
+    vectors, people = np.repeat(np.eye(2), 20, axis=0), [0] * 20 + [1] * 20
     likely_one = replace(DISTANCE_ALONE, bias=100.0, furthest=2.0)
     assert set(found(vectors, people, people, settings=likely_one)) == {0}
     assert found(vectors, people, people, settings=replace(likely_one, furthest=1.9)) == people

@@ -11,12 +11,22 @@ from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import pdist
 
 from diarize.arrays import unit
+from diarize.clustering import speakers
 from diarize.clustering.agglomerative import Tree, dendrogram, linkage
 from diarize.clustering.bounds import speaker_bounds
-from diarize.clustering.speakers import by_first_appearance, cluster
+from diarize.clustering.pairs import LocalWindow
+from diarize.clustering.speakers import (
+    Seeds,
+    assign_to_nearest,
+    by_first_appearance,
+    centroids,
+    cluster,
+    min_speaker_seconds,
+    needed_groups,
+)
 from diarize.clustering.spread import subtract_mean, within_speaker_distance
 from diarize.errors import UsageError
-from diarize.settings import ClusteringSettings, Settings
+from diarize.settings import DEFAULTS, ClusteringSettings, Settings
 from diarize.timeline import Segment
 
 EVERYTHING_COUNTS = Settings(
@@ -265,3 +275,102 @@ def test_each_block_leaves_so_many_leaves(alike: bool) -> None:
     assert set(member[:4].tolist()) == {0, 1}
     assert tree.weights.sum() == 36.0
     assert tree.weights.tolist() == [seconds[member == leaf].sum() for leaf in range(4)]
+
+
+def test_leaves_of_blocks_are_means_by_seconds() -> None:
+    vectors = np.eye(2, dtype=np.float32)[[0, 1, 0, 0]]
+    one = ClusteringSettings(max_windows=2, block_windows=2, block_clusters=1)
+    tree, member = dendrogram(vectors, np.array([3.0, 1.0, 1.0, 1.0]), 2.0, one)
+    assert member.tolist() == [0, 0, 1, 1]
+    assert tree.merges.tolist() == [[0.0, 1.0, 0.25, 2.0]]
+
+
+def test_a_last_block_may_be_smaller_than_what_blocks_leave() -> None:
+    small = ClusteringSettings(max_windows=4, block_windows=4, block_clusters=2)
+    tree, member = dendrogram(np.eye(5, dtype=np.float32), np.ones(5), 0.01, small)
+    assert len(tree.weights) == 3
+    assert member[4] == 2
+
+
+# --- the steps one by one -------------------------------------------------------------------------
+
+
+def test_seeds_are_long_and_have_an_answer() -> None:
+    settings = Settings(clustering=ClusteringSettings(min_seed_seconds=0.5))
+
+    def chosen(vectors: np.ndarray, seconds: list[float]) -> list[int]:
+        segments = [Segment(index, index + 1) for index in range(len(seconds))]
+        _, found = Seeds.of(
+            np.float32(vectors), np.array(seconds), segments, (), None, 1.0, settings
+        )
+        return found.tolist()
+
+    alive = np.eye(4)
+    assert chosen(alive, [0.5, 0.5 - 1e-7, 0.495, 2.0]) == [0, 1, 3]
+    assert chosen(alive * [[1], [0], [1], [1]], [1.0, 1.0, 0.1, 1.0]) == [0, 3]
+    assert chosen(alive * [[1], [0], [1], [1]], [0.1] * 4) == [0, 2, 3]
+    assert chosen(0.0 * alive, [1.0] * 4) == [0, 1, 2, 3]
+
+
+def test_seeds_take_along_what_the_segmentation_says_of_them() -> None:
+    settings = Settings(clustering=ClusteringSettings(min_seed_seconds=0.5))
+    segments = [Segment(index, index + 1) for index in range(5)]
+    joint = np.zeros((2, 2))
+    alone = np.arange(6.0).reshape(3, 2)
+    local = (LocalWindow(1, alone, joint), LocalWindow(1, alone[:1], joint))
+    seconds = np.array([1.0, 0.1, 1.0, 1.0, 1.0])
+    seeds, chosen = Seeds.of(
+        np.eye(5, dtype=np.float32), seconds, segments, local, 0.2, 0.5, settings
+    )
+    assert chosen.tolist() == [0, 2, 3, 4]
+    assert seeds.seconds.tolist() == [0.5] * 4
+    assert [one.start for one in seeds.segments] == [0, 2, 3, 4]
+    (window,) = seeds.local  # the other one has no seed
+    assert window.first == 1
+    assert window.alone.tolist() == [[1.0, 1.5], [2.0, 2.5]]
+
+
+@pytest.mark.parametrize(("scatter", "within"), [(None, 0.4), (0.2, 0.3)])
+def test_parts_are_found_with_a_share_of_the_prior(
+    monkeypatch: pytest.MonkeyPatch, scatter: float | None, within: float
+) -> None:
+    seen = []
+    monkeypatch.setattr(speakers, "vbx_refine", lambda *_, **rest: seen.append(rest))
+    seeds = Seeds(np.eye(2, dtype=np.float32), np.ones(2), [Segment(0, 1)] * 2, (), scatter)
+    for share in (1.0, 0.25):
+        needed_groups(seeds, np.arange(2), 0.4, share, DEFAULTS)
+    whole, part = (one["settings"] for one in seen)
+    assert whole == DEFAULTS.vbx
+    assert part.prior_strength == 0.25 * whole.prior_strength
+    assert part.prior_share == 0.25 * whole.prior_share
+    assert part.max_iterations == DEFAULTS.pairs.fine_iterations
+    assert part.merge_trials == DEFAULTS.pairs.fine_trials
+    assert [one["within_variance"] for one in seen] == pytest.approx([within, within])
+
+
+def test_what_makes_a_speaker_grows_with_the_recording() -> None:
+    settings = ClusteringSettings(min_speaker_seconds=1.0, min_speaker_share=0.1)
+    assert min_speaker_seconds(np.full(5, 10.0), settings) == 5.0
+    assert min_speaker_seconds(np.full(5, 1.0), settings) == 1.0
+
+
+def test_windows_without_a_label_go_to_the_nearest_and_no_others() -> None:
+    vectors = np.eye(2, dtype=np.float32)[[0, 1, 1, 1]]
+    labels = np.array([0, 0, 1, -1])
+    assert assign_to_nearest(vectors, np.ones(4), labels).tolist() == [0, 0, 1, 1]
+    assert labels.tolist() == [0, 0, 1, -1]
+
+
+def test_windows_without_seconds_still_have_a_direction() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    found = centroids(vectors, np.array([0.0, 0.04, 5.0]), np.array([0, 0, -1]))
+    assert found == pytest.approx(unit(np.array([[0.01, 0.04, 0.0]])))
+
+
+def test_nothing_has_no_labels() -> None:
+    nothing = cluster(np.zeros((0, 8), np.float32), threshold=0.5)
+    assert (nothing.labels.shape, nothing.centroids.shape, nothing.own.shape) == (
+        (0,),
+        (0, 8),
+        (0,),
+    )

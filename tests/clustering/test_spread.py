@@ -52,7 +52,7 @@ def test_windows_on_both_sides_of_a_change_do_not_count(change: float, counts: b
 
 
 def test_windows_without_speech_hardly_count_in_the_mean() -> None:
-    vectors = np.eye(2, dtype=np.float32)
-    mean = np.array([1.0, 0.001]) / 1.001
+    vectors = np.eye(2, 3, dtype=np.float32)
+    mean = np.array([1.0, 0.001, 0.0]) / 1.001
     found = subtract_mean(vectors, np.array([1.0, 0.0]), 0.5)
     assert found == pytest.approx(unit(vectors - 0.5 * mean), abs=1e-5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.arrays import unit
-from diarize.clustering.vbx import _Model, forward_backward, vbx_refine
+from diarize.clustering.vbx import _merged, _Model, _with_merged, forward_backward, vbx_refine
 from diarize.settings import VbxSettings
 
 
@@ -150,3 +150,19 @@ def test_labels_are_complete_and_the_same_twice(
     assert set(found.tolist()) == set(range(int(found.max()) + 1))
     assert found.max() <= guess.max()
     assert found.tobytes() == vbx_refine(vectors, seconds, guess, within_variance=within).tobytes()
+
+
+def test_of_trial_merges_the_best_one_is_taken() -> None:
+    vectors = voices([10, 14, 18], noise=0.1)
+    settings = VbxSettings(merge_trials=3)
+    model = _Model(vectors, np.ones(42), 0.3, 2.0, settings)
+    fit = model.fit(np.eye(3)[np.repeat([0, 1, 2], [10, 14, 18])])
+    tried = [model.fit(_with_merged(fit.gamma, pair)).elbo for pair in combinations(range(3), 2)]
+    assert len(set(tried)) == 3
+    assert _merged(model, fit).elbo == pytest.approx(max(tried))
+    assert max(tried) < fit.elbo
+
+
+def test_merged_speakers_have_the_shares_of_both() -> None:
+    gamma = np.array([[0.5, 0.25, 0.25], [0.0, 0.75, 0.25]])
+    assert _with_merged(gamma, (0, 2)).tolist() == [[0.75, 0.25], [0.25, 0.75]]

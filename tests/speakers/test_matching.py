@@ -14,7 +14,7 @@ from diarize.arrays import unit
 from diarize.embedding.base import Thresholds
 from diarize.settings import IdentificationSettings
 from diarize.speakers.book import SpeakerBook
-from diarize.speakers.matching import Gallery, MatchOptions, decide, match
+from diarize.speakers.matching import Gallery, MatchOptions, _match, decide, match
 from diarize.speakers.records import BookModel, BookThresholds, Sample
 
 OPTIONS = MatchOptions(threshold=0.5, margin=0.1, clear=0.7, proposal=0.1)
@@ -280,3 +280,59 @@ def test_a_rejected_voice_is_never_that_person_again():
     assert other.name == "Ann"
     (nobody,) = match(voice, gallery.only(["Ann"]), options)
     assert (nobody.score, nobody.candidates) == (None, ())
+
+
+# -- limits, exactly ------------------------------------------------------------------------
+
+
+def test_the_bar_by_people_and_voices():
+    options = MatchOptions(threshold=0.6, relief=0.2)
+    bars = {(1, 1): 0.4, (1, 4): 0.4, (2, 1): 0.6, (2, 2): 0.4, (4, 1): 0.6, (0, 0): 0.4}
+    for (people, voices), bar in bars.items():
+        assert options.bar(people, voices) == pytest.approx(bar)
+    assert options.bar(3, 2) == pytest.approx(0.6 - 0.2 * (1 - np.log2(1.5)))
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_decide_the_order_of_people_changes_nothing(order):
+    def chosen(*scores):
+        found = decide(np.float32(scores)[:, order], apart(len(scores)), OPTIONS, 0.5)
+        return [None if person is None else order[person] for person in found]
+
+    # Just at the bar is worth more than any likeness below it.
+    assert chosen([0.5, 0.0], [0.4, 0.3]) == [0, None]
+    # One clear match is worth more than two that are just above the bar.
+    assert chosen([0.9, 0.55], [0.56, 0.1]) == [0, None]
+
+
+def test_decide_two_voices_just_clear_are_one_person():
+    options = replace(OPTIONS, clear=0.75)
+    scores = np.float32([[0.9, 0.1], [0.75, 0.1]])
+    assert decide(scores, ~apart(2), options, 0.5) == [0, 0]
+
+
+def test_match_without_more_knowledge_no_two_voices_are_one_person():
+    gallery = Gallery(("Ann",), np.eye(1, 2, dtype=np.float32))
+    voices = np.float32([[1.0, 0.0], [0.96, 0.28]])
+    assert [one.name for one in match(voices, gallery, OPTIONS)] == ["Ann", None]
+    assert [one.name for one in match(voices, gallery, OPTIONS, ~apart(2))] == ["Ann", "Ann"]
+
+
+@pytest.mark.parametrize(("turn", "name"), [(1.0, "Ann"), (1.01, None)])
+def test_match_windows_may_sound_just_like_the_person(turn, name):
+    gallery = Gallery(("Ann",), np.eye(1, 2, dtype=np.float32))
+    voices = np.float32([[1.0, 0.0]])
+    options = replace(OPTIONS, turn=turn, alike=1.0)
+    (found,) = match(voices, gallery, options, windows=[voices])
+    assert found.name == name
+
+
+def test_match_names_are_proposed_from_a_score_on():
+    def proposed(scores, limit, taken=frozenset()):
+        found = _match(np.float32(scores), None, set(taken), ("Ann", "Bo"), limit, 2).proposal
+        return found and found.name
+
+    assert proposed([0.25, 0.1], 0.25) == "Ann"
+    assert proposed([0.25, 0.1], 0.26) is None
+    assert proposed([0.1, 0.25], 0.25) == "Bo"
+    assert proposed([0.1, 0.25], 0.05, {1}) is None

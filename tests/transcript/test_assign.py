@@ -25,6 +25,9 @@ from diarize.transcript.word_times import Energy, energy_of, spoken_interval, wo
 A, B = "SPEAKER_00", "SPEAKER_01"
 
 
+APART = WordSettings(realign=False)  # each word by itself
+
+
 def talk(*turns: tuple[float, float, str], **rest: Any) -> Diarization:
     made = [Turn(*turn) for turn in turns]
     return Diarization(made, max((turn.end for turn in made), default=0.0), **rest)
@@ -414,26 +417,33 @@ def test_estimated_times_are_as_uncertain_as_their_room_is_wide() -> None:
 
 
 def test_the_error_of_boundaries_is_told_by_words_and_the_costs_beside_them() -> None:
-    times = [0.3 * place for place in range(8)]
-    part = segment(spoken("So it is. And then we go on.", *times))
-    diarization = talk((0, 0.93, A), (0.93, 2.4, B))
+    times = [0.3 * place for place in range(40)]
+    part = segment(spoken("so it is then. " * 10, *times))
+    off = [0.05 if number % 2 else -0.05 for number in range(11)]
+    diarization = talk(
+        *((1.2 * n + off[n] + 0.1, 1.2 * n + 1.2 + off[n + 1] + 0.1, A if n % 2 else B)
+          for n in range(10))
+    )  # fmt: skip
     options = WordSettings()
     words = _collect([part], diarization, options, None)
-    costs = [4.0, 4.0, 0.2, 4.0, 3.0, 4.0, 4.0, 0.0]
+    costs = [4.0, 3.0, 4.0, 0.2] * 10
     starts = [(time, cost) for time, cost in zip(times, [0.0, *costs[:-1]], strict=True)]
     ends = [(words.spoken[place][1], cost) for place, cost in enumerate(costs)]
     assert [start for start, _ in words.spoken] == times
     expected = estimate_boundary_error(diarization.turns, starts, ends, options)
+    assert expected.change > 0.05
     assert _boundary_error(words, costs, diarization, options) == expected
     exact = _boundary_error(words, costs, diarization, WordSettings(realign=False))
     assert exact == BoundaryError(0.0, 0.0)
 
 
 def test_segments_that_are_not_split_keep_their_numbers() -> None:
-    words = spoken("Is it late?", 0, 0.3, 0.6)
-    transcript = {"segments": [segment(words, id=7)]}
-    (part,) = label_transcript(transcript, talk((0, 1, A)))["segments"]
-    assert part["id"] == 7
+    first, second = (spoken("Is it late?", start, start + 0.3, start + 0.6) for start in (0, 2))
+    transcript = {"segments": [segment(first, id=7), segment(second, id=9)]}
+    kept = label_transcript(transcript, talk((0, 1, A), (2, 3, B)))["segments"]
+    assert [part["id"] for part in kept] == [7, 9]
+    split = label_transcript(transcript, talk((0, 1, A), (2, 2.3, B), (2.3, 3, A)), options=APART)
+    assert [part["id"] for part in split["segments"]] == [7, 8, 9]
 
 
 def test_word_times_are_said_to_be_estimated_where_they_are() -> None:
