@@ -199,3 +199,52 @@ def test_mark_unsure_puts_a_question_mark_behind_names_in_text_only():
         alone = Result(talk).render(name, marked)
         assert name not in ("srt", "csv", "md") or "Ann?" in alone, name
     assert result.transcript == {"segments": segments}
+
+
+# -- which windows speak for a turn, exactly ------------------------------------------------------
+
+
+def marks(
+    windows: list[tuple[tuple[float, float], np.ndarray]], options: MatchOptions = OPTIONS
+) -> list[bool]:
+    """Say which of Ann's turns, 0 to 4 s and 4 to 8 s, are marked; a stranger talks from 8 s on."""
+    talk = Diarization(
+        [Turn(0, 4, "SPEAKER_00"), Turn(4, 8, "SPEAKER_00"), Turn(8, 12, "SPEAKER_01")],
+        12.0,
+        embeddings={"SPEAKER_00": ANN, "SPEAKER_01": EVE},
+    )
+    spans = (*(Segment(*span) for span, _ in windows), Segment(8, 12))
+    vectors = np.array([*(vector for _, vector in windows), EVE], np.float32)
+    labels = (*("SPEAKER_00" for _ in windows), "SPEAKER_01")
+    before = DiarizationDetails(talk, spans, vectors, labels)
+    found = identify_in(before, people(Ann=ANN), options)
+    assert [speaker.name for speaker in found.speakers] == ["Ann", None]
+    return [turn.unsure for turn in found][:2]
+
+
+def test_a_window_speaks_for_the_turn_that_holds_most_of_it():
+    assert marks([((2.0, 6.0), ANN)]) == [True, True]  # half of it in each
+    assert marks([((1.0, 5.0), ANN)]) == [False, True]
+    assert marks([((1.0, 5.0), BEN)]) == [True, True]
+    assert marks([((0.0, 2.0), ANN), ((4.0, 5.0), ANN)]) == [False, False]
+
+
+def test_a_turn_may_sound_just_like_the_person():
+    assert marks([((0.0, 4.0), ANN)], replace(OPTIONS, turn=1.0)) == [False, True]
+
+
+@pytest.mark.parametrize(("turn", "unsure"), [(0.85, False), (0.92, True)])
+def test_turns_are_compared_without_what_all_voices_share(turn, unsure):
+    """Of two voices and one of no sound, a third is shared: Ann's cosine is 2 / √5 without it."""
+    options = replace(OPTIONS, turn=turn, shrinkage=1.0)
+    assert marks([((0.0, 2.0), ANN), ((2.0, 4.0), ANN)], options) == [unsure, True]
+
+
+@pytest.mark.parametrize("order", [(0.0, 0.3), (0.3, 0.0)])
+def test_of_two_speakers_who_are_one_the_better_match_is_told(order):
+    first, second = (unit(ANN + off * BEN) for off in order)
+    apart = details((0, 8, "SPEAKER_00", first), (12, 16, "SPEAKER_01", second))
+    (ann,) = identify_in(apart, people(Ann=ANN, Eve=EVE), OPTIONS).speakers
+    assert (ann.label, ann.name) == ("SPEAKER_00", "Ann")
+    assert ann.score == pytest.approx(1.0)
+    assert ann.candidates[0].score == pytest.approx(1.0)
