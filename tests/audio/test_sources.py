@@ -94,6 +94,7 @@ def test_arrays_of_many_kinds(kind: str) -> None:
     assert np.allclose(samples / 32768, SOUND, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_real_tensors() -> None:
     torch = pytest.importorskip("torch")
     for tensor in (

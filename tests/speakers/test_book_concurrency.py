@@ -38,6 +38,7 @@ def enrol_many(path: Path, who: str, count: int) -> None:
             book.add(f"{who} {number}", samples(number), MODEL)
 
 
+@pytest.mark.slow
 def test_two_processes_enrolling_at_once_lose_nothing(tmp_path):
     """Both start from nothing: the race for making the file is part of it."""
     context = multiprocessing.get_context("fork")

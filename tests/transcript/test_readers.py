@@ -668,6 +668,7 @@ def test_json_in_an_old_encoding_warns() -> None:
 # --- what the producers' own code writes ----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_files_that_openai_whisper_writes(tmp_path: Path) -> None:
     utils = pytest.importorskip("whisper.utils", reason='pip install "autospeech-diarize[whisper]"')
     source = copy.deepcopy(WHISPER)
