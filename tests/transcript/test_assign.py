@@ -455,3 +455,10 @@ def test_word_times_are_said_to_be_estimated_where_they_are() -> None:
     assert [part["speaker"] for part in plain["segments"]] == [B, A]  # B talks most of the first
     text = {**empty, "text": " Is it late?"}
     assert label_transcript({"segments": [text]}, diarization)["word_times"] == "estimated"
+
+
+def test_a_text_that_is_cut_is_looked_at_again_until_nothing_changes() -> None:
+    transcript = {"segments": [{"start": 0, "end": 3, "text": " well and"}]}
+    diarization = talk((0, 2.25, A), (2.25, 3, B))
+    once = label_transcript(transcript, diarization)
+    assert label_transcript(once, diarization) == once
