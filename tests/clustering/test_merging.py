@@ -103,6 +103,7 @@ def found(
         bounds,
         settings,
     )
+    assert set(people.labels.tolist()) == set(range(len(people.own)))
     return by_first_appearance(people.labels).tolist()
 
 

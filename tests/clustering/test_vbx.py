@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.arrays import unit
-from diarize.clustering.vbx import _merged, _Model, _with_merged, forward_backward, vbx_refine
+from diarize.clustering import vbx
+from diarize.clustering.vbx import _Fit, _merged, _Model, _with_merged, forward_backward, vbx_refine
 from diarize.settings import VbxSettings
 
 
@@ -166,3 +167,58 @@ def test_of_trial_merges_the_best_one_is_taken() -> None:
 def test_merged_speakers_have_the_shares_of_both() -> None:
     gamma = np.array([[0.5, 0.25, 0.25], [0.0, 0.75, 0.25]])
     assert _with_merged(gamma, (0, 2)).tolist() == [[0.75, 0.25], [0.25, 0.75]]
+
+
+def test_two_halves_alone_are_joined() -> None:
+    vectors, guess = (part[:80] for part in two_halves())
+    never = VbxSettings(merge_trials=0)
+    seconds = np.full(80, 0.5)
+    apart = vbx_refine(vectors, seconds, guess, within_variance=0.3, settings=never)
+    assert apart.max() == 1
+    assert vbx_refine(vectors, seconds, guess, within_variance=0.3).max() == 0
+
+
+def test_what_gains_is_merged_without_trial_the_best_pair_first() -> None:
+    vectors = voices([20, 10, 10], noise=0.1)
+    model = _Model(vectors, np.ones(40), 0.3, 2.0, VbxSettings())
+    halves = np.repeat([0, 1, 2, 3], 10)
+    merged = _merged(model, _Fit(np.eye(4)[halves], -np.inf))
+    assert merged.gamma.argmax(axis=1).tolist() == np.repeat([0, 1, 2], [20, 10, 10]).tolist()
+    assert merged.elbo == pytest.approx(model.fit(np.eye(3)[np.maximum(halves - 1, 0)]).elbo)
+
+
+def test_the_bound_of_one_speaker_is_exact() -> None:
+    """With one speaker the approximation is the true posterior, and the ELBO the evidence."""
+    points = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
+    seconds = np.linspace(0.5, 2.0, 20)
+    # As many dimensions as the points have: acoustic_scale times the prior's seconds.
+    model = _Model(points, seconds, 0.75, 2.0, VbxSettings(acoustic_scale=1.5))
+    fit = model.fit(np.ones((20, 1)))
+    sums, spoken = model.statistics(np.ones((20, 1)))
+    alone = 1.5 / (2 * 0.75) * float((seconds * np.square(points).sum(axis=1)).sum())
+    assert fit.gamma.tolist() == [[1.0]] * 20
+    assert fit.elbo == pytest.approx(float(model.log_evidence(sums, spoken)[0]) - alone, rel=1e-5)
+
+
+def test_the_model_is_made_of_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits: list[tuple[_Model, np.ndarray]] = []
+
+    class Seen(_Model):
+        def fit(self, gamma: np.ndarray) -> _Fit:
+            fits.append((self, gamma))
+            return super().fit(gamma)
+
+    monkeypatch.setattr(vbx, "_Model", Seen)
+    vectors = np.eye(3, dtype=np.float32)
+    seconds, guess = np.array([1.0, 3.0, 0.0]), np.array([0, 1, 0])
+    options = VbxSettings(centering=0.5, prior_strength=2.0, prior_share=1.0, first_guess=1.0)
+    vbx_refine(vectors, seconds, guess, within_variance=0.01, settings=options)
+    model, gamma = fits[0]
+    mean = np.array([1.0, 3.0, 0.001]) / 4.001
+    assert model.points == pytest.approx(vectors - 0.5 * mean, abs=1e-6)
+    assert (model.within_variance, model.prior_strength) == (0.05, 4.0)
+    sure = np.e / (1.0 + np.e)
+    assert gamma == pytest.approx(np.array([[sure, 1 - sure], [1 - sure, sure], [sure, 1 - sure]]))
+    fits.clear()
+    vbx_refine(vectors, seconds, guess, within_variance=0.2, settings=VbxSettings())
+    assert (fits[0][0].within_variance, fits[0][0].prior_strength) == (0.2, 2.5)

@@ -18,9 +18,10 @@ from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.result import Result
 from diarize.result_file import from_json, to_block
 from diarize.speakers.book import SpeakerBook
-from diarize.speakers.identification import among, identify_in
+from diarize.speakers.identification import _by_turn, among, identify_in
 from diarize.speakers.matching import Gallery, MatchOptions
 from diarize.speakers.records import BookModel, Sample
+from diarize.speakers.segments import SegmentMatch
 from diarize.timeline import Segment, Turn
 
 ANN, BEN, EVE = np.eye(3, dtype=np.float32)
@@ -248,3 +249,30 @@ def test_of_two_speakers_who_are_one_the_better_match_is_told(order):
     assert (ann.label, ann.name) == ("SPEAKER_00", "Ann")
     assert ann.score == pytest.approx(1.0)
     assert ann.candidates[0].score == pytest.approx(1.0)
+
+
+def test_turns_named_one_by_one_have_a_speaker_for_each_person_and_each_label_left():
+    before = details(
+        (0, 2, "SPEAKER_00", ANN), (2, 4, "SPEAKER_00", EVE), (4, 6, "SPEAKER_01", ANN),
+        (6, 8, "SPEAKER_01", BEN), (8, 9, "SPEAKER_00", EVE),
+    ).diarization  # fmt: skip
+    matches = [
+        SegmentMatch(0, 2, "Ann", 0.7, "Ann", "Ben", 0.1),
+        SegmentMatch(2, 4, None, -0.4, "Ben"),
+        SegmentMatch(4, 6, "Ann", 0.9, "Ann", "Ben", 0.2),
+        SegmentMatch(6, 8),
+        SegmentMatch(8, 9, None, -0.6, "Ann"),
+    ]
+    found = _by_turn(before, matches)
+    assert [turn.speaker[-1] for turn in found] == ["0", "1", "0", "2", "1"]
+    assert spans(found) == spans(before)
+    shown = [(one.label, one.name, one.score) for one in found.speakers]
+    assert shown == [
+        ("SPEAKER_00", "Ann", 0.9), ("SPEAKER_01", None, -0.4), ("SPEAKER_02", None, None)
+    ]  # fmt: skip
+    # Of a person the book has the voice; what is left of a speaker keeps that speaker's.
+    assert list(found.embeddings) == ["SPEAKER_01", "SPEAKER_02"]
+    assert found.embeddings["SPEAKER_01"] is before.embeddings["SPEAKER_00"]
+    assert found.turns[2].candidates == (("Ann", 0.9), ("Ben", 0.2))
+    bare = _by_turn(replace(before, embeddings={}), matches)
+    assert bare.embeddings == {}
