@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from scipy.stats import norm
 
 from diarize.annotation import Diarization
 from diarize.settings import WordSettings
 from diarize.timeline import Turn
 from diarize.transcript.anchors import IndexedTurn, anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
-from diarize.transcript.emissions import TurnIndex
+from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs
 from diarize.transcript.sentences import ends_sentence, switch_costs
 from diarize.transcript.sounds import sounds
 
@@ -287,3 +289,22 @@ def test_turns_as_far_apart_as_silence_may_be_touch() -> None:
     turns = ((0.0, 1.0, "A"), (1.25, 2.0, "B"))
     assert weights(0.8, 0.9, *turns, touch=0.25)[1] > 0.05
     assert weights(0.8, 0.9, *turns, touch=0.24).get(1, 0.0) < 0.01
+
+
+def test_shares_at_an_uncertain_edge_are_those_of_a_normal_distribution() -> None:
+    turns = [Turn(0.0, 1.0, "A")]
+    index = TurnIndex(Diarization(turns, 1.0), OPTIONS, BoundaryError(0.1, 0.1))
+    instants = np.linspace(0.95, 1.25, 3001)
+    covered = float(norm.sf(instants, loc=1.0, scale=0.1).mean())
+    assert index.weights(0.95, 1.25) == pytest.approx({0: covered / OPTIONS.full_cover}, rel=1e-3)
+
+
+def test_of_several_anchors_the_strongest_is_the_least_cost() -> None:
+    index = index_of((0.0, 1.0, "A"), (1.0, 2.0, "B"), (2.0, 3.0, "C"))
+    assert index.costs({2: 1.0}, {0: 1.0, 1: 2.0}) == [0, 0, 2000]
+    assert whole_costs([1.5, 0.0004, 0.0006]) == [1500, 0, 1]
+
+
+def test_a_list_of_turns_lasts_until_the_last_end() -> None:
+    assert as_diarization([Turn(0, 5, "A"), Turn(1, 2, "B")]).duration == 5
+    assert as_diarization([]).duration == 0
