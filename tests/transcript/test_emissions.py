@@ -13,7 +13,7 @@ from diarize.settings import WordSettings
 from diarize.timeline import Turn
 from diarize.transcript.anchors import IndexedTurn, anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
-from diarize.transcript.emissions import TurnIndex, as_diarization, whole_costs
+from diarize.transcript.emissions import TurnIndex, as_diarization, integer_costs
 from diarize.transcript.sentences import ends_sentence, switch_costs
 from diarize.transcript.sounds import sounds
 
@@ -302,7 +302,7 @@ def test_shares_at_an_uncertain_edge_are_those_of_a_normal_distribution() -> Non
 def test_of_several_anchors_the_strongest_is_the_least_cost() -> None:
     index = index_of((0.0, 1.0, "A"), (1.0, 2.0, "B"), (2.0, 3.0, "C"))
     assert index.costs({2: 1.0}, {0: 1.0, 1: 2.0}) == [0, 0, 2000]
-    assert whole_costs([1.5, 0.0004, 0.0006]) == [1500, 0, 1]
+    assert integer_costs([1.5, 0.0004, 0.0006]) == [1500, 0, 1]
 
 
 def test_a_list_of_turns_lasts_until_the_last_end() -> None:
