@@ -25,7 +25,6 @@ class Folder:
 
     Attributes
     ----------
-    path : Path
     recordings : tuple of Path
         In order of their names, those of its sub-folders included.
     others : tuple of Path

@@ -76,18 +76,6 @@ def magnitude(samples: Float32) -> Float32:
     return out
 
 
-def level(samples: Float32) -> float:
-    """Return the level in dB below full scale (dBFS) by mean power; −inf for silence.
-
-    Examples
-    --------
-    >>> round(level(np.full(100, 0.1, np.float32)), 3)
-    -20.0
-    """
-    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
-    return 10.0 * float(np.log10(power)) if power > 0 else float("-inf")
-
-
 def raise_level(decibels: float, target: float) -> float:
     """Return the factor that brings a level up to ``target`` dBFS; 1 where it is there already.
 

@@ -6,15 +6,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from diarize.arrays import Float32
 from diarize.batch.sidecar import (
     ENDING,
     Sidecar,
+    Voice,
     beside,
     each_sidecar,
     read_sidecar,
@@ -30,6 +30,9 @@ from diarize.result_file import from_json, locate_audio
 from diarize.settings import DEFAULTS, LinkingSettings
 
 PEOPLE = "people.jsonl"
+
+#: Voices with the places of their recordings.
+_Voices = list[tuple[str, Voice]]
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,6 @@ class PersonInArchive:
     seconds: float
 
 
-@dataclass
-class _Voices:
-    """All voices of an archive, as columns: they take little more than their vectors."""
-
-    places: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    names: list[str | None] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    people: list[str | None] = field(default_factory=list)
-    vectors: list[Float32] = field(default_factory=list)
-
-
 def link_archive(
     output: str,
     threshold: float,
@@ -85,7 +76,6 @@ def link_archive(
         A folder that a batch with ``voices`` wrote: a path or URL.
     threshold : float
         Least average cosine of one person's centroids.
-    settings : LinkingSettings
     on_message : callable, optional
         Told of outputs that are left alone.
 
@@ -99,11 +89,9 @@ def link_archive(
     voices = _read(store, tell)
     people = _assigned(voices, threshold, settings)
     wanted: dict[str, dict[str, str]] = {}
-    for place, label, old, person in zip(
-        voices.places, voices.labels, voices.people, people, strict=True
-    ):
-        if label != person or old != person:
-            wanted.setdefault(place, {})[label] = person
+    for (place, voice), person in zip(voices, people, strict=True):
+        if voice.label != person or voice.person != person:
+            wanted.setdefault(place, {})[voice.label] = person
     for place, labels in wanted.items():
         _write(store, place, labels, tell)
     found = _people(voices, people)
@@ -114,38 +102,30 @@ def link_archive(
 
 def _read(store: Store, tell: Callable[[str], None]) -> _Voices:
     """Return the voices of all recordings that one embedding model heard: the most frequent."""
-    models: Counter[str] = Counter()
-    read = _Voices()
-    of_model: list[str] = []
+    recordings: Counter[str] = Counter()
+    voices: dict[str, _Voices] = {}
     for place, sidecar in each_sidecar(store):
         model = sidecar.models.get("embedding", "")
-        models[model] += 1
-        for voice in sidecar.voices or ():
-            of_model.append(model)
-            read.places.append(place)
-            read.labels.append(voice.label)
-            read.names.append(voice.name)
-            read.seconds.append(voice.seconds)
-            read.people.append(voice.person)
-            read.vectors.append(voice.vector)
-    if len(models) < 2:
-        return read
-    usual = models.most_common(1)[0][0]
-    tell(f"{models.total() - models[usual]} recordings were made with another model: not linked")
-    keep = [number for number, model in enumerate(of_model) if model == usual]
-    columns = {name: [column[number] for number in keep] for name, column in vars(read).items()}
-    return _Voices(**columns)
+        recordings[model] += 1
+        voices.setdefault(model, []).extend((place, voice) for voice in sidecar.voices or ())
+    if not recordings:
+        return []
+    usual, count = recordings.most_common(1)[0]
+    if len(recordings) > 1:
+        tell(f"{recordings.total() - count} recordings were made with another model: not linked")
+    return voices[usual]
 
 
 def _assigned(voices: _Voices, threshold: float, settings: LinkingSettings) -> list[str]:
     """Return the label in the archive of each voice: by its name, by what it had, by its sound."""
-    numbers = [int(re.sub(r"\D", "", person) or 0) for person in voices.people if person]
+    numbers = [int(re.sub(r"\D", "", voice.person) or 0) for _, voice in voices if voice.person]
     free = max(numbers, default=-1) + 1
     of_name: dict[str, str] = {}
     of_group: dict[int, str] = {}
     joined = _strangers(voices, threshold, settings)
     people: list[str] = []
-    for number, (name, person) in enumerate(zip(voices.names, voices.people, strict=True)):
+    for number, (_, voice) in enumerate(voices):
+        name, person = voice.name, voice.person
         if name is not None:
             person = of_name.get(name, person)
         elif person is None:
@@ -166,26 +146,23 @@ def _strangers(
     voices: _Voices, threshold: float, settings: LinkingSettings
 ) -> dict[int, tuple[str | None, int]]:
     """Return the known person, or else the group, of each new voice without a name."""
-    of_place = {place: number for number, place in enumerate(dict.fromkeys(voices.places))}
-    members: dict[str, list[int]] = {}
+    of_place = {place: number for number, place in enumerate(dict.fromkeys(at for at, _ in voices))}
+    members: dict[str, _Voices] = {}
     new = []
-    for number, (name, person) in enumerate(zip(voices.names, voices.people, strict=True)):
-        if name is None and person is None:
+    for number, (place, voice) in enumerate(voices):
+        if voice.name is None and voice.person is None:
             new.append(number)
-        elif name is None and person is not None:
-            members.setdefault(person, []).append(number)
+        elif voice.name is None and voice.person is not None:
+            members.setdefault(voice.person, []).append((place, voice))
     if not new:
         return {}
     known = list(members)
-    means = [np.mean([voices.vectors[one] for one in members[who]], axis=0) for who in known]
+    groups = [*members.values(), *([voices[number]] for number in new)]
     found = link_vectors(
-        np.array([*means, *(voices.vectors[number] for number in new)], np.float32),
-        [
-            *(frozenset(of_place[voices.places[one]] for one in members[who]) for who in known),
-            *(frozenset([of_place[voices.places[number]]]) for number in new),
-        ],
+        np.array([np.mean([one.vector for _, one in group], axis=0) for group in groups]),
+        [frozenset(of_place[place] for place, _ in group) for group in groups],
         threshold,
-        sizes=np.array([*(len(members[who]) for who in known), *(1 for _ in new)], np.int64),
+        sizes=np.array([len(group) for group in groups], np.int64),
         fixed=len(known),
         neighbors=settings.neighbors,
     )[len(known) :]
@@ -200,10 +177,10 @@ def _people(voices: _Voices, people: list[str]) -> list[PersonInArchive]:
     places: dict[str, set[str]] = {}
     seconds: Counter[str] = Counter()
     names: dict[str, str | None] = {}
-    for number, person in enumerate(people):
-        places.setdefault(person, set()).add(voices.places[number])
-        seconds[person] += voices.seconds[number]  # type: ignore[assignment]
-        names[person] = names.get(person) or voices.names[number]
+    for (place, voice), person in zip(voices, people, strict=True):
+        places.setdefault(person, set()).add(place)
+        seconds[person] += voice.seconds  # type: ignore[assignment]
+        names[person] = names.get(person) or voice.name
     return [
         PersonInArchive(one, names[one], len(places[one]), round(seconds[one], 3))
         for one in sorted(places)

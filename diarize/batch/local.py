@@ -28,7 +28,6 @@ class Task:
 
     Parameters
     ----------
-    item : Item
     place : str
         Where its outputs go.
     seconds : float
@@ -49,7 +48,6 @@ def default_jobs(
     ----------
     count : int
         How many there are.
-    settings : BatchSettings
     available : float, optional
         Megabytes; what this machine has where not given.
     """
@@ -90,7 +88,6 @@ def time_limit(task: Task, asked: float | None, settings: BatchSettings = BATCH)
 
     Parameters
     ----------
-    task : Task
     asked : float or None
         What the user wants; 0: never. None: by the recording's length.
     """
@@ -143,14 +140,12 @@ def run_here(
     ----------
     tasks : sequence of (Item, str)
         The recordings, and the places of their outputs.
-    job : Job
     jobs : int
         How many are worked on at a time.
     timeout : float, optional
         See :func:`time_limit`.
     retries : int
         How often a recording is tried again whose worker crashed.
-    settings : BatchSettings
     """
     threads = max(1, available_processors() // jobs)
     pool = WorkerPool(job, jobs, threads)

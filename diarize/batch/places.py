@@ -23,10 +23,8 @@ def plan_places(items: Sequence[Item], sidecars: Mapping[str, Sidecar], store: S
 
     Parameters
     ----------
-    items : sequence of Item
     sidecars : mapping of str to Sidecar
         Those that are there, by their places.
-    store : Store
 
     Returns
     -------

@@ -129,9 +129,6 @@ class _Log:
 
     Parameters
     ----------
-    store : Store
-    summary : Summary
-    on_outcome : callable or None
     interval : float
         Seconds between two notes of the failures.
     """

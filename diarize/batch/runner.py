@@ -42,7 +42,6 @@ class Runner:
 
     Parameters
     ----------
-    job : Job
     threads : int or None
         Of the networks.
     models : mapping, optional

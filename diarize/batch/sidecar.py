@@ -54,18 +54,12 @@ class Voice:
     def as_json(self) -> dict[str, Any]:
         """Return the voice with its vector as base64."""
         packed = base64.b64encode(np.asarray(self.vector, "<f4").tobytes()).decode()
-        return {
-            "label": self.label,
-            "seconds": self.seconds,
-            "vector": packed,
-            "name": self.name,
-            "person": self.person,
-        }
+        return {**vars(self), "vector": packed}
 
 
 def _voice_from(item: Mapping[str, Any]) -> Voice:
     vector = np.frombuffer(base64.b64decode(item["vector"]), "<f4").astype(np.float32)
-    return Voice(item["label"], item["seconds"], vector, item.get("name"), item.get("person"))
+    return Voice(**{**item, "vector": vector})
 
 
 @dataclass(frozen=True)
@@ -180,7 +174,6 @@ def stamps_beside(item: Item, outputs: Iterable[str] = ()) -> dict[str, str]:
 
     Parameters
     ----------
-    item : Item
     outputs : iterable of str
         Paths that are results, not transcripts.
     """

@@ -89,12 +89,7 @@ class Summary:
     def encoded_failures(self) -> bytes:
         """Return the bytes of ``failures.jsonl``: a line a recording that failed."""
         lines = [
-            {
-                "audio": one.audio,
-                "kind": one.kind,
-                "error": one.error,
-                "elapsed": one.elapsed,
-            }
+            {name: getattr(one, name) for name in ("audio", "kind", "error", "elapsed")}
             for one in sorted(self.failures, key=lambda one: one.audio)
         ]
         return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()

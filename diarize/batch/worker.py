@@ -39,7 +39,6 @@ class Worker:
 
     Parameters
     ----------
-    job : Job
     threads : int
         Of its networks and numeric libraries.
 
@@ -142,7 +141,6 @@ class WorkerPool:
 
     Parameters
     ----------
-    job : Job
     count : int
         How many recordings may be worked on at a time.
     threads : int

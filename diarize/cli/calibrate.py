@@ -60,11 +60,9 @@ def run(args: argparse.Namespace) -> int:
         now = MatchOptions.of(embedder.thresholds, book)
         found = calibrate(book, margin=now.margin, false_accept_rate=args.false_accept_rate)
         if args.json:
+            numbers = ("threshold", "margin", "false_accepts", "false_rejects")
             shown = {
-                "threshold": found.threshold,
-                "margin": found.margin,
-                "false_accepts": found.false_accepts,
-                "false_rejects": found.false_rejects,
+                **{name: getattr(found, name) for name in numbers},
                 "genuine": found.genuine.tolist(),
                 "impostor": found.impostor.tolist(),
                 "threshold_in_force": now.threshold,

@@ -183,7 +183,6 @@ class Batch:
 
     Parameters
     ----------
-    messages : Console
     count : int
         How many there are; an error of a single one is raised as it is.
     raising : bool

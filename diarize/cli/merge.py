@@ -130,7 +130,6 @@ def read_diarization(path: str, uri: str | None, stem: str, end: float) -> Diari
 
     Parameters
     ----------
-    path : str
     uri : str or None
         The recording's name in the file; None: ``stem`` if that is in it, else the only one.
     end : float

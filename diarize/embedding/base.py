@@ -78,7 +78,6 @@ class Embedder(Protocol):
         ----------
         waveform : Waveform
             16 kHz mono.
-        segments : sequence of Segment
         on_progress : callable, optional
             Called as ``("embed", done, total)``.
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from diarize.arrays import Float32, Float64, Progress, unit
 from diarize.audio import spectrogram
 from diarize.audio.waveform import Waveform
-from diarize.embedding.base import Thresholds
 from diarize.embedding.formats import recognize
 from diarize.errors import ModelError
 from diarize.onnx.bundled import bundled
@@ -54,7 +53,6 @@ class OnnxEmbedder:
         Threads of onnxruntime; None takes the processors this process may use.
     batch_size : int, optional
         Windows a run, always the same number (the last batch is filled up).
-    settings : EmbeddingSettings
 
     Raises
     ------
@@ -72,6 +70,8 @@ class OnnxEmbedder:
         self.settings = settings
         self._session = Session(bundled("autospeech") if path is None else locate(path), threads)
         self.format = recognize(self._session, self.settings)
+        self.name, self.thresholds = self.format.name, self.format.thresholds
+        self.window, self.hop = self.format.window, self.format.hop
         own = self._session.inputs[0]
         self._input, fixed = own.name, own.shape[0]
         self._fixed_batch = isinstance(fixed, int)
@@ -86,26 +86,6 @@ class OnnxEmbedder:
     def path(self) -> Path:
         """The model's file."""
         return self._session.path
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.format.name
-
-    @property
-    def window(self) -> float:
-        """Seconds of a window for diarization."""
-        return self.format.window
-
-    @property
-    def hop(self) -> float:
-        """Seconds from window to window for diarization."""
-        return self.format.hop
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """The model's own thresholds."""
-        return self.format.thresholds
 
     @property
     def checksum(self) -> str:
@@ -133,7 +113,6 @@ class OnnxEmbedder:
 
         Parameters
         ----------
-        waveform : Waveform
         segments : sequence of Segment
             In any order, of any length; they may overlap.
         on_progress : callable, optional

@@ -15,7 +15,6 @@ from diarize.embedding.frontends import (
     AutoSpeechPortMagnitude,
     Frontend,
     KaldiFbank,
-    Magnitude,
 )
 from diarize.errors import ModelError
 from diarize.onnx.registry import REGISTRY
@@ -45,7 +44,6 @@ class ModelFormat:
         Frames of 10 ms in a window, and from window to window of a segment too long for one.
     window, hop : float
         Seconds of the windows for diarization, and from one to the next.
-    thresholds : Thresholds
     max_frames : int
         Frames up to which a longer segment goes through the network in one piece; 0 where the
         network takes windows only.
@@ -109,7 +107,7 @@ def _our_format(
     version = metadata.get("diarize.version", "")
     return ModelFormat(
         name=f"{path.stem}-{version}" if version else path.stem,
-        frontend=Magnitude(),
+        frontend=Frontend(),
         frames=frames,
         shift=max(1, round(hop * spectrogram.FRAME_RATE)),
         window=window,

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from diarize.arrays import Float32
 from diarize.audio import spectrogram
+from diarize.audio.fbank import fbank
 from diarize.errors import ModelError
 
 PORT_FRAMES = 300
@@ -22,59 +22,44 @@ PORT_SHIFT = 150
 PORT_LEVEL = -30.0
 
 
-class Frontend(Protocol):
-    """Frames for a network."""
+class Frontend:
+    """Plain magnitudes at any level: for networks with level, logarithm and scaling inside.
 
-    @property
-    def bins(self) -> int:
-        """Values a frame."""
-        ...
-
-    @property
-    def reach(self) -> int:
-        """Samples that one frame looks at."""
-        ...
-
-    @property
-    def level(self) -> float | None:
-        """Level in dBFS that quieter utterances are raised to; None leaves the level alone."""
-        ...
-
-    def frames(self, samples: Float32) -> Float32:
-        """Return ``(T, bins)`` frames, one every 160 samples, of 16 kHz audio in ±1."""
-        ...
-
-    def prepare(self, partial: Float32) -> Float32:
-        """Return the frames of one partial utterance, (t, bins), as the network takes them."""
-        ...
-
-    def lengthen(self, frames: Float32, count: int) -> Float32:
-        """Return at least ``count`` frames, made by repeating the (t, bins) given."""
-        ...
-
-
-class Magnitude:
-    """Plain magnitudes at any level: level, logarithm and scaling are inside the graph."""
+    Attributes
+    ----------
+    bins : int
+        Values a frame.
+    reach : int
+        Samples that one frame looks at.
+    level : float or None
+        In dBFS, what quieter utterances are raised to; None leaves the level alone.
+    """
 
     bins = spectrogram.BINS
     reach = spectrogram.N_FFT
     level: float | None = None
 
     def frames(self, samples: Float32) -> Float32:
-        """Return |STFT|."""
+        """Return ``(T, bins)`` frames, one every 160 samples, of 16 kHz audio in ±1."""
         return spectrogram.magnitude(samples)
 
     def prepare(self, partial: Float32) -> Float32:
-        """Return the magnitudes as they are."""
+        """Return the frames of one partial utterance, (t, bins), as the network takes them."""
         return partial
 
     def lengthen(self, frames: Float32, count: int) -> Float32:
-        """Repeat the frames cyclically until there are at least ``count``."""
-        return tile(frames, count)
+        """Return at least ``count`` frames, made by repeating the (t, bins) given.
+
+        Examples
+        --------
+        >>> Frontend().lengthen(np.array([[1], [2]], np.float32), 5).ravel().tolist()
+        [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]
+        """
+        return np.tile(frames, (-(-count // len(frames)), 1)) if len(frames) < count else frames
 
 
 @dataclass(frozen=True)
-class AutoSpeechPortMagnitude:
+class AutoSpeechPortMagnitude(Frontend):
     """The public AutoSpeech port: quiet speech raised to −30 dBFS, bins scaled by mean and std.
 
     Too short an utterance is stretched by doubling each frame until it is longer than a partial,
@@ -83,8 +68,6 @@ class AutoSpeechPortMagnitude:
 
     mean: Float32
     std: Float32
-    bins: int = spectrogram.BINS
-    reach: int = spectrogram.N_FFT
     level: float | None = PORT_LEVEL
 
     @classmethod
@@ -99,10 +82,6 @@ class AutoSpeechPortMagnitude:
         mean, std = (_read_bins(model.parent / name, model) for name in ("mean.npy", "std.npy"))
         return cls(mean, np.where(std > 0, std, np.float32(1)))
 
-    def frames(self, samples: Float32) -> Float32:
-        """Return |STFT|."""
-        return spectrogram.magnitude(samples)
-
     def prepare(self, partial: Float32) -> Float32:
         """Return ``(x − mean) / std`` by bin."""
         scaled: Float32 = (partial - self.mean) / self.std
@@ -115,42 +94,23 @@ class AutoSpeechPortMagnitude:
         return frames
 
 
-@dataclass(frozen=True)
-class KaldiFbank:
+class KaldiFbank(Frontend):
     """Kaldi's log-mel filter bank less its mean over the partial utterance.
 
     What WeSpeaker, 3D-Speaker (CAM++, ERes2Net) and most free ONNX embedders were trained on.
     """
 
-    bins: int = 80
-    reach: int = spectrogram.WINDOW
-    level: float | None = None
+    bins = 80
+    reach = spectrogram.WINDOW
 
     def frames(self, samples: Float32) -> Float32:
         """Return log-mel energies of samples in 16-bit scale."""
-        from diarize.audio.fbank import fbank
-
         return fbank(samples * np.float32(32768.0), num_mel_bins=self.bins)
 
     def prepare(self, partial: Float32) -> Float32:
         """Subtract each bin's mean."""
         centred: Float32 = partial - partial.mean(axis=0, keepdims=True)
         return centred
-
-    def lengthen(self, frames: Float32, count: int) -> Float32:
-        """Repeat the frames cyclically until there are at least ``count``."""
-        return tile(frames, count)
-
-
-def tile(frames: Float32, count: int) -> Float32:
-    """Return at least ``count`` frames by repeating the whole.
-
-    Examples
-    --------
-    >>> tile(np.array([[1], [2]], np.float32), 5).ravel().tolist()
-    [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]
-    """
-    return np.tile(frames, (-(-count // len(frames)), 1)) if len(frames) < count else frames
 
 
 def _read_bins(path: Path, model: Path) -> Float32:

@@ -7,7 +7,8 @@ All are computed by one sweep over the instants at which anything changes, and a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 from typing import TypeAlias
 
 import numpy as np
@@ -26,7 +27,6 @@ class Protocol:
 
     Parameters
     ----------
-    name : str
     collar : float
         Seconds left out on *each side* of every reference boundary, as NIST's md-eval and dscore
         count it. ``pyannote.metrics`` takes the total width: twice this.
@@ -73,12 +73,7 @@ class DiarizationError:
         return self.rate
 
     def __add__(self, other: DiarizationError) -> DiarizationError:
-        return DiarizationError(
-            self.total + other.total,
-            self.missed + other.missed,
-            self.false_alarm + other.false_alarm,
-            self.confusion + other.confusion,
-        )
+        return DiarizationError(*map(add, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +92,7 @@ class JaccardError:
         return self.rate
 
     def __add__(self, other: JaccardError) -> JaccardError:
-        return JaccardError(self.error + other.error, self.speakers + other.speakers)
+        return JaccardError(*map(add, astuple(self), astuple(other)))
 
 
 def diarization_error(
@@ -122,10 +117,6 @@ def diarization_error(
         Leave out where more than one person of the reference talks.
     uem : sequence of Segment, optional
         The regions to score; everything where not given.
-
-    Returns
-    -------
-    DiarizationError
 
     Examples
     --------

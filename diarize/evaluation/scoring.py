@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from operator import add
 from typing import Any
 
 from diarize.errors import DiarizeError, MissingExtraError
@@ -56,12 +57,7 @@ class WordScore:
         return self.wrong_speaker / self.aligned if self.aligned else 0.0
 
     def __add__(self, other: WordScore) -> WordScore:
-        return WordScore(
-            self.words + other.words,
-            self.cp_errors + other.cp_errors,
-            self.aligned + other.aligned,
-            self.wrong_speaker + other.wrong_speaker,
-        )
+        return WordScore(*map(add, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True)
@@ -70,12 +66,10 @@ class Score:
 
     Parameters
     ----------
-    errors : mapping of protocol name to DiarizationError
     jaccard : JaccardError
         Under the Full protocol.
     count_errors : tuple of int
         Speakers found too many (+) or too few (−), one number a recording.
-    words : WordScore or None
     """
 
     errors: Mapping[str, DiarizationError] = field(

@@ -13,7 +13,9 @@ from typing import Any
 
 from diarize.annotation import Diarization
 from diarize.integrations.common import load_audio
+from diarize.labeler import Labeler, LabelOptions, Recording
 from diarize.speakers.diarizer import Diarizer
+from diarize.transcript.readers import read_transcript, to_source_shape
 
 __all__ = ["add_speakers", "transcribe"]
 
@@ -91,10 +93,6 @@ def add_speakers(
     dict or list
         A new transcript in the shape of ``result``, with ``speaker`` on segments and words.
     """
-    from diarize.annotation import Diarization
-    from diarize.labeler import Labeler, LabelOptions, Recording
-    from diarize.transcript.readers import read_transcript, to_source_shape
-
     transcript = read_transcript(result)
     waveform = load_audio(audio)
     options = LabelOptions(keep_names=False)

@@ -47,8 +47,6 @@ class RemoteModel:
         Of the weights, and whose they are.
     dimension : int
         Of the vectors; 0 for segmentation.
-    frontend : str
-        What the network takes.
     """
 
     name: str
@@ -60,7 +58,6 @@ class RemoteModel:
     licence: str
     source: str
     dimension: int = 0
-    frontend: str = "kaldi-fbank-80"
 
     @property
     def path(self) -> Path:
@@ -166,7 +163,6 @@ REGISTRY: dict[str, RemoteModel] = {
             5_992_913,
             "MIT",
             "pyannote segmentation 3.0, sherpa-onnx export",
-            frontend="samples",
         ),
     )
 }

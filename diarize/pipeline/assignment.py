@@ -106,7 +106,6 @@ def turns_from_centroids(
 
     Parameters
     ----------
-    extracted : WindowEmbeddings
     centroids : (S, D) float32 array
         Unit vectors.
     quietest : callable, optional
@@ -163,7 +162,6 @@ def doubt_of_count(
 
     Parameters
     ----------
-    extracted : WindowEmbeddings
     found, asked : int
         How many speakers there are in the result, and how many there had to be at least.
     threshold : float
@@ -204,7 +202,6 @@ def count_probabilities(found: int, fewer: float, more: float, doubt: float) -> 
 
     Parameters
     ----------
-    found : int
     fewer, more : float
         Probability that two of the speakers are one, and that one of them is two.
     doubt : float

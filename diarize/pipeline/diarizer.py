@@ -49,40 +49,7 @@ log = logging.getLogger(__name__)
 class DiarizationPipeline:
     """Tells who spoke when; loads its models once and is used for many recordings.
 
-    :class:`diarize.Diarizer` is the same with enrolled people.
-
-    Parameters
-    ----------
-    vad : str, Path or callable
-        ``"auto"`` or ``"neural"`` (the bundled one), ``"webrtc"``, the
-        path of a segmentation or voice activity model (ONNX), or a callable that returns segments
-        of speech for a waveform.
-    embedder : str, Path or Embedder, optional
-        A model's path or registered name, or an embedder of your own; None is the bundled model.
-    threshold : float, optional
-        Cosine distance at which voices are different people; the model's own where not given.
-    num_speakers, min_speakers, max_speakers : int, optional
-        What is known of the number of speakers; a call may say otherwise.
-    threads : int, optional
-        Threads of the networks; None takes the processors this process may use.
-    on_progress : callable, optional
-        Called with (stage, done, total): seconds of audio over all stages together, from 0 to the
-        recording's length, which is None while it is not known; stages are ``audio``, ``speech``,
-        ``embed`` and ``cluster``. A call may bring its own.
-    settings : Settings, optional
-        The tuned numbers.
-
-    Raises
-    ------
-    ModelError
-        Where a model is missing, damaged, or of no known kind.
-    UsageError
-        Where the arguments contradict each other.
-
-    Notes
-    -----
-    Pickled or deeply copied, it loads its models again; so it can be sent to other processes and
-    machines.
+    :class:`diarize.Diarizer` is the same with enrolled people; parameters and errors are its own.
     """
 
     def __init__(

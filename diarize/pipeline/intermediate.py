@@ -18,8 +18,6 @@ class WindowEmbeddings:
 
     Parameters
     ----------
-    activity : SpeechActivity
-    windows : tuple of Segment
     embeddings : (N, D) float32 array
         Unit vectors of the windows.
     """
@@ -52,8 +50,6 @@ class DiarizationDetails:
 
     Parameters
     ----------
-    diarization : Diarization
-    windows : tuple of Segment
     embeddings : (N, D) float32 array
         Unit vectors of the windows.
     labels : tuple of str

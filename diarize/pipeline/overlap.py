@@ -19,8 +19,6 @@ def solo_seconds(windows: Sequence[Segment], local: LocalSpeakers, index: int) -
 
     Parameters
     ----------
-    windows : sequence of Segment
-    local : LocalSpeakers
     index : int
         The local window.
 
@@ -75,12 +73,10 @@ def overlapped_turns(
     ----------
     turns : sequence of Turn
         The main speakers' turns: in order, disjoint, labelled ``speaker_label(k)``.
-    overlaps : sequence of Segment
     windows : sequence of Segment
         In order of their beginning.
     scores : (len(windows), K) float array
         Cosine of each window with each speaker.
-    local : LocalSpeakers or None
 
     Returns
     -------

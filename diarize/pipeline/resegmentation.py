@@ -40,7 +40,6 @@ def frame_scores(
 
     Parameters
     ----------
-    region : Segment
     windows : sequence of Segment
         Those that touch the region, with
     scores : (len(windows), K) float array

@@ -52,7 +52,6 @@ def score_frames(
 
     Parameters
     ----------
-    network : PowersetNetwork
     waveform : Waveform
         16 kHz mono, not empty.
     batch : int

@@ -23,8 +23,6 @@ def binarize(
 
     Parameters
     ----------
-    scores : FrameScores
-    settings : SegmentationSettings
     duration : float
         Seconds of the recording; nothing lies beyond.
     """

@@ -21,7 +21,6 @@ def drop_inaudible(
 
     Parameters
     ----------
-    activity : SpeechActivity
     waveform : Waveform
         16 kHz mono.
     settings : EnergyGateSettings

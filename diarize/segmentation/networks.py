@@ -58,7 +58,6 @@ class BundledNetwork:
 
     Parameters
     ----------
-    session : Session
     seconds : float
         Length of a window.
     """

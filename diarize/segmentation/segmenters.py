@@ -45,7 +45,6 @@ class NeuralSegmenter:
     ----------
     network : PowersetNetwork
         See :mod:`diarize.segmentation.networks`.
-    settings : SegmentationSettings
     batch : int
         Windows a run of the network: bounds the memory whatever the recording's length.
     energy_gate : EnergyGateSettings

@@ -33,10 +33,6 @@ BLOCK_SECONDS = 60
 class WebRtcVad:
     """Speech by WebRTC's classifier and by prominence over the recording's own noise floor.
 
-    Parameters
-    ----------
-    settings : WebRtcSettings
-
     Raises
     ------
     DiarizeError

@@ -79,7 +79,6 @@ def serve(options: ServeOptions, on_ready: Callable[[str], None]) -> None:
 
     Parameters
     ----------
-    options : ServeOptions
     on_ready : callable
         Called with the address when requests are answered.
 

@@ -107,40 +107,31 @@ class _Reader:
         self._size = 0
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
-        return {
-            "on_part_begin": self._begin,
-            "on_header_field": self._on_header,
-            "on_header_value": self._on_value,
-            "on_header_end": self._on_header_end,
-            "on_headers_finished": self._on_headers,
-            "on_part_data": self._on_data,
-            "on_part_end": self._end,
-            "on_end": self._on_end,
-        }
+        return {name: getattr(self, name) for name in dir(self) if name.startswith("on_")}
 
     def close(self) -> None:
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
 
-    def _begin(self) -> None:
+    def on_part_begin(self) -> None:
         self._parts += 1
         if self._parts > MOST_PARTS:
             raise BadForm(f"the form has more than {MOST_PARTS} parts")
         self._headers = {}
 
-    def _on_header(self, data: bytes, start: int, end: int) -> None:
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
 
-    def _on_value(self, data: bytes, start: int, end: int) -> None:
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
-    def _on_header_end(self) -> None:
+    def on_header_end(self) -> None:
         name = self._header.decode("latin-1").lower()
         self._headers[name] = self._value
         self._header = self._value = b""
 
-    def _on_headers(self) -> None:
+    def on_headers_finished(self) -> None:
         from python_multipart.multipart import parse_options_header
 
         _, options = parse_options_header(self._headers.get("content-disposition", b""))
@@ -162,7 +153,7 @@ class _Reader:
         self.form.names[self._name] = shown_name(shown)
         self._file = (self.folder / FILES[self._name]).open("xb")
 
-    def _on_data(self, data: bytes, start: int, end: int) -> None:
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
         part = memoryview(data)[start:end]
         self._size += len(part)
         if self._file is not None:
@@ -175,7 +166,7 @@ class _Reader:
                 raise BadForm(f"the form's texts are longer than {MOST_TEXT >> 20} MiB", 413)
             self._text += part
 
-    def _end(self) -> None:
+    def on_part_end(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -184,7 +175,7 @@ class _Reader:
             values.append(self._text.decode("utf-8", "replace"))
             self._text = None
 
-    def _on_end(self) -> None:
+    def on_end(self) -> None:
         self.ended = True
 
 

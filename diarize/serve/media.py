@@ -25,9 +25,6 @@ def decoded(
 
     Parameters
     ----------
-    path : Path
-    name : str
-    on_progress : callable, optional
     most : float
         Seconds that it may last.
 

@@ -36,7 +36,6 @@ class ServeOptions:
         Jobs in the queue.
     speakers : str or None
         The book of enrolled people, by whose names speakers are called; the page enrolls into it.
-    engine : str
     whisper : WhisperOptions
         The recogniser.
     threads : int or None

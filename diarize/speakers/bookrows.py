@@ -28,10 +28,8 @@ class BookRows(BookFile):
 
     Parameters
     ----------
-    path : Path
     create : bool
         Make the file where there is none.
-    settings : BookSettings
     """
 
     def __init__(self, path: Path, *, create: bool, settings: BookSettings) -> None:

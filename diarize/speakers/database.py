@@ -274,7 +274,6 @@ class BookFile:
 
     Parameters
     ----------
-    path : Path
     create : bool
         Make the file where there is none.
     """

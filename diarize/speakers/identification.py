@@ -49,7 +49,6 @@ def identify_speakers(
         The finished diarization with the windows behind it.
     embedder : Embedder
         What made the vectors; the book must have been made with the same model.
-    book : SpeakerBook or path
     participants : sequence of str, optional
         Use the names of these people only; a warning for each of them who is not enrolled.
     options : MatchOptions, optional

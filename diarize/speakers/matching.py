@@ -33,7 +33,6 @@ class Gallery:
 
     Parameters
     ----------
-    names : tuple of P str
     centroids : (P, D) float32 array
         Unit vectors.
     rejected : mapping of str to (n, D) float32 array
@@ -276,10 +275,6 @@ def decide(scores: Float32, apart: Bool, options: MatchOptions, bar: float) -> l
         Which voices cannot be one person.
     bar : float
         Least score.
-
-    Returns
-    -------
-    list of C int or None
 
     Examples
     --------

@@ -28,7 +28,6 @@ def voice_samples(
         Their unit vectors.
     source : str
         The recording.
-    settings : EnrollmentSettings
 
     Returns
     -------

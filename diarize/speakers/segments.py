@@ -48,7 +48,6 @@ class SegmentMatch:
         Cosine with the best match, accepted or not; None where there is no speech.
     best, runner_up : str or None
         Whom the segment sounds most like, and next.
-    runner_up_score : float or None
     label, text : str or None
         What the segment brought along.
     """
@@ -265,7 +264,6 @@ def segments_of(source: Any, uri: str = "") -> list[SegmentMatch]:
 
     Parameters
     ----------
-    source : as for :func:`identify_segments`
     uri : str
         Which recording of an RTTM with several.
     """

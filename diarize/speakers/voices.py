@@ -67,7 +67,6 @@ def voices_of(
         The segmentation's own speakers, window by window.
     line : float
         Least cosine of two speakers who may be one person.
-    settings : EnrollmentSettings
 
     Returns
     -------

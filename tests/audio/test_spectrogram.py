@@ -57,8 +57,3 @@ def test_level_is_only_raised(decibels: float, target: float) -> None:
     assert factor >= 1.0
     raised = decibels + 20 * np.log10(factor)
     assert raised == pytest.approx(max(decibels, target))
-
-
-def test_level_of_silence() -> None:
-    assert spectrogram.level(np.zeros(100, np.float32)) == float("-inf")
-    assert spectrogram.level(np.zeros(0, np.float32)) == float("-inf")
