@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from diarize.annotation import Diarization, alone
-from diarize.audio.levels import signal_to_noise
-from diarize.audio.waveform import Waveform
+from diarize.audio.waveform import Waveform, signal_to_noise
 from diarize.timeline import Segment, Turn
 
 LONGEST = 6.0  # seconds of an excerpt

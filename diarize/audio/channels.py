@@ -180,12 +180,7 @@ def _leaks(
 ) -> list[Bool] | None:
     """Return where each channel's speech is a leak; None where all channels hold the same sound.
 
-    Parameters
-    ----------
-    tables : sequence of (T,) float32 arrays
-        Levels of the channels.
-    active, masks : sequences of (T,) bool arrays
-        Where each channel is loud by its own measure, and where it holds speech.
+    Given (T,) arrays: levels, and where each channel is loud by its own measure and holds speech.
     """
     leaks = [np.zeros(len(mask), dtype=bool) for mask in masks]
     same = []

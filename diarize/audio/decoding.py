@@ -72,29 +72,29 @@ class InputFile:
     track: int | None = None
     report: DecodeReport = field(default_factory=DecodeReport, compare=False)
 
-    def head(self, offset: int, size: int) -> bytes:
-        """Return ``size`` bytes from ``offset``; fewer at the end of the file."""
+    @contextmanager
+    def _bytes(self) -> Iterator[IO[bytes]]:
+        """Open the file, or lend it: a decoder reads on from where it was."""
         if isinstance(self.file, str):
             with Path(self.file).open("rb") as file:
-                file.seek(offset)
-                return file.read(size)
-        # The decoder reads on from where it was: a look elsewhere must leave the place marked.
+                yield file
+            return
         place = self.file.tell()
         try:
-            self.file.seek(offset)
-            return self.file.read(size)
+            yield self.file
         finally:
             self.file.seek(place)
 
+    def head(self, offset: int, size: int) -> bytes:
+        """Return ``size`` bytes from ``offset``; fewer at the end of the file."""
+        with self._bytes() as file:
+            file.seek(offset)
+            return file.read(size)
+
     def size(self) -> int:
         """Length of the file in bytes."""
-        if isinstance(self.file, str):
-            return Path(self.file).stat().st_size
-        place = self.file.tell()
-        try:
-            return self.file.seek(0, 2)
-        finally:
-            self.file.seek(place)
+        with self._bytes() as file:
+            return file.seek(0, 2)
 
 
 @contextmanager

@@ -128,20 +128,7 @@ def _energies(samples: Float32) -> Float64:
 
 @dataclass
 class _ResampledChannel:
-    """One channel, resampled to 16 kHz into a buffer that grows in place.
-
-    Parameters
-    ----------
-    pad : float
-        Seconds of silence in front.
-
-    Attributes
-    ----------
-    peak : float
-        The largest sample, full scale 1.
-    received : float
-        Seconds that were added.
-    """
+    """One channel at 16 kHz in a buffer that grows in place, behind ``pad`` seconds of silence."""
 
     pad: float = 0.0
     peak: float = 0.0

@@ -15,7 +15,7 @@ from typing import Any
 
 from diarize.batch.items import Item
 from diarize.batch.job import Job, Outcome
-from diarize.batch.local import Task, time_limit
+from diarize.batch.local import Task, longest_first, time_limit
 from diarize.batch.stores import size_of
 from diarize.batch.worker import WorkerDiedError, WorkerPool, failure
 from diarize.errors import DiarizeError, MissingExtraError, UsageError
@@ -77,12 +77,9 @@ def run_there(
     """
     if not is_url(job.output):
         job = replace(job, output=os.path.abspath(job.output))  # noqa: PTH100
-    ordered = sorted(
-        (
-            Task(_absolute(item), place, size_of(item.audio) / settings.bytes_per_second)
-            for item, place in tasks
-        ),
-        key=lambda task: (-task.seconds, task.place),
+    ordered = longest_first(
+        Task(_absolute(item), place, size_of(item.audio) / settings.bytes_per_second)
+        for item, place in tasks
     )
     with _client(scheduler) as client, _prepared(client, job) as name:
         yield ordered

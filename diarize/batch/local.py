@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +122,7 @@ def with_lengths(
         Task(item, place, known.get(item.audio) or size_of(item.audio) / settings.bytes_per_second)
         for item, place in tasks
     ]
-    return sorted(made, key=lambda task: (-task.seconds, task.place))
+    return longest_first(made)
 
 
 def run_here(
@@ -182,6 +182,11 @@ def run_here(
     finally:
         pool.close()
         executor.shutdown(wait=False, cancel_futures=True)
+
+
+def longest_first(tasks: Iterable[Task]) -> list[Task]:
+    """Return tasks in the order in which they are begun."""
+    return sorted(tasks, key=lambda task: (-task.seconds, task.place))
 
 
 def next_task(

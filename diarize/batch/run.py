@@ -125,13 +125,7 @@ def run_batch(
 
 
 class _Log:
-    """Counts outcomes, tells of them, and keeps ``failures.jsonl`` up to date.
-
-    Parameters
-    ----------
-    interval : float
-        Seconds between two notes of the failures.
-    """
+    """Counts outcomes, tells of them, and notes failures, every ``interval`` seconds at most."""
 
     def __init__(
         self, store: Store, summary: Summary, on_outcome: OnOutcome | None, interval: float

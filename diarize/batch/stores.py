@@ -172,12 +172,7 @@ class Store:
         return {places[place]: bytes(content) for place, content in found.items()}
 
     def write(self, name: str, content: bytes, *, private: bool = False) -> None:
-        """Write a file.
-
-        Raises
-        ------
-        OutputError
-        """
+        """Write a file; OutputError where that cannot be done."""
         place = self.place(name)
         try:
             if not self.remote:

@@ -165,14 +165,7 @@ class OnnxEmbedder:
     def _vectors(
         self, waveform: Waveform, partials: Sequence[_Partial]
     ) -> Iterator[tuple[npt.NDArray[np.intp], Float64]]:
-        """Run partial utterances in batches of equal length.
-
-        Yields
-        ------
-        owners : (B,) int array
-            The segment that each of the batch belongs to.
-        vectors : (B, D) float64 array
-        """
+        """Run batches of equally long pieces; yield their segments, (B,), and vectors, (B, D)."""
         waiting: dict[int, list[tuple[int, Float32]]] = {}
         for partial, frames in self._frames(waveform, partials):
             for piece in self._pieces(frames):

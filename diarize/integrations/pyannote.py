@@ -15,6 +15,7 @@ from diarize.integrations.common import load_audio
 from diarize.pipeline.detectors import Detector
 from diarize.settings import Settings
 from diarize.speakers import SpeakerBook
+from diarize.speakers.diarizer import Diarizer
 
 if TYPE_CHECKING:
     from pyannote.core import Annotation
@@ -47,8 +48,6 @@ def from_annotation(annotation: Any, duration: float | None = None) -> Diarizati
     duration : float, optional
         Length of the recording in seconds; the end of the last turn where not given.
     """
-    from diarize.annotation import Diarization
-
     inner = getattr(annotation, "speaker_diarization", annotation)
     if not hasattr(inner, "itertracks"):
         raise UsageError(f"a {type(annotation).__name__} is no pyannote Annotation")
@@ -85,8 +84,6 @@ identify_segments, participants, settings
         participants: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        from diarize.speakers.diarizer import Diarizer
-
         self.diarizer = Diarizer(
             vad=vad,
             embedder=embedder,

@@ -25,6 +25,9 @@ from diarize.integrations.common import load_audio
 from diarize.pipeline.detectors import Detector
 from diarize.settings import Settings
 from diarize.speakers import SpeakerBook
+from diarize.speakers.diarizer import Diarizer
+from diarize.transcript.assign import label_transcript
+from diarize.transcript.readers import read_transcript, to_source_shape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +72,6 @@ identify_segments, participants, settings
         participants: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        from diarize.speakers.diarizer import Diarizer
-
         own = None if model_name is None or model_name.startswith("pyannote/") else model_name
         self.model = Diarizer(
             vad=vad,
@@ -147,10 +148,13 @@ def to_dataframe(diarization: Diarization) -> pd.DataFrame:
         import pandas as pd
     except ImportError:
         raise MissingExtraError("pandas", "eval", "a DataFrame") from None
-    segment_class = _segment_class()
+    try:
+        from pyannote.core import Segment
+    except ImportError:
+        from diarize.timeline import Segment  # type: ignore[assignment,unused-ignore]
     rows = [
         (
-            segment_class(turn.start, turn.end),
+            Segment(turn.start, turn.end),
             _track(index),
             diarization.display(turn.speaker),
             turn.start,
@@ -172,22 +176,11 @@ def assign_word_speakers(
     ``fill_nearest`` is taken and not needed: words near a turn get its speaker anyway. Unlike
     whisperX's function this one returns a new result, and splits segments where speakers change.
     """
-    from diarize.transcript.assign import label_transcript
-    from diarize.transcript.readers import read_transcript, to_source_shape
-
     transcript = read_transcript(transcript_result)
     result: dict[str, Any] = to_source_shape(label_transcript(transcript, diarize_df), transcript)
     if speaker_embeddings is not None:
         result["speaker_embeddings"] = speaker_embeddings
     return result
-
-
-def _segment_class() -> Any:
-    try:
-        from pyannote.core import Segment
-    except ImportError:
-        from diarize.timeline import Segment  # type: ignore[assignment,unused-ignore]
-    return Segment
 
 
 def _track(index: int) -> str:

@@ -23,20 +23,15 @@ class EarlyAnswer:
         self._status, self._content = status, content
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer, and read on for a while."""
-        await answer_and_linger(_patient(receive), send, self._status, self._content)
+        """Answer, and read on for a while, however much comes."""
 
+        async def patient() -> Any:
+            try:
+                return await receive()
+            except TooLarge:
+                return {"type": "http.request", "more_body": True}
 
-def _patient(receive: Any) -> Any:
-    """Return what receives and does not mind how much comes."""
-
-    async def patient() -> Any:
-        try:
-            return await receive()
-        except TooLarge:
-            return {"type": "http.request", "more_body": True}
-
-    return patient
+        await answer_and_linger(patient, send, self._status, self._content)
 
 
 def add_handlers(app: FastAPI) -> None:

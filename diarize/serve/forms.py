@@ -54,12 +54,7 @@ class Form:
 
 
 async def read_form(request: Request, storage: Storage, id: str, most: int) -> Form:
-    """Read a form; its files lie in the job's folder of uploads then.
-
-    Raises
-    ------
-    BadForm, TooLarge
-    """
+    """Read a form, its files into the job's folder of uploads; BadForm or TooLarge if not."""
     from python_multipart.exceptions import MultipartParseError
     from python_multipart.multipart import MultipartParser, parse_options_header
 

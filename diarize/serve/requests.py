@@ -129,12 +129,7 @@ def place(order: Order, desk: Desk, kind: str, more: dict[str, Any], *, listed: 
 
 
 async def settled(job: Job, desk: Desk, request: Request | None = None) -> Job:
-    """Wait until nothing more happens to a job, or the client of a request has gone.
-
-    Raises
-    ------
-    HTTPException
-    """
+    """Wait until a job is over; HTTPException where it was deleted, or the client has gone."""
     while not job.is_over:
         if request is not None and await request.is_disconnected():
             raise HTTPException(499, "the client has gone")
@@ -147,11 +142,6 @@ async def settled(job: Job, desk: Desk, request: Request | None = None) -> Job:
 
 
 def require_recogniser(desk: Desk) -> None:
-    """Refuse what needs words where nothing can make them.
-
-    Raises
-    ------
-    MissingExtraError
-    """
+    """Refuse what needs words where nothing can make them (MissingExtraError)."""
     if not desk.can_transcribe():
         raise MissingExtraError("faster-whisper", "faster-whisper", "transcribing on this server")

@@ -133,12 +133,7 @@ def _sound(result: Result, waveform: Waveform) -> dict[str, str | bytes]:
 
 
 def enroll(job: Job, storage: Storage, models: Models, report: Progress) -> dict[str, Any]:
-    """Enroll a speaker of a result as it is corrected.
-
-    Raises
-    ------
-    DiarizeError
-    """
+    """Enroll a speaker of a result as it is corrected; DiarizeError where it cannot be done."""
     of, name = job.request["of"], job.request["name"]
     path = storage.result(of, AUDIO)
     waveform = replace(decoded(path, job.name), path=str(path))

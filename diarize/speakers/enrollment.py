@@ -11,9 +11,8 @@ import numpy as np
 
 from diarize.annotation import Diarization, find_speaker
 from diarize.arrays import Float32, Progress, unit
-from diarize.audio.levels import signal_to_noise
 from diarize.audio.loading import load
-from diarize.audio.waveform import Waveform
+from diarize.audio.waveform import Waveform, signal_to_noise
 from diarize.embedding.base import Embedder
 from diarize.errors import EnrollmentError, UsageError
 from diarize.pipeline.diarizer import DiarizationPipeline
@@ -21,8 +20,7 @@ from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.quality import recording_warnings, unlike_others
 from diarize.speakers.records import Sample, centroid_of
-from diarize.speakers.sampling import voice_samples
-from diarize.speakers.voiceprints import embed_segments, split_into_segments
+from diarize.speakers.voiceprints import embed_segments, split_into_segments, voice_samples
 from diarize.speakers.voices import Voice, answering, speakers_of, table_of, voices_of
 from diarize.timeline import Segment, union
 

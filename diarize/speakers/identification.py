@@ -22,7 +22,7 @@ from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
-from diarize.speakers.segments import SegmentMatch
+from diarize.speakers.segments import identify_segments
 from diarize.timeline import Turn, coverage, union
 
 
@@ -207,20 +207,7 @@ def identify_turns(
     Turns that match nobody keep their speaker's label; labels are numbered anew by first
     appearance. See :func:`diarize.speakers.segments.identify_segments`.
     """
-    from diarize.speakers.segments import match_segments, segments_of
-
-    with opened(book) as people:
-        people.require(embedder)
-        options = MatchOptions.of(embedder.thresholds, people, settings.identification)
-        gallery = Gallery.of(people)
-    asked = segments_of(diarization)
-    return _by_turn(
-        diarization, match_segments(asked, waveform, embedder, gallery, options, settings)
-    )
-
-
-def _by_turn(diarization: Diarization, matches: Sequence[SegmentMatch]) -> Diarization:
-    """Return the diarization with a speaker for each matched person and each label left."""
+    matches = identify_segments(diarization, waveform, book, embedder=embedder, settings=settings)
     order: dict[tuple[str, str], str] = {}
     speakers: dict[str, Speaker] = {}
     turns = []

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from diarize.arrays import SAMPLE_RATE
 from diarize.audio.waveform import Waveform
 from diarize.settings import EnrollmentSettings
 from diarize.speakers.records import Sample, likeness_to_others
@@ -28,9 +27,7 @@ def recording_warnings(
     """
     clipped, power, count = 0, 0.0, 0
     for region in union(regions):
-        samples = waveform.samples[
-            round(region.start * SAMPLE_RATE) : round(region.end * SAMPLE_RATE)
-        ]
+        samples = waveform.within(region)
         clipped += int(np.count_nonzero(np.abs(samples.astype(np.int32)) >= FULL_SCALE))
         power += float(np.square(samples.astype(np.float64) / 32768.0).sum())
         count += len(samples)

@@ -25,7 +25,7 @@ from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
 from diarize.rttm import read_rttm
 from diarize.settings import DEFAULTS, IdentificationSettings, Settings
-from diarize.speakers.book import SpeakerBook, book_path, opened
+from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.matching import REJECTED, Gallery, MatchOptions
 from diarize.speakers.voiceprints import embed_means
 from diarize.text import guarded
@@ -127,22 +127,10 @@ def identify_segments(
     waveform = load(audio, on_progress=on_progress)
     asked = segments_of(segments, Path(waveform.path).stem)
     embedder = embedder or OnnxEmbedder()
-    with opened(book_path(book) if isinstance(book, str) else book) as people:
+    with opened(book) as people:
         people.require(embedder)
         options = options or MatchOptions.of(embedder.thresholds, people, settings.identification)
         gallery = Gallery.of(people)
-    return match_segments(asked, waveform, embedder, gallery, options, settings)
-
-
-def match_segments(
-    asked: Sequence[SegmentMatch],
-    waveform: Waveform,
-    embedder: Embedder,
-    gallery: Gallery,
-    options: MatchOptions,
-    settings: Settings = DEFAULTS,
-) -> list[SegmentMatch]:
-    """Return segments with the people they match; see :func:`identify_segments`."""
     if not len(gallery):
         return list(asked)
     vectors = segment_embeddings(asked, waveform, embedder, settings)

@@ -1,4 +1,4 @@
-"""Embeddings of long stretches of one voice, to enroll and to identify people.
+"""Embeddings of long stretches of one voice, to enroll and to identify people; samples of them.
 
 Telling speakers apart needs short windows, for nobody knows yet where one ends. Where that is
 known, longer speech says more of a voice in one piece than as a mean of windows.
@@ -14,8 +14,9 @@ from diarize.arrays import Float32, unit
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Embedder
 from diarize.embedding.windows import equal_segments
-from diarize.settings import DEFAULTS, Settings
-from diarize.timeline import Segment
+from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
+from diarize.speakers.records import Sample
+from diarize.timeline import Segment, union
 
 
 def split_into_segments(regions: Sequence[Segment], settings: Settings = DEFAULTS) -> list[Segment]:
@@ -42,3 +43,46 @@ def embed_means(
     ends = np.cumsum([len(mine) for mine in parts])
     means = [unit(rows.mean(axis=0)) for rows in np.split(vectors, ends[:-1])] if parts else []
     return np.array(means, np.float32).reshape(len(turns), embedder.dimension)
+
+
+def voice_samples(
+    windows: Sequence[Segment],
+    vectors: Float32,
+    source: str = "",
+    settings: EnrollmentSettings = DEFAULTS.enrollment,
+) -> list[Sample]:
+    """Return samples of about ``settings.sample_seconds`` of speech, spread over the recording.
+
+    Parameters
+    ----------
+    windows : sequence of N Segment
+        Where one person speaks, in order of time; neighbours may overlap.
+    vectors : (N, D) float32 array
+        Their unit vectors.
+    source : str
+        The recording.
+
+    Returns
+    -------
+    list of Sample
+        None where there are no windows. The samples share the windows evenly, so that none is
+        made of a scrap.
+
+    Examples
+    --------
+    >>> windows = [Segment(float(start), start + 2.0) for start in range(13)]
+    >>> vectors = np.tile(np.float32([1, 0]), (13, 1))
+    >>> [(sample.regions[0], sample.seconds) for sample in voice_samples(windows, vectors)]
+    [(Segment(start=0.0, end=8.0), 8.0), (Segment(start=7.0, end=14.0), 7.0)]
+    """
+    if not windows:
+        return []
+    seconds = [region.duration for region in union(windows)]
+    parts = max(1, int(sum(seconds) / settings.sample_seconds))
+    cut = np.array_split(np.arange(len(windows)), min(parts, len(windows)))
+    if parts > settings.recording_samples:  # those at even distances
+        step = len(cut) / settings.recording_samples
+        cut = [cut[int((at + 0.5) * step)] for at in range(settings.recording_samples)]
+    return [
+        Sample.of(vectors[rows], source, list(union(windows[row] for row in rows))) for rows in cut
+    ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from diarize.arrays import Bool, Float32, Float64, unit
 from diarize.speakers.calibration import threshold_at
-from diarize.speakers.sampling import voice_samples
+from diarize.speakers.voiceprints import voice_samples
 from models.benchmark.enrollment_trials import ENROLLMENTS, TESTS, Material
 
 #: Share of impostors, and of strangers, that may be accepted where thresholds are chosen.

@@ -12,8 +12,7 @@ import soundfile
 
 from diarize.annotation import Diarization
 from diarize.arrays import unit
-from diarize.audio.levels import signal_to_noise
-from diarize.audio.waveform import Waveform
+from diarize.audio.waveform import Waveform, signal_to_noise
 from diarize.embedding.base import Thresholds
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, TranscriptError
 from diarize.result import Result
@@ -26,7 +25,7 @@ from diarize.speakers.quality import unlike_others
 from diarize.speakers.records import BookModel, Sample
 from diarize.speakers.reenrollment import re_enroll
 from diarize.speakers.results import enroll_from_result
-from diarize.speakers.sampling import voice_samples
+from diarize.speakers.voiceprints import voice_samples
 from diarize.timeline import Segment, Turn
 
 RATE = 16_000
