@@ -16,13 +16,12 @@ from diarize.timeline import Segment, difference, runs
 class LevelMeter:
     """Levels of a recording's channels, gathered while it is decoded."""
 
-    def __init__(self, settings: ChannelSettings = DEFAULTS.channels) -> None:
-        self.settings = settings
+    def __init__(self) -> None:
         self._parts: list[Float32] = []
 
     def add(self, samples: Float32, rate: int) -> None:
         """Take in the next samples, (channels, n) with full scale at ±1."""
-        part = levels(samples, rate, self.settings)
+        part = levels(samples, rate)
         if not self._parts or len(part) == len(self._parts[0]):
             self._parts.append(part)
 

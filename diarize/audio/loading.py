@@ -92,7 +92,7 @@ def _load(
             f"channel {loudest} alone is used."
         )
     gain = 1.0
-    peak = max(one.peak for one in mixers)
+    peak = max(one.track.peak for one in mixers)
     if peak > UNSCALED_PEAK:
         gain = 1.0 / peak
         warnings.append(f"{name}: its samples reach {peak:.0f} times full scale; scaled down.")
@@ -127,7 +127,7 @@ def _mixed(
     mixers = [Mixer(name, pick, gain)]
     for rate, samples in blocks:
         while split and len(mixers) <= len(samples):  # those that join late are silent until then
-            mixers.append(Mixer(name, len(mixers) - 1, gain, pad=mixers[0].received))
+            mixers.append(Mixer(name, len(mixers) - 1, gain, pad=mixers[0].track.received))
         mixers[0].add(samples, rate)
         for number, mixer in enumerate(mixers[1:]):
             gone = number >= len(samples)

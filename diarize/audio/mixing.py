@@ -41,6 +41,8 @@ class Mixer:
         Samples that were not numbers and became silence.
     meter : LevelMeter
         Levels of the channels that were mixed.
+    track
+        With ``peak``, full scale 1, and the seconds ``received``.
     """
 
     def __init__(self, name: str, pick: int | None, gain: float = 1.0, pad: float = 0.0) -> None:
@@ -49,27 +51,17 @@ class Mixer:
         self.invalid = 0
         self.meter = LevelMeter()
         self._name = name
-        self._track = _ResampledChannel(pad)
+        self.track = _ResampledChannel(pad)
         self._energies: Float64 = np.zeros(0)
         self._mixed = 0.0
 
     def add(self, samples: Float32, rate: int) -> None:
         """Take in the next samples, (channels, n) float32 with full scale at ±1, at ``rate`` Hz."""
-        self._track.add(self._mix(samples, rate), rate)
+        self.track.add(self._mix(samples, rate), rate)
 
     def finish(self) -> None:
         """Make :attr:`samples` of what was added."""
-        self.samples: NDArray[np.int16] = self._track.finish()
-
-    @property
-    def peak(self) -> float:
-        """The largest sample, full scale 1."""
-        return self._track.peak
-
-    @property
-    def received(self) -> float:
-        """Seconds that were added."""
-        return self._track.received
+        self.samples: NDArray[np.int16] = self.track.finish()
 
     def cancelled(self) -> int | None:
         """Return the loudest channel where the mix has lost nearly everything, else None."""

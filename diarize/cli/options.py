@@ -16,9 +16,7 @@ from diarize.errors import UsageError
 from diarize.formats import FORMATS, WriterOptions, names, writable
 
 
-def add(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, spec: str, help: str, **options: Any
-) -> None:
+def add(parser: argparse._ActionsContainer, spec: str, help: str, **options: Any) -> None:
     """Add an option as help shows it: ``-o --output-dir DIR|FILE``; without a value, a switch."""
     words = spec.split()
     flags = [word for word in words if word.startswith("-")]
@@ -31,9 +29,7 @@ def add(
     parser.add_argument(*flags, help=help, **options)
 
 
-def add_table(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup, table: str, **more: dict[str, Any]
-) -> None:
+def add_table(parser: argparse._ActionsContainer, table: str, **more: dict[str, Any]) -> None:
     """Add options written as help shows them: one a line, two spaces before what it does.
 
     Longer texts go on below, indented. ``more`` is what :mod:`argparse` wants to know beyond that,
@@ -76,7 +72,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 def add_output_options(
-    parser: argparse.ArgumentParser | argparse._ArgumentGroup,
+    parser: argparse._ActionsContainer,
     *,
     singles: Sequence[str] = tuple(FORMATS),
 ) -> None:
@@ -165,7 +161,7 @@ def writer_options(args: argparse.Namespace) -> WriterOptions:
     )
 
 
-def add_words_option(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+def add_words_option(group: argparse._ActionsContainer) -> None:
     """Let the user say whether words count as evidence of speech."""
     add_table(
         group,
@@ -177,7 +173,7 @@ def add_words_option(group: argparse.ArgumentParser | argparse._ArgumentGroup) -
     )
 
 
-def add_speaker_count_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+def add_speaker_count_options(parser: argparse._ActionsContainer) -> None:
     """Add the options that bound the number of speakers."""
     add_table(
         parser,
@@ -197,7 +193,7 @@ def speaker_counts(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in ("num_speakers", "min_speakers", "max_speakers")}
 
 
-def add_input_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+def add_input_options(parser: argparse._ActionsContainer) -> None:
     """Add the options that choose what of a recording is taken."""
     add_table(
         parser,
@@ -235,7 +231,7 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def add_offset_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+def add_offset_option(parser: argparse._ActionsContainer) -> None:
     """Add the option that puts a transcript on the recording's clock."""
     add_table(
         parser,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from diarize.result_file import read_result
 from diarize.rewriting import rewrite
 
 if TYPE_CHECKING:
+    from diarize.embedding.base import Embedder
     from diarize.result import Result
     from diarize.speakers.book import SpeakerBook
     from diarize.speakers.enrollment import Enrollment
@@ -45,10 +48,7 @@ def confirm(args: argparse.Namespace) -> int:
     audio = _audio(args)
     found: dict[str, Enrollment] = {}
     refused = 0
-    with open_book(args) as book:
-        book.require_writable()
-        embedder = open_embedder(args)
-        book.require(embedder)
+    with _opened(args) as (book, embedder):
         before, pairs = _request(path, args.pairs, book)
         for label, name in pairs:
             try:
@@ -75,10 +75,7 @@ def reject(args: argparse.Namespace) -> int:
     from diarize.speakers.results import rejected_voice
 
     path = Path(args.result)
-    with open_book(args) as book:
-        book.require_writable()
-        embedder = open_embedder(args)
-        book.require(embedder)
+    with _opened(args) as (book, embedder):
         before, pairs = _request(path, args.pairs, book)
         voices = [rejected_voice(path, label, embedder, _audio(args)) for label, _ in pairs]
         result = before
@@ -89,6 +86,16 @@ def reject(args: argparse.Namespace) -> int:
             book.reject(name, voice, BookModel.of(embedder))
             say(f"{label} is not {name}: remembered in {book.path}")
     return 0
+
+
+@contextmanager
+def _opened(args: argparse.Namespace) -> Iterator[tuple[SpeakerBook, Embedder]]:
+    """Open the book, which has to be one that this model can add to."""
+    with open_book(args) as book:
+        book.require_writable()
+        embedder = open_embedder(args)
+        book.require(embedder)
+        yield book, embedder
 
 
 def _audio(args: argparse.Namespace) -> Path | None:

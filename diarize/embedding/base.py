@@ -39,32 +39,26 @@ class Embedder(Protocol):
     @property
     def name(self) -> str:
         """Name of the model."""
-        ...
 
     @property
     def dimension(self) -> int:
         """Length D of an embedding."""
-        ...
 
     @property
     def window(self) -> float:
         """Seconds of a window for diarization."""
-        ...
 
     @property
     def hop(self) -> float:
         """Seconds from one window to the next."""
-        ...
 
     @property
     def thresholds(self) -> Thresholds:
         """The model's calibrated thresholds."""
-        ...
 
     @property
     def checksum(self) -> str:
         """SHA-256 of the model in hexadecimal digits; embeddings of two models never mix."""
-        ...
 
     def embed(
         self,
@@ -85,4 +79,3 @@ class Embedder(Protocol):
         -------
         (len(segments), dimension) float32 array
         """
-        ...

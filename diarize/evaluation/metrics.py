@@ -248,19 +248,21 @@ def _times(pairs: Iterable[tuple[float, float]]) -> Floats:
 
 def _inside(pairs: Floats, instants: Floats) -> Counts:
     """Return how many of the pairs cover each piece between two instants, (K,)."""
-    change = np.zeros(max(instants.size, 1), dtype=np.int32)
-    np.add.at(change, np.searchsorted(instants, pairs[:, 0]), 1)
-    np.add.at(change, np.searchsorted(instants, pairs[:, 1]), -1)
-    return np.cumsum(change[:-1], dtype=np.int32)
+    return _covering(pairs, np.zeros(len(pairs), np.intp), 1, instants)[:, 0]
 
 
 def _running(turns: list[Turn], times: Floats, labels: list[str], instants: Floats) -> Counts:
     """Return how many turns of each speaker run in each piece, (K, speakers)."""
     column = {label: index for index, label in enumerate(labels)}
     columns = np.array([column[turn.speaker] for turn in turns], dtype=np.intp)
-    change = np.zeros((max(instants.size, 1), len(labels)), dtype=np.int32)
-    np.add.at(change, (np.searchsorted(instants, times[:, 0]), columns), 1)
-    np.add.at(change, (np.searchsorted(instants, times[:, 1]), columns), -1)
+    return _covering(times, columns, len(labels), instants)
+
+
+def _covering(pairs: Floats, columns: NDArray[np.intp], width: int, instants: Floats) -> Counts:
+    """Return how many pairs of each column cover each piece between two instants, (K, width)."""
+    change = np.zeros((max(instants.size, 1), width), dtype=np.int32)
+    np.add.at(change, (np.searchsorted(instants, pairs[:, 0]), columns), 1)
+    np.add.at(change, (np.searchsorted(instants, pairs[:, 1]), columns), -1)
     return np.cumsum(change[:-1], axis=0, dtype=np.int32)
 
 

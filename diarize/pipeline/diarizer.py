@@ -165,13 +165,12 @@ class DiarizationPipeline:
         bounds = self._bounds(num_speakers, min_speakers, max_speakers)
         speaker_bounds(**bounds)
         begin = perf_counter()
-        if channel_names is not None and channels == "mix":
-            channels = "split"
+        split = channel_names is not None and channels == "mix"
         tell = OverallProgress(on_progress or self.on_progress, stage_costs(source))
 
         waveform = load(
             source,
-            channels=channels,
+            channels="split" if split else channels,
             sample_rate=sample_rate,
             audio_track=audio_track,
             on_progress=tell,
@@ -193,15 +192,14 @@ class DiarizationPipeline:
             # turns in order of time; labels: the speaker of each window, N of K
 
         found = completed(found, waveform, uri)
-        named = found
         if found.diarization and not channel_names:
-            named = replace(found, diarization=self._named(found, waveform))
-        # the same turns, under the names of enrolled people
-        for warning in named.diarization.warnings:
+            found = replace(found, diarization=self._named(found, waveform))
+            # the same turns, under the names of enrolled people
+        for warning in found.diarization.warnings:
             log.warning("%s", warning)
         tell.finish()
-        log.info("%r in %.2f s", named.diarization, perf_counter() - begin)
-        return named
+        log.info("%r in %.2f s", found.diarization, perf_counter() - begin)
+        return found
 
     def extract_embeddings(
         self, waveform: Waveform, on_progress: Progress | None = None

@@ -95,4 +95,3 @@ class VoiceActivityDetector(Protocol):
 
     def __call__(self, waveform: Waveform) -> list[Segment]:
         """Return the stretches of speech in a recording (16 kHz mono), in order and disjoint."""
-        ...

@@ -46,11 +46,9 @@ class PowersetNetwork(Protocol):
 
     def window(self, samples: int) -> int:
         """Return the samples of a window, for a recording of so many samples."""
-        ...
 
     def __call__(self, waveform: Waveform, starts: Sequence[int], window: int) -> Float32:
         """Return the probabilities (len(starts), F, 7) of windows; beyond the end is silence."""
-        ...
 
 
 class BundledNetwork:

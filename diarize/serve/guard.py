@@ -69,15 +69,12 @@ class Guard:
         headers = {
             key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
         }
-        most = self._limit(scope["path"])
+        most = self._most + FORM_EXTRA if scope["path"] in FORM_PATHS else MOST_JSON
         refusal = self._refusal(scope, headers, most)
         if refusal is not None:
             await _refuse(receive, send, *refusal)
             return
         await self._app(scope, _counted(receive, most), _with_headers(send))
-
-    def _limit(self, path: str) -> int:
-        return self._most + FORM_EXTRA if path in FORM_PATHS else MOST_JSON
 
     def _refusal(
         self, scope: Scope, headers: dict[str, str], most: int

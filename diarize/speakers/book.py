@@ -113,7 +113,8 @@ class SpeakerBook(BookRows):
         create: bool = False,
         settings: BookSettings = DEFAULTS.book,
     ) -> None:
-        super().__init__(book_path(path), create=create, settings=settings)
+        super().__init__(book_path(path), create=create)
+        self.settings = settings
 
     def __repr__(self) -> str:
         try:
@@ -190,7 +191,7 @@ class SpeakerBook(BookRows):
         return bool(self._rows("SELECT 1 FROM people WHERE name IN (?, ?)", *wanted))
 
     def vectors(self) -> tuple[Float32, Int64, list[str]]:
-        """Return all samples at once, grouped by person.
+        """Return all samples, read as one whatever others write, grouped by person.
 
         Returns
         -------
@@ -199,22 +200,17 @@ class SpeakerBook(BookRows):
             Person ``p`` has the rows from ``starts[p]`` up to ``starts[p + 1]``.
         names : list of P str
         """
-        dimension = self.model.dimension if self.model else 0
-        counted = self._rows(
-            "SELECT p.name, count(*) FROM people p JOIN samples s ON s.person = p.id "
-            "GROUP BY p.id ORDER BY p.id"
-        )
-        starts = np.zeros(len(counted) + 1, np.int64)
-        np.cumsum([count for _, count in counted], out=starts[1:])
-        with database.guarded(self.path), self._readable_samples():
+        with self._reading(), self._readable_samples():
+            dimension = self.model.dimension if self.model else 0
+            counted = self._rows(
+                "SELECT p.name, count(*) FROM people p JOIN samples s ON s.person = p.id "
+                "GROUP BY p.id ORDER BY p.id"
+            )
+            starts = np.zeros(len(counted) + 1, np.int64)
+            np.cumsum([count for _, count in counted], out=starts[1:])
             rows = self._connection.execute("SELECT embedding FROM samples ORDER BY person, id")
             vectors = decoded((row[0] for row in rows), int(starts[-1]), dimension)
         return vectors, starts, [name for name, _ in counted]
-
-    def snapshot(self) -> tuple[Float32, Int64, list[str], int]:
-        """Return :meth:`vectors` and the revision they belong to, read as one."""
-        with self._reading():
-            return (*self.vectors(), self.revision)
 
     # -- changing -----------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
@@ -24,17 +23,9 @@ from diarize.speakers.records import (
 
 
 class BookRows(BookFile):
-    """What the book reads and writes inside its transactions.
+    """What the book reads and writes inside its transactions."""
 
-    Parameters
-    ----------
-    create : bool
-        Make the file where there is none.
-    """
-
-    def __init__(self, path: Path, *, create: bool, settings: BookSettings) -> None:
-        super().__init__(path, create=create)
-        self.settings = settings
+    settings: BookSettings
 
     @property
     def id(self) -> str:

@@ -49,7 +49,7 @@ class Gallery:
     @classmethod
     def of(cls, book: SpeakerBook) -> Gallery:
         """Return the people of a book."""
-        vectors, starts, names, _ = book.snapshot()
+        vectors, starts, names = book.vectors()
         if not names:
             return cls((), vectors)
         centroids = unit(np.add.reduceat(vectors, starts[:-1], axis=0))
