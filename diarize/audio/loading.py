@@ -68,8 +68,7 @@ or Waveform
     if isinstance(found, np.ndarray):
         return _load(lambda: _slices(found, rate), "array", channels, None)
     with decoding.opened(found, audio_track) as ready:
-        tick = _ticker(ready.report, on_progress)
-        wave = _load(lambda: tick(decoding.blocks(ready)), ready.name, channels, ready.report)
+        wave = _load(lambda: _watched(ready, on_progress), ready.name, channels, ready.report)
     return replace(wave, path=str(found)) if isinstance(found, str | Path) else wave
 
 
@@ -161,19 +160,14 @@ def _slices(samples: Float32, rate: int) -> Iterator[tuple[int, Float32]]:
         yield rate, samples[:, start : start + decoding.BLOCK]
 
 
-def _ticker(
-    report: decoding.DecodeReport, on_progress: Progress | None
-) -> Callable[[Iterable[tuple[int, Float32]]], Iterator[tuple[int, Float32]]]:
-    """Return a wrapper that reports each block's progress in full seconds."""
-
-    def tick(blocks: Iterable[tuple[int, Float32]]) -> Iterator[tuple[int, Float32]]:
-        for block in blocks:
-            yield block
-            if on_progress is not None:
-                total = None if report.expected is None else round(report.expected)
-                on_progress("audio", round(report.decoded), total)
-
-    return tick
+def _watched(source: decoding.InputFile, tell: Progress | None) -> Iterator[tuple[int, Float32]]:
+    """Decode, and report each block's progress in full seconds."""
+    report = source.report
+    for block in decoding.blocks(source):
+        yield block
+        if tell is not None:
+            total = None if report.expected is None else round(report.expected)
+            tell("audio", round(report.decoded), total)
 
 
 def _remarks(name: str, report: decoding.DecodeReport) -> Iterator[str]:

@@ -78,9 +78,10 @@ class Console:
             with _Lines(title) as lines:
                 yield OverallProgress(lines.report, costs)
 
-    def warn(self, message: str) -> None:
-        """Say something that the user should know; quiet does not silence it."""
-        print(f"diarize: {message}", file=sys.stderr)
+    def warn(self, *messages: str) -> None:
+        """Say what the user should know, a line each; quiet does not silence it."""
+        for message in messages:
+            print(f"diarize: {message}", file=sys.stderr)
 
     def error(self, message: str) -> None:
         """Report a failure that does not stop the other recordings."""

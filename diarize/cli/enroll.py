@@ -83,14 +83,12 @@ def run(args: argparse.Namespace) -> int:
             book.require_writable()
             book.require(diarizer.embedder)
     found = _enrollment(args, diarizer, messages)
-    for warning in found.warnings:
-        messages.warn(warning)
+    messages.warn(*found.warnings)
     with open_book(args, create=True) as book:
         added, doubts = add_person(
             book, name, found, diarizer.embedder, one_voice=args.one_voice, note=args.note
         )
-        for warning in doubts:
-            messages.warn(warning)
+        messages.warn(*doubts)
         total = len(book.samples(name))
     if not args.quiet:
         say(

@@ -18,9 +18,9 @@ from diarize.cli.common import (
     say,
     taken,
 )
-from diarize.cli.console import Console, clock, display_name, emit
+from diarize.cli.console import Batch, Console, clock, display_name, emit
 from diarize.cli.options import add_speaker_count_options, add_table, positive_int, speaker_counts
-from diarize.errors import DiarizeError, UsageError
+from diarize.errors import UsageError
 from diarize.text import table
 
 if TYPE_CHECKING:
@@ -63,19 +63,14 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("- (stdin) can be read only once")
     messages = Console(quiet=args.quiet)
     found: dict[str, tuple[Diarization, MatchOptions]] = {}
-    failed = 0
+    batch = Batch(messages, len(args.files), raising=args.debug)
     with open_book(args) as book:
         diarizer = open_diarizer(args)
         book.require(diarizer.embedder)
         options = MatchOptions.of(diarizer.embedder.thresholds, book)
         for source in dict.fromkeys(args.files):
-            try:
+            with batch.recording(source):
                 found[source] = _identified(source, diarizer, book, options, args, messages)
-            except DiarizeError as error:
-                if args.debug or len(args.files) == 1:
-                    raise
-                messages.error(str(error))
-                failed = error.exit_code
     if args.json:
         shown = [_json(source, *one) for source, one in found.items()]
         document = shown[0] if len(args.files) == 1 else shown
@@ -83,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     elif found:
         _print_table(found, several=len(args.files) > 1)
     named = any(voice.name for diarization, _ in found.values() for voice in diarization.speakers)
-    return failed or (1 if args.exit_code and not named else 0)
+    return batch.exit_code or (1 if args.exit_code and not named else 0)
 
 
 def _segments(args: argparse.Namespace) -> int:
@@ -103,8 +98,7 @@ def _segments(args: argparse.Namespace) -> int:
             if own:
                 source = open_diarizer(args)(waveform, on_progress=progress.part("embed"))
             found = identify_segments(source, waveform, book, embedder=embedder)
-    for warning in waveform.warnings:
-        messages.warn(warning)
+    messages.warn(*waveform.warnings)
     if args.csv:
         emit(segments_csv(found))
     elif args.json:
@@ -143,8 +137,7 @@ def _identified(
             **speaker_counts(args),
             on_progress=progress.part("embed"),
         )
-    for warning in details.diarization.warnings:
-        messages.warn(warning)
+    messages.warn(*details.diarization.warnings)
     bar = options.bar(len(book.names()), len(details.diarization.speakers))
     options = replace(options, threshold=bar, relief=0.0)
     named = identify_speakers(

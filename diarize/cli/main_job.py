@@ -43,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
                     **speaker_counts(args),
                     progress=progress,
                 )
-                for warning in dict.fromkeys(recording.diarization.warnings):
-                    messages.warn(warning)
+                messages.warn(*dict.fromkeys(recording.diarization.warnings))
                 if args.link:
                     waiting[title] = recording
                     continue
@@ -91,8 +90,7 @@ def _finish(
 
     usual = ["json"] if args.output_dir == "-" else None
     chosen = formats_of(result, formats, usual=usual, needs_words=not args.no_transcript)
-    for message in result.messages:
-        messages.warn(message)
+    messages.warn(*result.messages)
     written = _write(result, chosen, recording.output, args, messages)
     if not args.quiet:
         title = title if len(args.audio) > 1 else ""

@@ -80,8 +80,7 @@ def _merged(args: argparse.Namespace, stem: str, messages: Console) -> Result:
     from diarize.transcript.readers import read_transcript
 
     transcript = read_transcript(args.transcript)
-    for warning in transcript.warnings:
-        messages.warn(warning)
+    messages.warn(*transcript.warnings)
     energy = None
     if args.audio is not None:
         from diarize.audio.loading import load

@@ -58,8 +58,7 @@ def confirm(args: argparse.Namespace) -> int:
                 messages.warn(f"no sample of {name} was added: {error}")
                 refused += 1
                 continue
-            for warning in (*doubts, *sample.warnings):
-                messages.warn(warning)
+            messages.warn(*doubts, *sample.warnings)
             found[name] = sample
         _write(relabel(before, rename=dict(pairs)), path, before, messages)
         for name, sample in found.items():
@@ -132,7 +131,6 @@ def _request(
 def _write(result: Result, path: Path, before: Result, messages: Console) -> None:
     """Write the result and its other outputs anew, as ``diarize relabel`` does."""
     written = rewrite(path, before, result, [], None)
-    for message in written.messages:
-        messages.warn(message)
+    messages.warn(*written.messages)
     for file in written.files:
         say(f"wrote {file}")

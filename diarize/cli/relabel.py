@@ -74,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
     messages = console.Console(quiet=args.quiet)
     own = isinstance(data, dict) and isinstance(data.get("diarization"), dict)
     written = _write(result, path, args, before if own else None)
-    for message in written.messages:
-        messages.warn(message)
+    messages.warn(*written.messages)
     messages.wrote(written.files)
     return 0
 

@@ -194,8 +194,7 @@ def _re_enroll(args: argparse.Namespace) -> int:
                 folder=Path(args.audio) if getattr(args, "audio", None) else None,
                 on_progress=on_progress,
             )
-        for reason in done.lost.values():
-            messages.warn(reason)
+        messages.warn(*done.lost.values())
         for name in done.dropped:
             messages.warn(f"{name} has no recording left and was deleted from the book")
         say(

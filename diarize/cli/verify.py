@@ -59,8 +59,7 @@ def run(args: argparse.Namespace) -> int:
             voice, warnings = voice_of(
                 taken(source, args, on_progress), diarizer, parts or (), on_progress
             )
-        for warning in warnings:
-            messages.warn(warning)
+        messages.warn(*warnings)
         voices.append(voice)
     threshold = args.threshold
     if threshold is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def recognize(session: Session, settings: EmbeddingSettings) -> ModelFormat:
     shape = inputs[0].shape
     if len(inputs) == 1 and len(shape) == 3 and inputs[0].type == "tensor(float)":
         if metadata.get("diarize.kind") == "autospeech":
-            return _our_format(path, metadata, shape, settings)
+            return _our_format(session, settings)
         if shape[2] == spectrogram.BINS:
             return _port_format(path, shape, settings)
         if shape[2] == 80:
@@ -89,24 +89,15 @@ def recognize(session: Session, settings: EmbeddingSettings) -> ModelFormat:
     )
 
 
-def _our_format(
-    path: Path, metadata: Mapping[str, str], shape: Sequence[Any], settings: EmbeddingSettings
-) -> ModelFormat:
+def _our_format(session: Session, settings: EmbeddingSettings) -> ModelFormat:
     """Read the metadata that our own export writes."""
-
-    def number(key: str) -> float:
-        try:
-            return float(metadata[f"diarize.{key}"])
-        except (KeyError, ValueError):
-            raise ModelError(
-                f"{path}: the model's metadata lacks a number for diarize.{key}; export it again"
-            ) from None
-
+    number, metadata, stem = session.number, session.metadata, session.path.stem
+    length = session.inputs[0].shape[1]
     window, hop = number("window"), number("hop")
-    frames = _fixed(shape[1], round(window * spectrogram.FRAME_RATE))
+    frames = _fixed(length, round(window * spectrogram.FRAME_RATE))
     version = metadata.get("diarize.version", "")
     return ModelFormat(
-        name=f"{path.stem}-{version}" if version else path.stem,
+        name=f"{stem}-{version}" if version else stem,
         frontend=Frontend(),
         frames=frames,
         shift=max(1, round(hop * spectrogram.FRAME_RATE)),
@@ -118,7 +109,7 @@ def _our_format(
             margin=number("threshold.margin"),
             note=metadata.get("diarize.threshold.note", ""),
         ),
-        max_frames=_max_frames(shape[1], settings),
+        max_frames=_max_frames(length, settings),
     )
 
 

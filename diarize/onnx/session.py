@@ -99,6 +99,16 @@ class Session:
         metadata: Mapping[str, str] = self._runtime.get_modelmeta().custom_metadata_map
         return metadata
 
+    def number(self, key: str) -> float:
+        """Return a number that our own export wrote into the file; ModelError where it lacks."""
+        try:
+            return float(self.metadata[f"diarize.{key}"])
+        except (KeyError, ValueError):
+            raise ModelError(
+                f"{self.path}: the model's metadata lacks a number for diarize.{key}; "
+                "export it again"
+            ) from None
+
     @property
     def inputs(self) -> Sequence[Any]:
         """The inputs, each with ``name``, ``shape`` and ``type``."""

@@ -136,7 +136,7 @@ def load_segmentation(
         network: PowersetNetwork = PyannoteNetwork(session)
         own = PLAIN_SETTINGS
     else:
-        network = BundledNetwork(session, _number(session, "window"))
+        network = BundledNetwork(session, session.number("window"))
         own = _own_settings(session)
     return NeuralSegmenter(network, settings.segmentation or own, energy_gate=settings.energy_gate)
 
@@ -170,15 +170,4 @@ def _own_settings(session: Session) -> SegmentationSettings:
     for name in ("hop", "second_turn_onset"):
         if f"diarize.{keys[name]}" not in session.metadata:
             del keys[name]
-    return SegmentationSettings(**{name: _number(session, key) for name, key in keys.items()})
-
-
-def _number(session: Session, key: str) -> float:
-    """Return a number from a model's metadata."""
-    try:
-        return float(session.metadata[f"diarize.{key}"])
-    except (KeyError, ValueError):
-        raise ModelError(
-            f"{session.path}: the model's metadata lacks a number for diarize.{key}; "
-            "export it again"
-        ) from None
+    return SegmentationSettings(**{name: session.number(key) for name, key in keys.items()})

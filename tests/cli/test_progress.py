@@ -161,6 +161,29 @@ def test_an_unexpected_error_does_not_stop_the_others(
     assert (tmp_path / "b.rttm").is_file()
 
 
+def test_identify_goes_on_after_an_unexpected_error(
+    clip: np.ndarray, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diarize.cli import identify
+    from diarize.speakers.book import SpeakerBook
+
+    SpeakerBook(tmp_path / "book.db", create=True).close()
+    paths = [write_wav(tmp_path / f"{name}.wav", clip[: 10 * RATE]) for name in "ab"]
+    identified = identify._identified
+
+    def fails_once(source: str, *rest: Any) -> Any:
+        if source.endswith("a.wav"):
+            raise ZeroDivisionError("by zero")
+        return identified(source, *rest)
+
+    monkeypatch.setattr(identify, "_identified", fails_once)
+    words = ["identify", *map(str, paths), "--speakers", str(tmp_path / "book.db")]
+    assert main([*words, "--vad", "webrtc", "-q"]) == 1
+    told = capsys.readouterr()
+    assert "a.wav: unexpected ZeroDivisionError: by zero" in told.err
+    assert "b.wav" in told.out
+
+
 # --- what is told of the number of speakers, and of requests that are off ------------------------
 
 
