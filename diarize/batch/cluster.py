@@ -83,7 +83,6 @@ def run_there(
     )
     with _client(scheduler) as client, _prepared(client, job) as name:
         yield ordered
-        as_completed: Any = importlib.import_module("distributed").as_completed
         coming = iter(ordered)
         waiting: dict[str, Task] = {}
 
@@ -105,7 +104,9 @@ def run_there(
             threads: dict[str, int] = client.nthreads()
             return settings.window * max(1, sum(threads.values()))
 
-        arriving = as_completed([submitted(task) for task in islice(coming, window())])
+        arriving = _distributed().as_completed(
+            [submitted(task) for task in islice(coming, window())]
+        )
         for future in arriving:
             yield _outcome(waiting.pop(future.key), future)
             future.release()
@@ -124,12 +125,16 @@ def _absolute(item: Item) -> Item:
     )
 
 
-@contextmanager
-def _client(scheduler: str) -> Iterator[Any]:
+def _distributed() -> Any:
     try:
-        distributed: Any = importlib.import_module("distributed")
+        return importlib.import_module("distributed")
     except ImportError:
         raise MissingExtraError("dask.distributed", "cluster", "--scheduler") from None
+
+
+@contextmanager
+def _client(scheduler: str) -> Iterator[Any]:
+    distributed = _distributed()
     try:
         client = distributed.Client(scheduler, timeout=_CONNECTING, set_as_default=False)
     except (OSError, ValueError) as error:  # a TimeoutError is an OSError
@@ -141,9 +146,8 @@ def _client(scheduler: str) -> Iterator[Any]:
 @contextmanager
 def _prepared(client: Any, job: Job) -> Iterator[str]:
     """Give every worker the job, under a name; take it back in the end."""
-    base: Any = importlib.import_module("distributed").WorkerPlugin
     name = f"diarize-{hashlib.sha256(pickle.dumps(job)).hexdigest()[:12]}-{os.getpid()}"
-    plugin = type("JobPlugin", (_WithJob, base), {})
+    plugin = type("JobPlugin", (_WithJob, _distributed().WorkerPlugin), {})
     try:
         client.register_plugin(plugin(job, name), name=name)
     except Exception as error:
@@ -159,8 +163,7 @@ def _prepared(client: Any, job: Job) -> Iterator[str]:
 
 def _work(item: Item, place: str, timeout: float | None, name: str) -> Outcome:
     """Work on a recording, on a Dask worker; a crash is raised, for Dask to try again elsewhere."""
-    worker: Any = importlib.import_module("distributed").get_worker()
-    pool: WorkerPool = worker.plugins[name].pool
+    pool: WorkerPool = _distributed().get_worker().plugins[name].pool
     begin = perf_counter()
     with pool.worker() as process:
         try:
