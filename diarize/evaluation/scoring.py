@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from operator import add
 from typing import Any
 
@@ -103,12 +103,9 @@ class Score:
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers, for JSON: rates as fractions, parts in seconds."""
         made: dict[str, Any] = {
-            name.lower(): {
-                "der": error.rate, "total": error.total, "missed": error.missed,
-                "false_alarm": error.false_alarm, "confusion": error.confusion,
-            }
+            name.lower(): {"der": error.rate, **asdict(error)}
             for name, error in self.errors.items()
-        }  # fmt: skip
+        }
         made["jer"] = self.jaccard.rate
         made["speaker_count_errors"] = list(self.count_errors)
         made["speaker_count_error"] = self.count_error
