@@ -211,8 +211,9 @@ def calibrate(
     rows = naming(vectors, segments, threshold)
     margin = choose_margin(rows, settings.wrong_names)
     notify(report_naming(rows))
-    distance = settings.clustering
+    distance, chosen = settings.clustering, "by the recipe"
     if settings.conversations:
+        chosen = f"{settings.conversations} simulated conversations"
         points = clustering_points(model, speech, work, settings.conversations, notify)
         distance = tuning.best(points)
         notify("\n" + tuning.as_markdown(points))
@@ -224,6 +225,6 @@ def calibrate(
             f"dev speakers: verification at {settings.false_accepts:.0%} false accepts inside a "
             f"corpus ({RATE // 1000} kHz, {settings.seconds} s pieces); margin at "
             f"{100 * settings.wrong_names:g}% confusions of {ENROLLED} enrolled; clustering: "
-            f"{settings.conversations} simulated conversations"
+            f"{chosen}"
         ),
     }
