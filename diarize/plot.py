@@ -33,13 +33,8 @@ _MARKERS = "os^Dvp"
 class EmbeddingMap:
     """Windows of a recording as points, near each other where voices are alike.
 
-    Parameters
-    ----------
-    points : (N, 2) float32 array
-    labels : tuple of N str
-        Who speaks.
-    share : float
-        How much of the vectors' variance the two dimensions show, 0 to 1.
+    ``points`` is an (N, 2) float32 array, ``labels`` say who speaks, and ``share`` how much of the
+    vectors' variance the two dimensions show, 0 to 1.
     """
 
     points: Float32

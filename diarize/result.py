@@ -44,14 +44,9 @@ class Utterance:
 class Relabelling:
     """What a person changed in a result.
 
-    Parameters
-    ----------
-    labels : mapping of str to str
-        The label of each voice as it was found, and the one that it has now.
-    names : mapping of str to str
-        The names given, by today's labels.
-    edits : tuple of Edit, or None
-        Everything that was done, in order; None where a file of an earlier version does not tell.
+    ``labels`` has the label of each voice as it was found, and the one that it has now; ``names``
+    the names given, by today's labels; ``edits`` everything that was done, in order, or None where
+    a file of an earlier version does not tell.
     """
 
     labels: Mapping[str, str]

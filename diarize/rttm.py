@@ -24,11 +24,7 @@ _SPEAKER_FIELDS = 8  # up to the name; confidence and look-ahead may be missing
 def rttm_text(uri: str, turns: Iterable[Turn]) -> str:
     """Return turns as RTTM lines: ten fields, channel 1, times to the millisecond.
 
-    Parameters
-    ----------
-    uri : str
-        The recording's name; white space in it, and in speakers, becomes ``_``.
-    turns : iterable of Turn
+    White space in the recording's name, and in speakers, becomes ``_``.
 
     Examples
     --------

@@ -236,13 +236,7 @@ def layers(spans: Sequence[One]) -> Iterator[tuple[float, float, list[One]]]:
 
 
 def runs(mask: npt.NDArray[np.bool_], step: float, start: float = 0.0) -> list[Segment]:
-    """Return the stretches of true frames as segments.
-
-    Parameters
-    ----------
-    mask : (F,) bool array
-    step, start : float
-        Seconds a frame, and when the first frame begins.
+    """Return the stretches of true frames as segments; a frame lasts ``step`` seconds.
 
     Examples
     --------
@@ -261,10 +255,6 @@ def runs(mask: npt.NDArray[np.bool_], step: float, start: float = 0.0) -> list[S
 
 def coverage(spans: Sequence[Span], regions: Sequence[Segment]) -> npt.NDArray[np.float64]:
     """Return how many seconds of each span lie in the regions, which are in order and disjoint.
-
-    Returns
-    -------
-    (len(spans),) float64 array
 
     Examples
     --------

@@ -35,11 +35,9 @@ class _Piece:
 def as_diarization(source: Any) -> Diarization:
     """Return a :class:`Diarization` from whatever holds turns.
 
-    Parameters
-    ----------
-    source : Diarization, pyannote Annotation or DiarizeOutput, DataFrame, or iterable
-        A DataFrame needs the columns ``start``, ``end`` and ``speaker`` (whisperX's does). An
-        iterable holds :class:`Turn` or mappings with these keys.
+    That is a Diarization, pyannote's Annotation or DiarizeOutput, a DataFrame with the columns
+    ``start``, ``end`` and ``speaker`` (as whisperX's), or an iterable of :class:`Turn` or of
+    mappings with these keys.
 
     Raises
     ------

@@ -25,12 +25,8 @@ _CLOSE = 1e-6  # seconds; nearer than this is the same instant
 class Energy:
     """A recording's loudness over time.
 
-    Parameters
-    ----------
-    power : (T,) float32 array
-        Mean square of the samples, full scale = 1, one value a step.
-    step : float
-        Seconds between two values.
+    ``power`` is a (T,) float32 array: the mean square of the samples, full scale = 1, one value
+    each ``step`` seconds.
     """
 
     power: Float32

@@ -12,9 +12,8 @@ extension = "audacity.txt"
 
 def render(result: Result, options: WriterOptions) -> str:
     """Return ``start``, ``end`` (seconds, six decimals), ``Name: text``, tab-separated."""
-    rows = []
-    for part in result.utterances:
-        name = one_line(part.speaker or UNKNOWN)
-        label = f"{name}: {part.text}" if part.text else name
-        rows.append(f"{part.start:.6f}\t{part.end:.6f}\t{label}\n")
-    return "".join(rows)
+    return "".join(
+        f"{part.start:.6f}\t{part.end:.6f}\t{one_line(part.speaker or UNKNOWN)}"
+        f"{f': {part.text}' if part.text else ''}\n"
+        for part in result.utterances
+    )

@@ -61,14 +61,13 @@ def tiers(result: Result) -> dict[str, list[Utterance]]:
         start, end = milliseconds(part.start) / 1000, milliseconds(part.end) / 1000
         if row:
             start = max(start, row[-1].end)
-        if end > start:
-            row.append(Utterance(start, end, part.speaker, part.text))
-        elif row:
+        if row and end <= start:
             last = row.pop()
             text = f"{last.text} {part.text}".strip()
             row.append(Utterance(last.start, last.end, last.speaker, text))
         else:
-            row.append(Utterance(start, start + 0.001, part.speaker, part.text))
+            end = end if end > start else start + 0.001
+            row.append(Utterance(start, end, part.speaker, part.text))
     return rows
 
 

@@ -11,10 +11,8 @@ extension = "tsv"
 
 def render(result: Result, options: WriterOptions) -> str:
     """Return ``start``, ``end`` (whole milliseconds), ``text``, ``speaker``."""
-    rows = ["start\tend\ttext\tspeaker\n"]
-    rows += [
+    return "start\tend\ttext\tspeaker\n" + "".join(
         f"{milliseconds(part.start)}\t{milliseconds(part.end)}\t{part.text}\t"
         f"{one_line(part.speaker or '')}\n"
         for part in result.utterances
-    ]
-    return "".join(rows)
+    )

@@ -66,9 +66,8 @@ def _read_podcast(source: Any) -> Data:
     items = _list(source, "startTime", "body")
     times = [(time_of(item["startTime"]), time_of(item.get("endTime"))) for item in items]
     texts = [str(item["body"] or "") for item in items]
-    lengths = [end - start for start, end in times if start is not None and end is not None]
     extra = without(_rest(source), "version")
-    if are_words(texts, lengths):
+    if are_words(texts, times):
         words = [
             spoken(text, start, end, speaker=item.get("speaker"))
             for item, text, (start, end) in zip(items, texts, times, strict=True)

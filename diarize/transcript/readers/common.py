@@ -30,18 +30,10 @@ _ISO = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 class Format:
     """One producer's shape: how to know it, how to read it, how to write it back.
 
-    Parameters
-    ----------
-    producer : str
-        The tool's name.
-    expects : str
-        What a file of this kind holds, for error messages.
-    matches : callable
-        Takes the decoded source (from JSON, or the text of a file) and says whether it fits.
-    read : callable
-        Takes the source, returns whisper-shaped data.
-    write : callable
-        Takes labelled whisper-shaped data and the source, returns the producer's shape.
+    ``producer`` is the tool's name, and ``expects`` what its files hold, for error messages.
+    ``matches`` and ``read`` take the decoded source (from JSON, or the text of a file); the latter
+    returns whisper-shaped data. ``write`` takes such data with labels, and the source, and returns
+    the producer's shape.
     """
 
     producer: str
@@ -161,10 +153,9 @@ def words_inside(segments: Iterable[Data]) -> list[Data]:
 
 def set_speaker_aside(item: Data) -> None:
     """Move what another tool called the speaker out of the way of ours, in place."""
-    if "speaker" in item:
-        speaker = item.pop("speaker")
-        if speaker is not None:
-            item.setdefault("original_speaker", speaker)
+    speaker = item.pop("speaker", None)
+    if speaker is not None:
+        item.setdefault("original_speaker", speaker)
 
 
 def set_times(item: Data, start: float | None, end: float | None) -> None:
@@ -212,12 +203,10 @@ def _fill_times(segments: Sequence[Data]) -> list[str]:
     """
     guessed: list[int] = []
     for index, segment in enumerate(segments):
-        start, end = segment.get("start"), segment.get("end")
         words = segment.get("words") or ()
-        if start is None:
-            start = next((word["start"] for word in words if "start" in word), None)
-        if end is None:
-            end = max((word["end"] for word in words if "end" in word), default=None)
+        starts, ends = ([word[key] for word in words if key in word] for key in ("start", "end"))
+        start = segment.get("start", starts[0] if starts else None)
+        end = segment.get("end", max(ends, default=None))
         if start is None or end is None:
             before = float(segments[index - 1]["end"]) if index else 0.0
             if segment["text"].strip():
@@ -227,13 +216,14 @@ def _fill_times(segments: Sequence[Data]) -> list[str]:
                 start = end = before if start is None else start
         set_times(segment, start, end)
     backwards = [i for i, segment in enumerate(segments) if segment.pop(_BACKWARDS, False)]
+    faults = {
+        "lack a time, which is estimated from the length of the text": guessed,
+        "end before they start": backwards,
+    }
     return [
         f"{len(places)} segment(s) {what}, the first at {segments[places[0]]['start']:.2f} s "
         f"({segments[places[0]]['text'].strip()!r:.40})"
-        for places, what in (
-            (guessed, "lack a time, which is estimated from the length of the text"),
-            (backwards, "end before they start"),
-        )
+        for what, places in faults.items()
         if places
     ]
 

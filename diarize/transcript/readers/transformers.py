@@ -40,9 +40,7 @@ def _times(chunk: Data) -> tuple[float | None, float | None]:
 
 
 def _lists_words(chunks: list[Data]) -> bool:
-    times = [_times(chunk) for chunk in chunks]
-    lengths = [end - start for start, end in times if start is not None and end is not None]
-    return are_words([str(chunk["text"] or "") for chunk in chunks], lengths)
+    return are_words([str(chunk["text"] or "") for chunk in chunks], list(map(_times, chunks)))
 
 
 def _read(source: Any) -> Data:
@@ -50,7 +48,10 @@ def _read(source: Any) -> Data:
     chunks = result["chunks"]
     extra = without(result, "chunks")
     if _lists_words(chunks):
-        words = [_word(chunk) for chunk in chunks]
+        words = [
+            make_word(without(chunk, "timestamp", "text"), str(chunk["text"] or ""), *_times(chunk))
+            for chunk in chunks
+        ]
         set_word_texts(words, str(result.get("text") or ""))
         return finish(extra, group_words(words))
     segments = []
@@ -58,10 +59,6 @@ def _read(source: Any) -> Data:
         start, end = _times(chunk)
         segments.append(make_segment(without(chunk, "timestamp"), index, start=start, end=end))
     return finish(extra, segments)
-
-
-def _word(chunk: Data) -> Data:
-    return make_word(without(chunk, "timestamp", "text"), str(chunk["text"] or ""), *_times(chunk))
 
 
 def _write(labelled: Data, source: Any) -> object:

@@ -28,6 +28,7 @@ from diarize.transcript.schema import is_unspaced
 
 _SPECIAL = re.compile(r"\[_[A-Z]+_?(\d+|[A-Za-z ]*\d*)?_?\]|<\|[^|]*\|>")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+)[,.](\d+)")
+_CUT = re.compile(r"[\ufffd\udc80-\udcff]")
 _BROKEN_END = re.compile(r"[\udc80-\udcff]+$")
 _BROKEN_START = re.compile(r"[\udc80-\udcff]+")
 _TIME_KEYS = ("timestamps", "offsets")
@@ -137,7 +138,7 @@ def _complete_characters(tokens: Sequence[Data], text: str) -> list[tuple[str, l
     position = 0
     for token in tokens:
         raw = str(token.get("text", ""))
-        if _is_cut(raw):
+        if _CUT.search(raw):
             broken.append(token)
             mended = _try_mend("".join(str(part["text"]) for part in broken))
             if mended is not None:
@@ -154,10 +155,6 @@ def _complete_characters(tokens: Sequence[Data], text: str) -> list[tuple[str, l
     if broken:
         units.append((text[position:] or _mend("".join(t["text"] for t in broken)), broken))
     return units
-
-
-def _is_cut(text: str) -> bool:
-    return any(character == "�" or "\udc80" <= character <= "\udcff" for character in text)
 
 
 def _try_mend(text: str) -> str | None:
@@ -197,9 +194,7 @@ def _lists_words(source: Data) -> bool:
     entries = source["transcription"]
     if any("tokens" in entry for entry in entries):
         return False
-    times = [_times(entry) for entry in entries]
-    lengths = [end - start for start, end in times if start is not None and end is not None]
-    return are_words([str(entry["text"] or "") for entry in entries], lengths)
+    return are_words([str(entry["text"] or "") for entry in entries], list(map(_times, entries)))
 
 
 def _words_of_entries(entries: Sequence[Data]) -> list[Data]:

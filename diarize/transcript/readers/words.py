@@ -106,14 +106,14 @@ def add_spaces(words: Sequence[Data]) -> None:
         word["word"] = text if unspaced or not text else " " + text
 
 
-def are_words(texts: Sequence[str], lengths: Sequence[float]) -> bool:
-    """Return whether timed texts, as long as these seconds, are single words rather than phrases.
+def are_words(texts: Sequence[str], times: Sequence[tuple[float | None, float | None]]) -> bool:
+    """Return whether texts with their times in seconds are single words rather than phrases.
 
     Examples
     --------
-    >>> are_words([" So", " who", " is", " it?"], [0.2, 0.2, 0.1, 0.3])
+    >>> are_words([" So", " who", " is"], [(0.0, 0.2), (0.2, 0.4), (0.4, 0.5)])
     True
-    >>> are_words([" Yes.", " No."], [0.4, 0.4])
+    >>> are_words([" Yes.", " No."], [(0.0, 0.4), (0.6, None)])
     False
     """
     stripped = [text.strip() for text in texts if text.strip()]
@@ -124,6 +124,7 @@ def are_words(texts: Sequence[str], lengths: Sequence[float]) -> bool:
     unspaced = any(is_unspaced(text[0]) for text in stripped)
     longest = 4 if unspaced else _WORD_CHARACTERS
     typical = median(len(text) for text in stripped)
+    lengths = [end - start for start, end in times if start is not None and end is not None]
     return typical <= longest and (not lengths or median(lengths) <= _WORD_SECONDS)
 
 
