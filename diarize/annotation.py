@@ -216,18 +216,19 @@ class Diarization:
 
     def rename(self, names: Mapping[str, str]) -> Diarization:
         """Return a copy whose speakers bear new labels; two old labels may share a new one."""
-        turns = [
-            replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in self.turns
-        ]
+
+        def new(label: str) -> str:
+            return names.get(label, label)
+
+        turns = [replace(turn, speaker=new(turn.speaker)) for turn in self.turns]
         speakers: dict[str, Speaker] = {}
         for speaker in self.speakers:
-            label = names.get(speaker.label, speaker.label)
-            speakers.setdefault(label, replace(speaker, label=label))
-        vectors = {names.get(label, label): vector for label, vector in self.embeddings.items()}
+            speakers.setdefault(new(speaker.label), replace(speaker, label=new(speaker.label)))
+        vectors = {new(label): vector for label, vector in self.embeddings.items()}
         changed = replace(self, turns=turns, speakers=tuple(speakers.values()), embeddings=vectors)
         if len(changed.speakers) < len(self.speakers):  # somebody has decided how many there are
             return replace(changed, confidences={}, speaker_counts={})
-        sure = {names.get(label, label): chance for label, chance in self.confidences.items()}
+        sure = {new(label): chance for label, chance in self.confidences.items()}
         return replace(changed, confidences=sure)
 
     def to_rttm(self) -> str:

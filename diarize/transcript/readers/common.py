@@ -96,8 +96,8 @@ def plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = (field.name for field in dataclasses.fields(value))
-        return {name: plain(getattr(value, name)) for name in fields} | plain(_extras(value))
+        own = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return plain(own | _public(value))
     if hasattr(value, "model_dump"):
         return plain(value.model_dump())
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -106,16 +106,13 @@ def plain(value: object) -> Any:
         return plain(value.tolist())
     if isinstance(value, (list, tuple, set, frozenset, Iterator)):
         return [plain(item) for item in value]
-    if hasattr(value, "__dict__"):
-        return {name: plain(item) for name, item in vars(value).items() if name[:1] != "_"}
-    return str(value)
+    return plain(_public(value)) if hasattr(value, "__dict__") else str(value)
 
 
-def _extras(value: object) -> Data:
-    """Return the attributes of a dataclass instance that are not fields."""
-    names = {field.name for field in dataclasses.fields(value)}  # type: ignore[arg-type]
+def _public(value: object) -> Data:
+    """Return the attributes of an object that has any of its own."""
     attributes = getattr(value, "__dict__", {}).items()
-    return {name: item for name, item in attributes if name not in names and name[:1] != "_"}
+    return {name: item for name, item in attributes if name[:1] != "_"}
 
 
 def is_list_of_dicts(value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import Any
 
 from diarize.text import milliseconds
@@ -71,15 +72,10 @@ def tokenize(text: str) -> list[str]:
     """
     tokens: list[str] = []
     for run in _RUN.findall(text):
-        pending = ""
-        for character in run:
-            if is_unspaced(character):
-                tokens += [pending, character]
-                pending = ""
-            else:
-                pending += character
-        tokens.append(pending)
-    return [token for token in tokens if token]
+        for unspaced, characters in groupby(run, key=is_unspaced):
+            part = list(characters)
+            tokens += part if unspaced else ["".join(part)]
+    return tokens
 
 
 def _write(labelled: Data, source: Any) -> object:
