@@ -185,14 +185,8 @@ def first_rows(
     headings: Sequence[str], rows: Sequence[Sequence[str]], total: int, noun: str
 ) -> str:
     """Return a table of the first rows, names and text cut, and how many more there are."""
-    widths = {"speaker": NAME_WIDTH, "text": TEXT_WIDTH}
-    cut = [
-        [
-            shortened(cell, widths.get(name, TEXT_WIDTH))
-            for name, cell in zip(headings, row, strict=True)
-        ]
-        for row in rows
-    ]
+    widths = [NAME_WIDTH if name == "speaker" else TEXT_WIDTH for name in headings]
+    cut = [list(map(shortened, row, widths)) for row in rows]
     more = total - len(rows)
     return table(headings, cut) + (f"\n… and {counted(more, 'more ' + noun)}" if more else "")
 

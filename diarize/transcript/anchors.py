@@ -6,11 +6,9 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from diarize.settings import WordSettings
-    from diarize.transcript.boundaries import BoundaryError
+from diarize.settings import WordSettings
+from diarize.transcript.boundaries import BoundaryError
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,11 @@ from diarize.transcript.tokenize import tokens
 from diarize.transcript.viterbi import cheapest_path
 from diarize.transcript.word_times import (
     Energy,
-    energy_of,
     lay_out,
     segment_times,
     spoken_interval,
     word_times,
 )
-
-__all__ = ["Energy", "energy_of", "label_transcript"]
-
 
 _MOST_ROUNDS = 10
 

@@ -7,12 +7,9 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from diarize.settings import WordSettings
 from diarize.timeline import Turn
-
-if TYPE_CHECKING:
-    from diarize.settings import WordSettings
 
 _STDS = tuple(0.02 * 2 ** (step / 2) for step in range(11))  # seconds: 0.02, 0.028, … 0.64
 

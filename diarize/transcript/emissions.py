@@ -7,16 +7,14 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diarize.annotation import Diarization
 from diarize.errors import TranscriptError
+from diarize.settings import WordSettings
 from diarize.timeline import Turn, layers
 from diarize.transcript.anchors import IndexedTurn
 from diarize.transcript.boundaries import BoundaryError
-
-if TYPE_CHECKING:
-    from diarize.settings import WordSettings
 
 _COST_STEPS = 1000  # costs are whole thousandths, so that sums are exact and ties stay ties
 

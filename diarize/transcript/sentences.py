@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from math import exp
-from typing import TYPE_CHECKING
 
-from diarize.transcript.schema import is_unspaced
-
-if TYPE_CHECKING:
-    from diarize.settings import WordSettings
-    from diarize.transcript.schema import WordTime
+from diarize.settings import WordSettings
+from diarize.transcript.schema import WordTime, is_unspaced
 
 _CLOSERS = "\"'”’»›)]}』」》）"
 # With those of Hindi, Urdu, Armenian, Ethiopic, Khmer, Burmese and Tibetan.

@@ -136,14 +136,11 @@ def _checked(
         return outcome
     name = str(outcome.path or "the transcript")
     moved, message = on_recordings_clock(outcome.transcript, speech or (), offset, name, settings)
-    if message:
-        outcome = replace(outcome, messages=(*outcome.messages, message))
-    outcome = replace(outcome, transcript=moved)
-    if message and offset is None:
-        return outcome
-    found = doubts(moved, waveform.duration, speech or (), settings)
-    messages = (f"{name} {doubt}: is it of this recording?" for doubt in found)
-    return replace(outcome, messages=(*outcome.messages, *messages))
+    messages = [message] if message else []
+    if not message or offset is not None:
+        found = doubts(moved, waveform.duration, speech or (), settings)
+        messages += [f"{name} {doubt}: is it of this recording?" for doubt in found]
+    return replace(outcome, transcript=moved, messages=(*outcome.messages, *messages))
 
 
 def _is_ours(outcome: Outcome) -> bool:

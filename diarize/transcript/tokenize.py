@@ -6,8 +6,6 @@ import unicodedata
 
 from diarize.transcript.schema import is_unspaced
 
-__all__ = ["tokens"]
-
 _BEFORE = "เแโใไເແໂໃໄ"  # Thai and Lao vowels that are written before their consonant
 _AFTER = "ะาำๅๆฯະາຳຽໆฺ"  # signs that belong to the letter before them
 # Marks that tie the next consonant to the one before: Khmer coeng, Burmese virama.
