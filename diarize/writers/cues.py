@@ -61,23 +61,16 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word with the time that it takes, known or estimated, in seconds."""
+    """A word with the time that it takes, known or estimated, in seconds.
 
-    text: str
-    start: float
-    end: float
-    speaker: str | None
-    probability: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A word on its way into a cue, with the white space before it."""
+    On its way into a cue its text has the white space before it, and its speaker is None.
+    """
 
     text: str
     start: float
     end: float
     probability: float | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +146,7 @@ def timed_words(utterance: Utterance) -> list[TimedWord]:
             parts = piece.text.split()
             times = divided(piece.start, piece.end, list(map(len, parts)))
             for part, time in zip(parts, times, strict=True):
-                found.append(TimedWord(part, time.start, time.end, speaker, piece.probability))
+                found.append(TimedWord(part, time.start, time.end, piece.probability, speaker))
     return found
 
 
@@ -174,7 +167,7 @@ def _lead(speaker: str | None, previous: str | None, prefix: str) -> str:
     return f"{one_line(speaker)}: "
 
 
-def _runs(utterance: Utterance) -> list[tuple[str | None, list[_Piece]]]:
+def _runs(utterance: Utterance) -> list[tuple[str | None, list[TimedWord]]]:
     """Return an utterance's words by speaker; words of nobody go with those before them."""
     timed = _timed(utterance)
     if timed is None:
@@ -191,7 +184,7 @@ def _runs(utterance: Utterance) -> list[tuple[str | None, list[_Piece]]]:
     return runs
 
 
-def _timed(utterance: Utterance) -> list[_Piece] | None:
+def _timed(utterance: Utterance) -> list[TimedWord] | None:
     """Return the utterance's own words, or None where they do not make up its text."""
     words = utterance.words
     spaced = any(str(word.get("word", ""))[:1].isspace() for word in words[1:])
@@ -204,19 +197,19 @@ def _timed(utterance: Utterance) -> list[_Piece] | None:
         start, end = seconds(word.get("start")), seconds(word.get("end"))
         start = clock if start is None else max(clock, start)
         end = start if end is None else max(start, end)
-        pieces.append(_Piece(text, start, end, seconds(word.get("probability"))))
+        pieces.append(TimedWord(text, start, end, seconds(word.get("probability"))))
         clock = start
     return pieces
 
 
-def _estimated(utterance: Utterance) -> list[_Piece]:
+def _estimated(utterance: Utterance) -> list[TimedWord]:
     """Return the words of a text, each with its share of the utterance's time."""
     texts = tokens(utterance.text)
     times = divided(utterance.start, utterance.end, list(map(len, texts)))
-    return [_Piece(text, time.start, time.end) for text, time in zip(texts, times, strict=True)]
+    return [TimedWord(text, time.start, time.end) for text, time in zip(texts, times, strict=True)]
 
 
-def _partition(pieces: Sequence[_Piece], lead: str, limits: _Limits) -> list[tuple[int, int]]:
+def _partition(pieces: Sequence[TimedWord], lead: str, limits: _Limits) -> list[tuple[int, int]]:
     """Cut words into cues: as few as may be, ended where the text allows it best."""
     count = len(pieces)
     if _fits(pieces, lead, limits):
@@ -237,7 +230,7 @@ def _partition(pieces: Sequence[_Piece], lead: str, limits: _Limits) -> list[tup
     return ranges[::-1]
 
 
-def _fits(part: Sequence[_Piece], lead: str, limits: _Limits) -> bool:
+def _fits(part: Sequence[TimedWord], lead: str, limits: _Limits) -> bool:
     if max(piece.end for piece in part) - part[0].start > limits.seconds:
         return False
     texts = [piece.text for piece in part]
@@ -246,7 +239,7 @@ def _fits(part: Sequence[_Piece], lead: str, limits: _Limits) -> bool:
     return len(_wrap(lead, texts, limits.width)) <= limits.lines
 
 
-def _end_cost(pieces: Sequence[_Piece], start: int, stop: int, limits: _Limits) -> float:
+def _end_cost(pieces: Sequence[TimedWord], start: int, stop: int, limits: _Limits) -> float:
     """Return how badly a cue over these words ends."""
     text = "".join(piece.text for piece in pieces[start:stop])
     cost = _TINY if width_of(text.strip()) < _TINY_SHARE * limits.columns else 0.0

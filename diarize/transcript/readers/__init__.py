@@ -6,7 +6,9 @@ The producer is recognised by the shape of what it wrote, never by the file's na
 from __future__ import annotations
 
 import copy
+import json
 import logging
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,6 @@ from diarize.transcript.readers import (
     brackets,
     captions,
     deepgram,
-    files,
     funasr,
     google,
     nemo,
@@ -118,7 +119,7 @@ def read_transcript(source: object) -> Transcript:
         return source
     if isinstance(source, (str, Path)):
         name = "standard input" if str(source) == "-" else str(source)
-        transcript = parse_transcript(files.read_bytes(source), name)
+        transcript = parse_transcript(_read_bytes(source), name)
         return replace(transcript, path=None if str(source) == "-" else str(source))
     if callable(getattr(source, "read", None)):
         content = source.read()  # type: ignore[attr-defined]
@@ -131,7 +132,7 @@ def parse_transcript(raw: bytes, name: str = "transcript") -> Transcript:
     """Read a transcript from the bytes of a file; ``name`` is for messages."""
     if not raw.strip():
         raise TranscriptError(f"{name}: the transcript file is empty")
-    if files.looks_like_json(raw) and not brackets.is_bracketed(decode(raw[:4096])[0]):
+    if _looks_like_json(raw) and not brackets.is_bracketed(decode(raw[:4096])[0]):
         return _parse_json(raw, name)
     text, warnings = decode(raw)
     if "\0" in text[:4096]:
@@ -176,12 +177,59 @@ def to_source_shape(labelled: Data, transcript: Transcript) -> Any:
 
 def _parse_json(raw: bytes, name: str) -> Transcript:
     text, warnings = decode(raw, keep_broken_bytes=True)
-    source = files.parse_json(text, name)
+    source = _decode_json(text, name)
     fmt = _recognise(source, name)
     if fmt is not whisper_cpp.FORMAT and any("\udc80" <= c <= "\udcff" for c in text):
         text, warnings = decode(raw)
-        source = files.parse_json(text, name)
+        source = _decode_json(text, name)
     return _read_with(fmt, source, name, tuple(f"{name} {w}" for w in warnings))
+
+
+def _read_bytes(path: str | Path) -> bytes:
+    """Return a file's bytes, or those of standard input for ``-``."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise TranscriptError(f"{path}: no such transcript file") from None
+    except IsADirectoryError:
+        raise TranscriptError(f"{path}: is a folder, not a transcript file") from None
+    except OSError as error:
+        raise TranscriptError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _looks_like_json(raw: bytes) -> bool:
+    """Return whether the first visible character begins a JSON object or list."""
+    return decode(raw[:4096], keep_broken_bytes=True)[0].lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+
+
+def _decode_json(text: str, name: str) -> Any:
+    """Parse JSON leniently: raw line breaks inside strings are let through (whisper.cpp).
+
+    Several values in one file, one after the other or one a line, become a list.
+    """
+    decoder = json.JSONDecoder(strict=False)
+    values: list[Any] = []
+    position = 0
+    try:
+        while (position := _skip_space(text, position)) < len(text):
+            value, position = decoder.raw_decode(text, position)
+            values.append(value)
+    except json.JSONDecodeError as error:
+        raise TranscriptError(
+            f"{name}: not valid JSON at line {error.lineno}, column {error.colno} ({error.msg}); "
+            "is the file complete?"
+        ) from None
+    except (RecursionError, ValueError) as error:
+        raise TranscriptError(f"{name}: not usable JSON ({error})") from None
+    return values[0] if len(values) == 1 else values
+
+
+def _skip_space(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    return position
 
 
 def _recognise(source: object, name: str) -> Format:
