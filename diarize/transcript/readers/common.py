@@ -200,10 +200,12 @@ def _fill_times(segments: Sequence[Data]) -> list[str]:
     """
     guessed: list[int] = []
     for index, segment in enumerate(segments):
+        start, end = segment.get("start"), segment.get("end")
         words = segment.get("words") or ()
-        starts, ends = ([word[key] for word in words if key in word] for key in ("start", "end"))
-        start = segment.get("start", starts[0] if starts else None)
-        end = segment.get("end", max(ends, default=None))
+        if start is None:
+            start = next((word["start"] for word in words if "start" in word), None)
+        if end is None:
+            end = max((word["end"] for word in words if "end" in word), default=None)
         if start is None or end is None:
             before = float(segments[index - 1]["end"]) if index else 0.0
             if segment["text"].strip():
