@@ -17,8 +17,9 @@ from diarize.formats import TEXT_FORMATS, WriterOptions, writable
 from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.result import Result
 from diarize.result_file import from_json, to_block
+from diarize.speakers import identification
 from diarize.speakers.book import SpeakerBook
-from diarize.speakers.identification import _by_turn, among, identify_in
+from diarize.speakers.identification import among, identify_in, identify_turns
 from diarize.speakers.matching import Gallery, MatchOptions
 from diarize.speakers.records import BookModel, Sample
 from diarize.speakers.segments import SegmentMatch
@@ -251,7 +252,7 @@ def test_of_two_speakers_who_are_one_the_better_match_is_told(order):
     assert ann.candidates[0].score == pytest.approx(1.0)
 
 
-def test_turns_named_one_by_one_have_a_speaker_for_each_person_and_each_label_left():
+def test_turns_named_one_by_one_have_a_speaker_for_each_person_and_each_label_left(monkeypatch):
     before = details(
         (0, 2, "SPEAKER_00", ANN), (2, 4, "SPEAKER_00", EVE), (4, 6, "SPEAKER_01", ANN),
         (6, 8, "SPEAKER_01", BEN), (8, 9, "SPEAKER_00", EVE),
@@ -263,7 +264,8 @@ def test_turns_named_one_by_one_have_a_speaker_for_each_person_and_each_label_le
         SegmentMatch(6, 8),
         SegmentMatch(8, 9, None, -0.6, "Ann"),
     ]
-    found = _by_turn(before, matches)
+    monkeypatch.setattr(identification, "identify_segments", lambda *_, **__: matches)
+    found = identify_turns(before, None, None, None)
     assert [turn.speaker[-1] for turn in found] == ["0", "1", "0", "2", "1"]
     assert spans(found) == spans(before)
     shown = [(one.label, one.name, one.score) for one in found.speakers]
@@ -274,5 +276,5 @@ def test_turns_named_one_by_one_have_a_speaker_for_each_person_and_each_label_le
     assert list(found.embeddings) == ["SPEAKER_01", "SPEAKER_02"]
     assert found.embeddings["SPEAKER_01"] is before.embeddings["SPEAKER_00"]
     assert found.turns[2].candidates == (("Ann", 0.9), ("Ben", 0.2))
-    bare = _by_turn(replace(before, embeddings={}), matches)
+    bare = identify_turns(replace(before, embeddings={}), None, None, None)
     assert bare.embeddings == {}
