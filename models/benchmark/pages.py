@@ -45,8 +45,6 @@ STALE = {
     "ABLATION.md": "made before pairs of groups decided how many people there are.",
     "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
     "SPEED.md": "made with version 2 of the embedding; a race wants an idle machine and the peers.",
-    "WORDS.md": "made before its settings came into one group; it needs whisperX to be made again.",
-    "NAMES.md": "some rows were made before pairs of groups decided how many people there are.",
 }
 
 
