@@ -268,7 +268,7 @@ class PairSettings:
     """Probability of one person above which two groups are merged, 0 to 1, ..."""
     furthest: float = 1.5
     """... if their centroids are no further apart than this many clustering distances."""
-    split_below: float = 0.6
+    split_below: float = 0.5
     """The same, below which a part of a group is a speaker, ..."""
     residual_speakers: int = 3
     """... if there are so many already, ..."""

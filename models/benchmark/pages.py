@@ -42,7 +42,6 @@ PAGES = {
 STALE = {
     "RESULTS.md": "made before single people, crowds and real conversations were in it, and before "
     "pairs of groups decided how many people there are; the peers want an hour.",
-    "ABLATION.md": "made before pairs of groups decided how many people there are.",
     "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
     "SPEED.md": "made with version 2 of the embedding; a race wants an idle machine and the peers.",
 }
