@@ -40,8 +40,6 @@ PAGES = {
     "LINKING.md": Page("archive", ("linking",), ()),
 }
 STALE = {
-    "RESULTS.md": "made before single people, crowds and real conversations were in it, and before "
-    "pairs of groups decided how many people there are; the peers want an hour.",
     "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
     "SPEED.md": "made with version 2 of the embedding; a race wants an idle machine and the peers.",
 }
