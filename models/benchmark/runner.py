@@ -23,7 +23,7 @@ from diarize.evaluation.scoring import Score, score
 from diarize.rttm import read_rttm
 from diarize.timeline import Turn
 from models.benchmark.recordings import Recording
-from models.benchmark.systems import SYSTEMS, System
+from models.benchmark.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]  # so that the peers' interpreter finds this package
 
@@ -187,14 +187,12 @@ def command_of(
     name: str, item: Recording, result: Path, python: str, threads: int | None
 ) -> list[str]:
     """Return the command line of a system on a recording."""
-    system: System = SYSTEMS[name]
     if name.startswith("diarize"):
         words = [python, "-m", "diarize", str(item.audio), "--no-transcript", "--rttm", "--quiet"]
         words += ["-o", str(result.parent)]
         words += ["--vad", "webrtc"] if name == "diarize-webrtc" else []
         return words + (["--threads", str(threads)] if threads else [])
-    words = [python, "-m", "models.benchmark.systems_run", name, str(item.audio), str(result)]
-    return words + (["--speakers", str(item.speakers)] if system.told else [])
+    return [python, "-m", "models.benchmark.systems_run", name, str(item.audio), str(result)]
 
 
 def _run(name: str, item: Recording, folder: Path, python: str, threads: int | None) -> Run:

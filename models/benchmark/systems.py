@@ -17,8 +17,6 @@ class System:
         How it is used.
     peers : bool
         Runs with the peers' interpreter, not with ours.
-    told : bool
-        Is told the true number of speakers.
     asked : bool
         Runs only when asked for by name.
     """
@@ -26,7 +24,6 @@ class System:
     title: str
     note: str
     peers: bool = True
-    told: bool = False
     asked: bool = False
 
 
@@ -53,17 +50,6 @@ SYSTEMS: dict[str, System] = {
     "resemblyzer-demo": System(
         "Resemblyzer as in its demo",
         "the same with `rate=16`, as its diarization demo has it: twelve times as many vectors",
-        asked=True,
-    ),
-    "pyaudioanalysis": System(
-        "pyAudioAnalysis",
-        "`speaker_diarization(file, 0)`; it labels silence too, so our WebRTC speech detection is "
-        "laid over its output in its favor",
-    ),
-    "pyaudioanalysis-told": System(
-        "pyAudioAnalysis, told the number of speakers",
-        "`speaker_diarization(file, N)` with the true N, otherwise as above",
-        told=True,
         asked=True,
     ),
 }

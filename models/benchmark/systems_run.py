@@ -1,6 +1,6 @@
 """Runs another system on one recording, in a process of its own.
 
-Run as ``python -m models.benchmark.systems_run SYSTEM AUDIO OUT.rttm [--speakers N]`` with the
+Run as ``python -m models.benchmark.systems_run SYSTEM AUDIO OUT.rttm`` with the
 interpreter of an environment that has the system installed. Every system is used as its own
 documentation shows, with exceptions that are in its favor and said in its description
 (:mod:`models.benchmark.systems`).
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-import wave
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,16 +80,14 @@ class ResemblyzerEmbedder:
         return unit(sums)
 
 
-def resemblyzer_ours(audio: Path, _speakers: int | None) -> list[Turn]:
+def resemblyzer_ours(audio: Path) -> list[Turn]:
     """Resemblyzer's encoder inside our pipeline."""
     from diarize.speakers.diarizer import Diarizer
 
     return list(Diarizer(embedder=ResemblyzerEmbedder())(audio).turns)
 
 
-def resemblyzer(
-    audio: Path, _speakers: int | None, options: Mapping[str, Any] | None = None
-) -> list[Turn]:
+def resemblyzer(audio: Path, options: Mapping[str, Any] | None = None) -> list[Turn]:
     """Resemblyzer's continuous embedding, and SpectralCluster."""
     from resemblyzer import VoiceEncoder
     from resemblyzer.audio import normalize_volume, trim_long_silences
@@ -124,9 +120,9 @@ def resemblyzer(
     )
 
 
-def resemblyzer_demo(audio: Path, speakers: int | None) -> list[Turn]:
+def resemblyzer_demo(audio: Path) -> list[Turn]:
     """The same at the rate of its demo."""
-    return resemblyzer(audio, speakers, {"rate": 16})
+    return resemblyzer(audio, {"rate": 16})
 
 
 def _kept(wav: NDArray[np.float32], trimmed: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -142,34 +138,6 @@ def _kept(wav: NDArray[np.float32], trimmed: NDArray[np.float32]) -> NDArray[np.
     return np.array(kept, dtype=np.intp)
 
 
-def pyaudioanalysis(audio: Path, speakers: int | None) -> list[Turn]:
-    """pyAudioAnalysis' clustering of mid-term features."""
-    from pyAudioAnalysis import audioSegmentation
-
-    from diarize.audio import loading as reading
-    from diarize.segmentation.webrtc import WebRtcVad
-    from diarize.timeline import union
-
-    waveform = reading.load(audio)
-    with tempfile.TemporaryDirectory() as folder:  # it reads few formats: FLAC is not one of them
-        plain = Path(folder) / "audio.wav"
-        with wave.open(str(plain), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE)
-            file.writeframes(waveform.samples.astype("<i2").tobytes())
-        labels = np.asarray(audioSegmentation.speaker_diarization(str(plain), speakers or 0)[0])
-    step = 0.1
-    turns = _frames_to_turns(np.arange(labels.size) * step, labels, step)
-    speech = union(WebRtcVad()(waveform))
-    return [
-        Turn(max(turn.start, part.start), min(turn.end, part.end), turn.speaker)
-        for turn in turns
-        for part in speech
-        if turn.segment.overlap(part) > 0
-    ]
-
-
 def _frames_to_turns(starts: NDArray[Any], labels: NDArray[Any], step: float) -> list[Turn]:
     """Join frames of one label that follow each other."""
     turns: list[Turn] = []
@@ -182,12 +150,10 @@ def _frames_to_turns(starts: NDArray[Any], labels: NDArray[Any], step: float) ->
     return turns
 
 
-_RUNNERS: dict[str, Callable[[Path, int | None], list[Turn]]] = {
+_RUNNERS: dict[str, Callable[[Path], list[Turn]]] = {
     "resemblyzer-ours": resemblyzer_ours,
     "resemblyzer": resemblyzer,
     "resemblyzer-demo": resemblyzer_demo,
-    "pyaudioanalysis": pyaudioanalysis,
-    "pyaudioanalysis-told": pyaudioanalysis,
 }
 
 
@@ -197,9 +163,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("system", choices=sorted(_RUNNERS))
     parser.add_argument("audio", type=Path)
     parser.add_argument("output", type=Path, help="RTTM file to write")
-    parser.add_argument("--speakers", type=int)
     args = parser.parse_args(argv)
-    turns = _RUNNERS[args.system](args.audio, args.speakers)
+    turns = _RUNNERS[args.system](args.audio)
     end = max((turn.end for turn in turns), default=0.0)
     text = Diarization(turns, end, uri=args.audio.stem).to_rttm()
     args.output.write_text(text, encoding="utf-8")
