@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -78,6 +77,7 @@ class OnnxEmbedder:
         self._fixed_batch = isinstance(fixed, int)
         self._batch = fixed if isinstance(fixed, int) else batch_size or self.settings.batch_size
         self.dimension = self._probe()
+        self._checksum: str | None = None
 
     def __repr__(self) -> str:
         return f"<OnnxEmbedder {self.name!r}: {self.path}>"
@@ -87,14 +87,16 @@ class OnnxEmbedder:
         """The model's file."""
         return self._session.path
 
-    @cached_property
+    @property
     def checksum(self) -> str:
         """SHA-256 of the model file."""
-        return sha256_of(self.path)
+        if self._checksum is None:
+            self._checksum = sha256_of(self.path)
+        return self._checksum
 
     def __getstate__(self) -> dict[str, Any]:
         # The checksum is of the file as it is where the embedder comes to.
-        return {name: value for name, value in vars(self).items() if name != "checksum"}
+        return {**vars(self), "_checksum": None}
 
     def embed(
         self,
