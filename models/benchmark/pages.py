@@ -41,7 +41,6 @@ PAGES = {
 }
 STALE = {
     "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
-    "SPEED.md": "made with version 2 of the embedding; a race wants an idle machine and the peers.",
 }
 
 
