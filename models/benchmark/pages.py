@@ -39,9 +39,7 @@ PAGES = {
     "NAMES.md": Page("named-meetings", (*_PIPELINE, "identification")),
     "LINKING.md": Page("archive", ("linking",), ()),
 }
-STALE = {
-    "LENGTHS.md": "made with version 2 of the embedding; hours of audio want an idle machine.",
-}
+STALE: dict[str, str] = {}
 
 
 @lru_cache
