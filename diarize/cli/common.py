@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
     from diarize.speakers.book import SpeakerBook
     from diarize.speakers.diarizer import Diarizer
-    from diarize.timeline import Segment
 
 
 def add_book_option(parser: argparse.ArgumentParser, **options: Any) -> None:

@@ -21,7 +21,6 @@ from diarize.outputs import named_file, write_files
 from diarize.rttm import read_rttm, rttm_field
 
 if TYPE_CHECKING:
-    from diarize.annotation import Diarization
     from diarize.cli.console import Console
     from diarize.result import Result
 

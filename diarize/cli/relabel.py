@@ -20,7 +20,6 @@ from diarize.rewriting import Written, rewrite
 if TYPE_CHECKING:
     from diarize.edits import Edit
     from diarize.result import Result
-    from diarize.rewriting import Written
 
 EPILOG = """\
 examples:

@@ -4,7 +4,8 @@
 - The identification margin: the lead over the second best person that keeps an enrolled person from
   getting another one's name (strangers are the threshold's business).
 - The clustering distance: the middle of the least diarization errors of the default pipeline on
-  simulated conversations (:mod:`models.benchmark.distance`), none of which the benchmark has.
+  simulated conversations (:mod:`models.benchmark.distance`), none of which the benchmark has; or
+  the one that the recipe names.
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ def calibrate(
         "diarize.threshold.note": (
             f"dev speakers: verification at {settings.false_accepts:.0%} false accepts inside a "
             f"corpus ({RATE // 1000} kHz, {settings.seconds} s pieces); margin at "
-            f"{100 * settings.wrong_names:g}% confusions of {ENROLLED} enrolled; clustering: "
-            f"{chosen}"
+            f"{100 * settings.wrong_names:g}% confusions of {ENROLLED} enrolled; "
+            f"clustering: {chosen}"
         ),
     }
