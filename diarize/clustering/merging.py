@@ -142,7 +142,11 @@ class _Search:
         return People(labels, 1.0 - likest, float(same.max(initial=0.0)), more)
 
     def _same(self, groups: Groups, first: Int64, second: Int64) -> Float64:
-        return groups.same_person(first, second, self.distance, self.settings)
+        same = groups.same_person(first, second, self.distance, self.settings)
+        # The weights were learnt on people of under a minute, who have no two long groups.
+        long = groups.seconds >= self.settings.long_seconds
+        near = groups.distances(first, second) < self.settings.nearest * self.distance
+        return np.where(long[first] & long[second] & near, 1.0, same)
 
     def _splits(self, labels: Int64, fine: tuple[Int64, ...], least: float) -> Iterator[_Split]:
         """Yield what each share of fine groups in a group would be as a speaker."""
