@@ -80,7 +80,7 @@ def find_people(
         Least and greatest number of speakers.
     """
     low, high = bounds
-    search = _Search(summed, distance, settings)
+    search = _Search(summed, distance, low, settings)
     least = residual_seconds(summed(coarse).seconds, settings)
     labels = search.merged(coarse, high)
     if int(labels.max(initial=-1)) + 1 >= settings.residual_speakers:
@@ -98,6 +98,7 @@ def residual_seconds(seconds: Float64, settings: PairSettings) -> float:
 class _Search:
     summed: Summed
     distance: float
+    asked: int
     settings: PairSettings
 
     def merged(self, labels: Int64, high: int) -> Int64:
@@ -143,6 +144,8 @@ class _Search:
 
     def _same(self, groups: Groups, first: Int64, second: Int64) -> Float64:
         same = groups.same_person(first, second, self.distance, self.settings)
+        if groups.count <= self.asked:
+            return same
         # The weights were learnt on people of under a minute, who have no two long groups.
         long = groups.seconds >= self.settings.long_seconds
         near = groups.distances(first, second) < self.settings.nearest * self.distance

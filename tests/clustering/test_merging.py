@@ -285,6 +285,8 @@ def test_two_long_groups_with_like_voices_are_one_person() -> None:
     long, short = [0] * 40 + [1] * 40, [0] * 40 + [1] * 39
     alike = voices([40, 40], angle=float(np.arccos(1.0 - near)))
     assert set(found(alike, long, long, settings=two)) == {0}
+    assert found(alike, long, long, (2, 2), two) == long  # but not where two are asked for
+    assert found(alike, [0] * 80, long, (2, 2), two) == long
     assert found(alike[:-1], short, short, settings=two) == short
     unlike = voices([40, 40], angle=float(np.arccos(1.0 - far)))
     assert found(unlike, long, long, settings=two) == long
