@@ -80,7 +80,7 @@ def find_people(
         Least and greatest number of speakers.
     """
     low, high = bounds
-    search = _Search(summed, distance, low, settings)
+    search = _Search(summed, distance, settings)
     least = residual_seconds(summed(coarse).seconds, settings)
     labels = search.merged(coarse, high)
     if int(labels.max(initial=-1)) + 1 >= settings.residual_speakers:
@@ -98,7 +98,6 @@ def residual_seconds(seconds: Float64, settings: PairSettings) -> float:
 class _Search:
     summed: Summed
     distance: float
-    asked: int
     settings: PairSettings
 
     def merged(self, labels: Int64, high: int) -> Int64:
@@ -143,13 +142,7 @@ class _Search:
         return People(labels, 1.0 - likest, float(same.max(initial=0.0)), more)
 
     def _same(self, groups: Groups, first: Int64, second: Int64) -> Float64:
-        same = groups.same_person(first, second, self.distance, self.settings)
-        if groups.count <= self.asked:
-            return same
-        # The weights were learnt on people of under a minute, who have no two long groups.
-        long = groups.seconds >= self.settings.long_seconds
-        near = groups.distances(first, second) < self.settings.nearest * self.distance
-        return np.where(long[first] & long[second] & near, 1.0, same)
+        return groups.same_person(first, second, self.distance, self.settings)
 
     def _splits(self, labels: Int64, fine: tuple[Int64, ...], least: float) -> Iterator[_Split]:
         """Yield what each share of fine groups in a group would be as a speaker."""

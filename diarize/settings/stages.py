@@ -268,10 +268,6 @@ class PairSettings:
     """Probability of one person above which two groups are merged, 0 to 1, ..."""
     furthest: float = 1.5
     """... if their centroids are no further apart than this many clustering distances."""
-    long_seconds: float = 40.0
-    """Two groups of so many seconds, longer than those that the weights were learnt on, ..."""
-    nearest: float = 0.5
-    """... are one person, if their centroids are nearer than this many clustering distances."""
     split_below: float = 0.5
     """The same, below which a part of a group is a speaker, ..."""
     residual_speakers: int = 3

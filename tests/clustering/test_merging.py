@@ -278,20 +278,6 @@ def test_centroids_may_be_as_far_apart_as_the_limit() -> None:
     assert found(vectors, people, people, settings=replace(likely_one, furthest=1.9)) == people
 
 
-def test_two_long_groups_with_like_voices_are_one_person() -> None:
-    """A lecture: sizes speak against it, as the weights know nobody who talks for so long."""
-    two = replace(DISTANCE_ALONE, bias=-100.0, long_seconds=40.0, nearest=0.5)
-    near, far = 0.24, 0.26  # times the distance of 0.5, on both sides of the limit
-    long, short = [0] * 40 + [1] * 40, [0] * 40 + [1] * 39
-    alike = voices([40, 40], angle=float(np.arccos(1.0 - near)))
-    assert set(found(alike, long, long, settings=two)) == {0}
-    assert found(alike, long, long, (2, 2), two) == long  # but not where two are asked for
-    assert found(alike, [0] * 80, long, (2, 2), two) == long
-    assert found(alike[:-1], short, short, settings=two) == short
-    unlike = voices([40, 40], angle=float(np.arccos(1.0 - far)))
-    assert found(unlike, long, long, settings=two) == long
-
-
 @pytest.mark.parametrize(
     ("talkative", "quiet", "expected"),
     [(0.54, 0.8, [0, 1, 0]), (0.4294, 0.5338, [0, 0, 1])],  # cosine distances to the first
