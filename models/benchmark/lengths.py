@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -22,7 +21,7 @@ from diarize.arrays import SAMPLE_RATE
 from diarize.errors import DiarizeError, UsageError
 from diarize.settings import DEFAULTS
 from models.benchmark import options
-from models.benchmark.pages import head, provenance
+from models.benchmark.pages import fingerprint, head
 from models.benchmark.recordings import Recording
 from models.benchmark.runner import measure, sound_seconds
 
@@ -129,15 +128,14 @@ def measure_lengths(
         16 kHz mono WAV files, as the simulation writes them.
     work : Path
         Folder for the long files (deleted after their run) and the record of each length, which is
-        not measured again.
+        not measured again with the same models and settings.
     hours : sequence of float
     threads : int, optional
     tell : callable, optional
         Told what is going on.
     """
     measured = []
-    # What was measured with other models or settings is measured again.
-    made_with = hashlib.sha256(provenance("LENGTHS.md").encode()).hexdigest()[:12]
+    made_with = fingerprint("LENGTHS.md")
     for wanted in hours:
         record = work / f"length-{wanted:g}-{made_with}.json"
         if record.is_file():

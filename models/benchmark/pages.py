@@ -66,6 +66,11 @@ def provenance(name: str) -> str:
     return f"Made with {', '.join([*made, f'settings {settings_hash(page.settings)}'])}."
 
 
+def fingerprint(name: str) -> str:
+    """Return what tells measurements for a page from those with other models or settings."""
+    return hashlib.sha256(provenance(name).encode()).hexdigest()[:16]
+
+
 def head(name: str) -> str:
     """Return what a page's head says: what it was made with, or why it is stale."""
     return f"**Stale:** {STALE[name]}" if name in STALE else provenance(name)

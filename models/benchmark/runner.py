@@ -6,7 +6,6 @@ it was, and a system can be run again by itself.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -14,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from diarize.errors import DiarizeError, UsageError
 from diarize.evaluation.scoring import Score, score
 from diarize.rttm import read_rttm
 from diarize.timeline import Turn
+from models.benchmark.pages import fingerprint
 from models.benchmark.recordings import Recording
 from models.benchmark.systems import SYSTEMS
 
@@ -47,7 +46,7 @@ class Run:
     error : str
         The last line that a failed process said; empty where it went well.
     models : str
-        Which bundled models were in use; a run with others does not count as done.
+        Which bundled models and settings were in use; a run with others does not count as done.
     """
 
     seconds: float
@@ -137,21 +136,10 @@ def _kept(folder: Path, item: Recording) -> Run | None:
     return Run(**json.loads(record.read_text(encoding="utf-8")))
 
 
-@lru_cache
 def _models(name: str) -> str:
-    """Return a fingerprint of the bundled models that a system uses: none for a foreign one."""
-    from diarize.errors import ModelError
-    from diarize.onnx.bundled import bundled
-
-    if not name.startswith("diarize") and name != "resemblyzer-ours":
-        return ""
-    digest = hashlib.sha256()
-    for model in ("autospeech", "segmentation"):
-        try:
-            digest.update(bundled(model).read_bytes())
-        except (ModelError, OSError):
-            continue
-    return digest.hexdigest()[:16]
+    """Return a fingerprint of the models and settings a system uses: none for a foreign one."""
+    ours = name.startswith("diarize") or name == "resemblyzer-ours"
+    return fingerprint("RESULTS.md") if ours else ""
 
 
 def _scored(folder: Path, item: Recording, run: Run) -> Score:
