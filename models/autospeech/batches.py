@@ -88,6 +88,18 @@ class Batches(Dataset[Batch]):
         return self.steps
 
     def __getitem__(self, step: int) -> Batch:
+        degraded, people, labels = self.windows(step)
+        vectors = self.listener(degraded)
+        targets = self.targets.answers(vectors, [self.groups[voice] for voice in people])
+        return (
+            self.features(degraded),
+            torch.from_numpy(targets),
+            torch.tensor(labels),
+            torch.from_numpy(self.corpus[people]),
+        )
+
+    def windows(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.int64], list[int]]:
+        """What a batch sounds like, (n, samples); whose voices (n,) they are; labels."""
         settings = self.settings
         rng = np.random.default_rng((settings.seed, step))
         strength = min(1.0, 0.2 + 0.8 * step / max(1, settings.ramp))
@@ -107,16 +119,13 @@ class Batches(Dataset[Batch]):
                 for i, piece in enumerate(pieces)
             ]
         )
-        with torch.no_grad():
-            features = self.front(magnitude(torch.from_numpy(degraded)))
-        vectors = self.listener(degraded)
-        targets = self.targets.answers(vectors, [self.groups[voice] for voice in people])
-        return (
-            features,
-            torch.from_numpy(targets),
-            torch.tensor(labels),
-            torch.from_numpy(self.corpus[people]),
-        )
+        return degraded, people, labels
+
+    @torch.no_grad()
+    def features(self, windows: NDArray[np.float32]) -> Tensor:
+        """Windows (n, samples) to what the convolutions see, (n, 1, t, bands)."""
+        found: Tensor = self.front(magnitude(torch.from_numpy(windows)))
+        return found
 
     def frames(self, step: int) -> int:
         """Frames of the windows of a batch: some batches have longer ones."""

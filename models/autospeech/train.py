@@ -9,7 +9,6 @@ starting again is the same command.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 import shutil
@@ -18,14 +17,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from models.autospeech import data, evaluate, export, targets
+from models.autospeech import data, evaluate, export, targets, weights
 from models.autospeech.augmentation import Augmenter, room_bank
 from models.autospeech.batches import Batch, Batches
 from models.autospeech.calibrate import calibrate
 from models.autospeech.losses import Distillation, MarginSoftmax
-from models.autospeech.network import AutoSpeech
+from models.autospeech.network import AutoSpeech, FrontEnd
 from models.autospeech.recipe import Recipe
 from models.autospeech.teachers import Teachers
 from models.simulation import acoustics
@@ -71,6 +71,11 @@ class Job:
         return self.work / "cache"
 
     @property
+    def begun(self) -> Path:
+        """The weights that training begins from, as it takes them."""
+        return self.work / "start.npz"
+
+    @property
     def model(self) -> Path:
         """The finished file."""
         return self.work / "autospeech.onnx"
@@ -86,8 +91,9 @@ def stages(job: Job) -> list[Stage]:
     ]
     held_out = [job.speech / "clips.csv", job.speech / "dev"]
     trained = work / "run" / "checkpoint.pt"
-    exported, weights = work / "exported.onnx", work / "autospeech.npz"
+    exported, trained_weights = work / "exported.onnx", work / "autospeech.npz"
     scores, thresholds = work / "scores.json", work / "thresholds.json"
+    given = [job.start] if job.start else []
     settings = (recipe.network, recipe.start, recipe.batches, recipe.losses, recipe.optimization)
     return [
         Stage("decode", lambda: decode(job, "train"), [cache / "train.json"], inputs=corpus),
@@ -98,12 +104,16 @@ def stages(job: Job) -> list[Stage]:
             [job.teacher], ["decode"],
         ),
         Stage(
-            "train", lambda: train(job), [trained], settings,
-            [job.teacher, job.speech / "noise", *([job.start] if job.start else [])],
-            ["decode", "rooms", "teachers"],
+            "start", lambda: start(job), [job.begun], (recipe.network, recipe.start),
+            [job.speech / "noise", *given], ["decode", "rooms", "teachers"],
         ),
         Stage(
-            "export", lambda: write(job, trained, exported, weights), [exported, weights],
+            "train", lambda: train(job), [trained], settings,
+            [job.teacher, job.speech / "noise"], ["decode", "rooms", "teachers", "start"],
+        ),
+        Stage(
+            "export", lambda: write(job, trained, exported, trained_weights),
+            [exported, trained_weights],
             recipe.export, after=["train"],
         ),
         Stage(
@@ -137,23 +147,53 @@ def hear(job: Job) -> None:
     targets.hear_apart(job.teacher, job.cache, job.recipe.teachers.windows)
 
 
+def start(job: Job) -> None:
+    """Write the weights that training begins from: random ones, or those of the recipe's file."""
+    recipe = job.recipe
+    torch.manual_seed(recipe.batches.seed)
+    if job.start is None:
+        network = AutoSpeech(recipe.network)
+    elif job.start.suffix == ".onnx":
+        network = weights.read_onnx(job.start, examples(batches(job)))
+    else:
+        network = export.read_weights(job.start)
+    if network.config != recipe.network:
+        raise SystemExit(f"{job.start}: a network of {network.config}, not of {recipe.network}")
+    export.write_weights(network, job.begun)
+
+
+def examples(found: Batches) -> Tensor:
+    """Return features (n, 1, frames, bands) of the last batches, which are degraded in full."""
+    steps = range(found.steps)[-8:]
+    return torch.cat(
+        [found.features(found.windows(step)[0])[:, :, : found.settings.frames] for step in steps]
+    )
+
+
+def batches(job: Job) -> Batches:
+    """Return the batches of a job's training."""
+    speech = data.load(job.cache, "train")
+    augmenter = Augmenter(
+        room_bank(job.cache / "rooms.npz"), acoustics.load_noises(job.speech / "noise")
+    )
+    return Batches(
+        speech,
+        targets.load(job.cache / "vectors.npz", speech.voices),
+        augmenter,
+        FrontEnd(job.recipe.network.bands),
+        job.recipe.batches,
+        Teachers(job.teacher),
+        job.recipe.optimization.steps,
+    )
+
+
 def train(job: Job) -> None:
     """Train from the start to the last step, or on from the newest checkpoint."""
     recipe, run = job.recipe, job.work / "run"
-    speech = data.load(job.cache, "train")
-    wanted = targets.load(job.cache / "vectors.npz", speech.voices)
     torch.manual_seed(recipe.batches.seed)
-    network = AutoSpeech(recipe.network) if job.start is None else export.read_weights(job.start)
-    if network.config != recipe.network:
-        raise SystemExit(f"{job.start}: a network of {network.config}, not of {recipe.network}")
-    margin = MarginSoftmax(torch.from_numpy(wanted.means))
-    noises = acoustics.load_noises(job.speech / "noise")
-    augmenter = Augmenter(room_bank(job.cache / "rooms.npz"), noises)
+    network, found = export.read_weights(job.begun), batches(job)
+    margin = MarginSoftmax(torch.from_numpy(found.targets.means))
     settings = recipe.optimization
-    batches = Batches(
-        speech, wanted, augmenter, copy.deepcopy(network.front), recipe.batches,
-        Teachers(job.teacher), settings.steps,
-    )  # fmt: skip
     # What decides the outcome besides the length of the run.
     decisive = (recipe.network, recipe.start, recipe.batches, recipe.losses)
     trainer: Trainer[Batch] = Trainer(
@@ -168,7 +208,7 @@ def train(job: Job) -> None:
     if trainer.resume():
         job.notify(f"train: going on from step {trainer.step}")
     loader = DataLoader(
-        batches,
+        found,
         batch_size=None,
         sampler=range(trainer.step, settings.steps),
         num_workers=1,
@@ -183,7 +223,7 @@ def write(job: Job, trained: Path, exported: Path, weights: Path) -> None:
     if settings.start_share:
         if job.start is None:
             raise SystemExit("export.start_share needs weights that training began from")
-        network = export.mean_network(network, export.read_weights(job.start), settings.start_share)
+        network = export.mean_network(network, export.read_weights(job.begun), settings.start_share)
     export.write_onnx(network, exported, export.describe(network, settings.version))
     if settings.half:
         export.halve(exported)

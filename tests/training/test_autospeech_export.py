@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from models.autospeech import export
+from models.autospeech import export, weights
 from models.autospeech.network import AutoSpeech, NetworkConfig, PaperNetwork
 
 
@@ -81,6 +81,37 @@ def test_read_weights_gives_exactly_what_was_written(tmp_path):
             assert torch.equal(a, b), name
     with pytest.raises(SystemExit, match=r"nothing\.npz"):
         export.read_weights(tmp_path / "nothing.npz")
+
+
+@pytest.mark.parametrize(("bands", "half"), [(80, False), (80, True), (0, False)])
+def test_an_exported_file_can_be_trained_on(tmp_path, bands, half):
+    network = trained_a_little(NetworkConfig(8, 8, bands, 16))
+    path = tmp_path / "model.onnx"
+    export.write_onnx(network, path, export.describe(network, "7"))
+    if half:
+        export.halve(path)
+    sounds = torch.rand(8, 64, 257) * 3
+    again = weights.read_onnx(path, network.front(sounds))
+    assert again.config == network.config
+    assert export.check(again, path) < 1e-4
+    # In training, too: the same windows are normalized by their own statistics as by those kept.
+    with torch.no_grad():
+        torch.testing.assert_close(again.train()(sounds), again.eval()(sounds), atol=2e-2, rtol=0)
+
+
+def test_other_files_are_no_embedding_to_go_on_from(tmp_path):
+    network = trained_a_little(NetworkConfig(8, 8, 80, 16))
+    path, features = tmp_path / "model.onnx", torch.rand(2, 1, 64, 80)
+    export.write_onnx(network, path, {})
+    with pytest.raises(SystemExit, match=r"model\.onnx: not an exported embedding"):
+        weights.read_onnx(path, features)
+    larger = export.describe(AutoSpeech(NetworkConfig(16, 8, 80, 16)), "7")
+    export.stamp(path, larger)
+    with pytest.raises(SystemExit, match="other shapes"):
+        weights.read_onnx(path, features)
+    path.write_bytes(b"")
+    with pytest.raises(SystemExit, match="not an exported embedding"):
+        weights.read_onnx(path, features)
 
 
 def test_mean_network_lies_between_two(tmp_path):

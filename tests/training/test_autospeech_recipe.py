@@ -18,7 +18,7 @@ channels = 8
 bands = 40
 dimension = 16
 [start]
-file = "start.npz"
+file = "{start}"
 sha256 = "{sha256}"
 [teachers]
 windows = 1
@@ -47,11 +47,13 @@ def command(speech, listener, tmp_path):
     torch.manual_seed(0)
     start = tmp_path / "start.npz"
     export.write_weights(AutoSpeech(NetworkConfig(8, 8, 40, 16)), start)
-    sha256 = train.fingerprint(start)
     (tmp_path / "teacher.pt").write_bytes(b"weights")
 
-    def run(steps: int = 4, conversations: int = 0) -> Path:
-        text = RECIPE.format(sha256=sha256, steps=steps, conversations=conversations)
+    hashes = {start.name: train.fingerprint(start)}
+
+    def run(steps: int = 4, conversations: int = 0, start: str = "start.npz") -> Path:
+        sha256 = hashes.get(start) or train.fingerprint(tmp_path / start)
+        text = RECIPE.format(start=start, sha256=sha256, steps=steps, conversations=conversations)
         (tmp_path / "recipe.toml").write_text(text)
         work = tmp_path / "work"
         options = ["--speech", speech, "--teacher", tmp_path / "teacher.pt", "--work", work]
@@ -71,8 +73,8 @@ def test_main_goes_from_speech_to_a_calibrated_file(command, speech, tmp_path, c
     work = command(conversations=1)
     stages = done(capsys)
     assert stages == [
-        "decode", "decode-dev", "rooms", "teachers", "train", "export", "evaluate", "calibrate",
-        "finish",
+        "decode", "decode-dev", "rooms", "teachers", "start", "train", "export", "evaluate",
+        "calibrate", "finish",
     ]  # fmt: skip
     metadata = export.read_metadata(work / "autospeech.onnx")
     assert metadata["diarize.version"] == "test"
@@ -109,6 +111,15 @@ def test_main_repeats_only_what_a_change_concerns(command, capsys) -> None:
     assert "decode: done before" in lines and "teachers: done before" in lines
     stored = torch.load(work / "run" / "checkpoint.pt", weights_only=True)
     assert stored["step"] == 6
+
+
+def test_main_goes_on_from_a_finished_file(command, tmp_path, capsys) -> None:
+    work = command()
+    (tmp_path / "before.onnx").write_bytes((work / "exported.onnx").read_bytes())
+    done(capsys)
+    command(start="before.onnx")
+    assert done(capsys) == ["start", "train", "export", "evaluate", "calibrate", "finish"]
+    assert export.check(export.read_weights(work / "start.npz"), tmp_path / "before.onnx") < 1e-4
 
 
 def test_main_refuses_other_weights_to_begin_from(command, tmp_path) -> None:
