@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import groupby, pairwise
 from typing import Any
+
+from diarize.transcript.sentences import ends_sentence
+from diarize.transcript.tokenize import tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +41,16 @@ def split_text(text: str, words: Sequence[str], starts: Sequence[int]) -> list[s
     """Cut a segment's text before the words at ``starts`` (the first of which is word 0).
 
     The pieces put together are the text again. White space goes with the word that follows it.
-    Where the text does not hold the words as they are, the pieces are made of the words.
+    Where the text does not hold the words as they are, those that it does hold tell the places.
 
     Examples
     --------
     >>> split_text(" So it is. Yes!", [" So", " it", " is.", " Yes!"], [0, 3])
     [' So it is.', ' Yes!']
+    >>> split_text("I have 10. Oh, have you?", ["I", "have", "ten", "oh", "you"], [0, 3])
+    ['I have 10.', ' Oh, have you?']
     """
-    offsets = _offsets(text, words)
-    if offsets is None:
-        spaced = any(word[:1].isspace() for word in words) or not text.strip().count(" ")
-        joiner = "" if spaced else " "
-        stops = [*starts[1:], len(words)]
-        return [joiner.join(words[a:b]) for a, b in zip(starts, stops, strict=True)]
+    offsets = _offsets(text, words) or _aligned(text, words)
     cuts = [0, *(offsets[start] for start in starts[1:]), len(text)]
     return [text[a:b] for a, b in pairwise(cuts)]
 
@@ -63,6 +65,48 @@ def _offsets(text: str, words: Sequence[str]) -> list[int] | None:
         offsets.append(cursor)
         cursor = found + len(word.strip())
     return offsets
+
+
+def _aligned(text: str, words: Sequence[str]) -> list[int]:
+    """Return where each word probably begins in a text that has other words, more or fewer.
+
+    Words with the letters of a part of the text begin there. Between two of those, words and parts
+    share the room evenly; parts that no word claims end the sentence of the word before them.
+    """
+    heads, theirs, end = [], [], 0
+    for part in tokens(text):
+        if _letters(part):
+            heads.append(end)
+            theirs.append(_letters(part))
+        end += len(part)
+    heads = [0, *heads[1:], len(text)]
+    ours: list[str] = []
+    firsts = []
+    for word in words:
+        firsts.append(len(ours))
+        ours += filter(None, map(_letters, tokens(word)))
+    blocks = SequenceMatcher(None, ours, theirs).get_matching_blocks()
+    same = ((a + i, b + i) for a, b, size in blocks for i in range(size))
+    pairs = [(-1, -1), *same, (len(ours), len(theirs))]
+    offsets = []
+    for first in firsts:
+        at = bisect_left(pairs, (first, -1))
+        (before, low), (after, high) = pairs[at - 1], pairs[at]
+        others = after - before - 1
+        if others:
+            place = low + 1 + (high - low - 1) * (first - before - 1) // others
+        else:
+            parts = range(max(low, 0), high - 1)
+            ends = (
+                part + 1 for part in parts if ends_sentence(text[heads[part] : heads[part + 1]])
+            )
+            place = next(ends, high)
+        offsets.append(heads[place])
+    return offsets
+
+
+def _letters(part: str) -> str:
+    return "".join(character for character in part.lower() if character.isalnum())
 
 
 def split_segment(

@@ -346,8 +346,26 @@ def test_runs_are_words_of_one_speaker_in_a_row() -> None:
 
 
 def test_split_text_where_words_differ_from_the_text() -> None:
-    assert split_text("Hello, you!", ["Hello", "you"], [0, 1]) == ["Hello", "you"]
-    assert split_text("a b c", ["x", "y", "z"], [0, 2]) == ["x y", "z"]
+    assert split_text("Hello, you!", ["Hello", "you"], [0, 1]) == ["Hello,", " you!"]
+    assert split_text("a b c", ["x", "y", "z"], [0, 2]) == ["a b", " c"]
+    said = "We came home. Nobody was there at all. Really?"
+    words = ["We", "came", "home.", "there", "Really?"]
+    assert split_text(said, words, [0, 3]) == ["We came home.", " Nobody was there at all. Really?"]
+    assert split_text(said, words, [0, 4]) == ["We came home. Nobody was there at all.", " Really?"]
+    assert split_text("…", ["ten", "of", "us"], [0, 1, 2]) == ["", "", "…"]
+    assert split_text("", ["ten", "of"], [0, 1]) == ["", ""]
+
+
+def test_a_segment_keeps_the_text_that_its_words_lack() -> None:
+    words = spoken("We came home. there Really?", 8.0, 8.4, 9.0, 11.0, 13.0, step=0.5)
+    part = {"start": 8.0, "end": 14.0, "text": " We came home. Nobody was there at all. Really?"}
+    labelled = label_transcript(
+        {"segments": [{**part, "words": words}]}, talk((0, 10, A), (10, 20, B))
+    )
+    assert [(piece["speaker"], piece["text"]) for piece in labelled["segments"]] == [
+        (A, " We came home."),
+        (B, " Nobody was there at all. Really?"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from diarize.annotation import Diarization, Speaker
 from diarize.settings import WordSettings
 from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
+from diarize.transcript.segments import split_text
 
 TEXTS = st.sampled_from(
     [" yes", " no.", " well,", " Dr.", " €500", " what?", " …", "你", "好。", " -", " 12", " I", ""]
@@ -144,3 +145,17 @@ def test_labelling_again_changes_nothing(
 ) -> None:
     once = label_transcript(transcript, diarization, options=options)
     assert label_transcript(once, diarization, options=options) == once
+
+
+@given(
+    st.lists(st.sampled_from(["yes", " no.", " 10", "ten ", " …", "你好", ""]), max_size=12),
+    st.lists(st.sampled_from([" yes", "no", "ten", " ", "你", "I'm", "-"]), min_size=1, max_size=9),
+    st.sets(st.integers(1, 8)),
+)
+def test_pieces_of_a_text_are_the_text_whatever_the_words(
+    parts: list[str], words: list[str], cuts: set[int]
+) -> None:
+    starts = [0, *sorted(cut for cut in cuts if cut < len(words))]
+    pieces = split_text("".join(parts), words, starts)
+    assert "".join(pieces) == "".join(parts)
+    assert len(pieces) == len(starts)

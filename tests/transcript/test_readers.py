@@ -452,6 +452,19 @@ def test_api_words_alone_become_segments() -> None:
     assert unlabelled(to_source_shape(label(transcript), transcript)) == source
 
 
+def test_api_words_alone_keep_the_text_that_they_differ_from() -> None:
+    words = [
+        {"word": word, "start": start, "end": start + 0.4}
+        for word, start in (("I", 1), ("have", 2), ("ten", 3), ("OK", 9), ("then", 9.5))
+    ]
+    source = {"text": "I have 10. OK, then?", "words": words}
+    transcript = read_transcript(source)
+    texts_of_segments = [segment["text"] for segment in transcript.segments]
+    assert texts_of_segments == ["I have 10.", " OK, then?"]
+    with pytest.raises(TranscriptError, match="has no times"):
+        read_transcript({"text": "Hello there.", "words": []})
+
+
 def test_speakers_of_other_tools_step_aside() -> None:
     transcript = read_transcript(DIARIZED)
     assert [s["original_speaker"] for s in transcript.segments] == ["agent", "A"]

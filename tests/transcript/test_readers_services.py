@@ -416,6 +416,21 @@ def test_google_without_word_times_goes_by_the_ends_of_results() -> None:
         read_transcript({"results": [{"alternatives": [{"transcript": "Good morning."}]}]})
 
 
+def test_google_v1_lists_words_again_after_a_result_without_any() -> None:
+    words = [
+        {"word": "hi", "startTime": "0s", "endTime": "1s"},
+        {"word": "there", "startTime": "1s", "endTime": "2s"},
+    ]
+    tagged = [{**word, "speakerTag": 1} for word in words]
+    results = [
+        {"alternatives": [{"transcript": "hi there", "words": words}]},
+        {"alternatives": [{"transcript": " ok"}], "resultEndTime": "3s"},
+        {"alternatives": [{"words": tagged}]},
+    ]
+    (segment,) = read_transcript({"results": results}).segments
+    assert (segment["text"], segment["original_speaker"]) == ("hi there ok", 1)
+
+
 def test_vosk_prints_one_object_after_the_other() -> None:
     raw = "\n".join(json.dumps(item, indent=2) for item in [*vosk(TALK), {"text": ""}])
     assert spoken(parse_transcript(raw.encode())) == text_of(TALK).split()

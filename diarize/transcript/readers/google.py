@@ -86,9 +86,9 @@ def _read(source: Data) -> Data:
 def _tagged(results: list[Data]) -> list[Data]:
     """Return the last result of v1 with diarization, which lists all words again, with tags."""
     words = dicts(get(results[-1], "alternatives", 0, "words"))
-    earlier = sum(len(dicts(best.get("words"))) for best in _bests(results[:-1]))
-    again = len(words) >= earlier > 0 and all("speakerTag" in word for word in words)
-    if not again or any("speakerTag" in w for b in _bests(results[:-1]) for w in dicts(b["words"])):
+    earlier = [word for best in _bests(results[:-1]) for word in dicts(best.get("words"))]
+    again = len(words) >= len(earlier) > 0 and all("speakerTag" in word for word in words)
+    if not again or any("speakerTag" in word for word in earlier):
         return []
     text = "".join(str(best.get("transcript") or "") for best in _bests(results[:-1]))
     return [{**results[-1], "alternatives": [{"words": words, "transcript": text}]}]

@@ -15,7 +15,7 @@ from diarize.transcript.readers.common import (
     words_inside,
 )
 from diarize.transcript.readers.whisper import read_segment, read_word
-from diarize.transcript.readers.words import group_words, set_word_texts, source_word
+from diarize.transcript.readers.words import phrases, set_word_texts, source_word
 
 
 def _is_verbose(source: Any) -> bool:
@@ -30,8 +30,7 @@ def _read_verbose(source: Data) -> Data:
     words = [read_word(word) for word in source["words"]]
     extra = without(source, "words", "segments")
     if not source.get("segments"):
-        set_word_texts(words, str(source.get("text") or ""))
-        return finish(extra, group_words(words))
+        return finish(extra, phrases(words, source.get("text")))
     segments = [read_segment(item, index) for index, item in enumerate(source["segments"])]
     for segment, own in zip(segments, distribute(words, segments), strict=True):
         segment["words"] = own

@@ -14,7 +14,7 @@ from diarize.transcript.readers.common import (
     number,
     without,
 )
-from diarize.transcript.readers.words import are_words, group_words, make_word, set_word_texts
+from diarize.transcript.readers.words import are_words, make_word, phrases
 
 
 def _unwrap(source: Any) -> Any:
@@ -52,8 +52,7 @@ def _read(source: Any) -> Data:
             make_word(without(chunk, "timestamp", "text"), str(chunk["text"] or ""), *_times(chunk))
             for chunk in chunks
         ]
-        set_word_texts(words, str(result.get("text") or ""))
-        return finish(extra, group_words(words))
+        return finish(extra, phrases(words, result.get("text")))
     segments = []
     for index, chunk in enumerate(chunks):
         start, end = _times(chunk)

@@ -6,7 +6,7 @@ Services list words and punctuation one by one, each with a speaker.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import Any
 
@@ -20,6 +20,7 @@ from diarize.transcript.readers.common import (
     time_of,
 )
 from diarize.transcript.schema import is_unspaced
+from diarize.transcript.segments import split_text
 
 SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 # A producer that lists words alone gives no phrases: a new one begins after these pauses (seconds)
@@ -128,9 +129,9 @@ def are_words(texts: Sequence[str], times: Sequence[tuple[float | None, float | 
     return typical <= longest and (not lengths or median(lengths) <= _WORD_SECONDS)
 
 
-def group_words(words: Sequence[Data]) -> list[Data]:
+def group_words(words: Sequence[Data], text: str | None = None) -> list[Data]:
     """Make segments of words that came without any: at sentence ends, pauses, changes of speaker
-    as the producer saw them, and lengths.
+    as the producer saw them, and lengths. They share out the ``text``, if there is one.
 
     Examples
     --------
@@ -153,7 +154,13 @@ def group_words(words: Sequence[Data]) -> list[Data]:
             groups.append([])
         groups[-1].append(word)
         last_end = word.get("end", last_end)
-    return [_segment_of(group, index) for index, group in enumerate(groups)]
+    segments = [_segment_of(group, index) for index, group in enumerate(groups)]
+    if text is not None:
+        starts = list(accumulate(map(len, groups[:-1]), initial=0))
+        written = split_text(text, [word["word"] for word in words], starts)
+        for segment, own in zip(segments, written, strict=True):
+            segment["text"] = own if own.strip() else segment["text"]
+    return segments
 
 
 def _is_complete(group: Sequence[Data]) -> bool:
@@ -200,13 +207,13 @@ def phrases(words: Sequence[Data], text: object = None) -> list[Data]:
     """
     if not isinstance(text, str) or not text.strip():
         add_spaces(words)
-    elif words:
-        set_word_texts(words, text)
-    else:
+        return group_words(words)
+    if not words:
         raise TranscriptError(
             f"{text.strip()!r:.40} has no times to match speakers to: ask for the times of words"
         )
-    return group_words(words)
+    set_word_texts(words, text)
+    return group_words(words, text)
 
 
 def interleaved(extra: Mapping[str, Any], tracks: Iterable[Sequence[Data]], **known: Any) -> Data:
