@@ -93,9 +93,9 @@ def _speaker_record(fields: list[str], where: str) -> tuple[str, float, float, s
         raise DiarizeError(f"{where}: {len(fields)} fields where a SPEAKER line has 9 or 10")
     start = _start_field(fields, where)
     rest = fields[start + 4 :]
-    tail = 0
-    while tail < 2 and len(rest) - tail > 1 and _is_figure(rest[-1 - tail]):
-        tail += 1
+    tail = int(len(rest) > 1 and _is_figure(rest[-1]))
+    if tail and len(rest) > 2 and rest[-1] in _NOT_GIVEN and _is_figure(rest[-2]):
+        tail = 2
     name = " ".join(rest[: len(rest) - tail])
     if name in _NOT_GIVEN:
         raise DiarizeError(f"{where}: no name of a speaker; it is the eighth field of the line")
@@ -124,8 +124,13 @@ def _start_field(fields: list[str], where: str) -> int:
 
 
 def _is_figure(field: str) -> bool:
-    """Return whether a field after the name is a confidence, or says that none is given."""
-    return field in _NOT_GIVEN or _optional_number(field) is not None
+    """Return whether a field after the name is a confidence, or says that none is given.
+
+    A whole number rather ends the name: "Speaker 1".
+    """
+    return field in _NOT_GIVEN or (
+        _optional_number(field) is not None and not field.isdigit() and field[-1].isdigit()
+    )
 
 
 def read_uem(path: str | Path) -> dict[str, list[Segment]]:

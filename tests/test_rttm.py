@@ -34,6 +34,28 @@ def test_nine_and_ten_fields_comments_and_other_records(tmp_path: Path) -> None:
     assert read_rttm(file)["talk"][0].confidence == 0.75
 
 
+@pytest.mark.parametrize(
+    ("tail", "speaker", "confidence"),
+    [
+        ("Speaker 1", "Speaker 1", None),
+        ("Speaker 1 <NA>", "Speaker 1", None),
+        ("Speaker 1 <NA> <NA>", "Speaker 1", None),
+        ("Speaker 1 0.5", "Speaker 1", 0.5),
+        ("Speaker 1 0.5 <NA>", "Speaker 1", 0.5),
+        ("Mary Nan <NA>", "Mary Nan", None),
+        ("7 <NA> <NA>", "7", None),
+        ("7 1e-3 <NA>", "7", 0.001),
+    ],
+)
+def test_a_number_ends_a_name(
+    tail: str, speaker: str, confidence: float | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.rttm"
+    file.write_text(f"SPEAKER t 1 0 10 <NA> <NA> {tail}\n")
+    (turn,) = read_rttm(file)["t"]
+    assert (turn.speaker, turn.confidence) == (speaker, confidence)
+
+
 def test_folder(tmp_path: Path) -> None:
     for name in "ab":
         line = f"SPEAKER {name} 1 0 1 <NA> <NA> x <NA> <NA>\n"
