@@ -96,6 +96,8 @@ def test_srt_of_any_system(end: str) -> None:
         ("00:09,250 --> 00:10,500 X1:10 X2:20", (9.25, 10.5)),
         ("00: 00: 09,250 --> 00: 00: 10,500", (9.25, 10.5)),
         ("00:09.250 --> 00:10.500 50%", (9.25, 10.5)),
+        ("00:00:09,250 –> 00:00:10,500", (9.25, 10.5)),
+        ("00:00:09,250 —> 00:00:10,500", (9.25, 10.5)),
         ("-00:00:00,015 --> 00:00:01,000", (0.0, 1.0)),
         ("100:00:00,000 --> 100:00:01,000", (360000.0, 360001.0)),
     ],
@@ -111,10 +113,25 @@ def test_a_missing_end_is_estimated_and_told() -> None:
     assert "a.srt: 1 segment(s) lack a time" in transcript.warnings[0]
 
 
-@pytest.mark.parametrize("clock", ["00:00:0x --> 00:00:05,000", "00:00:01:20 --> 00:00:02:10"])
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "00:00:0x --> 00:00:05,000",
+        "00:00:01:20 --> 00:00:02:10",
+        "00:00:12:000 00:00:14:000",
+        "00:00:12,000 > 00:00:14,000",
+        "00:00:12,000 – 00:00:14,000  X1:40 X2:600",
+        "00:12.000 -- 00:14.000",
+    ],
+)
 def test_times_that_cannot_be_read_are_refused_with_their_line(clock: str) -> None:
     with pytest.raises(TranscriptError, match="line 6"):
         parse_transcript(srt((FIRST, "One."), (clock, "Two.")))
+
+
+def test_times_of_day_are_text() -> None:
+    text = "10:30 - 11:45, or 12:00:00 to 13:00:00"
+    assert said(parse_transcript(srt((FIRST, text)))) == [text]
 
 
 def test_numbers_with_gaps_and_no_blank_lines() -> None:

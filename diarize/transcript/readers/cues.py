@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from diarize.errors import TranscriptError
 
 _CLOCK = r"-?(?:\d+ ?: ?)?\d{1,2} ?: ?\d{1,2}(?:[.,]\d{1,9})?"
-_TIMING = re.compile(
-    rf"^\s*(?P<start>{_CLOCK})\s*(?:-{{1,3}}>|→|,(?=\d+:\d+:))\s*(?P<end>{_CLOCK})?"
+_TIMING = re.compile(  # text editors turn the hyphens of the arrow into dashes
+    rf"^\s*(?P<start>{_CLOCK})\s*(?:[-\u2010-\u2015\u2212]{{1,3}}>|→|,(?=\d+:\d+:))\s*(?P<end>{_CLOCK})?"
     r"(?:[ \t]+(?P<settings>(?!\d+:)\S.*))?\s*$"
 )
-_BROKEN = re.compile(r"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d)")
+_STAMP = r"\d+ ?: ?\d+ ?(?:: ?\d+(?:[.,:;]\d+)?|[.,]\d{3})"
+_BROKEN = re.compile(
+    r"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d"
+    rf"|{_STAMP}[\W_]+{_STAMP}(?:\s+[A-Za-z]\w*:\S+)*\s*$)"
+)
 # Short repetitions between two cues: how YouTube lets a line scroll up (seconds).
 _BLINK = 0.05
 _ADJACENT = 0.1
