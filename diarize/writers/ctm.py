@@ -11,7 +11,7 @@ from diarize.formats import WriterOptions
 from diarize.result import Result
 from diarize.rttm import rttm_field
 from diarize.writers.base import UNKNOWN
-from diarize.writers.cues import timed_words
+from diarize.writers.cues import LEAST, timed_words
 
 extension = "ctm"
 
@@ -27,7 +27,8 @@ def render(result: Result, options: WriterOptions) -> str:
         if not part.text:
             rows.append((part.speaker or UNKNOWN, ""))
         for word in timed_words(part):
-            mark = f"{uri} 1 {word.start:.3f} {word.end - word.start:.3f} {word.text}"
+            duration = max(LEAST, word.end - word.start)
+            mark = f"{uri} 1 {word.start:.3f} {duration:.3f} {word.text}"
             sure = "" if word.probability is None else f" {word.probability:.4f}"
             rows.append((word.speaker or UNKNOWN, f"{mark}{sure}\n"))
     return "".join(

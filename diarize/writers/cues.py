@@ -36,6 +36,8 @@ SHARED_SECONDS, BRIEF_SECONDS = 5.0, 1.2
 _AFTER_SENTENCE, _AFTER_CLAUSE, _INSIDE, _TINY = 0.0, 0.35, 1.3, 0.6
 _TINY_SHARE = 0.25  # a cue with less than this share of a full one looks lost
 _SMALL_OVERLAP = 0.5  # seconds; cues that overlap by less are cut apart
+# Seconds: what no format rounds to nothing, and how long a cue stays whose words took no time.
+LEAST, _SHORTEST = 0.01, 0.3
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def cues(utterances: Iterable[Utterance], options: WriterOptions) -> list[Cue]:
                     end = min(end, begin + options.max_cue_seconds)
                 shown.append(Cue(begin, end, speaker, tuple(lines)))
                 previous = speaker
-    shown = _apart(shown)
+    shown = _lasting(_apart(shown))
     if options.dashes:
         shown = _shared(shown, limits)
     if options.max_characters_per_second is not None:
@@ -284,6 +286,17 @@ def _apart(shown: Sequence[Cue]) -> list[Cue]:
         this, following = result[place], result[place + 1]
         if 0 < this.end - following.start <= _SMALL_OVERLAP and following.start > this.start:
             result[place] = replace(this, end=following.start)
+    return result
+
+
+def _lasting(shown: Sequence[Cue]) -> list[Cue]:
+    """Let cues that last no time stay for a moment, if there is one before the next begins."""
+    result = list(shown)
+    for place, cue in enumerate(result):
+        if cue.end - cue.start < LEAST:
+            later = result[place + 1].start if place + 1 < len(result) else float("inf")
+            end = max(cue.start + LEAST, min(cue.start + _SHORTEST, later))
+            result[place] = replace(cue, end=end)
     return result
 
 

@@ -145,6 +145,13 @@ def test_bare_turns_show_the_speaker() -> None:
     assert cues([Utterance(0, 2, "Ann", "")])[0].lines == ("Ann",)
 
 
+def test_no_cue_lasts_no_time() -> None:
+    parts = [Utterance(start, start, "Ann", text) for start, text in ((1, "a"), (1.2, "b"))]
+    parts += [Utterance(5, 5, who, who) for who in ("Ann", "Ben")]
+    times = [(cue.start, cue.end) for cue in cues(parts)]
+    assert times == [(1, 1.2), (1.2, 1.5), (5, 5.01), (5, 5.3)]
+
+
 def test_small_overlaps_are_cut() -> None:
     shown = cues([said("a b", 0.0), said("c", 0.5)])
     assert shown[0].end == 0.5

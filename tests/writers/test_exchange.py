@@ -196,3 +196,10 @@ def test_languages_without_spaces_keep_their_text(tmp_path: Path) -> None:
     rows = [row for row in render(one, "ctm").splitlines() if not row.startswith(";;")]
     assert "".join(row.split()[4] for row in rows) == text
     assert 'lang="th"' in render(one, "ttml")
+
+
+def test_words_of_no_length_last_a_moment_in_ctm() -> None:
+    words = [{"word": " Yes.", "start": 1.5, "end": 1.5, "speaker": "Ann"}]
+    segments = [{"start": 1.5, "end": 1.5, "text": " Yes.", "speaker": "Ann", "words": words}]
+    one = Result(Diarization([Turn(1, 2, "Ann")], 2, uri="talk"), {"segments": segments})
+    assert render(one, "ctm") == ";; speaker Ann\ntalk 1 1.500 0.010 Yes.\n"
