@@ -348,4 +348,10 @@ def _marked(segment: dict[str, Any], unsure: Sequence[Turn], talk: Diarization) 
     )
     if speaker is None or doubted <= 0.5 * span.duration:
         return segment
-    return {**segment, "speaker": f"{speaker}?"}
+    marked = {**segment, "speaker": f"{speaker}?"}
+    if segment.get("words"):
+        marked["words"] = [
+            {**word, "speaker": f"{speaker}?"} if word.get("speaker") == speaker else word
+            for word in segment["words"]
+        ]
+    return marked

@@ -201,6 +201,11 @@ def test_mark_unsure_puts_a_question_mark_behind_names_in_text_only():
         alone = Result(talk).render(name, marked)
         assert name not in ("srt", "csv", "md") or "Ann?" in alone, name
     assert result.transcript == {"segments": segments}
+    for segment in segments:  # cues go by the speakers of the words
+        segment["words"] = [{**segment, "word": segment["text"]}]
+    for name in ("srt", "vtt", "ass"):
+        text = result.render(name, marked)
+        assert text.count("Ann?") >= 1 and "b?" not in text, name
 
 
 # -- which windows speak for a turn, exactly ------------------------------------------------------
