@@ -623,6 +623,19 @@ def test_tsv_in_milliseconds() -> None:
         parse_transcript(b"start\tend\ttext\nzero\tone\thi\n")
 
 
+def test_csv_in_whole_seconds_is_refused() -> None:
+    with pytest.raises(TranscriptError, match=r"14 milliseconds, too short .* decimal point"):
+        parse_transcript(b"start,end,speaker,text\n0,4,x,Hello\n4,14,y,Good day to you\n")
+    transcript = parse_transcript(b"start,end,text\n0,4000,Hello\n4000,4000,you\n")
+    assert transcript.end == 4.0
+
+
+def test_csv_with_a_field_that_never_ends_is_refused() -> None:
+    raw = b'start,end,text\n0,4000,"' + b"a" * 140_000 + b"\n"
+    with pytest.raises(TranscriptError, match=r"line 2 of the table .* quotation mark"):
+        parse_transcript(raw)
+
+
 def test_audacity_labels_in_seconds() -> None:
     transcript = parse_transcript(b"0.000000\t1.500000\tHello\n2\t2.5\tthere\n")
     assert (transcript.producer, transcript.segments[0]["end"]) == ("audacity", 1.5)

@@ -251,6 +251,28 @@ def test_what_whisper_prints() -> None:
     assert times(transcript) == [(1.0, 4.0), (3611.0, 3614.0)]
 
 
+def test_whispers_console_output_with_what_it_prints_first() -> None:
+    raw = (
+        b"Detecting language using up to the first 30 seconds. Use `--language` to specify it\n"
+        b"Detected language: English\n[00:01.000 --> 00:04.000]  Hello all.\n"
+    )
+    transcript = parse_transcript(raw)
+    assert (transcript.producer, said(transcript)) == ("bracketed-lines", ["Hello all."])
+    assert transcript.warnings == ()
+
+
+def test_times_in_brackets_inside_of_subtitles_are_text() -> None:
+    raw = srt((FIRST, "[00:12] is the time."))
+    assert said(parse_transcript(raw)) == ["[00:12] is the time."]
+
+
+def test_a_line_of_lyrics_with_several_times_is_sung_at_each() -> None:
+    raw = b"[00:01.00][00:12.00]La la\n[00:05.00]Oh\nyes\n[00:14.00]Bye\n"
+    transcript = parse_transcript(raw)
+    assert said(transcript) == ["La la", "Oh yes", "La la", "Bye"]
+    assert [start for start, _ in times(transcript)] == [1.0, 5.0, 12.0, 14.0]
+
+
 def test_lyrics_have_starts_alone() -> None:
     transcript = parse_transcript(b"[by:whisper.cpp]\n[00:01.50]Hello all.\n[00:11.00]Yes.\n")
     assert said(transcript) == ["Hello all.", "Yes."]
@@ -449,11 +471,11 @@ LETTERS = st.text("abzÄß你語กี 5<>&{}-:'\"", min_size=1, max_size=20).fi
 
 @st.composite
 def spoken(draw: st.DrawFn) -> Cues:
-    """Draw phrases in order, with times in whole milliseconds."""
+    """Draw phrases in order, with times in whole milliseconds, long enough to be said."""
     clock, cues = 0, []
     for text in draw(st.lists(LETTERS, min_size=1, max_size=6)):
         start = clock + draw(st.integers(0, 3_700_000))
-        clock = start + draw(st.integers(1, 9000))
+        clock = start + draw(st.integers(200, 9000))
         cues.append((start / 1000, clock / 1000, " ".join(text.split())))
     return cues
 

@@ -77,9 +77,9 @@ _JSON_FORMATS: tuple[Format, ...] = (
     whisper.SEGMENT_LIST,
 )
 _TEXT_FORMATS: tuple[Format, ...] = (
-    brackets.FORMAT,
     vtt.FORMAT,
     srt.FORMAT,
+    brackets.FORMAT,
     tsv.TABLE,
     tsv.CSV,
     tsv.LABELS,
@@ -132,7 +132,7 @@ def parse_transcript(raw: bytes, name: str = "transcript") -> Transcript:
     """Read a transcript from the bytes of a file; ``name`` is for messages."""
     if not raw.strip():
         raise TranscriptError(f"{name}: the transcript file is empty")
-    if _looks_like_json(raw) and not brackets.is_bracketed(decode(raw[:4096])[0]):
+    if _looks_like_json(raw) and not brackets.begins_bracketed(decode(raw[:4096])[0]):
         return _parse_json(raw, name)
     text, warnings = decode(raw)
     if "\0" in text[:4096]:

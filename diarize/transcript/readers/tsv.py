@@ -11,6 +11,7 @@ from diarize.transcript.readers.cues import lines_of
 from diarize.transcript.readers.labels import take_labels
 
 _COLUMNS = {"start", "end", "text"}
+_FASTEST = 150  # letters a second, ten times what people say
 
 
 def _rows(source: str) -> list[tuple[int, list[str]]]:
@@ -22,7 +23,13 @@ def _rows(source: str) -> list[tuple[int, list[str]]]:
 
 def _csv_rows(source: str) -> list[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(source, newline=""))
-    return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    try:
+        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise TranscriptError(
+            f"line {reader.line_num} of the table cannot be read ({error}): is a quotation mark "
+            "missing?"
+        ) from None
 
 
 def _header(source: str) -> str:
@@ -47,7 +54,20 @@ def _read_rows(table: list[tuple[int, list[str]]]) -> Data:
             )
         known = {"start": start * scale, "end": end * scale, "text": record["text"].strip()}
         segments.append(make_segment({**record}, len(segments), **known))
+    if not decimal:
+        _check_unit(segments)
     return finish({}, take_labels(segments))
+
+
+def _check_unit(segments: list[Data]) -> None:
+    """Refuse whole numbers that cannot be milliseconds, as nobody speaks so fast."""
+    length = sum(segment["end"] - segment["start"] for segment in segments)
+    letters = sum(len(segment["text"]) for segment in segments)
+    if 0 < length * _FASTEST < letters:
+        raise TranscriptError(
+            f"the {len(segments)} row(s) of the table last {length * 1000:.0f} milliseconds, too "
+            "short for their text: if the times are seconds, write them with a decimal point (4.0)"
+        )
 
 
 def _record(names: list[str], row: list[str], line: int) -> dict[str, str]:
