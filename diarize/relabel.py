@@ -110,7 +110,15 @@ def _reassigned(result: Result, edit: Reassign | Split) -> tuple[Result, Edit]:
     is_new = target not in talk.speakers
     source = None if edit.speaker is None else find_speaker(talk, _label(talk, edit.speaker))
     start, end = (edit.at, math.inf) if isinstance(edit, Split) else (edit.start, edit.end)
+    last = _end(result)
+    if start >= last:
+        raise UsageError(f"{start:g} s is not in the recording, which ends at {last:g} s")
     moved = reassign(result, Move(Segment(start, end), target, source))
+    unmoved = moved.diarization.turns == talk.turns and moved.transcript == result.transcript
+    if unmoved and source is not None and (is_new or isinstance(edit, Split)):
+        raise UsageError(
+            f"{source.display} says nothing from {start:g} s on that could be {target.display}'s"
+        )
     known, left = _relabelling(result), set(moved.diarization.labels)
     names = {label: name for label, name in known.names.items() if label in left}
     if is_new and target.name is not None and target.label in left:
@@ -119,6 +127,12 @@ def _reassigned(result: Result, edit: Reassign | Split) -> tuple[Result, Edit]:
     if source is not None:
         edit = replace(edit, speaker=source.label)
     return replace(moved, relabelling=replace(known, names=names)), edit
+
+
+def _end(result: Result) -> float:
+    """Return where a recording ends, or what is said in it if that is later."""
+    ends = [turn.end for turn in result.diarization.turns]
+    return max(result.diarization.duration, *ends, *(part.end for part in result.utterances))
 
 
 def _target(diarization: Diarization, key: str) -> Speaker:
@@ -154,10 +168,12 @@ def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[
     if changed is None:
         return Result(found), []
     if changed.edits:
-        with contextlib.suppress(UsageError):
-            again = apply_edits(Result(found), changed.edits)
-            if _spans(again.diarization) == _spans(earlier.diarization):
-                return again, []
+        again = Result(found)
+        for edit in changed.edits:
+            with contextlib.suppress(UsageError):  # of a speaker who had words alone
+                again = apply_edits(again, [edit])
+        if _spans(again.diarization) == _spans(earlier.diarization):
+            return replace(again, relabelling=changed), []
     before = _spans(earlier.diarization)
     moved = found.rename(changed.labels)
     if _spans(moved) == before:

@@ -94,6 +94,55 @@ def test_a_turn_that_was_missed_and_a_speaker_who_has_none_left() -> None:
     assert S2 not in changed.diarization.labels
 
 
+def test_a_word_in_a_sliver_goes_along() -> None:
+    """Ann's last turn ends in the middle of her last word."""
+    result = talk()
+    changed = apply_edits(result, [Reassign(3.5, 5.9, S2)])
+    assert turns(changed)[1] == (3.5, 6, S2)
+    assert "Ann" not in [speaker for _, speaker in words(changed)]
+    assert S1 not in changed.diarization.labels
+
+
+def test_a_speaker_with_words_alone_can_be_corrected() -> None:
+    parts = [{"word": " Well,", "start": 3.0, "end": 3.4}, {"word": " no.", "start": 8, "end": 8.4}]
+    parts = [{**part, "speaker": "Ann"} for part in parts]
+    segment = {"start": 3.0, "end": 8.4, "text": " Well, no.", "speaker": "Ann", "words": parts}
+    result = Result(talk().diarization, {"segments": [segment], "word_segments": parts})
+    changed = apply_edits(result, [Reassign(3.5, 6, S0)])
+    assert {turn.speaker for turn in changed.diarization} == {S0, S2}
+    assert words(apply_edits(changed, [Rename("Ann", "Bo")])) == [(" Well,", "Bo"), (" no.", "Bo")]
+    gone = apply_edits(changed, [Split("Ann", 0, S2)])
+    assert words(gone) == [(" Well,", S2), (" no.", S2)]
+    assert gone.diarization.labels == (S0, S2)
+
+
+def test_text_without_times_of_words_is_cut_where_the_stretch_begins() -> None:
+    text = " Shall we begin with the roof now? No, the garden comes first today."
+    segment = {"id": 0, "start": 0, "end": 9, "text": text, "speaker": S0}
+    result = Result(Diarization([Turn(0, 9, S0)], 9), {"segments": [segment]})
+    changed = apply_edits(result, [Reassign(4.6, 9, "Bo")])
+    assert changed.transcript is not None
+    assert [(part["speaker"], part["text"]) for part in changed.transcript["segments"]] == [
+        (S0, " Shall we begin with the roof now?"),
+        ("Bo", " No, the garden comes first today."),
+    ]
+    assert [(part["start"], part["end"]) for part in changed.transcript["segments"]] == [
+        (0, 4.5),
+        (4.5, 9),
+    ]
+
+
+@pytest.mark.parametrize("edit", [Reassign(500, 600, "Zed"), Split(S0, 500, "+")])
+def test_a_time_outside_of_the_recording_is_refused(edit: Edit) -> None:
+    with pytest.raises(UsageError, match="500 s is not in the recording, which ends at 14 s"):
+        apply_edits(talk(), [edit])
+
+
+def test_a_split_where_nothing_follows_is_refused() -> None:
+    with pytest.raises(UsageError, match="SPEAKER_00 says nothing from 10 s on"):
+        apply_edits(talk(), [Split(S0, 10, "Bo")])
+
+
 def test_split_and_new_labels() -> None:
     changed = apply_edits(talk(), [Split(S0, 6, "+")])
     assert (6.2, 9, "SPEAKER_03") in turns(changed)
@@ -179,7 +228,10 @@ def test_any_list(edits: list[Edit]) -> None:
         done.append(edit)
     assert [text for text, _ in words(result)] == [text for text, _ in words(talk())]
     shown = set(result.diarization.labels)
-    assert {turn.speaker for turn in result.diarization} == shown
+    named = {speaker for _, speaker in words(result)}
+    alone = shown - {turn.speaker for turn in result.diarization}
+    assert {result.diarization.display(label) for label in alone} <= named
+    assert named - {None} <= {result.diarization.display(label) for label in shown}
     for label in shown:
         mine = [turn for turn in result.diarization if turn.speaker == label]
         assert all(turn.duration > 0 for turn in mine)
