@@ -102,6 +102,27 @@ Edit = Rename | Merge | Swap | Reassign | Split
 KINDS: dict[str, type[Edit]] = {kind.kind: kind for kind in (Rename, Merge, Swap, Reassign, Split)}
 
 
+def renames(names: Mapping[str, str]) -> list[Rename]:
+    """Return renames, done one after the other.
+
+    Raises
+    ------
+    UsageError
+        If a speaker gets the name of one who is renamed only later: that joins the two for good.
+    """
+    later = list(names)
+    for old, new in names.items():
+        later.remove(old)
+        if new in later:
+            instead = (
+                f"to exchange the two, swap them (--swap {old},{new})"
+                if names[new] == old
+                else f"rename {new} before {old}"
+            )
+            raise UsageError(f"renaming {old} to {new} joins the two for good: {instead}")
+    return [Rename(old, new) for old, new in names.items()]
+
+
 def to_json(edit: Edit) -> dict[str, Any]:
     """Return an edit as JSON holds it.
 
@@ -139,7 +160,7 @@ def read_edits(path: str | Path) -> tuple[Edit, ...]:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON ({error}): give what the page saved") from None
     return edits_from_json(data, str(path))
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from diarize.annotation import Diarization, Speaker, find_speaker, speaker_label
-from diarize.edits import NEW, Edit, Merge, Reassign, Rename, Split, Swap
+from diarize.edits import NEW, Edit, Merge, Reassign, Rename, Split, Swap, renames
 from diarize.errors import UsageError
 from diarize.reassign import Move, reassign
 from diarize.result import Relabelling, Result
@@ -42,7 +42,8 @@ def relabel(
     Raises
     ------
     UsageError
-        If a speaker is not in the result, or a new name is empty.
+        If a speaker is not in the result, a new name is empty, or it belongs to a speaker who is
+        renamed later.
 
     Examples
     --------
@@ -53,8 +54,7 @@ def relabel(
     """
     merges = (Merge(tuple(group)) for group in merge)
     swaps = (Swap(tuple(pair)) for pair in swap)
-    renames = itertools.starmap(Rename, (rename or {}).items())
-    return apply_edits(result, [*merges, *swaps, *renames])
+    return apply_edits(result, [*merges, *swaps, *renames(rename or {})])
 
 
 def apply_edits(result: Result, edits: Iterable[Edit]) -> Result:

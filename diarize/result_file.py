@@ -15,6 +15,7 @@ from diarize.errors import AudioError, TranscriptError, UsageError
 from diarize.files import is_url
 from diarize.result import Relabelling, Result
 from diarize.timeline import Segment, Turn
+from diarize.transcript.readers.common import time_of
 
 
 def to_block(result: Result) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise TranscriptError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TranscriptError(
             f"{path} is not JSON ({error}): give the file that `diarize … --json` wrote"
         ) from None
@@ -161,6 +162,9 @@ def from_json(data: Any, name: str = "the file") -> Result:
     """
     block = data.get("diarization") if isinstance(data, Mapping) else None
     segments = data.get("segments") if isinstance(data, Mapping) else None
+    if segments is not None:
+        segments = _checked(segments, f"{name}: segment")
+        data = {**data, "segments": segments}
     if not isinstance(block, Mapping):
         if not segments or not any(part.get("speaker") for part in segments):
             raise TranscriptError(
@@ -179,6 +183,34 @@ def from_json(data: Any, name: str = "the file") -> Result:
     words = {key: value for key, value in data.items() if key != "diarization"}
     transcript = words if segments is not None else None
     return Result(diarization, transcript, block.get("audio"), relabelling=relabelling)
+
+
+def _checked(items: Any, what: str) -> list[dict[str, Any]]:
+    """Return segments or words with numbers for times and texts for speakers, whoever wrote them.
+
+    Raises
+    ------
+    TranscriptError
+        If one, called ``what`` and its number, is no object, or has times that cannot be read.
+    """
+    checked = []
+    for number, item in enumerate(items if isinstance(items, list) else [items], start=1):
+        if not isinstance(item, Mapping):
+            raise TranscriptError(f"{what} {number} is {item!r:.40}, no object with start and end")
+        copied = dict(item)
+        for key in ("start", "end"):
+            if copied.get(key) is not None and not isinstance(copied[key], int | float):
+                copied[key] = time_of(copied[key])
+                if copied[key] is None:
+                    raise TranscriptError(
+                        f"{what} {number}: its {key}, {item[key]!r:.40}, is no time in seconds"
+                    )
+        if copied.get("speaker") is not None:
+            copied["speaker"] = str(copied["speaker"])
+        if copied.get("words"):
+            copied["words"] = _checked(copied["words"], f"{what} {number}, word")
+        checked.append(copied)
+    return checked
 
 
 def _from_block(block: Mapping[str, Any]) -> Diarization:

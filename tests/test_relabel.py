@@ -11,6 +11,7 @@ import pytest
 
 from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.cli import main
+from diarize.edits import read_edits
 from diarize.errors import TranscriptError, UsageError
 from diarize.formats import names
 from diarize.outputs import write_files
@@ -81,6 +82,16 @@ def test_a_name_that_another_bears_joins_the_two(result: Result) -> None:
     assert S2 not in changed.diarization.labels
 
 
+def test_names_that_are_exchanged_join_nobody(result: Result) -> None:
+    named = relabel(result, rename={S0: "Bo"})
+    with pytest.raises(UsageError, match=r"joins the two for good: .*--swap Ann,Bo"):
+        relabel(named, rename={"Ann": "Bo", "Bo": "Ann"})
+    with pytest.raises(UsageError, match="rename Bo before Ann"):
+        relabel(named, rename={"Ann": "Bo", "Bo": "Cy"})
+    changed = relabel(named, rename={"Bo": "Cy", "Ann": "Bo"})
+    assert shown(changed) == ["Cy", "Bo", S2, "Cy"]
+
+
 def test_all_in_order(result: Result) -> None:
     changed = relabel(result, merge=[(S0, S2)], swap=[(S0, "Ann")], rename={S0: "Bo"})
     assert shown(changed) == turns(changed) == ["Ann", "Bo", "Ann", "Ann"]
@@ -106,6 +117,23 @@ def test_damaged_files() -> None:
         from_json({"segments": [{"start": 0, "end": 1, "text": "a"}]})
     with pytest.raises(TranscriptError, match="no speakers"):
         from_json([1, 2])
+
+
+def test_what_other_tools_write() -> None:
+    parts = [
+        {"start": "00:00:01", "end": 2, "text": "a", "speaker": 0},
+        {"start": 2, "end": 3, "text": "b", "speaker": 1},
+    ]
+    changed = relabel(from_json({"segments": parts}), rename={"0": "Ann"})
+    assert turns(changed) == ["Ann", "1"]
+    assert [(part.start, part.speaker) for part in changed.utterances] == [(1.0, "Ann"), (2.0, "1")]
+    for part, told in (
+        ("a", "segment 1 is 'a', no object"),
+        ({"start": "soon"}, "segment 1: its start, 'soon', is no time"),
+        ({"words": ["a"]}, "segment 1, word 1 is 'a', no object"),
+    ):
+        with pytest.raises(TranscriptError, match=told):
+            from_json({"segments": [part]})
 
 
 # the commands
@@ -177,6 +205,8 @@ def test_relabel_leaves_other_tools_json_alone(tmp_path: Path) -> None:
         (["--swap", f"{S0},{S1},{S2}"], 2, "exactly two"),
         (["--rename", "Dee=Eve"], 2, "no speaker 'Dee'"),
         (["-f", "doc"], 2, "doc"),
+        (["--rename", "Ann=SPEAKER_00,SPEAKER_00=Ann"], 2, "--swap Ann,SPEAKER_00"),
+        (["--turn", "500-600=Zed"], 2, "not in the recording, which ends at 5 s"),
     ],
 )
 def test_relabel_refuses(
@@ -199,6 +229,11 @@ def test_relabel_of_what_is_no_result(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "bad.json").write_text("no json")
     assert run("relabel", tmp_path / "bad.json", "--rename", "a=b") == 1
     assert "not JSON" in capsys.readouterr().err
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert run("relabel", tmp_path / "deep.json", "--rename", "a=b") == 1
+    assert "deep.json is not JSON" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="not JSON"):
+        read_edits(tmp_path / "deep.json")
 
 
 SRT = "1\n00:00:00,000 --> 00:00:04,000\nIs it late? Yes, very late.\n"

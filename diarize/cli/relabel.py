@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from diarize.cli import console
 from diarize.cli.common import regions, seconds
 from diarize.cli.options import add, add_output_options, add_table, formats_from, writer_options
-from diarize.edits import NEW, Merge, Reassign, Rename, Split, Swap, read_edits
+from diarize.edits import NEW, Merge, Reassign, Split, Swap, read_edits, renames
 from diarize.errors import UsageError
 from diarize.formats import WriterOptions
 from diarize.outputs import OWN_SUFFIX, named_file, write_files
@@ -83,7 +83,7 @@ def _edits(args: argparse.Namespace) -> list[Edit]:
     edits: list[Edit] = list(read_edits(args.edits)) if args.edits else []
     edits += [Merge(tuple(_names(text, "--merge"))) for text in args.merge]
     edits += [Swap(_pair(text)) for text in args.swap]
-    edits += [Rename(old, new) for old, new in _renames(args.rename).items()]
+    edits += renames(_renames(args.rename))
     edits += [_split(text) for text in args.split]
     edits += [edit for text in args.turn for edit in _turns(text)]
     return edits
@@ -158,11 +158,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _renames(texts: list[str]) -> dict[str, str]:
     """Return OLD -> NEW; a comma separates pairs only where another OLD= follows it."""
-    renames = {}
+    found = {}
     for text in texts:
         for part in re.split(r",(?=[^,=]+=)", text):
             old, equals, new = part.partition("=")
             if not equals or not old.strip() or not new.strip():
                 raise UsageError(f"--rename wants OLD=NEW, not {part!r}")
-            renames[old.strip()] = new.strip()
-    return renames
+            found[old.strip()] = new.strip()
+    return found
