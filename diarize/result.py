@@ -82,7 +82,8 @@ class Result:
     relabelling : Relabelling or None
         What a person changed since the recording was diarized.
     inputs : tuple of str
-        Transcripts of the user's that it was made from; it is not written over them.
+        Transcripts of the user's that it was made from; it is written over them only with
+        ``overwrite``.
     messages : tuple of str
         What the user should know of its words and names, beside ``diarization.warnings``.
     """
@@ -230,8 +231,9 @@ class Result:
             the current folder if there is none.
         options : WriterOptions, optional
         overwrite : bool
-            Replace also files that diarize did not write, or that were changed since. Else a file
-            given by its format is called ``talk.diarized.srt`` then.
+            Replace also files that diarize did not write, or that were changed since, and the
+            transcript that was read. Else a file given by its format is called
+            ``talk.diarized.srt`` then.
 
         Returns
         -------

@@ -263,6 +263,14 @@ def test_merge_labels_a_transcript(folder: Path) -> None:
     assert [turn["speaker"] for turn in document["diarization"]["turns"]] == ["A", "B"]
 
 
+def test_merge_overwrites_the_transcript_alone(folder: Path) -> None:
+    words = ["merge", "--transcript", folder / "talk.srt", "--rttm", folder / "talk.rttm"]
+    assert run(*words, "-f", "srt,rttm", "--overwrite") == 0
+    assert "B: Yes, very late." in (folder / "talk.srt").read_text()
+    assert (folder / "talk.rttm").read_text() == RTTM
+    assert (folder / "talk.diarized.rttm").is_file()
+
+
 def test_merge_to_stdout_from_two_recordings(
     folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:

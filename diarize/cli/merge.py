@@ -105,7 +105,7 @@ def _written(
     args: argparse.Namespace,
     messages: Console,
 ) -> list[Path]:
-    """Write the files, beside the transcript or where -o says, and none over an input."""
+    """Write the files, beside the transcript or where -o says; over the transcript if need be."""
     beside = Path() if args.transcript == "-" else Path(args.transcript).parent
     inputs = [path for path in (args.transcript, args.rttm, args.audio) if path and path != "-"]
     if args.overwrite and args.transcript in inputs:

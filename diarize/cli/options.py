@@ -92,7 +92,7 @@ def add_output_options(
         -o --output-dir DIR|FILE  folder to write to (default: beside the input), a file such as
           talk.srt, or - for stdout
         --overwrite               replace also files that diarize did not write, or that were
-          changed since
+          changed since, and the transcript that it read
         --speaker-prefix          when a subtitle begins with the speaker's name (default: always)
         --max-line-width N        characters in a subtitle line
         --max-line-count N        lines in a subtitle
