@@ -128,8 +128,9 @@ def _moved_transcript(
             bounds = _bounds(segment)
             flags += moving
         else:
-            texts = tokens(str(segment.get("text") or ""))
-            bounds = _estimated(segment, texts, speech)
+            texts = tokens(str(segment.get("text") or "")) or [""]
+            start, end = _seconds(segment, "start", 0.0), _seconds(segment, "end", 0.0)
+            bounds = [(time.start, time.end) for time in lay_out(texts, start, end, speech)]
             moving = [move.takes(segment.get("speaker"), *bound) for bound in bounds]
         segments += _moved_segment(segment, texts, bounds, moving, move)
     if len(segments) > len(before):
@@ -178,16 +179,6 @@ def _moved_segment(
         _given(piece, move) if run.speaker else dict(piece)
         for piece, run in zip(pieces, runs, strict=True)
     ]
-
-
-def _estimated(
-    segment: Mapping[str, Any], texts: Sequence[str], speech: Sequence[Segment]
-) -> list[tuple[float, float]]:
-    """Return when the words of a segment are probably said that has no times of words."""
-    if not texts:
-        return []
-    start, end = _seconds(segment, "start", 0.0), _seconds(segment, "end", 0.0)
-    return [(time.start, time.end) for time in lay_out(texts, start, end, speech)]
 
 
 def _bounds(segment: Mapping[str, Any]) -> list[tuple[float, float]]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from diarize.result import Result
 
 SCRIPTS = (
-    *("json.js", "render.js", "edits.js", "timeline.js", "transcript.js"),
+    *("json.js", "render.js", "words.js", "edits.js", "timeline.js", "transcript.js"),
     *("page.js", "voices.js", "menus.js", "selection.js", "server.js", "hands.js", "begin.js"),
 )
 PEAKS_A_SECOND = 20.0  # of the waveform, at most ...

@@ -434,6 +434,7 @@ def made_up_segments(chance: random.Random, end: float) -> list[dict[str, Any]]:
             clock = round(clock + length, 2)
         text = "".join(word["word"] for word in words)
         text = f"{text.upper()} x" if chance.random() < 0.1 else text
+        text = " ".join(text.split(" ")[::2]) if chance.random() < 0.1 else text
         part = {"id": len(segments), "start": start, "end": clock, "text": text, "words": words}
         if chance.random() < 0.2:
             del part["words"]

@@ -124,16 +124,24 @@ function reassigned(state, edit) {
   const isNew = !state.speakers.includes(target);
   const source = edit.speaker === null || edit.speaker === undefined ? null : need(state, edit.speaker);
   const [start, end] = edit.edit === "split" ? [edit.at, Infinity] : [edit.start, edit.end];
-  const move = { start, end, target, source };
+  const last = endOf(state);
+  if (start >= last) throw new Error(`${Number(start)} s is not in the recording, which ends at ${last} s`);
   const known = relabellingOf(state);
-  const turns = movedTurns(state, move);
+  const [turns, slivers] = movedTurns(state, { start, end, target, source });
+  const transcript = state.transcript && movedTranscript(state, { start, end, target, source, slivers });
   const present = new Set(turns.map((turn) => turn.speaker));
   const had = new Set(state.turns.map((turn) => turn.speaker));
-  const speakers = state.speakers.filter(({ label }) => present.has(label) || !had.has(label));
-  if (isNew && present.has(target.label)) speakers.push(target);
+  const named = namesIn(transcript), were = namesIn(state.transcript);
+  const remains = (one) => present.has(one.label) || named.has(display(one)) ||
+    (!had.has(one.label) && !were.has(display(one)));
+  const speakers = state.speakers.filter(remains);
+  const used = present.has(target.label) || named.has(display(target));
+  if (!speakers.includes(target) && used) speakers.push(target);
+  if (source && (isNew || edit.edit === "split") && unmoved(state, turns, transcript)) {
+    throw new Error(`${display(source)} says nothing from ${Number(start)} s on that could be ${display(target)}'s`);
+  }
   const names = keptNames(known.names, new Set(speakers.map(({ label }) => label)));
-  if (isNew && target.name !== null && present.has(target.label)) names[asKey(target.label)] = target.name;
-  const transcript = state.transcript && movedTranscript(state.transcript, move);
+  if (isNew && target.name !== null && used) names[asKey(target.label)] = target.name;
   const changed = ordered({ ...state, turns, speakers, transcript, relabelling: { ...known, names } });
   const to = isNew ? display(target) : target.label;
   const done = edit.edit === "split"
@@ -141,6 +149,20 @@ function reassigned(state, edit) {
     : { edit: "reassign", start: Number(edit.start), end: Number(edit.end), to, speaker: source && source.label };
   return [changed, done];
 }
+
+/** Return where a recording ends, or what is said in it if that is later. */
+function endOf(state) {
+  const ends = [...state.turns, ...utterancesOf(state)].map((one) => one.end);
+  return ends.reduce((last, end) => Math.max(last, end), Number(state.block.duration));
+}
+
+const namesIn = (transcript) => new Set((transcript?.segments ?? [])
+  .flatMap((segment) => [segment, ...(segment.words ?? [])]).map((one) => one.speaker));
+
+const unmoved = (state, turns, transcript) => turns.length === state.turns.length &&
+  turns.every((turn) => state.turns.some((one) =>
+    one.start === turn.start && one.end === turn.end && one.speaker === turn.speaker)) &&
+  (!transcript || writeExactly(transcript) === writeExactly(state.transcript));
 
 function targetOf(state, key) {
   key = trim(key);
@@ -155,7 +177,7 @@ function targetOf(state, key) {
 }
 
 function movedTurns(state, { start, end, target, source }) {
-  const kept = [], changed = [], moved = [];
+  const kept = [], changed = [], moved = [], slivers = [];
   let heard = false;
   for (const turn of state.turns) {
     const from = Math.max(turn.start, start), to = Math.min(turn.end, end);
@@ -166,6 +188,9 @@ function movedTurns(state, { start, end, target, source }) {
       const first = from - turn.start < SLIVER ? turn.start : from;
       const last = turn.end - to < SLIVER ? turn.end : to;
       moved.push({ start: first, end: last });
+      if (first !== from || last !== to) {
+        slivers.push({ start: first, end: last, name: shownName(state, turn.speaker) });
+      }
       if (first > turn.start) changed.push({ ...turn, end: first });
       if (last < turn.end) changed.push({ ...turn, start: last });
     }
@@ -180,7 +205,7 @@ function movedTurns(state, { start, end, target, source }) {
   const all = [...kept, ...changed];
   const overlapped = (turn) => all.some((other) =>
     other.speaker !== turn.speaker && other.start < turn.end && turn.start < other.end);
-  return [...kept, ...changed.map((turn) => ({ ...turn, overlap: overlapped(turn) }))];
+  return [[...kept, ...changed.map((turn) => ({ ...turn, overlap: overlapped(turn) }))], slivers];
 }
 
 /** Join stretches that overlap or touch. */
@@ -210,14 +235,20 @@ function difference(parts, holes) {
   return left;
 }
 
-function movedTranscript(transcript, move) {
+function movedTranscript({ transcript, turns }, move) {
   let segments = [];
-  const flags = [];
+  const flags = [], speech = union(turns);
   const before = transcript.segments ?? [];
   for (const segment of before) {
-    const moving = movingWords(segment, move);
-    flags.push(...moving);
-    segments.push(...movedSegment(segment, moving, move));
+    const own = segment.words?.length;
+    const texts = own ? segment.words.map((word) => String(word.word ?? "")) : tokensOf(String(segment.text || ""));
+    if (!texts.length) texts.push("");
+    const times = own ? bounds(segment)
+      : layOut(texts, seconds(segment.start, 0), seconds(segment.end, 0), speech);
+    const moving = own ? movingWords(segment, move)
+      : times.map(([start, end]) => takes(move, segment.speaker, 0.5 * (start + end)));
+    if (own) flags.push(...moving);
+    segments.push(...movedSegment(segment, texts, times, moving, move));
   }
   if (segments.length > before.length) segments = renumbered(segments);
   const changed = { ...transcript, segments };
@@ -236,32 +267,33 @@ function renumbered(segments) {
   return segments.map((segment, place) => ({ ...segment, id: integer(Number(first) + place) }));
 }
 
-function movingWords(segment, { start, end, source }) {
+function takes({ start, end, source, slivers }, speaker, instant) {
+  if (start <= instant && instant < end) return !source || speaker === display(source);
+  return slivers.some((part) => speaker === part.name && part.start <= instant && instant < part.end);
+}
+
+function movingWords(segment, move) {
   let instant = seconds(segment.start, 0);
-  return (segment.words ?? []).map((word) => {
+  return segment.words.map((word) => {
     if (seconds(word.start, null) !== null && seconds(word.end, null) !== null) {
       instant = 0.5 * (Number(word.start) + Number(word.end));
     }
-    const speaker = word.speaker || segment.speaker;
-    return start <= instant && instant < end && (!source || speaker === display(source));
+    return takes(move, word.speaker || segment.speaker, instant);
   });
 }
 
-function movedSegment(segment, moving, move) {
-  if (!moving.length) {
-    const middle = 0.5 * (seconds(segment.start, 0) + seconds(segment.end, 0));
-    const mine = !move.source || segment.speaker === display(move.source);
-    return [mine && move.start <= middle && middle < move.end ? given(segment, move) : segment];
-  }
+function movedSegment(segment, texts, times, moving, move) {
   if (!moving.includes(true)) return [segment];
-  const words = segment.words.map((word, place) => (moving[place] ? given(word, move) : word));
+  const changed = { ...segment };
+  if (segment.words?.length) {
+    changed.words = segment.words.map((word, place) => (moving[place] ? given(word, move) : word));
+  }
   const runs = [];
   moving.forEach((flag, place) => {
     if (place && moving[place - 1] === flag) runs.at(-1).stop = place + 1;
     else runs.push({ start: place, stop: place + 1, flag });
   });
-  const pieces = splitSegment({ ...segment, words }, words.map((word) => String(word.word ?? "")), bounds(segment), runs);
-  return pieces.map((piece, place) => (runs[place].flag ? given(piece, move) : piece));
+  return splitSegment(changed, texts, times, runs).map((piece, place) => (runs[place].flag ? given(piece, move) : piece));
 }
 
 function bounds(segment) {
@@ -287,26 +319,9 @@ function splitSegment(segment, words, times, runs) {
     if (place) piece.start = times[run.start][0];
     if (place + 1 < runs.length) piece.end = Math.max(...times.slice(run.start, run.stop).map(([, end]) => end));
     piece.end = Number(piece.start) >= Number(piece.end) ? piece.start : piece.end;
-    piece.words = segment.words.slice(run.start, run.stop);
+    if (segment.words?.length) piece.words = segment.words.slice(run.start, run.stop);
     return piece;
   });
-}
-
-function splitText(text, words, starts) {
-  const offsets = [];
-  let cursor = 0, whole = true;
-  for (const word of words) {
-    const found = text.indexOf(trim(word), cursor);
-    if (found < 0 || trim(text.slice(cursor, found))) { whole = false; break; }
-    offsets.push(cursor);
-    cursor = found + trim(word).length;
-  }
-  if (!whole) {
-    const spaced = words.some((word) => isSpace(word[0] ?? "x")) || !trim(text).includes(" ");
-    return starts.map((start, place) => words.slice(start, starts[place + 1] ?? words.length).join(spaced ? "" : " "));
-  }
-  const cuts = [0, ...starts.slice(1).map((start) => offsets[start]), text.length];
-  return starts.map((_, place) => text.slice(cuts[place], cuts[place + 1]));
 }
 
 /** Return the JSON document of a state, as the JSON writer makes it. */

@@ -11,8 +11,9 @@ const oneLine = (text) => trim(text.replace(/[\x00-\x1f\x7f]/g, " ").replace(SPA
 const field = (text) => trim(text).replace(SPACES, "_") || "_";
 const length = (text) => [...text].length;
 
-/** Round half to even, as Python does. */
+/** Round half to even, as Python does: to whole numbers, or to three digits. */
 function rounded(value, digits = 0) {
+  if (digits && (value * 16) % 2 === 1) return rounded(value * 1000) / 1000; // the only ties there are
   if (digits) return Number(value.toFixed(digits));
   const floor = Math.floor(value), rest = value - floor;
   return rest > 0.5 || (rest === 0.5 && floor % 2) ? floor + 1 : floor;
@@ -109,6 +110,7 @@ function toVtt(state, widths) {
 
 // cues: as in diarize.writers.cues, with the limits that hold where no option is given
 const EXTREME_SECONDS = 15, EXTREME_WIDTH = 240, SMALL_OVERLAP = 0.5;
+const LEAST = 0.01, SHORTEST = 0.3;
 const AFTER_CLAUSE = 0.35, INSIDE = 1.3, TINY = 0.6, TINY_SHARE = 0.25;
 
 /** Return a function that tells the columns of a text, from Python's tables of characters. */
@@ -149,6 +151,11 @@ function cuesOf(state, named, widths) {
       shown[place].end = shown[place + 1].start;
     }
   }
+  shown.forEach((cue, place) => {
+    if (cue.end - cue.start >= LEAST) return;
+    const later = shown[place + 1]?.start ?? Infinity;
+    cue.end = Math.max(cue.start + LEAST, Math.min(cue.start + SHORTEST, later));
+  });
   return shown;
 }
 
