@@ -114,10 +114,10 @@ def has_sound(path: Path) -> bool:
     if not path.is_file():  # a pipe or a device would wait for somebody to write
         return False
     try:
-        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+        with decoding.open_path(path) as container:
             kind = container.format.name.split(",")[0]
             return bool(container.streams.audio) and kind not in _PLAYLISTS
-    except (av.error.FFmpegError, OSError, ValueError):
+    except (av.error.FFmpegError, OSError):
         return decoding.InputFile(str(path), path.name).head(4, 4) == b"ftyp"
 
 
