@@ -282,8 +282,13 @@ def test_one_channel_by_number(tmp_path: Path) -> None:
     assert pitch(load(path, channels=1).samples) == pytest.approx(800, abs=1)
     with pytest.raises(UsageError, match="has 2 channels"):
         load(path, channels=2)
-    with pytest.raises(UsageError, match="'split'"):
-        load(path, channels="left")
+    assert np.array_equal(load(path, channels=np.int64(1)).samples, load(path, channels=1).samples)
+    for wrong in ("left", None, True, 0.0, np.array([0, 1])):
+        with pytest.raises(UsageError, match="'split'"):
+            load(path, channels=wrong)
+    for wrong in ("0", True, 0.0):
+        with pytest.raises(UsageError, match="audio_track="):
+            load(path, audio_track=wrong)
 
 
 @pytest.mark.parametrize("name", ["a.flac", "a.mp3", "a.aac", "a.ac3"])
@@ -379,6 +384,15 @@ def test_samples_that_are_not_numbers_become_silence(tmp_path: Path) -> None:
     waveform = load(path)
     assert "3 samples were not numbers" in waveform.warnings[0]
     assert rms(waveform.samples[8000:]) == pytest.approx(0.25 / np.sqrt(2), rel=0.01)
+
+
+@pytest.mark.parametrize("garbage", [1e10, -1e15, 1e25])
+def test_one_sample_beyond_all_scales_silences_no_other(garbage: float) -> None:
+    sound = tone(16000)
+    sound[1000] = garbage
+    waveform = load(sound, sample_rate=16000)
+    assert waveform.warnings == ("array: 1 samples were not numbers and became silence.",)
+    assert rms(waveform.samples[2000:]) == pytest.approx(0.25 / np.sqrt(2), rel=0.01)
 
 
 def test_float_samples_in_integer_scale_are_scaled_down() -> None:
