@@ -146,7 +146,7 @@ def test_one_path_is_one_recording(short: Path) -> None:
     for name in ("short.wav", "short.json"):
         (short.parent / name).rename(short.parent / "talks" / name)
     (entry,) = (one for one in os.scandir("talks") if one.name == "short.wav")
-    for given in ("talks/short.wav", "talks", Path("talks"), entry):
+    for given in ("talks", Path("talks"), "talks/short.wav", entry):
         (result,) = label_recordings(given, options=options)
         assert (Path(result.audio or ""), result.has_words) == (Path("talks/short.wav"), True)
     for wrong in (b"RIFF", {"array": [0.0]}, io.BytesIO(), load(entry)):
