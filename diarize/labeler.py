@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -297,6 +298,6 @@ class Labeler:
 def path_of(source: Source) -> str | None:
     """Return the path of a recording that is a file."""
     name = source.path if isinstance(source, Waveform) else source
-    if not isinstance(name, str | Path) or str(name) == "-":
+    if not isinstance(name, str | os.PathLike) or os.fspath(name) == "-":
         return None
-    return str(name) if not isinstance(source, Waveform) or Path(name).is_file() else None
+    return os.fspath(name) if not isinstance(source, Waveform) or Path(name).is_file() else None

@@ -43,6 +43,7 @@ class OverallProgress:
         self._costs = dict(costs)
         self.seconds = seconds
         self._share = 0.0
+        self._told = 0.0
         self._stage = next(iter(self._costs), "")
 
     def __call__(self, stage: str, done: float, total: float | None) -> None:
@@ -60,8 +61,7 @@ class OverallProgress:
     def finish(self) -> None:
         """Report the end."""
         if self.seconds is not None:
-            self._share = 1.0
-            self._tell(self._stage)
+            self._tell(self._stage, self.seconds)
 
     def _advance(self, part: str, stage: str, done: float, total: float | None) -> None:
         if stage == DOWNLOAD or part not in self._costs:
@@ -70,9 +70,7 @@ class OverallProgress:
             return
         if part in _LOADING and self.seconds is None:
             if not total:  # of unknown length
-                share = self._costs[part] / sum(self._costs.values())
-                if self._report is not None:
-                    self._report(stage, round(share * done, 2), None)
+                self._tell(stage, self._costs[part] / sum(self._costs.values()) * done)
                 return
             self.seconds = float(total)
         before = 0.0
@@ -83,12 +81,15 @@ class OverallProgress:
             before += cost
         self._share = max(self._share, before / sum(self._costs.values()))
         self._stage = stage
-        self._tell(stage)
+        self._tell(stage, self._share * (self.seconds or 0.0))
 
-    def _tell(self, stage: str) -> None:
+    def _tell(self, stage: str, done: float) -> None:
+        """Report a count that never falls: a recording may end before its header says."""
+        self._told = max(self._told, round(done, 2))
+        if self.seconds is not None:
+            self._told = min(self._told, self.seconds)
         if self._report is not None:
-            done = 0.0 if self.seconds is None else round(self._share * self.seconds, 2)
-            self._report(stage, done, self.seconds)
+            self._report(stage, self._told, self.seconds)
 
 
 class TimeLeft:

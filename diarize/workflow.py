@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from diarize.arrays import Progress
 from diarize.audio.folders import with_folders_opened
 from diarize.audio.sources import Source
+from diarize.audio.waveform import Waveform
 from diarize.errors import DiarizeError, TranscriptError, UsageError
 from diarize.formats import WORD_FORMATS
 from diarize.labeler import Labeler, LabelOptions, Recording, path_of
@@ -102,7 +105,7 @@ def label_recording(
 
 
 def label_recordings(
-    sources: Iterable[Source],
+    sources: Source | Iterable[Source],
     *,
     transcripts: Sequence[Any] | None = None,
     diarizer: Diarizer | None = None,
@@ -121,8 +124,8 @@ def label_recordings(
 
     Parameters
     ----------
-    sources : iterable
-        Recordings, and folders of recordings.
+    sources : iterable, or path
+        Recordings, and folders of recordings; a path is one of these.
     transcripts : sequence, optional
         The transcript of each recording, or None where it is to be looked for.
     link : bool
@@ -141,7 +144,7 @@ def label_recordings(
     labeler = Labeler(
         diarizer or Diarizer(speakers=speakers, participants=participants), options=options
     )
-    recordings = with_folders_opened(sources, log.warning)
+    recordings = with_folders_opened(_several(sources), log.warning)
     words = [None] * len(recordings) if transcripts is None else list(transcripts)
     if len(words) != len(recordings):
         raise UsageError(f"{len(recordings)} recordings have {len(words)} transcripts: give each")
@@ -152,11 +155,14 @@ def label_recordings(
         "max_speakers": max_speakers,
     }
 
+    nameless: Counter[str] = Counter()
+
     def begun(number: int) -> _Begun:
         """Diarize one recording."""
         source, place, given = recordings[number], places[number], words[number]
         progress = OverallProgress(on_progress, labeler.costs(path_of(source), place, given))
-        return labeler.diarize(source, place, **bounds, progress=progress), given, progress
+        recording = labeler.diarize(source, place, **bounds, progress=progress)
+        return _numbered(recording, nameless), given, progress
 
     def failed(number: int, error: DiarizeError) -> None:
         if on_error is None:
@@ -193,6 +199,27 @@ def formats_of(
             "--no-transcript writes who speaks when alone"
         )
     return list(asked or usual or (["rttm", "json"] if bare else ["srt", "json"]))
+
+
+def _several(sources: Source | Iterable[Source]) -> Iterable[Source]:
+    """Return what was given as an iterable of recordings: a path is one of them."""
+    if isinstance(sources, str | os.PathLike):
+        return [sources]
+    if isinstance(sources, bytes | Mapping | Waveform) or hasattr(sources, "read"):
+        raise UsageError("label_recordings takes a list of recordings: pass [recording]")
+    return cast("Iterable[Source]", sources)
+
+
+def _numbered(recording: Recording, nameless: Counter[str]) -> Recording:
+    """Return a recording that is no file under a name of its own: files are called after it."""
+    if recording.audio is not None:
+        return recording
+    uri = recording.diarization.uri
+    nameless[uri] += 1
+    if nameless[uri] == 1:
+        return recording
+    numbered = replace(recording.diarization, uri=f"{uri}.{nameless[uri]}")
+    return replace(recording, diarization=numbered)
 
 
 _Begun = tuple[Recording, Any, OverallProgress]

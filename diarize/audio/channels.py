@@ -96,7 +96,7 @@ def faint_channels(
     """
     loud = [_speech_level(one) for one in decibels]
     found: list[tuple[int, int]] = []
-    if len(decibels) > settings.max_channels:
+    if not decibels.size or len(decibels) > settings.max_channels:
         return found
     for channel, (one, level) in enumerate(zip(decibels, loud, strict=True)):
         below = max(loud) - level

@@ -11,15 +11,19 @@ import stat
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diarize.arrays import Float32
 from diarize.audio.sources import scaled
-from diarize.errors import AudioError, UsageError
+from diarize.audio.tracks import audio_stream
+from diarize.errors import AudioError
 
 if TYPE_CHECKING:
     import av
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 BLOCK = 1 << 17
 # Containers whose stated length is exact; others (ADTS, MP3 without a Xing header) are guesses.
 EXACT_LENGTH = ("wav", "mov", "matroska", "flac", "w64", "aiff", "caf", "au")
-PROTECTED_TAGS = {"drms": "FairPlay", "aavd": "Audible", "enca": "Common Encryption"}
 
 
 @dataclass
@@ -118,11 +121,12 @@ def opened(source: str | Path | IO[bytes], track: int | None = None) -> Iterator
             yield ready
         return
     if isinstance(source, str | Path):
-        stream, name = sys.stdin.buffer, "standard input"
-        if stream.isatty():
+        stream, name = getattr(sys.stdin, "buffer", None), "standard input"
+        if stream is None or stream.isatty():
             raise AudioError(f"{name}: nothing is piped in. Try: cat meeting.mp3 | diarize -")
     else:
-        stream, name = cast("Any", source), str(getattr(source, "name", "stream"))
+        stream, own = cast("Any", source), getattr(source, "name", None)
+        name = own if isinstance(own, str) and own else "stream"  # some have a number, or None
     with _seekable(stream, name, track) as ready:
         yield ready
 
@@ -133,7 +137,8 @@ def _seekable(stream: IO[bytes], name: str, track: int | None) -> Iterator[Input
     with tempfile.TemporaryFile() as copy:
         file: IO[bytes] = stream
         try:
-            if stream is sys.stdin.buffer or not getattr(stream, "seekable", lambda: False)():
+            standard = stream is getattr(sys.stdin, "buffer", None)
+            if standard or not getattr(stream, "seekable", lambda: False)():
                 shutil.copyfileobj(stream, copy, 1 << 20)
                 file = copy
         except (OSError, ValueError) as error:
@@ -187,16 +192,15 @@ def blocks(source: InputFile) -> Iterator[tuple[int, Float32]]:
     report = source.report
     report.decoded, report.skipped, report.cut, report.reached = 0.0, 0, False, 0.0
     with _open(source) as container:
-        stream = _audio_stream(container, source)
+        stream, report.tracks = audio_stream(container, source.name, source.track)
         report.expected = _exact_length(source, container, stream)
-        fifo = av.AudioFifo()
+        fifo, kind = av.AudioFifo(), None
         for frame in _frames(container, stream, report):
-            try:
-                fifo.write(frame)
-            except ValueError:  # rate, layout or sample format changed in mid-stream
+            now = (frame.sample_rate, frame.layout.name, frame.format.name)
+            if now != kind:  # in joined files; a fifo reads what has more channels as if it had not
                 yield from _drain(fifo, report)
-                fifo = av.AudioFifo()
-                fifo.write(frame)
+                fifo, kind = av.AudioFifo(), now
+            fifo.write(frame)
             if fifo.samples >= BLOCK:
                 yield from _drain(fifo, report)
         yield from _drain(fifo, report)
@@ -208,12 +212,16 @@ def _open(source: InputFile) -> Any:  # an av InputContainer, which PyAV's own t
 
     try:
         if isinstance(source.file, str):
-            # The prefix keeps names such as "12:30.mp3" from being read as a protocol, and the
-            # whitelist keeps playlists from reaching out to the network.
-            return av.open(f"file:{source.file}", options={"protocol_whitelist": "file"})
+            return open_path(source.file)
         source.file.seek(0)
-        # What a stream names cannot be meant, since it lies nowhere: no protocol is called so.
-        return av.open(source.file, buffer_size=1 << 20, options={"protocol_whitelist": "none"})
+        return av.open(
+            source.file,
+            "r",  # a stream's own mode may be a number, or that of writing too
+            buffer_size=1 << 20,
+            metadata_errors="replace",
+            # What a stream names cannot be meant, since it lies nowhere: no protocol is called so.
+            options={"protocol_whitelist": "none"},
+        )
     except (av.error.FFmpegError, OSError) as error:
         if source.head(4, 4) == b"ftyp":
             raise AudioError(
@@ -226,53 +234,15 @@ def _open(source: InputFile) -> Any:  # an av InputContainer, which PyAV's own t
         ) from None
 
 
-def _audio_stream(container: av.container.InputContainer, source: InputFile) -> Any:
-    """Return the audio stream to decode: the track asked for, else FFmpeg's own choice."""
-    from av.stream import Disposition
+def open_path(path: str | Path) -> Any:
+    """Open a file as a container, whatever encoding its tags are in."""
+    import av
 
-    name, streams = source.name, container.streams.audio
-    if not streams:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise AudioError(f"{name}: has no audio stream (only {kinds}). Pass a file with sound.")
-    if source.track is not None and not 0 <= source.track < len(streams):
-        raise UsageError(
-            f"{name}: there is no audio track {source.track}. It has {_listed(streams)}."
-        )
-    # FFmpeg's own choice, and so Whisper's: default tracks first, then the most channels.
-    chosen = max(
-        streams, key=lambda one: (bool(one.disposition & Disposition.default), one.channels)
+    # The prefix keeps names such as "12:30.mp3" from being read as a protocol, and the whitelist
+    # keeps playlists from reaching out to the network.
+    return av.open(
+        f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"}
     )
-    best: Any = chosen if source.track is None else streams[source.track]
-    if len(streams) > 1 and source.track is None:
-        source.report.tracks = (
-            f"{_listed(streams)}. Track {streams.index(best)} is used, as FFmpeg and Whisper do; "
-            "--audio-track N (audio_track=N) takes another."
-        )
-    context: Any = best.codec_context
-    tag = str(getattr(context, "codec_tag", "")).strip("\0 ")
-    if tag in PROTECTED_TAGS:
-        raise AudioError(
-            f"{name}: is protected ({PROTECTED_TAGS[tag]} DRM) and cannot be decoded. "
-            "Use a copy without protection."
-        )
-    if context is None or not best.rate:
-        raise AudioError(f"{name}: its audio codec is not supported. Convert it to WAV first.")
-    return best
-
-
-def _listed(streams: Sequence[Any]) -> str:
-    """Return the audio tracks as people read them."""
-    tracks = []
-    for number, stream in enumerate(streams):
-        layout = stream.layout.name if stream.channels < 3 else f"{stream.channels} channels"
-        tags = [stream.metadata.get(key, "") for key in ("language", "title")]
-        parts = [
-            layout,
-            stream.codec_context.name,
-            *(tag for tag in tags if tag not in ("", "und")),
-        ]
-        tracks.append(f"{number} ({', '.join(parts)})")
-    return f"{len(tracks)} audio track{'s' * (len(tracks) > 1)}: {', '.join(tracks)}"
 
 
 def _frames(
@@ -319,9 +289,14 @@ def _drain(fifo: av.AudioFifo, report: DecodeReport) -> Iterator[tuple[int, Floa
 
 def _to_float(frame: av.AudioFrame) -> Float32:
     """Return a frame as (channels, n) float32 with full scale at ±1."""
-    raw = frame.to_ndarray()
+    interleaved = 1 if frame.format.is_planar else len(frame.layout.channels)
+    if frame.format.name in ("s64", "s64p"):  # PyAV makes no array of these
+        planes, count = cast("Any", frame.planes), frame.samples * interleaved
+        raw: NDArray[Any] = np.stack([np.frombuffer(one, np.int64, count) for one in planes])
+    else:
+        raw = frame.to_ndarray()
     if not frame.format.is_planar:
-        raw = raw.reshape(-1, len(frame.layout.channels)).T
+        raw = raw.reshape(-1, interleaved).T
     return scaled(raw, 1.0 if raw.dtype.kind == "f" else 2.0 ** (8 * raw.dtype.itemsize - 1))
 
 

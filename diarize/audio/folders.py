@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from diarize.audio import decoding
 from diarize.errors import AudioError
@@ -98,8 +98,8 @@ def with_folders_opened(
     found: list[One | str] = []
     for source in sources:
         # False where it may not look
-        if isinstance(source, str | Path) and source != "-" and os.path.isdir(source):  # noqa: PTH112
-            folder = recordings_in(source)
+        if isinstance(source, str | os.PathLike) and source != "-" and os.path.isdir(source):  # noqa: PTH112
+            folder = recordings_in(os.fspath(cast("os.PathLike[str]", source)))
             on_folder(str(folder))
             found += map(str, folder.recordings)
         else:
@@ -114,10 +114,10 @@ def has_sound(path: Path) -> bool:
     if not path.is_file():  # a pipe or a device would wait for somebody to write
         return False
     try:
-        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+        with decoding.open_path(path) as container:
             kind = container.format.name.split(",")[0]
             return bool(container.streams.audio) and kind not in _PLAYLISTS
-    except (av.error.FFmpegError, OSError, ValueError):
+    except (av.error.FFmpegError, OSError):
         return decoding.InputFile(str(path), path.name).head(4, 4) == b"ftyp"
 
 

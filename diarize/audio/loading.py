@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import SupportsIndex, cast
 
 import numpy as np
 
@@ -62,14 +64,28 @@ or Waveform
     """
     if isinstance(source, Waveform):
         return source
-    if isinstance(channels, str) and channels not in ("mix", "split"):
-        raise UsageError(f"channels={channels!r}: use 'mix', 'split' or a channel number.")
+    if not isinstance(channels, str) or channels not in ("mix", "split"):
+        number = _whole(channels)
+        if number is None:
+            raise UsageError(f"channels={channels!r}: use 'mix', 'split' or a channel number.")
+        channels = number
+    track = _whole(audio_track)
+    if track is None and audio_track is not None:
+        raise UsageError(f"audio_track={audio_track!r}: use a track's number, from 0.")
     found, rate = opened_source(source, sample_rate)
     if isinstance(found, np.ndarray):
         return _load(lambda: _slices(found, rate), "array", channels, None)
-    with decoding.opened(found, audio_track) as ready:
+    with decoding.opened(found, track) as ready:
         wave = _load(lambda: _watched(ready, on_progress), ready.name, channels, ready.report)
     return replace(wave, path=str(found)) if isinstance(found, str | Path) else wave
+
+
+def _whole(number: object) -> int | None:
+    """Return a whole number of any library's as int; None for everything else."""
+    try:
+        return None if isinstance(number, bool) else operator.index(cast("SupportsIndex", number))
+    except TypeError:
+        return None
 
 
 def _load(

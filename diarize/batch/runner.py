@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from diarize.annotation import Diarization
+from diarize.audio.decoding import open_path
 from diarize.batch.items import Item
 from diarize.batch.job import Job, Outcome, outcome_of
 from diarize.batch.sidecar import (
@@ -215,13 +216,11 @@ def lengths(paths: Sequence[str]) -> list[float | None]:
 
 
 def _length(path: str) -> float | None:
-    import av
-
     if is_url(path) or not Path(path).is_file():
         return None
-    with contextlib.suppress(Exception), av.open(f"file:{path}") as container:
+    with contextlib.suppress(Exception), open_path(path) as container:
         if container.duration:
-            return float(container.duration) / av.time_base
+            return float(container.duration) / 1e6
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Any
 
 from diarize.arrays import SAMPLE_RATE
@@ -11,18 +11,20 @@ from diarize.audio.waveform import Waveform
 from diarize.errors import UsageError
 
 
-def load_audio(audio: Any) -> Waveform:
-    """Return a waveform: of a path, or of samples at 16 kHz as speech libraries pass them.
+def load_audio(audio: Any, channels: str | int = "mix") -> Waveform:
+    """Return a waveform: of a file, or of samples at 16 kHz as speech libraries pass them.
 
     Parameters
     ----------
-    audio : path, Waveform, array or tensor
+    audio : path, binary file, Waveform, array or tensor
         Samples are float in [-1, 1], or int16, shaped (n,).
+    channels : "mix" or int
+        As for :func:`diarize.audio.loading.load`.
     """
-    if isinstance(audio, str | Path | Waveform):
-        return load(audio)
+    if isinstance(audio, str | os.PathLike | Waveform) or hasattr(audio, "read"):
+        return load(audio, channels=channels)
     if not hasattr(audio, "dtype"):
         raise UsageError(
             f"audio is a {type(audio).__name__}: a path or an array of samples at 16 kHz is needed"
         )
-    return load(audio, sample_rate=SAMPLE_RATE)
+    return load(audio, sample_rate=SAMPLE_RATE, channels=channels)

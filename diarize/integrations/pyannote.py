@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,9 +115,9 @@ identify_segments, participants, settings
 
         Parameters
         ----------
-        file : path, or mapping
-            With ``audio`` (a path), or ``waveform`` ((channels, n) array or tensor) and
-            ``sample_rate``; and possibly ``uri``.
+        file : path, binary file, or mapping
+            With ``audio`` (a path or binary file), or ``waveform`` ((channels, n) array or tensor)
+            and ``sample_rate``; and possibly ``uri``, and a ``channel`` by its number from 0.
         num_speakers, min_speakers, max_speakers : int, optional
         hook : callable, optional
             Called as pyannote's: ``hook(step, artifact, file=, total=, completed=)``.
@@ -134,14 +134,16 @@ identify_segments, participants, settings
             max_speakers=max_speakers,
             on_progress=report,
         )
-        if isinstance(file, dict) and file.get("uri"):
+        if isinstance(file, Mapping) and file.get("uri"):
             diarization = replace(diarization, uri=str(file["uri"]))
         return to_annotation(diarization)
 
 
 def _load(file: Any) -> Any:
-    if not isinstance(file, dict):
+    if not isinstance(file, Mapping):
         return load_audio(file)
-    if "waveform" not in file:
-        return load_audio(file["audio"])
-    return load(file["waveform"], sample_rate=int(file["sample_rate"]))
+    channel = file.get("channel")
+    channels = "mix" if channel is None else channel
+    if "audio" in file and "waveform" not in file:
+        return load_audio(file["audio"], channels)
+    return load(file, channels=channels)  # it says what is missing

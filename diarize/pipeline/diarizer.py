@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
+import numpy as np
+
 from diarize import plugins
 from diarize.annotation import Diarization
 from diarize.arrays import Progress
@@ -219,6 +221,7 @@ class DiarizationPipeline:
             else:
                 found = self.detector(waveform)
         activity = found if isinstance(found, SpeechActivity) else as_activity(found)
+        activity = activity.within(waveform.duration)
         if sum(part.duration for part in activity.speech) < self.settings.embedding.min_speech:
             return as_activity(())
         return activity
@@ -231,7 +234,11 @@ class DiarizationPipeline:
         log.debug("%r, %d windows", activity, len(cuts))
         tell("embed", 0, len(cuts))
         with timed("embedding", waveform):
-            embeddings = self.embedder.embed(waveform, cuts, tell)
+            embeddings = (  # an embedder of the user's need not bear being given nothing
+                self.embedder.embed(waveform, cuts, tell)
+                if cuts
+                else np.zeros((0, self.embedder.dimension), np.float32)
+            )
         return WindowEmbeddings(activity, tuple(cuts), embeddings)
 
     def cluster(

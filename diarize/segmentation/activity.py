@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from diarize.arrays import Bool, Float64
 from diarize.audio.waveform import Waveform
-from diarize.timeline import Segment, union
+from diarize.timeline import Segment, intersection, union
 
 #: Speakers that a segmentation network tells apart in one window.
 LOCAL_SPEAKERS = 3
@@ -87,6 +87,23 @@ class SpeechActivity:
         (Segment(start=0, end=1), Segment(start=2, end=3))
         """
         return cls(tuple(union(speech)))
+
+    def within(self, duration: float) -> SpeechActivity:
+        """Return the same without what lies outside of a recording, ``duration`` in seconds.
+
+        Examples
+        --------
+        >>> SpeechActivity.of([Segment(-2, 3), Segment(8, 50)]).within(10.0).speech
+        (Segment(start=0.0, end=3), Segment(start=8, end=10.0))
+        """
+        whole, sure = [Segment(0.0, duration)], self.confident_overlaps
+        return replace(
+            self,
+            speech=tuple(intersection(self.speech, whole)),
+            overlaps=tuple(intersection(self.overlaps, whole)),
+            changes=tuple(change for change in self.changes if 0.0 < change < duration),
+            confident_overlaps=None if sure is None else tuple(intersection(sure, whole)),
+        )
 
 
 @runtime_checkable

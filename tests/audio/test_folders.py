@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from diarize.audio.folders import recordings_in
+from diarize.batch.runner import lengths
 from diarize.errors import AudioError
 from tests import command
-from tests.audio.test_loading import encode, tone
+from tests.audio.test_loading import encode, latin_mp3, latin_wav, tone
 from tests.conftest import ROOT
 
 
@@ -49,6 +50,13 @@ def test_recordings_are_found_by_content(folder: Path) -> None:
     line = str(found)
     assert "3 recordings; 7 other files skipped" in line
     assert "broken.mp3, nothing.wav" in line and "notes" not in line and "m3u8" not in line
+
+
+def test_recordings_with_tags_in_an_old_encoding(tmp_path: Path) -> None:
+    paths = [latin_mp3(tmp_path / "a.mp3"), latin_wav(tmp_path / "b.wav")]
+    found = recordings_in(tmp_path)
+    assert (list(found.recordings), found.others) == (paths, ())
+    assert lengths([str(path) for path in paths]) == pytest.approx([3, 3], abs=0.1)
 
 
 @pytest.mark.parametrize("files", [[], ["notes.txt"]])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import struct
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 import wave
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -73,6 +76,7 @@ FORMATS = [
     ("a.wav", "pcm_s24le", 48000, 2),
     ("a.wav", "pcm_u8", 11025, 1),
     ("a.wav", "pcm_f32le", 96000, 2),
+    ("a.wav", "pcm_s64le", 16000, 2),
     ("a.wav", "pcm_mulaw", 8000, 1),
     ("a.mp3", "libmp3lame", 44100, 2),
     ("a.mp3", "libmp3lame", 16000, 1),
@@ -167,6 +171,77 @@ def test_file_objects(tmp_path: Path) -> None:
     assert np.array_equal(load(io.BytesIO(path.read_bytes())).samples, expected)
 
 
+def test_file_objects_of_other_kinds(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.flac", tone(16000)[None], 16000, "flac")
+    expected = load(path).samples
+    with gzip.open(tmp_path / "a.flac.gz", "wb") as packed:
+        packed.write(path.read_bytes())
+    with gzip.open(tmp_path / "a.flac.gz") as unpacked:
+        named = load(unpacked)
+    with tempfile.SpooledTemporaryFile() as upload:  # its name is None, its mode that of writing
+        upload.write(path.read_bytes())
+        spooled = load(upload)
+    with tempfile.TemporaryFile() as numbered:
+        numbered.write(path.read_bytes())
+        unnamed = load(numbered)
+    for waveform in (named, spooled, unnamed):
+        assert np.array_equal(waveform.samples, expected)
+    assert named.path.endswith("a.flac.gz")
+    assert (spooled.path, unnamed.path) == ("stream", "stream")
+
+
+def test_without_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.flac", tone(16000)[None], 16000, "flac")
+    monkeypatch.setattr("sys.stdin", None)  # closed, as below some servers and window systems
+    with pytest.raises(AudioError, match="standard input: nothing is piped in"):
+        load("-")
+    assert load(io.BytesIO(path.read_bytes())).duration == pytest.approx(SECONDS, abs=0.01)
+
+
+def latin_mp3(path: Path) -> Path:
+    """Write an MP3 with a title in Latin-1, as old programs did."""
+    encode(path, tone(16000)[None], 16000, "libmp3lame")
+    content = path.read_bytes()
+    size = sum(byte << 7 * (3 - place) for place, byte in enumerate(content[6:10]))
+    tag = b"TAG" + "Sitzung März".encode("latin-1").ljust(124, b"\0") + b"\x0c"
+    path.write_bytes(content[10 + size :] + tag)
+    return path
+
+
+def latin_wav(path: Path) -> Path:
+    """Write a WAV with a title in Latin-1."""
+    encode(path, tone(16000)[None], 16000, "pcm_s16le")
+    title = "Gespräch mit Jürgen\0".encode("latin-1")
+    info = b"INFOINAM" + struct.pack("<I", len(title)) + title
+    content = path.read_bytes() + b"LIST" + struct.pack("<I", len(info)) + info
+    path.write_bytes(content[:4] + struct.pack("<I", len(content) - 8) + content[8:])
+    return path
+
+
+@pytest.mark.parametrize("write", [latin_mp3, latin_wav])
+def test_tags_in_an_old_encoding(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    path = write(tmp_path / f"a.{write.__name__[-3:]}")
+    with pytest.raises(UnicodeDecodeError), av.open(str(path)):
+        pass
+    for source in (path, io.BytesIO(path.read_bytes())):
+        assert load(source).duration == pytest.approx(SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("a.avi", "aac", 48000),
+        ("a.wav", "g722", 16000),
+        ("a.wav", "flac", 48000),
+    ],
+)
+def test_codecs_that_have_a_number_for_a_tag(
+    tmp_path: Path, name: str, codec: str, rate: int
+) -> None:
+    path = encode(tmp_path / name, tone(rate)[None], rate, codec)
+    assert pitch(load(path).samples) == pytest.approx(440, abs=2)
+
+
 def test_names_that_look_like_protocols(tmp_path: Path) -> None:
     path = encode(tmp_path / "12:30 ünï.wav", tone(16000)[None], 16000, "pcm_s16le")
     assert load(path).duration == pytest.approx(SECONDS, abs=0.01)
@@ -207,8 +282,41 @@ def test_one_channel_by_number(tmp_path: Path) -> None:
     assert pitch(load(path, channels=1).samples) == pytest.approx(800, abs=1)
     with pytest.raises(UsageError, match="has 2 channels"):
         load(path, channels=2)
-    with pytest.raises(UsageError, match="'split'"):
-        load(path, channels="left")
+    assert np.array_equal(load(path, channels=np.int64(1)).samples, load(path, channels=1).samples)
+    for wrong in ("left", None, True, 0.0, np.array([0, 1])):
+        with pytest.raises(UsageError, match="'split'"):
+            load(path, channels=wrong)
+    for wrong in ("0", True, 0.0):
+        with pytest.raises(UsageError, match="audio_track="):
+            load(path, audio_track=wrong)
+
+
+@pytest.mark.parametrize("name", ["a.flac", "a.mp3", "a.aac", "a.ac3"])
+@pytest.mark.parametrize("counts", [(2, 1), (1, 2)])
+def test_joined_files_of_mono_and_stereo(
+    tmp_path: Path, name: str, counts: tuple[int, int]
+) -> None:
+    codec = {"a.mp3": "libmp3lame"}.get(name, name[2:])
+    joined, levels = b"", []
+    for count, level in zip(counts, (1.0, 0.5), strict=True):
+        sound = np.zeros((count, round(48000 * SECONDS)), np.float32)
+        sound[-1] = level * tone(48000)  # of two channels, the right one alone
+        joined += encode(tmp_path / name, sound, 48000, codec).read_bytes()
+        levels.append(level / count * 0.25 / np.sqrt(2))
+    path = tmp_path / name
+    path.write_bytes(joined)
+    waveform = load(path)
+    assert waveform.duration == pytest.approx(2 * SECONDS, abs=0.2)
+    first, second = waveform.samples[8000:40_000], waveform.samples[56_000:88_000]
+    assert [rms(first), rms(second)] == pytest.approx(levels, rel=0.05)
+    assert (pitch(first), pitch(second)) == pytest.approx((440, 440), abs=2)
+
+
+@pytest.mark.parametrize("length", [50, 800, 1599])
+def test_two_channels_of_a_moment(length: int) -> None:
+    waveform = load(np.full((2, length), 0.5, np.float32), sample_rate=16000)
+    assert len(waveform) == length
+    assert waveform.warnings == ()
 
 
 def test_each_channel_by_itself(tmp_path: Path) -> None:
@@ -276,6 +384,15 @@ def test_samples_that_are_not_numbers_become_silence(tmp_path: Path) -> None:
     waveform = load(path)
     assert "3 samples were not numbers" in waveform.warnings[0]
     assert rms(waveform.samples[8000:]) == pytest.approx(0.25 / np.sqrt(2), rel=0.01)
+
+
+@pytest.mark.parametrize("garbage", [1e10, -1e15, 1e25])
+def test_one_sample_beyond_all_scales_silences_no_other(garbage: float) -> None:
+    sound = tone(16000)
+    sound[1000] = garbage
+    waveform = load(sound, sample_rate=16000)
+    assert waveform.warnings == ("array: 1 samples were not numbers and became silence.",)
+    assert rms(waveform.samples[2000:]) == pytest.approx(0.25 / np.sqrt(2), rel=0.01)
 
 
 def test_float_samples_in_integer_scale_are_scaled_down() -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from diarize import DiarizeError
 from diarize.arrays import SAMPLE_RATE
 from diarize.audio.loading import load
+from diarize.errors import AudioError
 from tests.audio.test_loading import encode, pitch, tone
 from tests.conftest import ROOT
 
@@ -275,6 +276,25 @@ def test_the_track_that_ffmpeg_takes(
 def test_a_single_track_needs_no_line(tmp_path: Path) -> None:
     path = film(tmp_path / "a.mkv", [(300, 2, False)], picture=3)
     assert load(path, audio_track=0).warnings == load(path).warnings == ()
+
+
+def test_a_track_of_an_unknown_codec_is_passed_over(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", [(300, 2, True), (800, 1, True)])
+    path.write_bytes(path.read_bytes().replace(b"A_FLAC", b"A_NONE", 1))
+    waveform = load(path)
+    assert pitch(waveform.samples) == pytest.approx(800, abs=1)
+    (line,) = waveform.warnings
+    assert "0 (unknown codec, eng), 1 (mono, flac, deu). Track 1 is used" in line
+    assert pitch(load(path, audio_track=1).samples) == pytest.approx(800, abs=1)
+    with pytest.raises(AudioError, match="codec is not supported"):
+        load(path, audio_track=0)
+
+
+def test_a_single_track_of_an_unknown_codec(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", [(300, 2, True)])
+    path.write_bytes(path.read_bytes().replace(b"A_FLAC", b"A_NONE"))
+    with pytest.raises(AudioError, match="codec is not supported"):
+        load(path)
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])

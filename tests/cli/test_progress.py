@@ -64,6 +64,18 @@ def test_a_download_is_told_in_bytes() -> None:
     assert seen == [("download", 7_000_000, 9_000_000), ("transcribe", 5.5, 10.0)]
 
 
+@pytest.mark.parametrize("total", [32, None])
+def test_the_count_never_falls_where_the_header_says_too_much(total: float | None) -> None:
+    seen: list[tuple[float, float | None]] = []
+    overall = OverallProgress(lambda _, *step: seen.append(step), {"audio": 1, "embed": 3})
+    overall("audio", 32, total)
+    overall.seconds = 31.9
+    overall("embed", 0, 10)
+    overall("embed", 5, 10)
+    overall.finish()
+    assert seen == [(8.0, total), (8.0, 31.9), (19.94, 31.9), (31.9, 31.9)]
+
+
 @pytest.mark.parametrize("piped", [False, True])
 def test_a_diarizer_counts_seconds_from_start_to_end(
     clip: np.ndarray, tmp_path: Path, piped: bool

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import io
+from collections import UserDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from diarize.annotation import Diarization
 from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, MissingExtraError, UsageError
 from diarize.integrations import faster_whisper, pyannote, whisper, whisperx
-from diarize.timeline import Turn
+from diarize.timeline import Segment, Turn
 from tests.transcript.test_readers import WHISPER, WHISPERX
 
 TALK = Diarization([Turn(0.0, 1.7, "SPEAKER_00"), Turn(1.7, 4.0, "SPEAKER_01")], duration=4.0)
@@ -253,6 +256,37 @@ def test_a_pyannote_style_pipeline(excerpt: Waveform) -> None:
     assert isinstance(annotation, core.Annotation)
     assert (annotation.uri, annotation.labels()) == ("talk", ["SPEAKER_00"])
     assert "embed" in steps
+
+
+def test_what_a_pyannote_style_pipeline_takes(tmp_path: Path) -> None:
+    """The voice is on the second channel; the first is silent."""
+    pytest.importorskip("pyannote.core", reason="pip install pyannote.core")
+    heard: list[Waveform] = []
+
+    def vad(waveform: Waveform) -> list[Segment]:
+        heard.append(waveform)
+        return []
+
+    pipeline = pyannote.Pipeline(vad=vad)
+    noise = 2 * np.random.default_rng(0).integers(-8000, 8000, 16_000).astype(np.int16)
+    both = np.stack([0 * noise, noise])
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, both.T, 16_000)
+    for file in (
+        {"audio": path, "channel": 1},
+        UserDict({"audio": str(path), "channel": 1, "uri": "own"}),  # as a ProtocolFile is
+        {"audio": io.BytesIO(path.read_bytes()), "channel": np.int64(1)},
+        {"waveform": both, "sample_rate": 16_000, "channel": 1},
+    ):
+        annotation = pipeline(file)
+        assert np.array_equal(heard[-1].samples, noise), file
+        assert annotation.uri == file.get("uri", Path(heard[-1].path).stem)
+    pipeline(io.BytesIO(path.read_bytes()))
+    assert np.array_equal(heard[-1].samples, noise // 2)
+    with pytest.raises(UsageError, match="sample_rate"):
+        pipeline({"waveform": both})
+    with pytest.raises(UsageError, match="a mapping with 'uri'"):
+        pipeline({"uri": "talk"})
 
 
 def test_transcripts_are_labelled_by_an_annotation() -> None:

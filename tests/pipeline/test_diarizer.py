@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from diarize.audio.waveform import Waveform
+from diarize.embedding.base import Thresholds
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
 from diarize.segmentation.activity import SpeechActivity
@@ -92,6 +94,44 @@ def test_the_number_of_speakers_may_be_given_to_either(tiny: Diarizer, dialogue:
         tiny(dialogue, min_speakers=3, max_speakers=2)
     with pytest.raises(UsageError):
         Diarizer(vad=whole, num_speakers=0)
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_what_a_detector_finds_outside_of_the_recording(
+    tiny: Diarizer, dialogue: Waveform, bare: bool
+) -> None:
+    found = [Segment(-2.0, 8.0), Segment(11.0, 50.0), Segment(60.0, 70.0)]
+    whole = SpeechActivity(
+        tuple(found),
+        overlaps=(Segment(19.0, 21.0),),
+        changes=(-1.0, 5.0, 30.0),
+        confident_overlaps=(Segment(20.5, 21.0),),
+    )
+    diarizer = Diarizer(vad=lambda waveform: found if bare else whole, embedder=tiny.embedder)
+    assert diarizer(dialogue).speech == (Segment(0.0, 8.0), Segment(11.0, 20.0))
+    heard = diarizer.extract_embeddings(dialogue).activity
+    assert heard.overlaps == (() if bare else (Segment(19.0, 20.0),))
+    assert heard.changes == (() if bare else (5.0,))
+    assert heard.confident_overlaps == (None if bare else ())
+
+
+class Picky:
+    """An embedder that cannot be given nothing to embed."""
+
+    name, dimension, window, hop, checksum = "picky", 2, 1.0, 0.5, ""
+    thresholds = Thresholds(clustering=0.5, verification=0.5)
+
+    def embed(
+        self, waveform: Waveform, segments: Sequence[Segment], on_progress: object = None
+    ) -> np.ndarray:
+        return np.stack([np.array([1.0, 0.0], np.float32) for _ in segments])
+
+
+@pytest.mark.parametrize("channels", ["mix", "split"])
+def test_an_embedder_is_not_asked_for_nothing(channels: str) -> None:
+    silence = np.zeros((2, RATE), np.float32)
+    diarizer = Diarizer(vad=lambda waveform: [], embedder=Picky())
+    assert diarizer(silence, channels=channels, sample_rate=RATE).turns == ()
 
 
 def test_a_diarizer_of_no_known_vad_is_refused() -> None:

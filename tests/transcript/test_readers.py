@@ -682,6 +682,9 @@ def test_open_files_and_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_transcript(io.StringIO(raw.decode())).data == WHISPER
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw)))
     assert read_transcript("-").data == WHISPER
+    monkeypatch.setattr("sys.stdin", None)  # closed
+    with pytest.raises(TranscriptError, match="standard input: nothing is piped in"):
+        read_transcript("-")
 
 
 def test_json_in_an_old_encoding_warns() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +129,29 @@ def test_strangers_are_linked_as_by_the_command(short: Path) -> None:
     for result in label_recordings(names, link=True, options=options):
         (file,) = result.write("json", folder="python")
         assert file.read_bytes() == (short.parent / "cli" / file.name).read_bytes()
+
+
+def test_recordings_without_a_file_have_names_of_their_own(short: Path) -> None:
+    samples = load(short).samples
+    arrays = [(samples[: 8 * RATE], RATE), (samples[8 * RATE : 20 * RATE], RATE)]
+    results = list(label_recordings(arrays, options=LabelOptions(transcripts="ignore")))
+    assert [result.diarization.uri for result in results] == ["array", "array.2"]
+    names = [path.name for result in results for path in result.write("rttm", folder="out")]
+    assert names == ["array.rttm", "array.2.rttm"]
+
+
+def test_one_path_is_one_recording(short: Path) -> None:
+    options = LabelOptions(transcripts="find")
+    (short.parent / "talks").mkdir()
+    for name in ("short.wav", "short.json"):
+        (short.parent / name).rename(short.parent / "talks" / name)
+    (entry,) = (one for one in os.scandir("talks") if one.name == "short.wav")
+    for given in ("talks", Path("talks"), "talks/short.wav", entry):
+        (result,) = label_recordings(given, options=options)
+        assert (Path(result.audio or ""), result.has_words) == (Path("talks/short.wav"), True)
+    for wrong in (b"RIFF", {"array": [0.0]}, io.BytesIO(), load(entry)):
+        with pytest.raises(UsageError, match=r"pass \[recording\]"):
+            label_recordings(wrong)
 
 
 def test_recordings_that_fail_are_told_and_left_out(short: Path) -> None:

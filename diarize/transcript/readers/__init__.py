@@ -188,6 +188,8 @@ def _parse_json(raw: bytes, name: str) -> Transcript:
 def _read_bytes(path: str | Path) -> bytes:
     """Return a file's bytes, or those of standard input for ``-``."""
     if str(path) == "-":
+        if sys.stdin is None:  # closed by whoever started the program
+            raise TranscriptError("standard input: nothing is piped in")
         return sys.stdin.buffer.read()
     try:
         return Path(path).read_bytes()
