@@ -65,11 +65,14 @@ or Waveform
     if isinstance(channels, str) and channels not in ("mix", "split"):
         raise UsageError(f"channels={channels!r}: use 'mix', 'split' or a channel number.")
     found, rate = opened_source(source, sample_rate)
+    channel = channels if isinstance(channels, int) else None
     if isinstance(found, np.ndarray):
-        return _load(lambda: _slices(found, rate), "array", channels, None)
+        wave = _load(lambda: _slices(found, rate), "array", channels, None)
+        return replace(wave, channel=channel)
     with decoding.opened(found, audio_track) as ready:
         wave = _load(lambda: _watched(ready, on_progress), ready.name, channels, ready.report)
-    return replace(wave, path=str(found)) if isinstance(found, str | Path) else wave
+    path = str(found) if isinstance(found, str | Path) else wave.path
+    return replace(wave, path=path, channel=channel, track=audio_track)
 
 
 def _load(

@@ -2,9 +2,9 @@
 
 What is stored: for each person the name, your notes, and for each voice sample a vector of numbers
 computed from the voice (the *embedding*, a voice print), the path of the recording it came from and
-which part of it, its length in seconds, its quality, and the date; the same of voices of which you
-said that they are not this person. No audio is stored. Beside that: the name and checksum of the
-embedding model, and thresholds where they were calibrated.
+which part, channel and track of it, its length in seconds, its quality, and the date; the same of
+voices of which you said that they are not this person. No audio is stored. Beside that: the name
+and checksum of the embedding model, and thresholds where they were calibrated.
 
 Where: one file, by default ``speakers.db`` in the user's data folder (``default_path()``), readable
 by its owner only; ``--speakers PATH`` or ``$DIARIZE_SPEAKERS`` name another. While the book is in
@@ -328,13 +328,25 @@ class SpeakerBook(BookRows):
         people: Mapping[str, Sequence[Sample]],
         model: BookModel,
         rejections: Mapping[str, Sequence[Sample]] | None = None,
+        *,
+        revision: int | None = None,
     ) -> None:
         """Put new samples and rejected voices in the place of all old ones, of another model.
 
         People without new samples are deleted, and calibrated thresholds with them: they
         belonged to the old model.
+
+        Raises
+        ------
+        SpeakerBookError
+            Somebody has changed the book since it was at ``revision``.
         """
         with self._changing():
+            if revision not in (None, self.revision):
+                raise SpeakerBookError(
+                    f"{self.path}: was changed by another program meanwhile, and stays as it is "
+                    "now; run the command again"
+                )
             self._connection.execute("DELETE FROM samples")
             self._connection.execute("DELETE FROM rejections")
             for name in self.names():

@@ -48,6 +48,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " embedding BLOB NOT NULL, source TEXT NOT NULL, regions TEXT NOT NULL,"
         " seconds REAL NOT NULL, quality REAL NOT NULL, created TEXT NOT NULL)",
     ),
+    tuple(  # which channel and audio track of the source was heard, where one was chosen
+        f"ALTER TABLE {table} ADD COLUMN {column} INTEGER"
+        for table in ("samples", "rejections")
+        for column in ("channel", "track")
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from diarize.pipeline.diarizer import DiarizationPipeline
 from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.quality import recording_warnings, unlike_others
-from diarize.speakers.records import Sample, centroid_of
+from diarize.speakers.records import NAMELESS, Sample, centroid_of
 from diarize.speakers.voiceprints import embed_segments, split_into_segments, voice_samples
 from diarize.speakers.voices import Voice, answering, speakers_of, table_of, voices_of
 from diarize.timeline import Segment, union
@@ -258,12 +258,8 @@ def _samples(take: Take, embedder: Embedder, settings: Settings) -> list[Sample]
     pieces = split_into_segments(take.regions, settings)
     vectors = embed_segments(take.waveform, pieces, embedder)
     rows = typical(vectors, settings.enrollment)
-    return voice_samples(
-        [pieces[row] for row in rows],
-        vectors[rows],
-        source_of(take.waveform),
-        settings.enrollment,
-    )
+    samples = voice_samples([pieces[row] for row in rows], vectors[rows], settings.enrollment)
+    return [as_heard(sample, take.waveform) for sample in samples]
 
 
 def _check_alike(groups: Sequence[Sequence[Sample]], paths: Sequence[str], line: float) -> None:
@@ -320,8 +316,11 @@ def voice_of(
     return unit(vectors.mean(axis=0)), take.waveform.warnings
 
 
-def source_of(waveform: Waveform) -> str:
-    """Return what the book notes as source: an absolute path, where the sound came from a file."""
-    if waveform.path in ("-", "array"):
-        return waveform.path
-    return str(Path(waveform.path).resolve())
+def as_heard(sample: Sample, waveform: Waveform) -> Sample:
+    """Return a sample with what the book notes of its recording: where it is, what of it was heard.
+
+    A file has its absolute path.
+    """
+    path = waveform.path
+    source = path if path in NAMELESS else str(Path(path).resolve())
+    return replace(sample, source=source, channel=waveform.channel, track=waveform.track)

@@ -21,6 +21,8 @@ from diarize.timeline import Segment
 FORMAT = "diarize-speakers"
 #: Value of the JSON's ``version`` key; readers refuse greater ones.
 VERSION = 1
+# What a sample has only where it was chosen.
+HEARD = ("channel", "track")
 
 
 def export_book(book: SpeakerBook) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def _sample_out(sample: Sample) -> dict[str, Any]:
         "seconds": sample.seconds,
         "quality": sample.quality,
         "created": sample.created,
+        **{name: number for name in HEARD if (number := getattr(sample, name)) is not None},
         # Nine digits give a float32 back exactly.
         "embedding": [float(f"{value:.9g}") for value in sample.embedding.tolist()],
     }
@@ -140,6 +143,7 @@ def _sample_in(sample: Mapping[str, Any]) -> Sample:
         float(sample["seconds"]),
         float(sample["quality"]),
         str(sample["created"]),
+        **{name: int(sample[name]) for name in HEARD if sample.get(name) is not None},
     )
 
 

@@ -18,6 +18,8 @@ from diarize.timeline import Segment, union
 
 #: How far a stored vector's length may be from 1 before the book counts as damaged.
 UNIT_TOLERANCE = 1e-3
+#: Sources that are no files: another recording may have the same.
+NAMELESS = ("-", "array")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Sample:
         Mean cosine of the windows inside the sample to their mean, 0 to 1.
     created : str
         Date and time, ISO 8601, UTC.
+    channel, track : int or None
+        Which channel and audio track of the recording was heard; None where none was chosen.
     """
 
     embedding: Float32 = field(repr=False, compare=False)
@@ -60,6 +64,8 @@ class Sample:
     seconds: float
     quality: float
     created: str = ""
+    channel: int | None = None
+    track: int | None = None
 
     @classmethod
     def of(cls, vectors: Float32, source: str, regions: Sequence[Segment]) -> Sample:
@@ -68,21 +74,22 @@ class Sample:
         seconds = sum(region.duration for region in regions)
         return cls(mean, source, tuple(regions), seconds, float(np.mean(vectors @ mean)))
 
-    def to_row(self) -> tuple[bytes, str, str, float, float, str]:
+    def to_row(self) -> tuple[Any, ...]:
         """Return the sample as the book's table holds it; its date is now where it has none."""
         regions = json.dumps([[round(s.start, 3), round(s.end, 3)] for s in self.regions])
         # What has length 1 is stored bit for bit, so that copies stay equal.
         is_unit = abs(float(np.linalg.norm(self.embedding)) - 1.0) < 1e-6
         blob = (self.embedding if is_unit else unit(self.embedding)).astype("<f4").tobytes()
         seconds, quality = round(float(self.seconds), 3), round(float(self.quality), 4)
-        return blob, self.source, regions, seconds, quality, self.created or now()
+        source, created = self.source, self.created or now()
+        return blob, source, regions, seconds, quality, created, self.channel, self.track
 
     @classmethod
     def from_row(cls, row: Sequence[Any], dimension: int) -> Sample:
         """Build from a row of the book's table; ValueError where the vector is damaged."""
-        blob, source, regions, seconds, quality, created = row
+        blob, source, regions, *rest = row
         parts = tuple(Segment(start, end) for start, end in json.loads(regions))
-        return cls(decoded([blob], 1, dimension)[0], source, parts, seconds, quality, created)
+        return cls(decoded([blob], 1, dimension)[0], source, parts, *rest)
 
 
 @dataclass(frozen=True)
