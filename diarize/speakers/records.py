@@ -135,6 +135,11 @@ def decoded(blobs: Iterable[bytes], count: int, dimension: int) -> Float32:
     return vectors
 
 
+def plain_name(text: str) -> str:
+    """Return a name as the book spells it: characters composed, one space between words."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
 def person_name(text: str) -> str:
     """Return ``text`` as a name fit for the book.
 
@@ -143,7 +148,7 @@ def person_name(text: str) -> str:
     >>> person_name("  Ann   Lee ")
     'Ann Lee'
     """
-    name = " ".join(unicodedata.normalize("NFC", text).split())
+    name = plain_name(text)
     if not name or len(name) > 200 or not name.isprintable():
         raise UsageError(f"{text!r} is no name: 1 to 200 printable characters are needed")
     if name.upper().startswith("SPEAKER_"):
@@ -153,9 +158,10 @@ def person_name(text: str) -> str:
 
 def total_seconds(samples: Sequence[Sample]) -> float:
     """Return how much speech samples hold; what several of them share counts once."""
-    parts: dict[str, list[Segment]] = {}
+    parts: dict[tuple[str, str], list[Segment]] = {}
     for sample in samples:
-        parts.setdefault(sample.source, []).extend(sample.regions)
+        when = sample.created if sample.source in NAMELESS else ""
+        parts.setdefault((sample.source, when), []).extend(sample.regions)
     known = sum(region.duration for regions in parts.values() for region in union(regions))
     return known + sum(sample.seconds for sample in samples if not sample.regions)
 
