@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,18 @@ def enroll(
     if len(listed) != 1 and (regions or speaker is not None):
         raise UsageError("a part or a speaker is chosen in one recording, not in several")
     request = _Request(tuple(regions), speaker, one_voice, {"num_speakers": num_speakers})
-    takes = [_take(load(source), diarizer, request, on_progress) for source in listed]
+    takes = [_take(one, diarizer, request, on_progress) for one in _distinct(map(load, listed))]
     return samples_of(takes, diarizer.embedder, one_voice=one_voice, settings=diarizer.settings)
+
+
+def _distinct(waveforms: Iterable[Waveform]) -> Iterator[Waveform]:
+    """Yield recordings that are not the same as one before: they say nothing more of a voice."""
+    known = set()
+    for waveform in waveforms:
+        digest = hashlib.sha256(np.ascontiguousarray(waveform.samples).data).digest()
+        if digest not in known:
+            known.add(digest)
+            yield waveform
 
 
 def _take(
@@ -185,12 +196,13 @@ def _chosen(
     for one in speakers:
         if found is not None and found.label in one.labels:
             return one.regions
+    problem = f"there is no speaker {wanted}"
     if found is not None:
-        return ()
+        problem = f"{found.label} never speaks alone here"
     raise EnrollmentError(
-        f"{where}: there is no speaker {wanted}; those found:\n" + table_of(speakers)
+        f"{where}: {problem}; those found:\n" + table_of(speakers)
         if speakers
-        else f"{where}: there is no speaker {wanted}: no speech found"
+        else f"{where}: {problem}: no speech found"
     )
 
 
