@@ -65,14 +65,12 @@ or Waveform
     if isinstance(channels, str) and channels not in ("mix", "split"):
         raise UsageError(f"channels={channels!r}: use 'mix', 'split' or a channel number.")
     found, rate = opened_source(source, sample_rate)
-    channel = channels if isinstance(channels, int) else None
     if isinstance(found, np.ndarray):
-        wave = _load(lambda: _slices(found, rate), "array", channels, None)
-        return replace(wave, channel=channel)
+        return _load(lambda: _slices(found, rate), "array", channels, None)
     with decoding.opened(found, audio_track) as ready:
         wave = _load(lambda: _watched(ready, on_progress), ready.name, channels, ready.report)
     path = str(found) if isinstance(found, str | Path) else wave.path
-    return replace(wave, path=path, channel=channel, track=audio_track)
+    return replace(wave, path=path, track=None if audio_track is None else int(audio_track))
 
 
 def _load(
@@ -115,7 +113,8 @@ def _load(
     # Opposite polarity: the mix would be silent, a channel is not.
     mono = samples[0] if loudest is None or channels != "split" else samples[1 + loudest]
     each = tuple(Waveform(one, name) for one in samples[1:])
-    return Waveform(mono, name, tuple(warnings), each)
+    chosen = channels if isinstance(channels, int) else None
+    return Waveform(mono, name, tuple(warnings), each, chosen)
 
 
 def _mixed(

@@ -81,13 +81,20 @@ class Sample:
         is_unit = abs(float(np.linalg.norm(self.embedding)) - 1.0) < 1e-6
         blob = (self.embedding if is_unit else unit(self.embedding)).astype("<f4").tobytes()
         seconds, quality = round(float(self.seconds), 3), round(float(self.quality), 4)
-        source, created = self.source, self.created or now()
+        source: str | bytes = self.source
+        try:
+            self.source.encode()
+        except UnicodeEncodeError:  # the name of a file, which may be no UTF-8
+            source = self.source.encode("utf-8", "surrogatepass")
+        created = self.created or now()
         return blob, source, regions, seconds, quality, created, self.channel, self.track
 
     @classmethod
     def from_row(cls, row: Sequence[Any], dimension: int) -> Sample:
         """Build from a row of the book's table; ValueError where the vector is damaged."""
         blob, source, regions, *rest = row
+        if isinstance(source, bytes):
+            source = source.decode("utf-8", "surrogatepass")
         parts = tuple(Segment(start, end) for start, end in json.loads(regions))
         return cls(decoded([blob], 1, dimension)[0], source, parts, *rest)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -310,6 +312,29 @@ def test_two_speakers_who_are_one_person_are_both_learned(recordings, tmp_path):
     with SpeakerBook(book) as opened:
         ends = [one.regions[-1].end for one in opened.samples("Ann") if "a2" in one.source]
     assert min(ends) <= half < max(ends)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are UTF-8 elsewhere")
+def test_names_of_files_that_are_no_utf8(recordings, tmp_path):
+    sound = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    sound.write_bytes((recordings / "a1.wav").read_bytes())
+    book, copy, out = tmp_path / "book.db", tmp_path / "copy.db", tmp_path / "out"
+    good("enroll", "Ann", sound, book=book)
+    for number in range(2):
+        good(sound, "--no-transcript", "-f", "json,rttm,html", "-o", out)
+        assert len(list(out.glob("*.json"))) == 1, number
+    (result,) = out.glob("*.json")
+    assert (out / json.loads(result.read_bytes())["diarization"]["audio"]).resolve() == sound
+    good("enroll", "Ann", "--from-result", result, "--speaker", "0", book=book)
+    printed = json.loads(good(sound, "--no-transcript", "--json", "-o", "-"))
+    assert printed["diarization"]["audio"] == str(sound)
+    assert json.loads(good("identify", sound, "--json", book=book))["audio"] == str(sound)
+    good("speakers", "export", "-o", tmp_path / "people.json", book=book)
+    good("speakers", "import", tmp_path / "people.json", "--speakers", copy)
+    for one in (book, copy):
+        good("speakers", "re-enroll", "-q", book=one)
+        with SpeakerBook(one) as opened:
+            assert {sample.source for sample in opened.samples("Ann")} == {str(sound)}
 
 
 def speakers_in(folder: Path) -> list[dict]:
