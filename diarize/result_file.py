@@ -136,6 +136,22 @@ def recording_of(path: Path, result: Result, audio: str | Path | None = None) ->
     return result.audio
 
 
+def heard_of(result: Result) -> dict[str, Any]:
+    """Return which channel and audio track a result is of, as ``diarize.audio.loading.load`` takes.
+
+    Examples
+    --------
+    >>> heard_of(Result(Diarization([], 1.0, parameters={"channels": 1})))
+    {'channels': 1, 'audio_track': None}
+    """
+    known = result.diarization.parameters
+    channel, track = known.get("channels"), known.get("audio_track")
+    return {
+        "channels": channel if isinstance(channel, int) else "mix",
+        "audio_track": track if isinstance(track, int) else None,
+    }
+
+
 def locate_audio(path: Path, audio: str) -> Path:
     """Return where the recording of a result lies: as seen from the result, or beside it.
 

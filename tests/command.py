@@ -67,7 +67,7 @@ def _streams(stdin: bytes) -> Iterator[tuple[io.BytesIO, io.BytesIO]]:
     streams = {
         "stdin": io.TextIOWrapper(io.BytesIO(stdin), "utf-8"),
         "stdout": io.TextIOWrapper(out, "utf-8", write_through=True),
-        "stderr": io.TextIOWrapper(err, "utf-8", write_through=True),
+        "stderr": io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True),
     }
     with contextlib.ExitStack() as stack:
         for name, stream in streams.items():

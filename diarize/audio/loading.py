@@ -77,7 +77,8 @@ or Waveform
         return _load(lambda: _slices(found, rate), "array", channels, None)
     with decoding.opened(found, track) as ready:
         wave = _load(lambda: _watched(ready, on_progress), ready.name, channels, ready.report)
-    return replace(wave, path=str(found)) if isinstance(found, str | Path) else wave
+    path = str(found) if isinstance(found, str | Path) else wave.path
+    return replace(wave, path=path, track=None if audio_track is None else int(audio_track))
 
 
 def _whole(number: object) -> int | None:
@@ -128,7 +129,8 @@ def _load(
     # Opposite polarity: the mix would be silent, a channel is not.
     mono = samples[0] if loudest is None or channels != "split" else samples[1 + loudest]
     each = tuple(Waveform(one, name) for one in samples[1:])
-    return Waveform(mono, name, tuple(warnings), each)
+    chosen = channels if isinstance(channels, int) else None
+    return Waveform(mono, name, tuple(warnings), each, chosen)
 
 
 def _mixed(

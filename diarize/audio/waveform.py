@@ -32,6 +32,8 @@ class Waveform:
         What the user should know, such as a truncated file.
     channels : tuple of Waveform
         Each channel by itself, where that was asked for.
+    channel, track : int or None
+        Which channel, and which audio track of its file, it is; None where none was chosen.
 
     Examples
     --------
@@ -46,6 +48,8 @@ class Waveform:
     path: str = "array"
     warnings: tuple[str, ...] = ()
     channels: tuple[Waveform, ...] = ()
+    channel: int | None = None
+    track: int | None = None
 
     def __repr__(self) -> str:
         return f"<Waveform {self.path!r}: {self.duration:.1f} s>"

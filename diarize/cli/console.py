@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from diarize import text
 from diarize.errors import DiarizeError
+from diarize.files import encoded
 from diarize.progress import STAGE_COSTS, OverallProgress, TimeLeft
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ LINE_INTERVAL = 30.0
 def emit(content: str | bytes) -> None:
     """Write data to stdout as UTF-8 with bare newlines, whatever the terminal's encoding."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(content if isinstance(content, bytes) else content.encode("utf-8"))
+    sys.stdout.buffer.write(encoded(content))
     sys.stdout.buffer.flush()
 
 

@@ -25,6 +25,7 @@ CORE = (
     "webrtcvad-wheels",
     "av",
     "soxr",
+    "pysrt",
     "pysubs2",
     "rich",
     "platformdirs",

@@ -102,6 +102,11 @@ def _check(args: argparse.Namespace) -> None:
     if args.from_result:
         if args.files or args.regions or args.num_speakers:
             raise UsageError("--from-result takes neither recordings, --from nor --num-speakers")
+        if args.channels != "mix" or args.audio_track is not None:
+            raise UsageError(
+                "--from-result takes neither --channels nor --audio-track: the result says what "
+                "of its recording it is of"
+            )
         if args.speaker is None:
             raise UsageError("--from-result needs --speaker LABEL: which of its voices")
     elif not args.files:

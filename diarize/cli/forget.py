@@ -21,9 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Delete people; one who is not enrolled does not keep the others."""
+    from diarize.speakers.records import plain_name
+
+    names = list(dict.fromkeys(map(plain_name, args.names)))
     with open_book(args) as book:
-        known = [name for name in dict.fromkeys(args.names) if book.enrolled(name)]
-        unknown = [name for name in dict.fromkeys(args.names) if name not in known]
+        known = [name for name in names if book.enrolled(name)]
+        unknown = [name for name in names if name not in known]
         wiped = book.forget(known) if known else True
         if known:
             say(f"forgot {', '.join(known)}; {len(book)} left in {book.path}")

@@ -96,7 +96,10 @@ def _segments(args: argparse.Namespace) -> int:
             waveform = taken(args.files[0], args, progress)
             source: Any = args.segments
             if own:
-                source = open_diarizer(args)(waveform, on_progress=progress.part("embed"))
+                diarizer = open_diarizer(args)
+                source = diarizer(
+                    waveform, **speaker_counts(args), on_progress=progress.part("embed")
+                )
             found = identify_segments(source, waveform, book, embedder=embedder)
     messages.warn(*waveform.warnings)
     if args.csv:

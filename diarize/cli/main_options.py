@@ -13,6 +13,7 @@ from diarize.cli.options import (
     add_speaker_count_options,
     add_table,
     add_words_option,
+    name_list,
     positive_float,
     positive_int,
 )
@@ -72,13 +73,13 @@ def add_people_options(group: argparse._ArgumentGroup) -> None:
         --speakers BOOK       name the people enrolled in this book ('default': the one `diarize
           enroll` fills)
         --participants NAMES  who was invited, with commas: names of these enrolled people only, and
-          at most one speaker more
+          at most one speaker more; a name with a comma in it stands in quotes: '"Lee, Ann",Ben'
         --identify-segments   match each turn on its own with the enrolled people, without
           clustering
         --keep-names          keep what `relabel` changed in an earlier result, where the same turns
           come out (default: yes)
         """,
-        participants={"type": lambda text: text.split(",")},
+        participants={"type": name_list},
         keep_names={"action": argparse.BooleanOptionalAction, "default": True},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import difflib
 import re
 import sys
@@ -220,8 +221,15 @@ def channel_choice(text: str) -> str | int:
 
 
 def name_list(text: str) -> list[str]:
-    """Read names with commas between them from the command line."""
-    return [name.strip() for name in text.split(",")]
+    """Read names with commas between them from the command line; quotes keep a comma in a name.
+
+    Examples
+    --------
+    >>> name_list('"Lee, Ann", Ben')
+    ['Lee, Ann', 'Ben']
+    """
+    row = next(csv.reader([" ".join(text.split())], skipinitialspace=True), [""])
+    return [name.strip() for name in row]
 
 
 def whole_number(text: str) -> int:

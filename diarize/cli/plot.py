@@ -8,7 +8,7 @@ from pathlib import Path
 from diarize.cli.console import Console
 from diarize.cli.options import add_table, positive_int
 from diarize.errors import AudioError
-from diarize.result_file import read_result, recording_of
+from diarize.result_file import heard_of, read_result, recording_of
 
 EPILOG = """\
 examples:
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
             audio = recording_of(path, result, args.audio)
         except AudioError as error:
             raise AudioError(f"{error}, or add --no-map") from None
-        found = embedding_map(result.diarization, load(audio), open_embedder(args))
+        waveform = load(audio, **heard_of(result))
+        found = embedding_map(result.diarization, waveform, open_embedder(args))
     write_plot(result.diarization, Path(args.output), found, overwrite=args.overwrite)
     messages.wrote([args.output])
     return 0

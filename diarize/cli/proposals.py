@@ -46,11 +46,12 @@ def confirm(args: argparse.Namespace) -> int:
 
     path, messages = Path(args.result), Console()
     audio = _audio(args)
-    found: dict[str, Enrollment] = {}
+    found: list[tuple[str, Enrollment]] = []
     refused = 0
     with _opened(args) as (book, embedder):
         before, pairs = _request(path, args.pairs, book)
-        for label, name in pairs:
+        named = _one_name_each(pairs)
+        for label, name in named.items():
             try:
                 sample = enroll_from_result(path, label, embedder, audio=audio)
                 doubts = check_person(book, name, sample.samples, embedder.thresholds)
@@ -59,9 +60,9 @@ def confirm(args: argparse.Namespace) -> int:
                 refused += 1
                 continue
             messages.warn(*doubts, *sample.warnings)
-            found[name] = sample
-        _write(relabel(before, rename=dict(pairs)), path, before, messages)
-        for name, sample in found.items():
+            found.append((name, sample))
+        _write(relabel(before, rename=named), path, before, messages)
+        for name, sample in found:
             added = book.add(name, sample.samples, BookModel.of(embedder))
             say(f"{name}: {added} new samples ({len(book.samples(name))} in all) in {book.path}")
     return 1 if refused else 0
@@ -126,6 +127,15 @@ def _request(
             )
         pairs.append((speaker.label, person_name(name)))
     return result, pairs
+
+
+def _one_name_each(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the names by label; refuse two names for one speaker."""
+    named = dict(pairs)
+    for label, name in pairs:
+        if named[label] != name:
+            raise UsageError(f"{label} cannot be both {name} and {named[label]}")
+    return named
 
 
 def _write(result: Result, path: Path, before: Result, messages: Console) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diarize.cli.console import Console
 from diarize.cli.options import add_table
-from diarize.result_file import read_result, recording_of
+from diarize.result_file import heard_of, read_result, recording_of
 
 EPILOG = """\
 examples:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     messages = Console(quiet=args.quiet)
     written = write_samples(
         result.diarization,
-        load(audio),
+        load(audio, **heard_of(result)),
         Path(args.output_dir),
         audio=audio,
         tracks=args.tracks,

@@ -19,7 +19,7 @@ from diarize.cli.common import (
 )
 from diarize.cli.console import Console, emit
 from diarize.cli.options import add, add_table
-from diarize.text import table
+from diarize.text import one_line, table
 
 if TYPE_CHECKING:
     from diarize.speakers.records import Person
@@ -91,6 +91,7 @@ def _command(
         add_more(parser)
     else:
         add_book_option(parser)
+    add(parser, "--debug", "show tracebacks of errors")
     return parser
 
 
@@ -146,7 +147,7 @@ def _row(person: Person) -> list[str]:
         f"{person.seconds:.1f}",
         "-" if person.consistency is None else f"{person.consistency:.2f}",
         person.created[:10],
-        "; ".join(f"{note.created[:10]} {note.text}" for note in person.notes),
+        "; ".join(f"{note.created[:10]} {one_line(note.text)}" for note in person.notes),
     ]
 
 

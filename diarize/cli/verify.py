@@ -14,7 +14,7 @@ from diarize.cli.common import (
     taken,
 )
 from diarize.cli.console import Console, display_name, emit
-from diarize.cli.options import add_table
+from diarize.cli.options import add_table, number_from
 from diarize.errors import UsageError
 
 EPILOG = """\
@@ -38,11 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         """,
         from_a={"type": regions},
         from_b={"type": regions},
-        threshold={"type": float},
+        threshold={"type": _similarity},
     )
     add_take_options(parser)
     add_model_options(parser)
     add_message_options(parser)
+
+
+def _similarity(text: str) -> float:
+    return number_from(text, "no similarity from -1 to 1", lambda it: -1.0 <= it <= 1.0)
 
 
 def run(args: argparse.Namespace) -> int:

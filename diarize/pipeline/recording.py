@@ -23,10 +23,13 @@ log = logging.getLogger(__name__)
 
 
 def completed(found: DiarizationDetails, waveform: Waveform, uri: str | None) -> DiarizationDetails:
-    """Add what the recording tells: its length, its name, and what is wrong with it."""
+    """Add what the recording tells: its length, its name, what of it was heard, what is wrong."""
+    heard = {"channels": waveform.channel, "audio_track": waveform.track}
+    known = {name: number for name, number in heard.items() if number is not None}
     diarization = replace(
         found.diarization,
         duration=waveform.duration,
+        parameters={**found.diarization.parameters, **known},
         uri=uri or ("stdin" if waveform.path == "-" else Path(waveform.path).stem or "recording"),
         warnings=(*waveform.warnings, *found.diarization.warnings),
     )

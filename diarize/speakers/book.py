@@ -2,9 +2,9 @@
 
 What is stored: for each person the name, your notes, and for each voice sample a vector of numbers
 computed from the voice (the *embedding*, a voice print), the path of the recording it came from and
-which part of it, its length in seconds, its quality, and the date; the same of voices of which you
-said that they are not this person. No audio is stored. Beside that: the name and checksum of the
-embedding model, and thresholds where they were calibrated.
+which part, channel and track of it, its length in seconds, its quality, and the date; the same of
+voices of which you said that they are not this person. No audio is stored. Beside that: the name
+and checksum of the embedding model, and thresholds where they were calibrated.
 
 Where: one file, by default ``speakers.db`` in the user's data folder (``default_path()``), readable
 by its owner only; ``--speakers PATH`` or ``$DIARIZE_SPEAKERS`` name another. While the book is in
@@ -32,7 +32,6 @@ from diarize.arrays import Float32, Int64
 from diarize.embedding.base import Embedder
 from diarize.errors import SpeakerBookError, UsageError
 from diarize.settings import DEFAULTS, BookSettings
-from diarize.speakers import database
 from diarize.speakers.bookrows import BookRows
 from diarize.speakers.records import (
     BookModel,
@@ -44,6 +43,7 @@ from diarize.speakers.records import (
     decoded,
     now,
     person_name,
+    plain_name,
     total_seconds,
 )
 from diarize.text import NAME_WIDTH, counted, shortened, table
@@ -187,7 +187,7 @@ class SpeakerBook(BookRows):
 
     def enrolled(self, name: str) -> bool:
         """Return whether somebody is called so."""
-        wanted = (name, " ".join(name.split()))
+        wanted = (name, plain_name(name))
         return bool(self._rows("SELECT 1 FROM people WHERE name IN (?, ?)", *wanted))
 
     def vectors(self) -> tuple[Float32, Int64, list[str]]:
@@ -289,16 +289,19 @@ class SpeakerBook(BookRows):
 
     def merge(self, keep: str, other: str) -> None:
         """Give ``keep`` the samples of ``other``, who then is no longer listed."""
-        if keep == other:
-            raise UsageError(f"{keep!r} cannot be merged with itself")
         with self._changing():
             target, source = self._person(keep), self._person(other)
+            if target == source:
+                raise UsageError(f"{keep!r} cannot be merged with itself")
+            voices = self._samples(target), self._samples(source)
             for table in ("samples", "notes", "rejections"):
                 self._connection.execute(
                     f"UPDATE {table} SET person = ? WHERE person = ?", (target, source)
                 )
             self._connection.execute("DELETE FROM people WHERE id = ?", (source,))
             self._prune(target)
+            for samples in voices:
+                self._withdraw_rejections(target, samples)
 
     def forget(self, names: Iterable[str]) -> bool:
         """Delete people and everything stored of them, beyond recovery from the file.
@@ -310,13 +313,12 @@ class SpeakerBook(BookRows):
             until that process ends; calling again then removes them.
         """
         with self._changing():
-            for name in names:
-                self._connection.execute("DELETE FROM people WHERE id = ?", (self._person(name),))
+            for person in {self._person(name) for name in names}:
+                self._connection.execute("DELETE FROM people WHERE id = ?", (person,))
             if not self._rows("SELECT 1 FROM people LIMIT 1"):
                 self._connection.execute("DELETE FROM book WHERE key IN ('model', 'thresholds')")
         index_path(self.path).unlink(missing_ok=True)
-        with database.guarded(self.path):
-            return database.wipe(self._connection)
+        return self._wipe()
 
     def set_thresholds(self, thresholds: BookThresholds | None) -> None:
         """Store calibrated thresholds, or with None go back to the model's own."""
@@ -328,13 +330,25 @@ class SpeakerBook(BookRows):
         people: Mapping[str, Sequence[Sample]],
         model: BookModel,
         rejections: Mapping[str, Sequence[Sample]] | None = None,
+        *,
+        revision: int | None = None,
     ) -> None:
         """Put new samples and rejected voices in the place of all old ones, of another model.
 
         People without new samples are deleted, and calibrated thresholds with them: they
         belonged to the old model.
+
+        Raises
+        ------
+        SpeakerBookError
+            Somebody has changed the book since it was at ``revision``.
         """
         with self._changing():
+            if revision not in (None, self.revision):
+                raise SpeakerBookError(
+                    f"{self.path}: was changed by another program meanwhile, and stays as it is "
+                    "now; run the command again"
+                )
             self._connection.execute("DELETE FROM samples")
             self._connection.execute("DELETE FROM rejections")
             for name in self.names():
@@ -351,8 +365,7 @@ class SpeakerBook(BookRows):
                         model.dimension,
                         "rejections",
                     )
-        with database.guarded(self.path):
-            database.wipe(self._connection)
+        self._wipe()
 
 
 def opened(book: SpeakerBook | str | Path) -> AbstractContextManager[SpeakerBook]:

@@ -81,7 +81,7 @@ class BookRows(BookFile):
     def _samples(self, person: int, table: str = "samples") -> list[Sample]:
         dimension = self.model.dimension if self.model else 0
         rows = self._rows(
-            "SELECT embedding, source, regions, seconds, quality, created "
+            "SELECT embedding, source, regions, seconds, quality, created, channel, track "
             f"FROM {table} WHERE person = ? ORDER BY id",
             person,
         )
@@ -131,7 +131,7 @@ class BookRows(BookFile):
             known.add(row[0])
             self._connection.execute(
                 f"INSERT INTO {table} (person, embedding, source, regions, seconds, quality,"
-                " created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                " created, channel, track) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (person, *row),
             )
             added += 1

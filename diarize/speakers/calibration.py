@@ -7,6 +7,7 @@ which the stated share of impostors lies.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -50,8 +51,9 @@ class Calibration:
 
     def thresholds(self) -> BookThresholds:
         """Return the suggestion as the book stores it."""
+        # Rounded up, and by more than a score may be rounded: the next impostor stays out.
         return BookThresholds(
-            round(self.threshold, 4),
+            math.ceil(1e4 * self.threshold + 1e-3) / 1e4,
             round(self.margin, 4),
             f"from this book: {len(self.genuine)} genuine and {len(self.impostor)} impostor "
             f"scores, {self.false_accepts:.2%} false accepts, {self.false_rejects:.2%} "

@@ -48,6 +48,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " embedding BLOB NOT NULL, source TEXT NOT NULL, regions TEXT NOT NULL,"
         " seconds REAL NOT NULL, quality REAL NOT NULL, created TEXT NOT NULL)",
     ),
+    tuple(  # which channel and audio track of the source was heard, where one was chosen
+        f"ALTER TABLE {table} ADD COLUMN {column} INTEGER"
+        for table in ("samples", "rejections")
+        for column in ("channel", "track")
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -263,7 +268,9 @@ def wipe(connection: sqlite3.Connection) -> bool:
     try:
         connection.execute("VACUUM")
         busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except sqlite3.OperationalError:
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error) and "busy" not in str(error):
+            raise
         return False
     return not busy
 
@@ -307,6 +314,17 @@ class BookFile:
                 self._connection.execute(
                     "UPDATE book SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'"
                 )
+
+    def _wipe(self) -> bool:
+        """Do as :func:`wipe`; say what is done and what is not where the disk fails."""
+        try:
+            return wipe(self._connection)
+        except sqlite3.DatabaseError as error:
+            raise SpeakerBookError(
+                f"{self.path}: the file could not be rewritten ({error}), so traces of what was "
+                "deleted from the book may stay in it; make room on the disk, then run: diarize "
+                "speakers clean"
+            ) from error
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

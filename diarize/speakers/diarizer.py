@@ -17,6 +17,7 @@ from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.settings import Settings
 from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.identification import among, identify_speakers, identify_turns
+from diarize.speakers.records import plain_name
 
 
 class Diarizer(DiarizationPipeline):
@@ -210,7 +211,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Return the participants' names, each once."""
     if isinstance(names, str):
         raise UsageError(f"participants is {names!r}: a list of names is expected")
-    distinct = tuple(dict.fromkeys(" ".join(name.split()) for name in names if name.strip()))
+    distinct = tuple(dict.fromkeys(plain_name(name) for name in names if name.strip()))
     if not distinct:
         raise UsageError("participants holds no name: give the people who were invited")
     return distinct

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from diarize.pipeline.diarizer import DiarizationPipeline
 from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.quality import recording_warnings, unlike_others
-from diarize.speakers.records import Sample, centroid_of
+from diarize.speakers.records import NAMELESS, Sample, centroid_of
 from diarize.speakers.voiceprints import embed_segments, split_into_segments, voice_samples
 from diarize.speakers.voices import Voice, answering, speakers_of, table_of, voices_of
 from diarize.timeline import Segment, union
@@ -108,8 +109,18 @@ def enroll(
     if len(listed) != 1 and (regions or speaker is not None):
         raise UsageError("a part or a speaker is chosen in one recording, not in several")
     request = _Request(tuple(regions), speaker, one_voice, {"num_speakers": num_speakers})
-    takes = [_take(load(source), diarizer, request, on_progress) for source in listed]
+    takes = [_take(one, diarizer, request, on_progress) for one in _distinct(map(load, listed))]
     return samples_of(takes, diarizer.embedder, one_voice=one_voice, settings=diarizer.settings)
+
+
+def _distinct(waveforms: Iterable[Waveform]) -> Iterator[Waveform]:
+    """Yield recordings that are not the same as one before: they say nothing more of a voice."""
+    known = set()
+    for waveform in waveforms:
+        digest = hashlib.sha256(np.ascontiguousarray(waveform.samples).data).digest()
+        if digest not in known:
+            known.add(digest)
+            yield waveform
 
 
 def _take(
@@ -185,12 +196,13 @@ def _chosen(
     for one in speakers:
         if found is not None and found.label in one.labels:
             return one.regions
+    problem = f"there is no speaker {wanted}"
     if found is not None:
-        return ()
+        problem = f"{found.label} never speaks alone here"
     raise EnrollmentError(
-        f"{where}: there is no speaker {wanted}; those found:\n" + table_of(speakers)
+        f"{where}: {problem}; those found:\n" + table_of(speakers)
         if speakers
-        else f"{where}: there is no speaker {wanted}: no speech found"
+        else f"{where}: {problem}: no speech found"
     )
 
 
@@ -258,12 +270,8 @@ def _samples(take: Take, embedder: Embedder, settings: Settings) -> list[Sample]
     pieces = split_into_segments(take.regions, settings)
     vectors = embed_segments(take.waveform, pieces, embedder)
     rows = typical(vectors, settings.enrollment)
-    return voice_samples(
-        [pieces[row] for row in rows],
-        vectors[rows],
-        source_of(take.waveform),
-        settings.enrollment,
-    )
+    samples = voice_samples([pieces[row] for row in rows], vectors[rows], settings.enrollment)
+    return [as_heard(sample, take.waveform) for sample in samples]
 
 
 def _check_alike(groups: Sequence[Sequence[Sample]], paths: Sequence[str], line: float) -> None:
@@ -320,8 +328,11 @@ def voice_of(
     return unit(vectors.mean(axis=0)), take.waveform.warnings
 
 
-def source_of(waveform: Waveform) -> str:
-    """Return what the book notes as source: an absolute path, where the sound came from a file."""
-    if waveform.path in ("-", "array"):
-        return waveform.path
-    return str(Path(waveform.path).resolve())
+def as_heard(sample: Sample, waveform: Waveform) -> Sample:
+    """Return a sample with what the book notes of its recording: where it is, what of it was heard.
+
+    A file has its absolute path.
+    """
+    path = waveform.path
+    source = path if path in NAMELESS else str(Path(path).resolve())
+    return replace(sample, source=source, channel=waveform.channel, track=waveform.track)

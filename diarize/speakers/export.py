@@ -15,12 +15,15 @@ from diarize.files import Note as FileNote
 from diarize.files import refuse_unless_own, write_whole
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, BookThresholds, Note, Sample
+from diarize.text import decode
 from diarize.timeline import Segment
 
 #: Value of the JSON's ``format`` key.
 FORMAT = "diarize-speakers"
 #: Value of the JSON's ``version`` key; readers refuse greater ones.
 VERSION = 1
+# What a sample has only where it was chosen.
+HEARD = ("channel", "track")
 
 
 def export_book(book: SpeakerBook) -> dict[str, Any]:
@@ -50,6 +53,7 @@ def _sample_out(sample: Sample) -> dict[str, Any]:
         "seconds": sample.seconds,
         "quality": sample.quality,
         "created": sample.created,
+        **{name: number for name in HEARD if (number := getattr(sample, name)) is not None},
         # Nine digits give a float32 back exactly.
         "embedding": [float(f"{value:.9g}") for value in sample.embedding.tolist()],
     }
@@ -140,6 +144,7 @@ def _sample_in(sample: Mapping[str, Any]) -> Sample:
         float(sample["seconds"]),
         float(sample["quality"]),
         str(sample["created"]),
+        **{name: int(sample[name]) for name in HEARD if sample.get(name) is not None},
     )
 
 
@@ -164,7 +169,7 @@ def write_export(book: SpeakerBook, path: Path, *, overwrite: bool = False) -> N
 def read_export(path: Path) -> Any:
     """Return the JSON in ``path``."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(decode(path.read_bytes())[0])
     except OSError as error:
         raise SpeakerBookError(f"{path}: cannot read the export: {error.strerror}") from error
     except ValueError as error:

@@ -55,9 +55,10 @@ def check_person(
     EnrollmentError
         They would make the person harder to recognize.
     """
-    if not book.enrolled(name):
+    before = book.samples(name) if book.enrolled(name) else []
+    if not before:
         return []
-    likeness = float(centroid_of(samples) @ centroid_of(book.samples(name)))
+    likeness = float(centroid_of(samples) @ centroid_of(before))
     if likeness < thresholds.verification + settings.unlike_offset:
         raise EnrollmentError(
             f"this voice does not sound like the {name} enrolled before ({likeness:.2f}, usual "

@@ -22,6 +22,7 @@ from diarize.pipeline.intermediate import DiarizationDetails
 from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.matching import CANDIDATES, Gallery, Match, MatchOptions, match
+from diarize.speakers.records import plain_name
 from diarize.speakers.segments import identify_segments
 from diarize.timeline import Turn, coverage, union
 
@@ -95,6 +96,7 @@ def among(
     enrolled = book.names()
     found, warnings = [], []
     for name in participants:
+        name = plain_name(name)
         alike = [one for one in enrolled if one.casefold() == name.casefold()]
         if name in enrolled or len(alike) == 1:
             found.append(name if name in enrolled else alike[0])

@@ -18,6 +18,8 @@ from diarize.timeline import Segment, union
 
 #: How far a stored vector's length may be from 1 before the book counts as damaged.
 UNIT_TOLERANCE = 1e-3
+#: Sources that are no files: another recording may have the same.
+NAMELESS = ("-", "array")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Sample:
         Mean cosine of the windows inside the sample to their mean, 0 to 1.
     created : str
         Date and time, ISO 8601, UTC.
+    channel, track : int or None
+        Which channel and audio track of the recording was heard; None where none was chosen.
     """
 
     embedding: Float32 = field(repr=False, compare=False)
@@ -60,6 +64,8 @@ class Sample:
     seconds: float
     quality: float
     created: str = ""
+    channel: int | None = None
+    track: int | None = None
 
     @classmethod
     def of(cls, vectors: Float32, source: str, regions: Sequence[Segment]) -> Sample:
@@ -68,21 +74,29 @@ class Sample:
         seconds = sum(region.duration for region in regions)
         return cls(mean, source, tuple(regions), seconds, float(np.mean(vectors @ mean)))
 
-    def to_row(self) -> tuple[bytes, str, str, float, float, str]:
+    def to_row(self) -> tuple[Any, ...]:
         """Return the sample as the book's table holds it; its date is now where it has none."""
         regions = json.dumps([[round(s.start, 3), round(s.end, 3)] for s in self.regions])
         # What has length 1 is stored bit for bit, so that copies stay equal.
         is_unit = abs(float(np.linalg.norm(self.embedding)) - 1.0) < 1e-6
         blob = (self.embedding if is_unit else unit(self.embedding)).astype("<f4").tobytes()
         seconds, quality = round(float(self.seconds), 3), round(float(self.quality), 4)
-        return blob, self.source, regions, seconds, quality, self.created or now()
+        source: str | bytes = self.source
+        try:
+            self.source.encode()
+        except UnicodeEncodeError:  # the name of a file, which may be no UTF-8
+            source = self.source.encode("utf-8", "surrogatepass")
+        created = self.created or now()
+        return blob, source, regions, seconds, quality, created, self.channel, self.track
 
     @classmethod
     def from_row(cls, row: Sequence[Any], dimension: int) -> Sample:
         """Build from a row of the book's table; ValueError where the vector is damaged."""
-        blob, source, regions, seconds, quality, created = row
+        blob, source, regions, *rest = row
+        if isinstance(source, bytes):
+            source = source.decode("utf-8", "surrogatepass")
         parts = tuple(Segment(start, end) for start, end in json.loads(regions))
-        return cls(decoded([blob], 1, dimension)[0], source, parts, seconds, quality, created)
+        return cls(decoded([blob], 1, dimension)[0], source, parts, *rest)
 
 
 @dataclass(frozen=True)
@@ -128,6 +142,11 @@ def decoded(blobs: Iterable[bytes], count: int, dimension: int) -> Float32:
     return vectors
 
 
+def plain_name(text: str) -> str:
+    """Return a name as the book spells it: characters composed, one space between words."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
 def person_name(text: str) -> str:
     """Return ``text`` as a name fit for the book.
 
@@ -136,7 +155,7 @@ def person_name(text: str) -> str:
     >>> person_name("  Ann   Lee ")
     'Ann Lee'
     """
-    name = " ".join(unicodedata.normalize("NFC", text).split())
+    name = plain_name(text)
     if not name or len(name) > 200 or not name.isprintable():
         raise UsageError(f"{text!r} is no name: 1 to 200 printable characters are needed")
     if name.upper().startswith("SPEAKER_"):
@@ -146,9 +165,10 @@ def person_name(text: str) -> str:
 
 def total_seconds(samples: Sequence[Sample]) -> float:
     """Return how much speech samples hold; what several of them share counts once."""
-    parts: dict[str, list[Segment]] = {}
+    parts: dict[tuple[str, str], list[Segment]] = {}
     for sample in samples:
-        parts.setdefault(sample.source, []).extend(sample.regions)
+        when = sample.created if sample.source in NAMELESS else ""
+        parts.setdefault((sample.source, when), []).extend(sample.regions)
     known = sum(region.duration for regions in parts.values() for region in union(regions))
     return known + sum(sample.seconds for sample in samples if not sample.regions)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
 from diarize.pipeline.diarizer import DiarizationPipeline
 from diarize.speakers.book import SpeakerBook
-from diarize.speakers.enrollment import enroll, source_of
+from diarize.speakers.enrollment import as_heard, enroll
 from diarize.speakers.records import BookModel, Sample
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
@@ -52,24 +52,26 @@ def re_enroll(
     SpeakerBookError
         Recordings are gone and ``drop_missing`` was not given, or nobody would be left.
     """
+    revision = book.revision
     people = {name: book.samples(name) for name in book.names()}
     rejected = {name: book.rejections(name) for name in people}
     every = (*people.values(), *rejected.values())
-    sources = sorted({sample.source for samples in every for sample in samples})
+    takes = sorted({_take(sample) for samples in every for sample in samples}, key=str)
+    sources = {source for source, *_ in takes}
     made: dict[str, list[Sample]] = {name: [] for name in people}
     refused: dict[str, list[Sample]] = {name: [] for name in people}
     lost: dict[str, str] = {}
-    for done, source in enumerate(sources):
+    for done, take in enumerate(takes):
         if on_progress:
-            on_progress("re-enroll", done, len(sources))
+            on_progress("re-enroll", done, len(takes))
         try:
-            waveform = _load(source, folder)
+            waveform = _load(take, folder, sources)
             for before, after in ((people, made), (rejected, refused)):
                 for name, samples in before.items():
-                    mine = [sample for sample in samples if sample.source == source]
+                    mine = [sample for sample in samples if _take(sample) == take]
                     after[name] += _again(mine, waveform, diarizer)
         except (AudioError, EnrollmentError) as error:
-            lost[source] = str(error)
+            lost[take[0]] = str(error)
     if lost and not drop_missing:
         raise SpeakerBookError(
             f"{book.path}: {len(lost)} of {len(sources)} recordings cannot be used any more "
@@ -79,18 +81,35 @@ def re_enroll(
     found = {name: samples for name, samples in made.items() if samples}
     if people and not found:
         raise SpeakerBookError(f"{book.path}: no recording is left to enroll anybody from")
-    book.replace_samples(found, BookModel.of(diarizer.embedder), refused)
+    book.replace_samples(found, BookModel.of(diarizer.embedder), refused, revision=revision)
     dropped = tuple(name for name in people if name not in found)
     return ReEnrollment(len(found), sum(map(len, found.values())), lost, dropped)
 
 
-def _load(source: str, folder: Path | None) -> Waveform:
-    """Decode a recording."""
-    places = [Path(source), *([folder / Path(source).name] if folder else [])]
-    for place in places:
-        if place.is_file():
-            return load(place)
-    raise AudioError(f"{source}: no such recording")
+_Take = tuple[str, int | None, int | None]
+
+
+def _take(sample: Sample) -> _Take:
+    """Return what a sample was made of: the recording, and the channel and track of it."""
+    return sample.source, sample.channel, sample.track
+
+
+def _load(take: _Take, folder: Path | None, sources: Iterable[str]) -> Waveform:
+    """Decode a recording, as it was heard before."""
+    source, channel, track = take
+    name = Path(source).name
+    place = Path(source)
+    if not place.is_file() and folder and (folder / name).is_file():
+        place = folder / name
+        same = [one for one in sources if Path(one).name == name and one != source]
+        if same:
+            raise AudioError(
+                f"{source}: no such recording, and {place} may be {same[0]}, which has the same "
+                "name; put it back where it was"
+            )
+    if not place.is_file():
+        raise AudioError(f"{source}: no such recording")
+    return load(place, channels="mix" if channel is None else channel, audio_track=track)
 
 
 def _again(
@@ -110,5 +129,5 @@ def _embedded(sample: Sample, waveform: Waveform, diarizer: DiarizationPipeline)
     mean = unit(vectors.sum(axis=0))
     if not np.any(mean):
         raise EnrollmentError(f"{sample.source}: nothing is left to hear where the sample was")
-    source = source_of(waveform)
-    return replace(sample, source=source, embedding=mean, quality=float(np.mean(vectors @ mean)))
+    again = replace(sample, embedding=mean, quality=float(np.mean(vectors @ mean)))
+    return as_heard(again, waveform)

@@ -9,8 +9,8 @@ from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Embedder
 from diarize.errors import EnrollmentError
-from diarize.result_file import read_result, recording_of
-from diarize.speakers.enrollment import Enrollment, Take, samples_of, source_of
+from diarize.result_file import heard_of, read_result, recording_of
+from diarize.speakers.enrollment import Enrollment, Take, as_heard, samples_of
 from diarize.speakers.records import Sample
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
 
@@ -55,14 +55,15 @@ def rejected_voice(
     if not take.regions:
         raise EnrollmentError(f"{path}: {speaker} never speaks alone: there is no voice to know")
     vectors = embed_segments(take.waveform, split_into_segments(take.regions), embedder)
-    return Sample.of(vectors, source_of(take.waveform), take.regions)
+    return as_heard(Sample.of(vectors, "", take.regions), take.waveform)
 
 
 def _take_of_result(path: Path, speaker: str, audio: Path | None = None) -> Take:
     """Return where a speaker of a finished result talks alone."""
     result = read_result(path)
     label = _label(result.diarization, speaker, str(path))
-    return _take(result.diarization, label, load(recording_of(path, result, audio)))
+    waveform = load(recording_of(path, result, audio), **heard_of(result))
+    return _take(result.diarization, label, waveform)
 
 
 def enroll_speaker(

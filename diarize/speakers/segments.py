@@ -23,7 +23,7 @@ from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Embedder
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.errors import UsageError
-from diarize.rttm import read_rttm
+from diarize.rttm import read_rttm, rttm_field
 from diarize.settings import DEFAULTS, IdentificationSettings, Settings
 from diarize.speakers.book import SpeakerBook, opened
 from diarize.speakers.matching import REJECTED, Gallery, MatchOptions
@@ -280,6 +280,8 @@ def segments_of(source: Any, uri: str = "") -> list[SegmentMatch]:
 
 def _from_rttm(path: Path, uri: str) -> list[SegmentMatch]:
     recordings = read_rttm(path)
+    if uri not in recordings:
+        uri = rttm_field(uri)
     if len(recordings) > 1 and uri not in recordings:
         raise UsageError(
             f"{path} holds {len(recordings)} recordings, and none is called {uri!r}: "
@@ -293,20 +295,27 @@ def _segment(one: Any) -> SegmentMatch:
     """Return one segment, whatever it is written as."""
     try:
         if isinstance(one, Mapping):
-            label, text = one.get("speaker") or one.get("original_speaker"), one.get("text")
+            speaker = one.get("speaker")
+            label = one.get("original_speaker") if speaker in (None, "") else speaker
+            text = one.get("text")
             start, end = float(one["start"]), float(one["end"])
         elif hasattr(one, "start"):
             label, text = getattr(one, "speaker", None), None
             start, end = float(one.start), float(one.end)
         else:
             start, end, *rest = one
-            label, text = (str(rest[0]) if rest else None), None
+            label, text = (rest[0] if rest else None), None
             start, end = float(start), float(end)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             f"{one!r:.60} is no segment: start and end in seconds are needed"
         ) from error
-    return SegmentMatch(start, end, label=label, text=text.strip() if text else None)
+    return SegmentMatch(
+        start,
+        end,
+        label=None if label is None else str(label),
+        text=text.strip() if text else None,
+    )
 
 
 def segments_csv(matches: Iterable[SegmentMatch]) -> str:

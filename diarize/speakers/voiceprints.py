@@ -48,7 +48,6 @@ def embed_means(
 def voice_samples(
     windows: Sequence[Segment],
     vectors: Float32,
-    source: str = "",
     settings: EnrollmentSettings = DEFAULTS.enrollment,
 ) -> list[Sample]:
     """Return samples of about ``settings.sample_seconds`` of speech, spread over the recording.
@@ -59,8 +58,6 @@ def voice_samples(
         Where one person speaks, in order of time; neighbours may overlap.
     vectors : (N, D) float32 array
         Their unit vectors.
-    source : str
-        The recording.
 
     Returns
     -------
@@ -83,6 +80,4 @@ def voice_samples(
     if parts > settings.recording_samples:  # those at even distances
         step = len(cut) / settings.recording_samples
         cut = [cut[int((at + 0.5) * step)] for at in range(settings.recording_samples)]
-    return [
-        Sample.of(vectors[rows], source, list(union(windows[row] for row in rows))) for rows in cut
-    ]
+    return [Sample.of(vectors[rows], "", list(union(windows[row] for row in rows))) for rows in cut]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from diarize.cli import doctor, main
+from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +87,12 @@ def test_missing_pieces_say_what_to_install(
     assert "pip install no-such-distribution" in out
     assert "pip install --force-reinstall webrtcvad-wheels" in out
     assert 'pip install "autospeech-diarize[whisper]"' in out
+
+
+def test_all_that_is_needed_is_looked_for() -> None:
+    table = (ROOT / "pyproject.toml").read_text().partition("\ndependencies = [")[2]
+    needed = re.findall(r'"([\w-]+)>=', table.partition("]")[0])
+    assert sorted(needed) == sorted(doctor.CORE)
 
 
 def test_offline_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

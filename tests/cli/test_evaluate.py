@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from diarize.annotation import Diarization
 from diarize.cli import main
-from diarize.evaluation.recordings import read_annotated
+from diarize.errors import DiarizeError
+from diarize.evaluation.recordings import Word, read_annotated
+from diarize.result import Result
+from diarize.timeline import Turn
 
 REFERENCE = """\
 SPEAKER a 1 0.0 10.0 <NA> <NA> Ann <NA> <NA>
@@ -151,3 +155,48 @@ def test_errors_are_one_line_and_exit_1(files, tmp_path: Path, capsys) -> None:
         told = capsys.readouterr()
         assert told.out == ""
         assert said in told.err and len(told.err.splitlines()) == 1
+
+
+def test_a_folder_that_diarize_wrote_is_counted_once(tmp_path: Path, capsys) -> None:
+    turns = [Turn(0.0, 2.0, "Ann"), Turn(2.0, 4.0, "Bob")]
+    said = [{"start": 0.0, "end": 2.0, "text": "Hello.", "speaker": "Ann"},
+            {"start": 2.5, "end": 3.5, "text": "Good morning.", "speaker": "Bob"}]  # fmt: skip
+    result = Result(Diarization(turns, 4.0, "my talk"), {"segments": said}, "my talk.mp3")
+    result.write("json", "seglst", "stm", "diarized-json", "podcast", folder=tmp_path)
+    (tmp_path / "my talk.en.json").write_text('{"segments": [{"start": 0, "text": "Hello"}]}')
+    found = read_annotated(tmp_path)
+    assert found["my_talk"].turns == turns
+    assert [word.text for word in found["my_talk"].words or ()] == ["Hello.", "Good", "morning."]
+    (tmp_path / "my talk.json").unlink()  # SegLST has the times of segments alone
+    assert [turn.end for turn in read_annotated(tmp_path)["my_talk"].turns] == [2.0, 3.5]
+    result.write("rttm", folder=tmp_path)
+    assert read_annotated(tmp_path)["my_talk"].turns == turns
+    (tmp_path / "other.rttm").write_text((tmp_path / "my talk.rttm").read_text())
+    with pytest.raises(DiarizeError, match=r"my talk\.rttm and other\.rttm both hold 'my_talk'"):
+        read_annotated(tmp_path)
+
+
+def test_recordings_with_dots_and_spaces_in_their_names(tmp_path: Path, capsys) -> None:
+    segments = [{"start": 0, "end": 1, "text": "so", "speaker": "Ann"}]
+    for name in ("a.1.json", "a.2.wav.json", "a.3.diarized.json", "b c.diarized_json.json"):
+        (tmp_path / name).write_text(json.dumps({"segments": segments}))
+    assert list(read_annotated(tmp_path)) == ["a.1", "a.2", "a.3", "b_c"]
+    (tmp_path / "ref.rttm").write_text("SPEAKER b_c 1 0 1 <NA> <NA> x <NA> <NA>\n")
+    ref = str(tmp_path / "ref.rttm")
+    made = as_json(capsys, "--ref", ref, "--hyp", str(tmp_path), "--no-words")
+    assert made["recordings"]["b_c"]["full"]["der"] == 0.0
+
+
+def test_what_is_no_speech_is_no_word(tmp_path: Path) -> None:
+    stm = tmp_path / "ted.stm"
+    stm.write_text(
+        "a 1 inter_segment_gap 0 16.8 <o,,unknown> ignore_time_segment_in_scoring\n"
+        "a 1 Al_Gore 16.8 30 <o,f0,male> hello\n"
+    )
+    (found,) = read_annotated(stm).values()
+    assert found.turns == [Turn(16.8, 30.0, "Al_Gore")]
+    assert found.words == [Word("hello", 16.8, 30.0, "Al_Gore")]
+    spoken = tmp_path / "a.json"
+    segment = {"start": 0, "end": 1, "text": None, "speaker": "Ann"}
+    spoken.write_text(json.dumps({"segments": [segment, {**segment, "words": [{"word": None}]}]}))
+    assert read_annotated(spoken)["a"].words == []

@@ -17,6 +17,7 @@ from diarize.errors import SpeakerBookError, UsageError
 from diarize.settings import DEFAULTS
 from diarize.speakers import database, export
 from diarize.speakers.book import SpeakerBook, default_path, index_path
+from diarize.speakers.identification import among
 from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant
 from diarize.timeline import Segment
 from tests.conftest import ROOT
@@ -102,8 +103,41 @@ def test_rename_and_merge(book):
     assert book.names() == ["Zoë O'Neil"]
     with pytest.raises(SpeakerBookError, match="did you mean"):
         book.rename("Zoe O'Neil", "X")
-    with pytest.raises(UsageError):
-        book.merge("Zoë O'Neil", "Zoë O'Neil")
+    for other in ("Zoë O'Neil", " Zoë O'Neil", "Zoe\u0308 O'Neil"):
+        with pytest.raises(UsageError, match="with itself"):
+            book.merge("Zoë O'Neil", other)
+    assert len(book.samples("Zoë O'Neil")) == 2
+
+
+def test_names_are_found_however_they_are_typed(book):
+    book.add("Zoë Lee", [sample(1)], MODEL)
+    for typed in ("Zoë Lee", " Zoë  Lee", "Zoe\u0308 Lee"):
+        assert book.enrolled(typed)
+        assert among([typed], book) == (("Zoë Lee",), ())
+    assert book.forget(["Zoë Lee", "Zoe\u0308 Lee "])
+    assert len(book) == 0
+
+
+def test_merging_withdraws_what_is_rejected_no_more(book):
+    book.add("Ann", [sample(1)], MODEL)
+    book.add("Anne", [sample(2)], MODEL)
+    book.reject("Ann", sample(2), MODEL)
+    book.reject("Anne", sample(1), MODEL)
+    book.reject("Anne", sample(3), MODEL)
+    book.merge("Ann", "Anne")
+    (left,) = book.rejections("Ann")
+    np.testing.assert_array_equal(left.embedding, sample(3).embedding)
+
+
+def test_recordings_without_a_name_share_no_time(book):
+    def voice(seed: int, source: str, created: str) -> Sample:
+        return Sample(sample(seed).embedding, source, (Segment(0, 9),), 9.0, 0.9, created)
+
+    monday, tuesday = "2026-11-02T10:00:00Z", "2026-11-03T10:00:00Z"
+    for seed, when in enumerate((monday, tuesday)):
+        book.add("Ann", [voice(seed, "-", when)], MODEL)
+        book.add("Bob", [voice(seed, "bob.wav", when)], MODEL)
+    assert [person.seconds for person in book.people()] == [18.0, 9.0]
 
 
 def test_notes_and_rejected_voices_stay_with_the_person(book, tmp_path):
@@ -194,6 +228,13 @@ def test_forgetting_beside_a_reader_says_so(book, path):
     reader.execute("ROLLBACK")
     assert book.forget([]) is True
     assert sample(1).embedding.tobytes() not in path.read_bytes()
+
+
+def test_a_disk_that_fails_is_not_taken_for_another_program(book):
+    book.add("Ann", [sample(1)], MODEL)
+    book._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(SpeakerBookError, match=r"could not be rewritten \(attempt to write"):
+        book._wipe()
 
 
 def test_forgetting_everybody_frees_the_book_for_another_model(book):

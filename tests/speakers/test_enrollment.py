@@ -12,6 +12,7 @@ import soundfile
 
 from diarize.annotation import Diarization
 from diarize.arrays import unit
+from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform, signal_to_noise
 from diarize.embedding.base import Thresholds
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, TranscriptError
@@ -21,12 +22,15 @@ from diarize.settings import DEFAULTS
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.diarizer import Diarizer
 from diarize.speakers.enrollment import enroll, voice_of
+from diarize.speakers.export import export_book, import_book
 from diarize.speakers.quality import unlike_others
 from diarize.speakers.records import BookModel, Sample
 from diarize.speakers.reenrollment import re_enroll
-from diarize.speakers.results import enroll_from_result
+from diarize.speakers.results import enroll_from_result, rejected_voice
 from diarize.speakers.voiceprints import voice_samples
 from diarize.timeline import Segment, Turn
+from tests import command
+from tests.audio.test_sources import film
 
 RATE = 16_000
 ANN, BOB = 200.0, 900.0
@@ -311,3 +315,88 @@ def test_re_enrollment_from_kept_recordings(diarizer, tmp_path):
         with pytest.raises(SpeakerBookError, match="no recording is left"):
             re_enroll(book, newer, drop_missing=True)
         assert book.model == BookModel.of(diarizer.embedder)
+
+
+def stereo(path: Path, left: np.ndarray, right: np.ndarray) -> Path:
+    soundfile.write(path, np.stack([left, right], axis=1), RATE)
+    return path
+
+
+def pitch_of(sample: Sample) -> float:
+    """Return which of the two tones a sample is of."""
+    made = PitchEmbedder().embed(
+        waveform(tone(ANN, 2), tone(BOB, 2)), [Segment(0, 2), Segment(2, 4)]
+    )
+    return (ANN, BOB)[int(np.argmax(made @ sample.embedding))]
+
+
+def test_the_channel_that_was_enrolled_is_enrolled_again(diarizer, tmp_path):
+    path = stereo(tmp_path / "call.wav", tone(ANN, 8), tone(BOB, 8))
+    model = BookModel.of(diarizer.embedder)
+    with SpeakerBook(tmp_path / "book.db", create=True) as book:
+        for channel, name in enumerate(("Ann", "Bob")):
+            found = enroll(load(path, channels=channel), diarizer)
+            assert {(one.channel, one.track) for one in found.samples} == {(channel, None)}
+            book.add(name, found.samples, model)
+            book.reject(name, enroll(load(path, channels=1 - channel), diarizer).samples[0], model)
+        data = json.loads(json.dumps(export_book(book)))
+        assert (
+            re_enroll(book, Diarizer(vad=loud_parts, embedder=PitchEmbedder("b" * 64))).people == 2
+        )
+        assert [pitch_of(book.samples(name)[0]) for name in ("Ann", "Bob")] == [ANN, BOB]
+        assert [pitch_of(book.rejections(name)[0]) for name in ("Ann", "Bob")] == [BOB, ANN]
+        assert [book.samples(name)[0].channel for name in ("Ann", "Bob")] == [0, 1]
+    with SpeakerBook(tmp_path / "copy.db", create=True) as copy:
+        import_book(copy, data)
+        assert export_book(copy) == data
+        assert copy.samples("Bob")[0].channel == 1
+
+
+def test_a_result_is_heard_as_it_was_made(diarizer, tmp_path):
+    path = stereo(tmp_path / "call.wav", tone(ANN, 8), tone(BOB, 8))
+    for source, heard, known in (
+        (path, {"channels": 1}, (1, None)),
+        (film(tmp_path / "talk.mkv", [(ANN, 1, True), (BOB, 1, False)], seconds=8),
+         {"audio_track": 1}, (None, 1)),
+    ):  # fmt: skip
+        diarization = diarizer(source, **heard)
+        assert diarization.parameters.items() >= heard.items()
+        (result,) = Result(diarization, None, str(source)).write("json", folder=tmp_path / "out")
+        voice = rejected_voice(result, "0", PitchEmbedder())
+        assert pitch_of(voice) == BOB
+        assert (voice.channel, voice.track) == known
+        assert command.run("samples", result, "-o", tmp_path / "voices", "--tracks").returncode == 0
+        spoken = load(tmp_path / "voices" / "SPEAKER_00.wav")
+        (vector,) = PitchEmbedder().embed(spoken, [Segment(1, 3)])
+        assert pitch_of(Sample(vector, "", (), 2, 1)) == BOB
+        (tmp_path / "voices" / "SPEAKER_00.wav").unlink()
+
+
+def test_recordings_of_one_name_are_not_taken_for_each_other(diarizer, tmp_path):
+    newer = Diarizer(vad=loud_parts, embedder=PitchEmbedder("b" * 64))
+    with SpeakerBook(tmp_path / "book.db", create=True) as book:
+        for day, name, pitch in (("mon", "Ann", ANN), ("tue", "Ben", BOB)):
+            (tmp_path / day).mkdir()
+            path = write(tmp_path / day / "talk.wav", tone(pitch, 8))
+            book.add(name, enroll(path, diarizer).samples, BookModel.of(diarizer.embedder))
+        (tmp_path / "mon" / "talk.wav").unlink()
+        with pytest.raises(
+            SpeakerBookError, match=r"mon.*may be .*tue.*the same name; put it back"
+        ):
+            re_enroll(book, newer, folder=tmp_path / "tue")
+        assert book.model == BookModel.of(diarizer.embedder)
+
+
+def test_who_is_enrolled_during_a_re_enrollment_is_kept(diarizer, tmp_path):
+    path = write(tmp_path / "ann.wav", tone(ANN, 8))
+    samples = enroll(path, diarizer).samples
+    with SpeakerBook(tmp_path / "book.db", create=True) as book:
+        book.add("Ann", samples, BookModel.of(diarizer.embedder))
+
+        def another(stage: str, done: float, total: float | None) -> None:
+            with SpeakerBook(book.path) as other:
+                other.add("Ben", samples, BookModel.of(diarizer.embedder))
+
+        with pytest.raises(SpeakerBookError, match="was changed by another program meanwhile"):
+            re_enroll(book, diarizer, on_progress=another)
+        assert book.names() == ["Ann", "Ben"]

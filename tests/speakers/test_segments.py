@@ -150,6 +150,9 @@ def test_segments_of_every_kind(tmp_path):
     said_json = tmp_path / "talk.json"
     said_json.write_text(json.dumps(spoken))
     assert segments_of(spoken) == segments_of(said_json) == [labelled_text]
+    numbered = [SegmentMatch(1.0, 3.0, label="0")]
+    for one in ({"start": 1, "end": 3, "speaker": 0}, Turn(1, 3, 0), (1, 3, 0)):
+        assert segments_of([one]) == numbered
     for odd in (3, [3], [("a", "b")], [{"start": 1}]):
         with pytest.raises(UsageError):
             segments_of(odd)
@@ -157,6 +160,8 @@ def test_segments_of_every_kind(tmp_path):
     assert segments_of(rttm, "other") == [labelled]
     with pytest.raises(UsageError, match="2 recordings"):
         segments_of(rttm, "third")
+    rttm.write_text(rttm.read_text().replace("other", "my_talk"))
+    assert segments_of(rttm, "my talk") == [labelled]
 
 
 def test_csv_and_json():
@@ -185,6 +190,9 @@ def test_the_command(example_dir, book, tmp_path, capfdbinary):
     assert [row["name"] for row in rows] == ["Ann", "", "Ann", "Ben"]
     assert {row["label"] for row in rows} == {"somebody"}
     assert main([*words, "--csv"]) == 2
+    assert main([*words, "--segments", "turns", "--num-speakers", "1", "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capfdbinary.readouterr().out.decode())))
+    assert {row["label"] for row in rows} == {"SPEAKER_00"}
 
 
 def test_a_book_of_another_model_is_refused(example_dir, book, tmp_path, embedder):
