@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from diarize.batch.items import Item
 from diarize.batch.stores import Store, read_bytes, stamp_of, stamps_in
 from diarize.files import is_url, relative_path
 from diarize.onnx.files import sha256_of
+from diarize.outputs import OWN_SUFFIX
 
 ENDING = ".batch.json"
 #: What a transcript beside a recording may be called, after the recording's name or stem.
@@ -203,6 +205,18 @@ def sha256_at(place: str) -> str:
     return ""
 
 
+def extension_in(place: str, name: str) -> str:
+    """Return the extension of a file that was written at a place.
+
+    Examples
+    --------
+    >>> extension_in("monday/talk.v2", "talk.v2.seglst.json"), extension_in("a", "a.diarized.2.srt")
+    ('seglst.json', 'srt')
+    """
+    rest = name.removeprefix(place.rpartition("/")[2])
+    return re.sub(rf"^{re.escape(OWN_SUFFIX)}(\.\d+)?(?=\.)", "", rest).removeprefix(".")
+
+
 def beside(place: str, name: str) -> str:
     """Return the name below the root of a file that lies beside a place.
 
@@ -213,3 +227,9 @@ def beside(place: str, name: str) -> str:
     """
     folder = place.rpartition("/")[0]
     return f"{folder}/{name}" if folder else name
+
+
+def main_json(place: str, outputs: Iterable[str]) -> str | None:
+    """Return the name below the root of the result among the files of a place; None without."""
+    found = (beside(place, name) for name in outputs if extension_in(place, name) == "json")
+    return next(found, None)
