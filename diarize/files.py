@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from diarize.errors import OutputError
+from diarize.text import json_text
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Note:
     def line(self) -> str:
         """Return the note as a line of the record, without what says nothing."""
         known = {key: value for key, value in asdict(self).items() if value}
-        return json.dumps(known, ensure_ascii=False, sort_keys=True) + "\n"
+        return json_text(known, sort_keys=True) + "\n"
 
 
 class Record:
@@ -79,7 +80,7 @@ class Record:
     def _notes(self, name: str) -> list[Note]:
         """Return the notes of one file; the lines of others are not parsed, which may be many."""
         found = []
-        shown = json.dumps(name, ensure_ascii=False)
+        shown = json_text(name)
         for line in self._lines:
             if shown in line:
                 with contextlib.suppress(ValueError, TypeError):
@@ -111,7 +112,7 @@ class Record:
             return
         end = "" if not self._lines or self._lines[-1].endswith("\n") else "\n"
         with contextlib.suppress(OSError), (self.folder / RECORD_NAME).open("ab") as file:
-            file.write((end + "".join(new)).encode("utf-8", errors="replace"))
+            file.write((end + "".join(new)).encode())
 
 
 def objection(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -23,6 +25,18 @@ TEXT_WIDTH = 72
 NAME_WIDTH = 40
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+
+
+def json_text(value: Any, **options: Any) -> str:
+    """Return JSON with characters as they are; bytes that are none, in a file's name, escaped.
+
+    Examples
+    --------
+    >>> json_text("café"), json_text("caf" + chr(0xDCE9))
+    ('"café"', '"caf\\\\udce9"')
+    """
+    text = json.dumps(value, ensure_ascii=False, **options)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[str, ...]]:

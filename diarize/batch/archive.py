@@ -30,6 +30,7 @@ from diarize.relabel import with_labels
 from diarize.result import Result
 from diarize.result_file import from_json, locate_audio
 from diarize.settings import DEFAULTS, LinkingSettings
+from diarize.text import json_text
 
 PEOPLE = "people.jsonl"
 
@@ -97,7 +98,7 @@ def link_archive(
     for place, labels in wanted.items():
         _write(store, place, labels, tell)
     found = _people(voices, people)
-    lines = [json.dumps(vars(one), ensure_ascii=False) + "\n" for one in found]
+    lines = [json_text(vars(one)) + "\n" for one in found]
     store.write(PEOPLE, "".join(lines).encode())
     return found
 

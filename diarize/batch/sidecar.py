@@ -21,6 +21,7 @@ from diarize.batch.stores import Store, read_bytes, stamp_of, stamps_in
 from diarize.files import is_url, relative_path
 from diarize.onnx.files import sha256_of
 from diarize.outputs import OWN_SUFFIX
+from diarize.text import json_text
 
 ENDING = ".batch.json"
 #: What a transcript beside a recording may be called, after the recording's name or stem.
@@ -110,7 +111,7 @@ class Sidecar:
         """Return the file's bytes."""
         block = asdict(replace(self, voices=None))
         block["voices"] = None if self.voices is None else [one.as_json() for one in self.voices]
-        return (json.dumps(block, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+        return (json_text(block, indent=1, sort_keys=True) + "\n").encode()
 
     def identity(self, store: Store, place: str) -> str:
         """Return the identity of the recording, as :attr:`Item.identity` gives it."""

@@ -107,7 +107,7 @@ def _link(audio: str | None) -> str | None:
     """Return the recording's path as the page refers to it."""
     if audio is None:
         return None
-    return Path(audio).as_uri() if Path(audio).is_absolute() else quote(audio)
+    return Path(audio).as_uri() if Path(audio).is_absolute() else quote(os.fsencode(audio))
 
 
 def _audio_path(result: Result, options: WriterOptions) -> Path | None:
