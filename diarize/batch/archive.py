@@ -17,6 +17,8 @@ from diarize.batch.sidecar import (
     Voice,
     beside,
     each_sidecar,
+    extension_in,
+    main_json,
     read_sidecar,
     sha256_of_bytes,
 )
@@ -28,6 +30,7 @@ from diarize.relabel import with_labels
 from diarize.result import Result
 from diarize.result_file import from_json, locate_audio
 from diarize.settings import DEFAULTS, LinkingSettings
+from diarize.text import json_text
 
 PEOPLE = "people.jsonl"
 
@@ -95,7 +98,7 @@ def link_archive(
     for place, labels in wanted.items():
         _write(store, place, labels, tell)
     found = _people(voices, people)
-    lines = [json.dumps(vars(one), ensure_ascii=False) + "\n" for one in found]
+    lines = [json_text(vars(one)) + "\n" for one in found]
     store.write(PEOPLE, "".join(lines).encode())
     return found
 
@@ -195,9 +198,9 @@ def _write(
     if sidecar is None:
         return
     outputs = dict(sidecar.outputs)
-    name = next((one for one in outputs if one.endswith(".json")), "")
-    content = store.read(beside(place, name)) if name else None
-    result = None if content is None else _result(content, store.place(beside(place, name)))
+    name = main_json(place, outputs)
+    content = None if name is None else store.read(name)
+    result = None if name is None or content is None else _result(content, store.place(name))
     if result is None or result.relabelling is not None:
         tell(f"{store.place(place)}: was corrected by hand and keeps its labels")
         return
@@ -241,7 +244,8 @@ def _rendered(
         if content is None or sha256_of_bytes(content) != checksum:
             tell(f"{store.place(beside(place, file))}: was changed since, and is left alone")
             continue
-        form = next(name for name in asked if file.endswith(f".{get_writer(name).extension}"))
+        ending = extension_in(place, file)
+        form = next(name for name in asked if get_writer(name).extension == ending)
         found[file] = encoded(result.render(form, options, folder=folder))
         if folder is not None:
             words = form != "rttm" and result.has_words

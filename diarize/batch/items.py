@@ -67,6 +67,17 @@ class Item:
             "speakers": list(self.speakers) if isinstance(self.speakers, tuple) else self.speakers,
         }
 
+    def settings(self) -> dict[str, Any]:
+        """Return those of them that decide on the result; a transcript does by its stamp."""
+        told = self.told()
+        return {name: told[name] for name in ("language", "speakers") if told[name] is not None}
+
+    @property
+    def invited(self) -> tuple[str, ...]:
+        """Who was invited, by name."""
+        told = self.speakers if isinstance(self.speakers, tuple) else ()
+        return tuple(one for one in told if isinstance(one, str))
+
 
 def collect(inputs: Iterable[str], on_message: Callable[[str], None] | None = None) -> list[Item]:
     """Return the recordings that are meant, each once, in the order given.
@@ -227,18 +238,27 @@ def _json_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, Any]]]
 
 
 def _csv_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    names = [name.strip().lower() for name in reader.fieldnames or ()]
-    if "audio" not in names:
+    # read with the file's own line endings, of which an old Mac's are lone carriage returns
+    lines = io.StringIO(text, newline=None)
+    delimiter = max(",;\t", key=lines.readline().count)
+    lines.seek(0)
+    reader = csv.DictReader(lines, delimiter="\t" if place.lower().endswith(".tsv") else delimiter)
+    try:
+        names = [name.strip().lower() for name in reader.fieldnames or ()]
+        if "audio" not in names:
+            raise UsageError(
+                f"{place}: its first line has no column 'audio', but "
+                f"{', '.join(names) or 'nothing'}"
+            )
+        reader.fieldnames = names
+        for row in reader:
+            if any(isinstance(value, str) and value.strip() for value in row.values()):
+                yield reader.line_num, {key: value for key, value in row.items() if key}
+    except csv.Error as error:
         raise UsageError(
-            f"{place}: its first line has no column 'audio', but {', '.join(names) or 'nothing'}"
-        )
-    reader.fieldnames = names
-    for row in reader:
-        if any(isinstance(value, str) and value.strip() for value in row.values()):
-            yield reader.line_num, {key: value for key, value in row.items() if key}
+            f"{place}, line {reader.line_num + 1}: no table ({error}). Check that each quotation "
+            "mark is closed"
+        ) from None
 
 
 def _from_row(row: Mapping[str, Any], where: str, manifest: str) -> Item:
@@ -288,9 +308,9 @@ def _speakers(value: Any, where: str) -> int | tuple[int, int] | tuple[str, ...]
     text = "" if value is None else str(value).strip()
     if not text:
         return None
-    if text.isdigit() and int(text) > 0:
+    if re.fullmatch(r"\d{1,9}", text) and int(text) > 0:
         return int(text)
-    bounds = re.fullmatch(r"(\d+)\s*(?:-|–|\.\.)\s*(\d+)", text)
+    bounds = re.fullmatch(r"(\d{1,9})\s*(?:-|–|\.\.)\s*(\d{1,9})", text)
     if bounds and 0 < int(bounds[1]) <= int(bounds[2]):
         return int(bounds[1]), int(bounds[2])
     if bounds or not isinstance(value, str) or re.fullmatch(r"[-+.\d]+", text):

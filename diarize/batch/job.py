@@ -13,7 +13,7 @@ from typing import Any, Literal
 from diarize.batch.items import Item
 from diarize.batch.sidecar import Sidecar, beside, stamps_beside
 from diarize.batch.stores import Store
-from diarize.errors import ModelError
+from diarize.errors import ModelError, SpeakerBookError
 from diarize.formats import WriterOptions, changed_options
 from diarize.labeler import LabelOptions
 from diarize.onnx.bundled import bundled
@@ -119,9 +119,18 @@ class Job:
 
     def parameters_of(self, item: Item) -> dict[str, Any]:
         """Return the same with what the manifest says of one recording."""
-        own = {key: value for key, value in item.told().items() if value is not None}
-        own.pop("transcript", None)  # its stamp stands among the transcripts
-        return {**self.parameters, "recording": own} if own else self.parameters
+        own = item.settings()
+        told = {**self.parameters, "recording": own} if own else self.parameters
+        invites = item.invited and "speakers" not in told["diarizer"]
+        return {**told, "invited_from": self._usual_book} if invites else told
+
+    @cached_property
+    def _usual_book(self) -> str:
+        """What changes with the people of the usual book, of whom manifests invite some."""
+        try:
+            return _book_digest("default")
+        except SpeakerBookError:  # each recording that needs it says so
+            return ""
 
     @cached_property
     def models(self) -> dict[str, str]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from itertools import count
 from pathlib import Path, PurePosixPath
 
 from diarize.batch.items import Item
-from diarize.batch.sidecar import Sidecar
+from diarize.batch.sidecar import ENDING, Sidecar, stamps_beside
 from diarize.batch.stores import Store
+from diarize.batch.summary import SUMMARY
+from diarize.batch.tables import COLUMNS
 from diarize.files import is_url
+
+_SIDECAR = ENDING.removesuffix(".json")
+# Places whose files would meet those of the whole batch: summary.json, words.parquet ...
+_OURS = frozenset((SUMMARY.removesuffix(".json"), *COLUMNS))
 
 
 def plan_places(items: Sequence[Item], sidecars: Mapping[str, Sidecar], store: Store) -> list[str]:
@@ -19,7 +25,7 @@ def plan_places(items: Sequence[Item], sidecars: Mapping[str, Sidecar], store: S
 
     A recording keeps the place that its sidecar says. A new one goes where it lies below the
     folder, pattern or manifest that named it; those that would meet there bear the name of their
-    folders, their extension, or a number.
+    folders, their extension, or a number, as does one that would meet the batch's own files.
 
     Parameters
     ----------
@@ -31,15 +37,9 @@ def plan_places(items: Sequence[Item], sidecars: Mapping[str, Sidecar], store: S
     list of str
         Names without an extension.
     """
-    owners: dict[str, list[str]] = {}
-    for place, sidecar in sidecars.items():
-        owners.setdefault(sidecar.identity(store, place), []).append(place)
-    found: dict[int, str] = {}
+    found = _known(items, sidecars, store)
     wanted = {item.identity for item in items}
-    for number, item in enumerate(items):
-        if owners.get(item.identity):
-            found[number] = owners[item.identity].pop(0)
-    taken = {place.casefold() for place in found.values()}
+    taken = {*_OURS, *(place.casefold() for place in found.values())}
     # The place of a recording that is there still, but is not worked on today, is taken too.
     for place, sidecar in sidecars.items():
         owner = sidecar.identity(store, place)
@@ -56,7 +56,7 @@ def plan_places(items: Sequence[Item], sidecars: Mapping[str, Sidecar], store: S
         shared = Counter(form(items[number]).casefold() for number in new)
         for number in list(new):
             place = form(items[number])
-            if shared[place.casefold()] == 1 and place.casefold() not in taken:
+            if shared[place.casefold()] == 1 and _is_free(place, taken):
                 found[number] = place
                 new.remove(number)
         taken.update(place.casefold() for place in found.values())
@@ -65,10 +65,40 @@ def plan_places(items: Sequence[Item], sidecars: Mapping[str, Sidecar], store: S
         found[number] = next(
             place
             for place in (f"{plain}.{suffix}" if suffix > 1 else plain for suffix in count(1))
-            if place.casefold() not in taken
+            if _is_free(place, taken)
         )
         taken.add(found[number].casefold())
     return [found[number] for number in range(len(items))]
+
+
+def _known(items: Sequence[Item], sidecars: Mapping[str, Sidecar], store: Store) -> dict[int, str]:
+    """Return the places that items have: of one recording's, that with the item's own settings."""
+    owners: dict[str, list[str]] = {}
+    for place, sidecar in sidecars.items():
+        if _is_free(place, _OURS):
+            owners.setdefault(sidecar.identity(store, place), []).append(place)
+    found: dict[int, str] = {}
+    for exact in (True, False):
+        for number, item in enumerate(items):
+            places = [] if number in found else owners.get(item.identity, [])
+            fits = [one for one in places if not exact or _is_as_told(sidecars[one], item)]
+            if fits:
+                found[number] = fits[0]
+                places.remove(fits[0])
+    return found
+
+
+def _is_as_told(sidecar: Sidecar, item: Item) -> bool:
+    """Return whether an output was made with what the manifest says of this recording."""
+    given = item.transcript is not None
+    return sidecar.parameters.get("recording", {}) == item.settings() and (
+        sidecar.transcripts == stamps_beside(item) if given else "given" not in sidecar.transcripts
+    )
+
+
+def _is_free(place: str, taken: Container[str]) -> bool:
+    """Return whether a place can be had; beside NAME, NAME.batch.json is no result."""
+    return place.casefold() not in taken and not place.casefold().endswith(_SIDECAR)
 
 
 def _stem(name: str) -> str:

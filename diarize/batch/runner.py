@@ -153,17 +153,14 @@ class Runner:
         """Say who speaks when, with what the manifest knows of this recording."""
         told = item.speakers
         bounds: dict[str, Any] = dict(self.job.bounds)
-        invited: tuple[str, ...] = ()
-        if isinstance(told, int):
-            bounds = {"num_speakers": told}
-        elif told is not None and all(isinstance(one, int) for one in told):
-            bounds = {"min_speakers": int(told[0]), "max_speakers": int(told[1])}
-        elif told is not None:
-            invited = tuple(map(str, told))
-            bounds = {}
         labeler = self._labeler
-        if invited:
-            labeler = Labeler(self._diarizer(invited), options=self.job.label)
+        if item.invited:
+            bounds = {}
+            labeler = Labeler(self._diarizer(item.invited), options=self.job.label)
+        elif isinstance(told, int):
+            bounds = {"num_speakers": told}
+        elif told is not None:
+            bounds = {"min_speakers": int(told[0]), "max_speakers": int(told[1])}
         return labeler.diarize(audio, output, **bounds)
 
     def _labelled(self, item: Item, recording: Recording, transcript: str | None) -> Result:

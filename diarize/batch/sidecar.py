@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from diarize.batch.items import Item
 from diarize.batch.stores import Store, read_bytes, stamp_of, stamps_in
 from diarize.files import is_url, relative_path
 from diarize.onnx.files import sha256_of
+from diarize.outputs import OWN_SUFFIX
+from diarize.text import json_text
 
 ENDING = ".batch.json"
 #: What a transcript beside a recording may be called, after the recording's name or stem.
@@ -108,7 +111,7 @@ class Sidecar:
         """Return the file's bytes."""
         block = asdict(replace(self, voices=None))
         block["voices"] = None if self.voices is None else [one.as_json() for one in self.voices]
-        return (json.dumps(block, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+        return (json_text(block, indent=1, sort_keys=True) + "\n").encode()
 
     def identity(self, store: Store, place: str) -> str:
         """Return the identity of the recording, as :attr:`Item.identity` gives it."""
@@ -203,6 +206,18 @@ def sha256_at(place: str) -> str:
     return ""
 
 
+def extension_in(place: str, name: str) -> str:
+    """Return the extension of a file that was written at a place.
+
+    Examples
+    --------
+    >>> extension_in("monday/talk.v2", "talk.v2.seglst.json"), extension_in("a", "a.diarized.2.srt")
+    ('seglst.json', 'srt')
+    """
+    rest = name.removeprefix(place.rpartition("/")[2])
+    return re.sub(rf"^{re.escape(OWN_SUFFIX)}(\.\d+)?(?=\.)", "", rest).removeprefix(".")
+
+
 def beside(place: str, name: str) -> str:
     """Return the name below the root of a file that lies beside a place.
 
@@ -213,3 +228,9 @@ def beside(place: str, name: str) -> str:
     """
     folder = place.rpartition("/")[0]
     return f"{folder}/{name}" if folder else name
+
+
+def main_json(place: str, outputs: Iterable[str]) -> str | None:
+    """Return the name below the root of the result among the files of a place; None without."""
+    found = (beside(place, name) for name in outputs if extension_in(place, name) == "json")
+    return next(found, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 
 from diarize.batch.archive import PersonInArchive
 from diarize.batch.job import Outcome
-from diarize.text import clock, counted, table
+from diarize.text import clock, counted, json_text, table
 
 SUMMARY = "summary.json"
 FAILURES = "failures.jsonl"
@@ -84,7 +83,7 @@ class Summary:
 
     def encoded(self) -> bytes:
         """Return the bytes of ``summary.json``."""
-        return (json.dumps(self.as_json(), ensure_ascii=False, indent=1) + "\n").encode()
+        return (json_text(self.as_json(), indent=1) + "\n").encode()
 
     def encoded_failures(self) -> bytes:
         """Return the bytes of ``failures.jsonl``: a line a recording that failed."""
@@ -92,7 +91,7 @@ class Summary:
             {name: getattr(one, name) for name in ("audio", "kind", "error", "elapsed")}
             for one in sorted(self.failures, key=lambda one: one.audio)
         ]
-        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+        return "".join(json_text(line) + "\n" for line in lines).encode()
 
     def _named(self) -> dict[str, Mapping[str, float]]:
         """Return recordings and seconds of everybody who is known beyond one recording."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from diarize.batch.sidecar import Sidecar, beside, each_sidecar
+from diarize.batch.sidecar import Sidecar, each_sidecar, main_json
 from diarize.batch.stores import Store
 from diarize.errors import MissingExtraError, TranscriptError
 from diarize.result import Result
@@ -117,14 +117,12 @@ def write_tables(output: str) -> dict[str, int]:
 
 def _result(store: Store, place: str, sidecar: Sidecar) -> Result | None:
     """Return a recording's result as its JSON holds it today, corrections by hand included."""
-    for name in sidecar.outputs:
-        if name.endswith(".json"):
-            content = store.read(beside(place, name))
-            try:
-                return None if content is None else from_json(json.loads(content), name)
-            except (TranscriptError, ValueError):
-                continue
-    return None
+    name = main_json(place, sidecar.outputs)
+    content = None if name is None else store.read(name)
+    try:
+        return None if content is None else from_json(json.loads(content), place)
+    except (TranscriptError, ValueError):
+        return None
 
 
 def _rows(place: str, sidecar: Sidecar, result: Result) -> dict[str, list[dict[str, Any]]]:

@@ -110,7 +110,8 @@ class Worker:
             cause, last = _cause(child.exit_code(wait=True) or 0), self._last_words()
             self.close()
             if hung.is_set():
-                reason = f"took longer than {timeout:.0f} s and was stopped"
+                shown = f"{timeout:{'.0f' if timeout and timeout >= 10 else 'g'}} s"
+                reason = f"took longer than {shown} and was stopped"
                 raise WorkerDiedError("timeout", reason) from None
             raise WorkerDiedError("crash", f"its worker died ({cause}){last}") from None
         finally:

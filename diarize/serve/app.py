@@ -41,6 +41,7 @@ def create_app(options: ServeOptions, store: JobStore, storage: Storage) -> Fast
     desk = Desk(options, storage, store)
     for routes in (openai.router(desk), recordings.router(desk), pages.router(desk)):
         app.include_router(routes)
+    app.state.closing = desk.closing
     add_handlers(app)
     app.add_middleware(Guard, options=options)
     return app
@@ -108,12 +109,16 @@ def serve(options: ServeOptions, on_ready: Callable[[str], None]) -> None:
         )
 
         class Server(uvicorn.Server):
-            """Says when it is there."""
+            """Says when it is there, and lets go those who wait when it is told to stop."""
 
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 if self.started:
                     on_ready(_address(options, listening))
+
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                app.state.closing.set()
+                await super().shutdown(sockets)
 
         server = Server(config)
         # uvicorn passes on the signal that ended it, and the workers are to be stopped first

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import unquote
 
 from diarize.serve.guard import TooLarge, too_large
 from diarize.serve.storage import TRANSCRIPT, UPLOAD, Storage, has_room
@@ -21,6 +23,7 @@ FILES = {"file": UPLOAD, "transcript": TRANSCRIPT}  # the form's fields, and wha
 MOST_TEXT = 16 << 20  # bytes of all text fields together: voices to know come as text
 MOST_PARTS = 200
 _LONGEST_NAME = 200
+_EXTENDED = re.compile(r""";\s*filename\*\s*=\s*"?([\w-]+)'[^']*'([^\s;"]+)""", re.IGNORECASE)
 
 
 class BadForm(Exception):
@@ -135,16 +138,16 @@ class _Reader:
             raise BadForm("a part of the form has no name")
         self._name = raw.decode("utf-8", "replace").removesuffix("[]")
         self._size = 0
-        if b"filename" not in options and self._name not in FILES:
+        shown = _file_name(self._headers["content-disposition"], options)
+        if shown is None and self._name not in FILES:
             self._text = bytearray()
             return
         if self._name not in FILES:
             raise BadForm(f"{self._name}: no file is expected here", param=self._name)
-        if b"filename" not in options:
+        if shown is None:
             raise BadForm(f"{self._name}: a file is expected, with a filename", param=self._name)
         if self._name in self.form.names:
             raise BadForm(f"{self._name}: one file is expected", param=self._name)
-        shown = options[b"filename"].decode("utf-8", "replace")
         self.form.names[self._name] = shown_name(shown)
         self._file = (self.folder / FILES[self._name]).open("xb")
 
@@ -172,6 +175,22 @@ class _Reader:
 
     def on_end(self) -> None:
         self.ended = True
+
+
+def _file_name(header: bytes, options: Mapping[bytes, bytes]) -> str | None:
+    """Return the name of a part that is a file; None where it is none.
+
+    Some clients send names that are not ASCII only as ``filename*`` (RFC 5987).
+    """
+    if b"filename" in options:
+        return options[b"filename"].decode("utf-8", "replace")
+    found = _EXTENDED.search(header.decode("latin-1"))
+    if found is None:
+        return None
+    try:
+        return unquote(found[2], found[1], "replace")
+    except LookupError:  # no encoding is called so
+        return unquote(found[2])
 
 
 def shown_name(name: str) -> str:

@@ -93,6 +93,7 @@ class JobStore:
         )
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
+        self._database.execute("PRAGMA secure_delete = ON")
         self._database.executescript(_SCHEMA)
 
     def close(self) -> None:
@@ -172,13 +173,23 @@ class JobStore:
             return int(rows.fetchone()[0])
 
     def delete(self, id: str) -> bool:
-        """Take a job out; a worker that is at it notices and stops."""
+        """Take a job out, and what it tells of anybody; a worker that is at it notices and stops.
+
+        The row stays until the next start, so that pages hear of it.
+        """
         with self._changing() as database:
             done = database.execute(
-                f"UPDATE jobs SET state = ?, {_NEXT} WHERE id = ? AND state != ?",
+                "UPDATE jobs SET state = ?, name = '', request = '{}', progress = '{}', "
+                f"error = NULL, summary = '{{}}', {_NEXT} WHERE id = ? AND state != ?",
                 (DELETED, id, DELETED),
             )
-            return done.rowcount == 1
+        self._forget()
+        return done.rowcount == 1
+
+    def _forget(self) -> None:
+        """Empty the log of changes, which holds rows as they were before they were deleted."""
+        with self._lock:
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def recover(self) -> None:
         """Begin anew after an end of any kind: what was running waits again, and is kept.
@@ -191,6 +202,7 @@ class JobStore:
                 "DELETE FROM jobs WHERE NOT listed AND state IN (?, ?)", (DONE, FAILED)
             )
             database.execute("UPDATE jobs SET listed = 1 WHERE kind != 'enrollment'")
+        self._forget()
         self.release(None)
 
     def release(self, worker: str | None, *, stopped: bool = False) -> None:

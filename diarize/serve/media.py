@@ -39,6 +39,8 @@ def decoded(
         if on_progress is not None:
             on_progress(stage, done, total)
 
+    if not path.stat().st_size:
+        raise AudioError(f"{name}: is empty, no byte of it was uploaded. Check the file")
     with io.FileIO(path) as file:
         file.name = name
         waveform = load(io.BufferedReader(file), on_progress=watched)

@@ -10,6 +10,7 @@ from diarize.errors import UsageError
 from diarize.transcript.whisper import WhisperOptions
 
 GIB = 1 << 30
+MOST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class ServeOptions:
     Raises
     ------
     UsageError
-        If others could reach the server and no token is set.
+        If others could reach the server and no token is set, or the port is none.
     """
 
     folder: Path
@@ -61,6 +62,8 @@ class ServeOptions:
     threads: int | None = None
 
     def __post_init__(self) -> None:
+        if not 0 <= self.port <= MOST_PORT:
+            raise UsageError(f"--port {self.port}: a number from 0 to {MOST_PORT} is expected")
         if self.token is not None and not (self.token.isascii() and self.token.strip()):
             raise UsageError("the token is empty or not ASCII: take letters and digits")
         if self.token is None and not is_loopback(self.host):

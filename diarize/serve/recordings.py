@@ -160,7 +160,7 @@ async def _events(request: Request, desk: Desk) -> AsyncIterator[str]:
     jobs = await run_in_threadpool(desk.store.listed, 500)
     yield _event("jobs", [shown(job) for job in jobs])
     silence = 0.0
-    while not await request.is_disconnected():
+    while not (desk.closing.is_set() or await request.is_disconnected()):
         changed: Sequence[Job] = await run_in_threadpool(desk.store.changed, revision)
         for job in changed:
             revision = job.revision

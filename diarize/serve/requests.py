@@ -6,7 +6,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -29,11 +30,12 @@ _PAUSE = 0.1  # seconds between two looks at a job that somebody waits for
 
 @dataclass(frozen=True)
 class Desk:
-    """What all routes work with."""
+    """What all routes work with; ``closing`` is set when the server is told to stop."""
 
     options: ServeOptions
     storage: Storage
     store: JobStore
+    closing: Event = field(default_factory=Event)
 
     def can_transcribe(self) -> bool:
         """Return whether a recogniser is installed."""
@@ -81,7 +83,7 @@ class Order:
         value = self.form.last(name)
         if value is None:
             return None
-        if not (value.isascii() and value.isdecimal() and 0 < int(value[:9]) <= MOST_SPEAKERS):
+        if not (re.fullmatch(r"[0-9]{1,9}", value) and 0 < int(value) <= MOST_SPEAKERS):
             raise BadForm(f"{name}: a number from 1 to {MOST_SPEAKERS} is expected", param=name)
         return int(value)
 
@@ -129,8 +131,10 @@ def place(order: Order, desk: Desk, kind: str, more: dict[str, Any], *, listed: 
 
 
 async def settled(job: Job, desk: Desk, request: Request | None = None) -> Job:
-    """Wait until a job is over; HTTPException where it was deleted, or the client has gone."""
+    """Wait until a job is over; HTTPException where it was deleted, or somebody goes."""
     while not job.is_over:
+        if desk.closing.is_set():
+            raise HTTPException(503, "the server was stopped")
         if request is not None and await request.is_disconnected():
             raise HTTPException(499, "the client has gone")
         await asyncio.sleep(_PAUSE)

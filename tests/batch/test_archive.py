@@ -13,6 +13,8 @@ from diarize.batch.archive import link_archive
 from diarize.batch.sidecar import ENDING, Sidecar, Voice, each_sidecar, sha256_of_bytes
 from diarize.batch.stores import Store
 from diarize.batch.tables import write_tables
+from diarize.files import encoded
+from diarize.formats import get_writer
 from diarize.relabel import relabel
 from diarize.result_file import from_json, read_result
 from diarize.rewriting import rewrite
@@ -21,7 +23,13 @@ from tests.command import run
 from tests.speakers.test_linking import voice
 
 
-def add(output: Path, place: str, people: list[int], names: dict[int, str] | None = None) -> None:
+def add(
+    output: Path,
+    place: str,
+    people: list[int],
+    names: dict[int, str] | None = None,
+    formats: tuple[str, ...] = ("srt", "json"),
+) -> None:
     """Write what a batch leaves of a recording in which each speaks for a second, in turn."""
     labels = [f"SPEAKER_{number:02d}" for number in range(len(people))]
     shown = [(names or {}).get(person) for person in people]
@@ -42,17 +50,17 @@ def add(output: Path, place: str, people: list[int], names: dict[int, str] | Non
     data = {"language": "en", "segments": segments, "diarization": block}
     output.mkdir(exist_ok=True)
     result = from_json(data)
-    files = {f"{place}.json": result.to_json(), f"{place}.srt": result.to_srt()}
+    files = {f"{place}.{get_writer(name).extension}": result.render(name) for name in formats}
     outputs = {}
     for name, text in files.items():
-        (output / name).write_bytes(text.encode())
-        outputs[name] = sha256_of_bytes(text.encode())
+        (output / name).write_bytes(encoded(text))
+        outputs[name] = sha256_of_bytes(encoded(text))
     seed = sum(map(ord, place))
     sidecar = Sidecar(
         f"{place}.wav",
         "",
         "",
-        {"formats": ["srt", "json"], "writer": {}},
+        {"formats": list(formats), "writer": {}},
         {"embedding": "1"},
         outputs=outputs,
         duration=float(len(people)),
@@ -96,6 +104,18 @@ def test_labels_stay_when_recordings_are_added(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == again
     lines = (tmp_path / "people.jsonl").read_text().splitlines()
     assert [json.loads(line)["recordings"] for line in lines] == [2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("place", ["a", "a.podcast"])
+def test_every_output_keeps_its_format(tmp_path, place):
+    formats = ("audacity", "diarized-json", "json", "podcast", "rttm", "seglst", "txt")
+    add(tmp_path, place, [0, 1], formats=formats)
+    link_archive(str(tmp_path), 0.5)
+    result = read_result(tmp_path / f"{place}.json")
+    assert result.diarization.labels == ("VOICE_00000", "VOICE_00001")
+    for name in formats:
+        path = tmp_path / f"{place}.{get_writer(name).extension}"
+        assert path.read_bytes() == encoded(result.render(name, folder=tmp_path)), name
 
 
 def test_names_join_and_two_of_one_recording_do_not(tmp_path):

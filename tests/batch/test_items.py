@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from diarize.batch.items import Item, collect, read_manifest
 from diarize.batch.local import Task, default_jobs, next_task
 from diarize.batch.places import plan_places
-from diarize.batch.sidecar import Sidecar, Voice, decoded
+from diarize.batch.sidecar import Sidecar, Voice, decoded, stamps_beside
 from diarize.batch.stores import Store
 from diarize.errors import UsageError
 
@@ -62,12 +63,29 @@ def test_manifests(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", b"audio\nHello, world; again.wav\nx.wav\n"),
+        ("a.csv", b'audio,language\r"Hello, world; again.wav",\rx.wav,\r'),
+        ("a.csv", b'audio;language\r\n"Hello, world; again.wav";\r\nx.wav;\r\n'),
+    ],
+)
+def test_manifests_of_other_programs(tmp_path, name, text):
+    (tmp_path / name).write_bytes(text)
+    items = read_manifest(str(tmp_path / name))
+    assert [item.inside for item in items] == ["Hello, world; again.wav", "x.wav"]
+
+
+@pytest.mark.parametrize(
     ("name", "text", "message"),
     [
         ("a.csv", "file,who\nx.wav,2\n", "no column 'audio', but file, who"),
         ("a.csv", "audio,speakers\nx.wav,0\n", "line 2: speakers is '0'"),
         ("a.csv", "audio,speakers\nx.wav,4-2\n", "line 2: speakers is '4-2'"),
+        ("a.csv", "audio,speakers\nx.wav,-1\n", "line 2: speakers is '-1'"),
+        ("a.csv", f"audio,speakers\nx.wav,{'9' * 5000}\n", "line 2: speakers is '999"),
         ("a.csv", "audio,language\n,en\n", "line 2: names no recording"),
+        ("a.csv", f'audio\n"x.wav\n{"y" * 140_000}\n', "line 2: no table .field larger"),
         ("a.csv", "audio\n", "names no recording"),
         ("a.jsonl", '{"audio": "x.wav"}\n{"audio"\n', "line 2: no JSON"),
         ("a.jsonl", '"x.wav"\n', 'line 1: write {"audio"'),
@@ -81,8 +99,8 @@ def test_a_manifest_that_cannot_be_understood(tmp_path, name, text, message):
         collect([str(tmp_path / name)])
 
 
-def sidecar(audio: str) -> Sidecar:
-    return Sidecar(audio, "", "", {}, {})
+def sidecar(audio: str, **recording: object) -> Sidecar:
+    return Sidecar(audio, "", "", {"recording": recording} if recording else {}, {})
 
 
 def test_recordings_of_one_name_have_places_of_their_own(tmp_path):
@@ -93,6 +111,47 @@ def test_recordings_of_one_name_have_places_of_their_own(tmp_path):
     assert plan_places(collect([str(tmp_path / "a")]), {}, store) == ["x.mp3", "x.wav"]
     twice = [Item(str(tmp_path / "b/x.wav"), "x.wav", language=code) for code in ("de", "en")]
     assert plan_places(twice, {}, store) == ["x.wav", "x.wav.2"]
+
+
+def test_no_recording_takes_the_place_of_the_batchs_own_files(tmp_path):
+    touch(tmp_path, "a.batch.wav", "a.wav", "Summary.wav", "summary", "words.wav", "b/summary.wav")
+    items = [*collect([str(tmp_path)]), Item(str(tmp_path / "summary"), "summary")]
+    places = plan_places(items, {}, Store("/out"))
+    assert dict(zip([item.inside for item in items], places, strict=True)) == {
+        "a.batch.wav": "a.batch.wav",
+        "a.wav": "a",
+        "Summary.wav": "Summary.wav",
+        "words.wav": "words.wav",
+        "b/summary.wav": "b/summary",
+        "summary": "summary.2",
+    }
+    known = {"a.batch": sidecar(f"..{tmp_path}/a.batch.wav")}  # as an earlier version had it
+    again = [item for item in items if item.inside == "a.batch.wav"]
+    assert plan_places(again, known, Store("/out")) == ["a.batch.wav"]
+
+
+def test_one_recording_with_two_settings_keeps_both_places(tmp_path):
+    touch(tmp_path, "x.wav", "x.srt")
+    audio, words = str(tmp_path / "x.wav"), str(tmp_path / "x.srt")
+    items = [
+        Item(audio, "x.wav", speakers=3),
+        Item(audio, "x.wav", language="de"),
+        Item(audio, "x.wav", transcript=words),
+        Item(audio, "x.wav"),
+    ]
+    places = plan_places(items, {}, Store("/out"))
+    assert places == ["x.wav", "x.wav.2", "x.wav.3", "x.wav.4"]
+    known = {
+        place: replace(
+            sidecar(f"..{audio}", **item.settings()),
+            transcripts=stamps_beside(item) if item.transcript else {},
+        )
+        for place, item in zip(places, items, strict=True)
+    }
+    known = dict(sorted(known.items(), reverse=True))
+    assert plan_places(items, known, Store("/out")) == places
+    changed = [replace(items[0], speakers=4), *items[1:]]
+    assert plan_places(changed, known, Store("/out")) == places
 
 
 def test_a_place_stays_when_recordings_are_added(tmp_path):

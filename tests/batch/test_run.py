@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,14 @@ def test_only_what_changed_is_done_again(talks, tmp_path):
     assert run_batch(inputs, forced, jobs=2).done == 5
 
 
+def test_a_short_time_limit_is_told_as_it_is(talks, tmp_path):
+    job = Job(str(tmp_path), {"vad": harmful}, label=BARE)
+    summary = run_batch([str(talks / "three.wav")], job, jobs=1, timeout=0.001, retries=0)
+    assert [one.error.split(": ")[1] for one in summary.failures] == [
+        "took longer than 0.001 s and was stopped"
+    ]
+
+
 def test_a_manifest_says_what_is_known_of_each(talks, tmp_path):
     words = {"segments": [{"start": 0, "end": 3, "text": "Good morning everybody."}]}
     (tmp_path / "words.json").write_text(json.dumps(words))
@@ -142,6 +151,48 @@ def test_a_manifest_says_what_is_known_of_each(talks, tmp_path):
     assert len(ann["diarization"]["speakers"]) == 1
     assert ann["diarization"]["parameters"]["num_speakers"] == 1
     assert "segments" not in bo
+
+
+def test_a_manifest_is_done_again_when_the_people_change_whom_it_invites(
+    talks, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    for name in ("Ann", "Ben"):
+        assert run("enroll", name, talks / "ann" / "one.wav", "--one-voice").returncode == 0
+    manifest = tmp_path / "calls.jsonl"
+    manifest.write_text(json.dumps({"audio": f"{talks}/ann/one.wav", "speakers": ["Ann", "Ben"]}))
+    output = tmp_path / "out"
+
+    def done() -> tuple[int, int]:
+        # a job knows the book as it was when it began
+        summary = run_batch([str(manifest)], Job(str(output), label=BARE), jobs=1)
+        return summary.done, summary.skipped
+
+    assert done() == (1, 0)
+    assert done() == (0, 1)
+    assert run("forget", "Ben").returncode == 0
+    assert done() == (1, 0)
+    (tmp_path / "diarize" / "speakers.db").unlink()
+    assert done() == (0, 0)
+    assert failures(output) == {"one": "error"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode elsewhere")
+def test_a_name_that_is_not_utf8_stops_nothing(talks, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(talks / "three.wav", os.fsdecode(os.fsencode(folder) + b"/caf\xe9.wav"))
+    (folder / "caf\udce8.mp3").write_bytes(b"no sound")
+    job = Job(str(tmp_path / "out"), label=BARE, formats=("json", "html", "rttm"))
+    summary = run_batch([str(folder)], job, jobs=1)
+    assert (summary.done, [one.kind for one in summary.failures]) == (1, ["error"])
+    assert failures(tmp_path / "out") == {"caf\udce8": "error"}
+    assert json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))["done"] == 1
+    assert b"caf%E9.wav" in Path(tmp_path, "out", "caf\udce9.html").read_bytes()
+    assert run_batch([str(folder)], job, jobs=1).skipped == 1
+    before = contents(tmp_path / "out")
+    assert run_batch([str(folder)], replace(job, force=True), jobs=1).done == 1
+    assert contents(tmp_path / "out") == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")

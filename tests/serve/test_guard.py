@@ -43,6 +43,12 @@ def test_other_machines_need_a_token(
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("port", [70000, 65536, -1])
+def test_a_port_that_there_is_not(port: int, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"--port {port}: a number from 0 to 65535"):
+        ServeOptions(folder=tmp_path, port=port)
+
+
 def test_without_the_extra() -> None:
     code = (
         "import sys; sys.modules['fastapi'] = None; from diarize.cli import main; sys.exit(main())"
@@ -80,6 +86,7 @@ def test_names_of_the_host(server: Server, host: str, status: int) -> None:
     [
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"origin": "http://127.0.0.1:1"}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
@@ -130,6 +137,10 @@ def test_the_token(closed: Server) -> None:
             assert (sent.status_code, sent.headers["location"]) == (303, "/")
         assert TOKEN not in browser.cookies["diarize_token"]
         assert browser.get("api/jobs").status_code == 200
+        mine = f"diarize_token={browser.cookies['diarize_token']}"
+        for others in ('prefs={"x":1}', "a b=c", "=", "diarize_token=wrong"):
+            cookie = {"cookie": f"{others}; {mine}"}
+            assert httpx.get(f"{closed.url}api/jobs", headers=cookie).status_code == 200, others
         assert browser.get("api/jobs", headers={"host": "talk.example"}).status_code in (200, 401)
         assert browser.get("api/jobs", headers={"host": "talk.evil"}).status_code == 421
 

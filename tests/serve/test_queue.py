@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from diarize.cli import main
-from diarize.serve.jobs import DONE, FAILED, MOST_ATTEMPTS, QUEUED, RUNNING, JobStore
+from diarize.serve.jobs import DELETED, DONE, FAILED, MOST_ATTEMPTS, QUEUED, RUNNING, JobStore
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample
 from tests import talk
@@ -141,6 +142,50 @@ def test_what_nobody_waits_for_any_more_is_listed(tmp_path: Path) -> None:
     assert [job.id for job in store.listed(9)] == [left.id]
     assert store.get(over.id) is None
     assert store.get(left.id).state == QUEUED
+
+
+def test_what_is_deleted_is_gone_from_the_file(tmp_path: Path) -> None:
+    store, other = JobStore(tmp_path / "jobs.db"), JobStore(tmp_path / "jobs.db")
+
+    def held() -> bytes:
+        return b"".join(path.read_bytes() for path in tmp_path.glob("jobs.db*"))
+
+    jobs = [
+        store.add("recording", f"secret-{end}.wav", {"known": ["secret"]}, listed=True)
+        for end in ("done", "failed", "queued")
+    ]
+    waited = store.add("transcription", "secret.wav", {"prompt": "secret"})
+    other.claim("w"), other.claim("w")
+    other.report(jobs[0].id, "w", {"stage": "secret"})
+    other.finish(jobs[0].id, "w", {"messages": ["secret"]})
+    other.fail(jobs[1].id, "w", "secret", "recording")
+    assert b"secret" in held()
+    for job in jobs:
+        assert store.delete(job.id)
+    assert [job.state for job in store.changed(-1) if job.name == ""] == [DELETED] * 3
+    other.claim("w")
+    store.finish(waited.id, "w", {})
+    store.recover()  # the request that waited for it is over
+    assert b"secret" not in held()
+    store.close(), other.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no Ctrl-C to send")
+def test_ctrl_c_lets_those_go_who_wait(tmp_path: Path) -> None:
+    with Server(tmp_path / "serve") as server:
+        sound = talk.recording("meeting").read_bytes()
+        with ThreadPoolExecutor(1) as pool, server.http.stream("GET", "api/jobs/events") as page:
+            files = {"file": ("talk.mp3", sound)}
+            asked = pool.submit(server.http.post, "v1/audio/diarization", files=files)
+            database = sqlite3.connect(tmp_path / "serve" / "jobs.db")
+            running = "SELECT count(*) FROM jobs WHERE state = ?"
+            until(lambda: database.execute(running, (RUNNING,)).fetchone()[0])
+            server.process.send_signal(signal.SIGINT)
+            assert asked.result().status_code == 503
+            assert "event: jobs" in list(page.iter_lines())
+        assert server.process.stderr is not None
+        said = server.process.stderr.read()
+        assert "Traceback" not in said and "Cancelled" not in said, said
 
 
 def test_every_state_is_one_of_those_known(tmp_path: Path) -> None:

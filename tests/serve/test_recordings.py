@@ -141,6 +141,7 @@ def test_words_that_are_brought_along(server: Server, tmp_path: Path, example_di
     ("fields", "words"),
     [
         ({"num_speakers": "0"}, "num_speakers"),
+        ({"num_speakers": "00000000111234"}, "num_speakers"),
         ({"num_speakers": "2", "max_speakers": "3"}, "exact"),
         ({"min_speakers": "4", "max_speakers": "3"}, "more than"),
         ({"language": "../../en"}, "language"),
@@ -172,6 +173,33 @@ def test_names_of_uploads_reach_no_file(server: Server, beep: Path) -> None:
     for id in ("..%2f..%2fjobs.db", "0" * 32, "%00", "a/b"):
         for path in (f"api/jobs/{id}", f"api/jobs/{id}/audio", f"jobs/{id}"):
             assert server.http.get(path).status_code in (303, 400, 404), path
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("filename*=UTF-8''t%C3%A4lk%20%222%22.wav", 'tälk "2".wav'),
+        ("filename*=nonsense'de'..%2Ft%C3%A4lk.wav", "tälk.wav"),
+        ("filename=plain.wav; filename*=UTF-8''t%C3%A4lk.wav", "plain.wav"),
+    ],
+)
+def test_names_that_are_not_ascii(server: Server, beep: Path, given: str, shown: str) -> None:
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; {given}\r\n\r\n'
+    answer = server.http.post(
+        "api/jobs",
+        content=head.encode() + beep.read_bytes() + b"\r\n--x--\r\n",
+        headers={"content-type": "multipart/form-data; boundary=x"},
+    )
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["name"] == shown
+    server.http.delete(f"api/jobs/{answer.json()['id']}")
+
+
+def test_an_empty_upload_says_so(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"")
+    job = server.over(server.upload(tmp_path / "a.mp3")["id"])
+    assert job["error"]["message"] == "a.mp3: is empty, no byte of it was uploaded. Check the file"
+    server.http.delete(f"api/jobs/{job['id']}")
 
 
 def test_a_playlist_leads_to_no_other_file(server: Server, tmp_path: Path) -> None:

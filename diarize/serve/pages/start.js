@@ -3,6 +3,9 @@
 const $ = (id) => document.getElementById(id);
 const jobs = new Map(); // id -> what the server says of it, the newest first by `created`
 const uploads = []; // { name, sent, total, request }
+const MOST = 500; // recordings that the server tells at once
+let asked = null; // { id } of the recording whose "Delete" waits for a second press
+let oldest = null; // the id of the oldest recording told, where there may be older ones
 const STATES = { queued: "waiting", running: "at work", failed: "failed", done: "" };
 const STAGES = { audio: "reading", load: "reading", speech: "finding speech", embed: "telling voices apart",
   cluster: "counting voices", transcribe: "writing the words down", save: "saving", download: "fetching the model" };
@@ -59,6 +62,7 @@ function sendAll(files) {
   const transcript = $("transcript").files[0];
   if (transcript && files.length > 1) return tell("A transcript goes with one recording.");
   for (const file of files) send(file, transcript);
+  if (files.length) $("transcript").value = ""; // the next recording has other words
 }
 
 // --- the list -----------------------------------------------------------------------------------
@@ -96,10 +100,11 @@ function row(job) {
   if (done) name.href = address;
   const tools = make("div", { className: "tools" });
   if (done) tools.append(make("a", { className: "open", href: address, textContent: "Open" }));
-  tools.append(remover(job.name, job.state === "running" || job.state === "queued" ? "Stop" : "Delete", async () => {
+  const remove = async () => {
     const answer = await fetch(`/api/jobs/${job.id}`, { method: "DELETE" });
     if (answer.ok) { jobs.delete(job.id); draw(); }
-  }));
+  };
+  tools.append(job.state === "running" || job.state === "queued" ? remover(job.name, "Stop", remove) : deleter(job, remove));
   const item = make("li", { className: `job ${job.state}` }, name, make("span", { className: "about", textContent: about(job), dir: "auto" }), tools);
   if (job.state === "running") item.append(bar(job.progress.share));
   return item;
@@ -108,12 +113,20 @@ function row(job) {
 function remover(name, text, action) {
   const button = make("button", { type: "button", className: "drop", textContent: text });
   button.setAttribute("aria-label", `${text} ${name}`);
-  button.addEventListener("click", () => {
-    if (text !== "Delete" || button.dataset.sure) { delete button.dataset.sure; return action(); }
-    button.dataset.sure = "yes";
-    button.textContent = "Delete for good?";
-    setTimeout(() => { delete button.dataset.sure; button.textContent = text; }, 4000);
+  button.addEventListener("click", action);
+  return button;
+}
+
+function deleter(job, remove) {
+  const sure = asked?.id === job.id;
+  const button = remover(job.name, "Delete", () => {
+    const question = sure ? null : { id: job.id };
+    asked = question;
+    draw();
+    if (sure) remove();
+    else setTimeout(() => { if (asked === question) { asked = null; draw(); } }, 4000);
   });
+  if (sure) button.textContent = "Delete for good?";
   return button;
 }
 
@@ -127,20 +140,29 @@ function uploadRow(upload) {
 
 function draw() {
   const focus = document.activeElement?.getAttribute?.("aria-label");
-  const sure = [...document.querySelectorAll("[data-sure]")].length; // a question that waits is not drawn over
-  if (sure) return;
   const sorted = [...jobs.values()].sort((one, other) => (one.created < other.created ? 1 : -1));
   $("jobs").replaceChildren(...uploads.map(uploadRow), ...sorted.map(row));
   $("empty").hidden = Boolean(sorted.length + uploads.length);
+  $("older").hidden = oldest === null;
   if (focus) [...document.querySelectorAll("#jobs [aria-label]")].find((one) => one.getAttribute("aria-label") === focus)?.focus();
+}
+
+function takeAll(told) {
+  told.forEach(take);
+  oldest = told.length === MOST ? told.at(-1).id : null;
+  draw();
+}
+
+async function tellOlder() {
+  const answer = await fetch(`/api/jobs?limit=${MOST}&before=${oldest}`);
+  if (answer.ok) takeAll((await answer.json()).jobs);
 }
 
 function listen() {
   const source = new EventSource("/api/jobs/events");
   source.addEventListener("jobs", (event) => {
     jobs.clear();
-    for (const job of JSON.parse(event.data)) take(job);
-    draw();
+    takeAll(JSON.parse(event.data));
   });
   source.addEventListener("job", (event) => { take(JSON.parse(event.data)); draw(); });
   source.addEventListener("deleted", (event) => { jobs.delete(JSON.parse(event.data)); draw(); });
@@ -152,5 +174,6 @@ for (const kind of ["dragenter", "dragover"]) {
 }
 for (const kind of ["dragleave", "drop"]) addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.remove("over"); });
 addEventListener("drop", (event) => sendAll([...event.dataTransfer.files]));
+$("older").addEventListener("click", tellOlder);
 $("form").addEventListener("submit", (event) => event.preventDefault());
 listen();
