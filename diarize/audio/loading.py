@@ -78,7 +78,7 @@ or Waveform
     with decoding.opened(found, track) as ready:
         wave = _load(lambda: _watched(ready, on_progress), ready.name, channels, ready.report)
     path = str(found) if isinstance(found, str | Path) else wave.path
-    return replace(wave, path=path, track=None if audio_track is None else int(audio_track))
+    return replace(wave, path=path, track=track)
 
 
 def _whole(number: object) -> int | None:
