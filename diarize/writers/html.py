@@ -123,6 +123,7 @@ def _sound(result: Result, audio: Path | None, embed: bool) -> dict[str, Any]:
     """Return what the page draws of the recording, and plays."""
     from diarize.audio.encoding import opus
     from diarize.audio.loading import load
+    from diarize.result_file import heard_of
 
     silent = {**outline(result.diarization), "recording": None, "embedded": None}
     if audio is None:
@@ -130,7 +131,7 @@ def _sound(result: Result, audio: Path | None, embed: bool) -> dict[str, Any]:
             raise AudioError("there is no recording to embed: leave out --embed-audio")
         return silent
     try:
-        wave = load(audio)
+        wave = load(audio, **heard_of(result))
     except AudioError:  # the page still shows what was said
         if embed:
             raise

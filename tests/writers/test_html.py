@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -42,6 +44,20 @@ def test_relabel_where_the_embedded_recording_has_gone(
     assert main([*words, "--rename", "SPEAKER_00=Ann"]) == 0
     assert "left alone: talk.html" in capsys.readouterr().err
     assert page.read_bytes() == before
+
+
+def test_the_page_draws_the_channel_that_the_result_is_of(tmp_path: Path) -> None:
+    import soundfile
+
+    audio = tmp_path / "call.wav"
+    tone = 0.5 * np.sin(np.arange(32_000) / 5)
+    soundfile.write(audio, np.stack([tone, 0 * tone], axis=1), 16_000)
+    drawn = {}
+    for channel in (0, 1):
+        result = Result(Diarization([], 2.0, parameters={"channels": channel}), None, str(audio))
+        (facts,) = re.findall(r'"peaks":"([^"]*)"', result.to_html())
+        drawn[channel] = max(base64.b64decode(facts))
+    assert drawn == {0: 255, 1: 0}
 
 
 def test_peaks_and_opus() -> None:
