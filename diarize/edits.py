@@ -102,27 +102,6 @@ Edit = Rename | Merge | Swap | Reassign | Split
 KINDS: dict[str, type[Edit]] = {kind.kind: kind for kind in (Rename, Merge, Swap, Reassign, Split)}
 
 
-def renames(names: Mapping[str, str]) -> list[Rename]:
-    """Return renames, done one after the other.
-
-    Raises
-    ------
-    UsageError
-        If a speaker gets the name of one who is renamed only later: that joins the two for good.
-    """
-    later = list(names)
-    for old, new in names.items():
-        later.remove(old)
-        if new in later:
-            instead = (
-                f"to exchange the two, swap them (--swap {old},{new})"
-                if names[new] == old
-                else f"rename {new} before {old}"
-            )
-            raise UsageError(f"renaming {old} to {new} joins the two for good: {instead}")
-    return [Rename(old, new) for old, new in names.items()]
-
-
 def to_json(edit: Edit) -> dict[str, Any]:
     """Return an edit as JSON holds it.
 

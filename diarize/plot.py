@@ -15,7 +15,7 @@ from diarize.annotation import Diarization, alone
 from diarize.display import COLOURS
 from diarize.errors import MissingExtraError, UsageError
 from diarize.files import Note, refuse_unless_own, write_whole
-from diarize.text import NAME_WIDTH, clock, shortened
+from diarize.text import NAME_WIDTH, clock, printable, shortened
 
 if TYPE_CHECKING:
     from diarize.arrays import Float32
@@ -157,7 +157,7 @@ def _draw_lanes(axes: Any, diarization: Diarization) -> None:
     names = [_name(diarization, label) for label in diarization.labels]
     axes.set_yticks(range(len(names)), names)
     axes.xaxis.set_major_formatter(lambda value, _: clock(value))
-    axes.set_title(shortened(diarization.uri, 60).replace("$", r"\$"), loc="left")
+    axes.set_title(printable(shortened(diarization.uri, 60)).replace("$", r"\$"), loc="left")
     axes.grid(axis="x", linewidth=0.4, alpha=0.5)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from diarize.annotation import Diarization, Speaker, find_speaker, speaker_label
-from diarize.edits import NEW, Edit, Merge, Reassign, Rename, Split, Swap, renames
+from diarize.edits import NEW, Edit, Merge, Reassign, Rename, Split, Swap
 from diarize.errors import UsageError
 from diarize.reassign import Move, reassign
 from diarize.result import Relabelling, Result
@@ -54,7 +54,35 @@ def relabel(
     """
     merges = (Merge(tuple(group)) for group in merge)
     swaps = (Swap(tuple(pair)) for pair in swap)
-    return apply_edits(result, [*merges, *swaps, *renames(rename or {})])
+    return apply_edits(result, [*merges, *swaps, *renames(rename or {}, result.diarization)])
+
+
+def renames(names: Mapping[str, str], talk: Diarization) -> list[Rename]:
+    """Return renames of the speakers of a talk, done one after the other.
+
+    Raises
+    ------
+    UsageError
+        If a speaker gets the name of one who is renamed only later: that joins the two for good.
+    """
+    later = list(names)
+    for old, new in names.items():
+        later.remove(old)
+        other = next((key for key in later if new in _called(talk, key)), None)
+        if other is not None:
+            instead = (
+                f"to exchange the two, swap them (--swap {old},{other})"
+                if names[other] in _called(talk, old)
+                else f"rename {other} before {old}"
+            )
+            raise UsageError(f"renaming {old} to {new} joins the two for good: {instead}")
+    return [Rename(old, new) for old, new in names.items()]
+
+
+def _called(talk: Diarization, key: str) -> set[str]:
+    """Return what else the speaker is called whom a key means."""
+    found = find_speaker(talk, key)
+    return {key} if found is None else {key, found.label, found.display}
 
 
 def apply_edits(result: Result, edits: Iterable[Edit]) -> Result:
@@ -85,6 +113,14 @@ def apply_edits(result: Result, edits: Iterable[Edit]) -> Result:
         known = _relabelling(result)
         listed = None if known.edits is None else (*known.edits, done)
         result = replace(result, relabelling=replace(known, edits=listed))
+    return result
+
+
+def replay(result: Result, edits: Iterable[Edit]) -> Result:
+    """Return a result with edits of before done, but those that it refuses by now."""
+    for edit in edits:
+        with contextlib.suppress(UsageError):
+            result = apply_edits(result, [edit])
     return result
 
 
@@ -131,8 +167,8 @@ def _reassigned(result: Result, edit: Reassign | Split) -> tuple[Result, Edit]:
 
 def _end(result: Result) -> float:
     """Return where a recording ends, or what is said in it if that is later."""
-    ends = [turn.end for turn in result.diarization.turns]
-    return max(result.diarization.duration, *ends, *(part.end for part in result.utterances))
+    talk, said = result.diarization, result.utterances
+    return max([talk.duration, *(turn.end for turn in talk.turns), *(part.end for part in said)])
 
 
 def _target(diarization: Diarization, key: str) -> Speaker:
@@ -168,10 +204,7 @@ def keep_relabelling(found: Diarization, earlier: Result) -> tuple[Result, list[
     if changed is None:
         return Result(found), []
     if changed.edits:
-        again = Result(found)
-        for edit in changed.edits:
-            with contextlib.suppress(UsageError):  # of a speaker who had words alone
-                again = apply_edits(again, [edit])
+        again = replay(Result(found), changed.edits)  # refused: of a speaker who had words alone
         if _spans(again.diarization) == _spans(earlier.diarization):
             return replace(again, relabelling=changed), []
     before = _spans(earlier.diarization)

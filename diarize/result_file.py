@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.edits import edits_from_json, to_json
@@ -16,6 +16,9 @@ from diarize.files import is_url
 from diarize.result import Relabelling, Result
 from diarize.timeline import Segment, Turn
 from diarize.transcript.readers.common import time_of
+
+if TYPE_CHECKING:
+    from diarize.audio.waveform import Waveform
 
 
 def to_block(result: Result) -> dict[str, Any]:
@@ -136,20 +139,27 @@ def recording_of(path: Path, result: Result, audio: str | Path | None = None) ->
     return result.audio
 
 
-def heard_of(result: Result) -> dict[str, Any]:
-    """Return which channel and audio track a result is of, as ``diarize.audio.loading.load`` takes.
+def load_heard(result: Result, audio: str | Path) -> Waveform:
+    """Return what a result was made of: its channel and audio track of the recording.
 
-    Examples
-    --------
-    >>> heard_of(Result(Diarization([], 1.0, parameters={"channels": 1})))
-    {'channels': 1, 'audio_track': None}
+    A file that the result does not name may hold that sound alone; then it is taken whole.
+
+    Raises
+    ------
+    AudioError, UsageError
+        As for :func:`diarize.audio.loading.load`.
     """
+    from diarize.audio.loading import load
+
     known = result.diarization.parameters
     channel, track = known.get("channels"), known.get("audio_track")
-    return {
-        "channels": channel if isinstance(channel, int) else "mix",
-        "audio_track": track if isinstance(track, int) else None,
-    }
+    channels = channel if isinstance(channel, int) else "mix"
+    try:
+        return load(audio, channels=channels, audio_track=track if isinstance(track, int) else None)
+    except UsageError:
+        if result.audio is not None and Path(audio).name == Path(result.audio).name:
+            raise
+        return load(audio)
 
 
 def locate_audio(path: Path, audio: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from diarize.errors import DiarizeError
@@ -71,20 +71,28 @@ def read_rttm(path: str | Path) -> dict[str, list[Turn]]:
     """
     turns: dict[str, list[Turn]] = {}
     for file in _files(path, ".rttm"):
+        records = []
         for where, fields in _lines(file):
             if fields[0] in _OTHER_TYPES:
                 continue
             if fields[0] != "SPEAKER":
                 raise DiarizeError(f"{where}: unknown record type {fields[0]!r}; is it RTTM?")
-            recording, start, duration, speaker, confidence = _speaker_record(fields, where)
+            records.append(_speaker_record(fields, where))
+        numbered = _numbered_names(records)
+        for recording, start, duration, names, figures in records:
+            speaker, confidence = _name_and_confidence(names, figures, numbered)
             found = turns.setdefault(recording, [])
             if duration > 0 and start + duration > 0:
                 found.append(Turn(max(0.0, start), start + duration, speaker, confidence))
     return {uri: sorted(found) for uri, found in turns.items()}
 
 
-def _speaker_record(fields: list[str], where: str) -> tuple[str, float, float, str, float | None]:
-    """Return recording, start, duration, speaker and confidence of a SPEAKER line.
+# Recording, start, duration, name, and the up to two figures after it.
+_Record = tuple[str, float, float, str, list[str]]
+
+
+def _speaker_record(fields: list[str], where: str) -> _Record:
+    """Return what a SPEAKER line holds.
 
     Names with spaces, which RTTM does not know but people write, are told by what stands around
     them: two times and two ``<NA>``.
@@ -93,15 +101,46 @@ def _speaker_record(fields: list[str], where: str) -> tuple[str, float, float, s
         raise DiarizeError(f"{where}: {len(fields)} fields where a SPEAKER line has 9 or 10")
     start = _start_field(fields, where)
     rest = fields[start + 4 :]
-    tail = int(len(rest) > 1 and _is_figure(rest[-1]))
-    if tail and len(rest) > 2 and rest[-1] in _NOT_GIVEN and _is_figure(rest[-2]):
-        tail = 2
+    tail = 0
+    while tail < 2 and len(rest) - tail > 1 and _is_figure(rest[-1 - tail]):
+        tail += 1
     name = " ".join(rest[: len(rest) - tail])
     if name in _NOT_GIVEN:
         raise DiarizeError(f"{where}: no name of a speaker; it is the eighth field of the line")
     onset, duration = _seconds(fields[start], where, -_ROUNDING), _seconds(fields[start + 1], where)
-    confidence = _optional_number(rest[len(rest) - tail]) if tail else None
-    return " ".join(fields[1 : start - 1]), onset, duration, name, confidence
+    return " ".join(fields[1 : start - 1]), onset, duration, name, rest[len(rest) - tail :]
+
+
+def _numbered_names(records: Iterable[_Record]) -> set[str]:
+    """Return the names after which whole numbers tell people apart: "Speaker 1", "Speaker 2".
+
+    Else they are confidences, as of a program that writes 1 for 1.0.
+    """
+    after: dict[str, set[str]] = {}
+    for *_, name, figures in records:
+        after.setdefault(name, set()).update(figures[:1])
+    return {
+        name
+        for name, found in after.items()
+        if all(map(str.isdigit, found)) and (len(found) > 1 or not found <= {"0", "1"})
+    }
+
+
+def _name_and_confidence(
+    name: str, figures: list[str], numbered: Container[str]
+) -> tuple[str, float | None]:
+    """Return a speaker's name and the confidence of the turn.
+
+    Examples
+    --------
+    >>> _name_and_confidence("Speaker", ["2", "0.9"], {"Speaker"})
+    ('Speaker 2', 0.9)
+    >>> _name_and_confidence("Ann", ["1", "<NA>"], {"Speaker"})
+    ('Ann', 1.0)
+    """
+    if figures and name in numbered:
+        name, figures = f"{name} {figures[0]}", figures[1:]
+    return name, _optional_number(figures[0]) if figures else None
 
 
 def _start_field(fields: list[str], where: str) -> int:
@@ -124,13 +163,8 @@ def _start_field(fields: list[str], where: str) -> int:
 
 
 def _is_figure(field: str) -> bool:
-    """Return whether a field after the name is a confidence, or says that none is given.
-
-    A whole number rather ends the name: "Speaker 1".
-    """
-    return field in _NOT_GIVEN or (
-        _optional_number(field) is not None and not field.isdigit() and field[-1].isdigit()
-    )
+    """Return whether a field after the name is a number, or says that none is given."""
+    return field in _NOT_GIVEN or (field[-1].isdigit() and _optional_number(field) is not None)
 
 
 def read_uem(path: str | Path) -> dict[str, list[Segment]]:

@@ -27,6 +27,17 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 
+def printable(text: str) -> str:
+    """Return a text with bytes that are no characters, in a file's name, escaped.
+
+    Examples
+    --------
+    >>> printable("caf" + chr(0xDCE9))
+    'caf\\\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def json_text(value: Any, **options: Any) -> str:
     """Return JSON with characters as they are; bytes that are none, in a file's name, escaped.
 
@@ -35,8 +46,7 @@ def json_text(value: Any, **options: Any) -> str:
     >>> json_text("café"), json_text("caf" + chr(0xDCE9))
     ('"café"', '"caf\\\\udce9"')
     """
-    text = json.dumps(value, ensure_ascii=False, **options)
-    return text.encode("utf-8", "backslashreplace").decode()
+    return printable(json.dumps(value, ensure_ascii=False, **options))
 
 
 def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[str, ...]]:

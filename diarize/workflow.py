@@ -192,8 +192,8 @@ def formats_of(
     bare = result.transcript is None
     empty = [name for name in asked if name in WORD_FORMATS]
     if bare and empty and result.diarization and needs_words:
-        why = result.messages[-1] if result.messages else "there is no transcript"
-        name = "stdin" if result.audio is None else Path(result.audio).name
+        why = "; ".join(one.rstrip(".") for one in result.messages) or "there is no transcript"
+        name = "stdin" if result.audio is None else result.audio
         raise TranscriptError(
             f"{name}: no words for {', '.join(empty)}: {why}; "
             "--no-transcript writes who speaks when alone"

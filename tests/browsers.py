@@ -67,6 +67,8 @@ def requests(browser: Any) -> list[str]:
         message["params"]["request"]["url"]
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
+        # what the page asked for that Chromium itself begins with may be told late
+        and not message["params"]["documentURL"].startswith("chrome")
     ]
 
 

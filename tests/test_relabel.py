@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from diarize.annotation import Candidate, Diarization, Speaker
 from diarize.cli import main
-from diarize.edits import read_edits
+from diarize.edits import Reassign, Rename, Split, read_edits
 from diarize.errors import TranscriptError, UsageError
 from diarize.formats import names
 from diarize.outputs import write_files
-from diarize.relabel import relabel
+from diarize.relabel import apply_edits, relabel, replay
 from diarize.result import Result
-from diarize.result_file import from_json
+from diarize.result_file import from_json, load_heard
 from diarize.timeline import Turn
 from diarize.transcript.assign import label_transcript
 
@@ -90,6 +91,38 @@ def test_names_that_are_exchanged_join_nobody(result: Result) -> None:
         relabel(named, rename={"Ann": "Bo", "Bo": "Cy"})
     changed = relabel(named, rename={"Bo": "Cy", "Ann": "Bo"})
     assert shown(changed) == ["Cy", "Bo", S2, "Cy"]
+    for exchanged in ({S0: "Ann", S1: "Bo"}, {"0": "Ann", "1": "Bo"}):
+        with pytest.raises(UsageError, match=r"joins the two for good: .*--swap"):
+            relabel(named, rename=exchanged)
+
+
+def test_a_turn_where_nobody_was_heard() -> None:
+    silent = Result(Diarization([], 2.0))
+    (turn,) = apply_edits(silent, [Reassign(0, 1, "Ann")]).diarization.turns
+    assert (turn.start, turn.end) == (0, 1)
+
+
+def test_edits_of_before_that_are_refused_take_no_other_with_them(result: Result) -> None:
+    edits = [Rename(S0, "Bo"), Split(S2, 900.0, "+"), Rename(S2, "Cy")]
+    with pytest.raises(UsageError):
+        apply_edits(result, edits)
+    again = replay(result, edits)
+    assert shown(again) == ["Bo", "Ann", "Cy", "Bo"]
+    assert [edit.kind for edit in again.relabelling.edits] == ["rename", "rename"]
+
+
+def test_a_file_that_holds_the_track_alone_is_heard_whole(tmp_path: Path) -> None:
+    tone = np.sin(np.arange(16_000) / 5)
+    for name, sound in (("call.wav", np.stack([0 * tone, tone], axis=1)), ("left.wav", tone)):
+        soundfile.write(tmp_path / name, sound, 16_000)
+    talk = Diarization([], 1.0, parameters={"channels": 1})
+    of_call = Result(talk, None, str(tmp_path / "call.wav"))
+    assert load_heard(of_call, tmp_path / "call.wav").samples.any()
+    assert load_heard(of_call, tmp_path / "left.wav").samples.any()
+    soundfile.write(tmp_path / "call.wav", tone, 16_000)
+    with pytest.raises(UsageError, match="has 1 channels"):
+        load_heard(of_call, tmp_path / "call.wav")
+    assert "<script" in of_call.to_html()
 
 
 def test_all_in_order(result: Result) -> None:

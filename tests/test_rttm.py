@@ -45,15 +45,25 @@ def test_nine_and_ten_fields_comments_and_other_records(tmp_path: Path) -> None:
         ("Mary Nan <NA>", "Mary Nan", None),
         ("7 <NA> <NA>", "7", None),
         ("7 1e-3 <NA>", "7", 0.001),
+        ("Ann 1 <NA>", "Ann", 1.0),
+        ("Ann 0.9 0.5", "Ann", 0.9),
     ],
 )
-def test_a_number_ends_a_name(
+def test_a_number_ends_a_name_that_others_have_too(
     tail: str, speaker: str, confidence: float | None, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.rttm"
-    file.write_text(f"SPEAKER t 1 0 10 <NA> <NA> {tail}\n")
-    (turn,) = read_rttm(file)["t"]
+    lines = (tail, "Speaker 2 <NA>", "Ann 0.87 <NA>")
+    file.write_text("".join(f"SPEAKER t 1 {at} 1 <NA> <NA> {it}\n" for at, it in enumerate(lines)))
+    turn, *others = read_rttm(file)["t"]
     assert (turn.speaker, turn.confidence) == (speaker, confidence)
+    assert [(one.speaker, one.confidence) for one in others] == [("Speaker 2", None), ("Ann", 0.87)]
+
+
+def test_confidences_of_people_who_are_sure_are_no_names(tmp_path: Path) -> None:
+    file = tmp_path / "a.rttm"
+    file.write_text("".join(f"SPEAKER t 1 0 1 <NA> <NA> {name} 1 <NA>\n" for name in "AB"))
+    assert [(one.speaker, one.confidence) for one in read_rttm(file)["t"]] == [("A", 1), ("B", 1)]
 
 
 def test_folder(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from diarize.onnx.files import locate, sha256_of
 from diarize.settings import DEFAULTS
 from diarize.speakers.book import opened
 from diarize.speakers.diarizer import Diarizer
+from diarize.transcript.engines import get_engine, is_ready
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,14 @@ class Job:
             return ""
 
     @cached_property
+    def _makes_words(self) -> bool:
+        """Whether a recogniser can run by now."""
+        engine = self.label.engine
+        return is_ready(
+            get_engine(engine, self.label.whisper) if isinstance(engine, str) else engine
+        )
+
+    @cached_property
     def models(self) -> dict[str, str]:
         """The checksums of the models of this machine."""
         embedder, vad = self.diarizer.get("embedder"), self.diarizer.get("vad", "auto")
@@ -164,6 +173,8 @@ class Job:
         if self.force or (self.voices and sidecar.voices is None):
             return False
         if sidecar.parameters != self.parameters_of(item) or sidecar.models != self.models:
+            return False
+        if sidecar.lacks_words and self._makes_words:
             return False
         store = Store(self.output)
         outputs = [beside(place, name) for name in sidecar.outputs]

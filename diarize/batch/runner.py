@@ -117,6 +117,9 @@ class Runner:
             speakers=_speakers(talk),
             messages=tuple(dict.fromkeys((*talk.warnings, *result.messages, *told))),
             voices=_voices(talk, earlier) if self.job.voices else None,
+            lacks_words=self.job.label.transcripts == "make"
+            and result.transcript is None
+            and bool(talk),
         )
         store.write(place + ENDING, sidecar.encoded(), private=self.job.voices)
         return sidecar

@@ -93,6 +93,8 @@ class Sidecar:
         What the user should know.
     voices : tuple of Voice
         For linking; None where it was not asked for.
+    lacks_words : bool
+        Words were to be made of its speech, and could not be.
     """
 
     audio: str
@@ -106,6 +108,7 @@ class Sidecar:
     speakers: tuple[tuple[str, float], ...] = ()
     messages: tuple[str, ...] = ()
     voices: tuple[Voice, ...] | None = None
+    lacks_words: bool = False
 
     def encoded(self) -> bytes:
         """Return the file's bytes."""

@@ -13,6 +13,7 @@ from diarize.batch.stores import Store
 from diarize.errors import MissingExtraError, TranscriptError
 from diarize.result import Result
 from diarize.result_file import from_json
+from diarize.text import printable
 from diarize.writers.cues import timed_words
 
 #: Rows that are held in memory of each table.
@@ -127,13 +128,13 @@ def _result(store: Store, place: str, sidecar: Sidecar) -> Result | None:
 
 def _rows(place: str, sidecar: Sidecar, result: Result) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of one recording."""
-    talk = result.diarization
+    talk, place = result.diarization, printable(place)
     words = list(_words(place, result))
     return {
         "recordings": [
             {
                 "recording": place,
-                "audio": sidecar.audio,
+                "audio": printable(sidecar.audio),
                 "duration": talk.duration,
                 "language": (result.transcript or {}).get("language"),
                 "speakers": len(talk.speakers),

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from diarize.batch.run import OnOutcome, Pace
     from diarize.batch.summary import Summary
 
+# What successful recordings had to say, alike or not, is shown up to so many lines.
+MOST_MESSAGES = 10
 EPILOG = """\
 examples:
   diarize batch interviews/ -o out --jobs 4
@@ -98,7 +101,15 @@ def run(args: argparse.Namespace) -> int:
     check_speakers(args)
     talk = console.Console(quiet=args.quiet)
     job = _job(args)
+    said: dict[str, list[str]] = {}
     with _progress(talk) as progress:
+
+        def on_outcome(outcome: Outcome | None, done: Summary, pace: Pace) -> None:
+            if outcome is not None and outcome.state == "done":
+                for message in outcome.messages:
+                    said.setdefault(message, []).append(outcome.audio)
+            progress(outcome, done, pace)
+
         summary = run_batch(
             args.inputs,
             job,
@@ -106,9 +117,14 @@ def run(args: argparse.Namespace) -> int:
             scheduler=args.scheduler,
             timeout=args.timeout,
             retries=args.retries,
-            on_outcome=progress,
+            on_outcome=on_outcome,
             on_message=talk.warn,
         )
+    for message, audios in islice(said.items(), MOST_MESSAGES):
+        about = audios[0] if len(audios) == 1 else f"{len(audios)} recordings, such as {audios[0]}"
+        talk.warn(f"{about}: {message}")
+    if len(said) > MOST_MESSAGES:
+        talk.warn(f"{len(said) - MOST_MESSAGES} more messages stand in the .batch.json files")
     if not args.quiet:
         print(summary.table(), file=sys.stderr)
     if summary.failures:

@@ -99,7 +99,7 @@ class Console:
         """Show the speakers with their talk time, what it cost, and what was written."""
         from rich.console import Console as RichConsole
 
-        from diarize.annotation import speaker_rows
+        from diarize.annotation import likely_count, speaker_rows
 
         screen = RichConsole(stderr=True, highlight=False)
         if title:
@@ -108,6 +108,9 @@ class Console:
         rows = speaker_rows(diarization)
         shown = text.table(headings, rows, right=[1, 2, 3]) if rows else "no speech found"
         screen.print(shown, markup=False, soft_wrap=True)
+        if doubt := likely_count(diarization):
+            found = text.counted(len(diarization.speakers), "speaker")
+            screen.print(f"{found}{doubt}: if you know the number, add --num-speakers N")
         factor = seconds / diarization.duration if diarization.duration else 0.0
         screen.print(
             f"{clock(diarization.duration)} of audio in {seconds:.1f} s "

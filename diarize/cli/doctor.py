@@ -194,7 +194,12 @@ def _engines() -> Iterator[Finding]:
 
     for name, engine in ENGINES.items():
         if engine.is_installed():
-            models = ", ".join(engine.models_here()) or "none yet; one is fetched when needed"
+            none = (
+                "none, and DIARIZE_OFFLINE forbids to fetch one"
+                if files.offline()
+                else "none yet; one is fetched when needed"
+            )
+            models = ", ".join(engine.models_here()) or none
             yield Finding("engine", name, "ok", f"models on this machine: {models}")
         else:
             hint = f'not installed: pip install "{DISTRIBUTION}[{engine.extra}]"'

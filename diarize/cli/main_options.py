@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         group,
         "--transcript FILE",
-        "Whisper JSON of any flavour, SRT, VTT or TSV (default: AUDIO's stem + .json)",
+        "Whisper JSON of any flavour, SRT, VTT or TSV (default: one of AUDIO's name beside it)",
     )
     add_transcript_options(group)
     add_output_options(parser.add_argument_group("output"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from diarize.cli.console import Console
 from diarize.cli.options import add_table, positive_int
 from diarize.errors import AudioError
-from diarize.result_file import heard_of, read_result, recording_of
+from diarize.result_file import load_heard, read_result, recording_of
 
 EPILOG = """\
 examples:
@@ -47,14 +47,13 @@ def run(args: argparse.Namespace) -> int:
     path, messages = Path(args.result), Console(quiet=args.quiet)
     result, found = read_result(path), None
     if not args.no_map:
-        from diarize.audio.loading import load
         from diarize.cli.common import open_embedder
 
         try:
             audio = recording_of(path, result, args.audio)
         except AudioError as error:
             raise AudioError(f"{error}, or add --no-map") from None
-        waveform = load(audio, **heard_of(result))
+        waveform = load_heard(result, audio)
         found = embedding_map(result.diarization, waveform, open_embedder(args))
     write_plot(result.diarization, Path(args.output), found, overwrite=args.overwrite)
     messages.wrote([args.output])

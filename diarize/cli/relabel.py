@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from diarize.cli import console
 from diarize.cli.common import regions, seconds
 from diarize.cli.options import add, add_output_options, add_table, formats_from, writer_options
-from diarize.edits import NEW, Merge, Reassign, Split, Swap, read_edits, renames
+from diarize.edits import NEW, Merge, Reassign, Split, Swap, read_edits
 from diarize.errors import UsageError
 from diarize.formats import WriterOptions
 from diarize.outputs import OWN_SUFFIX, named_file, write_files
@@ -18,6 +18,7 @@ from diarize.result_file import read_json, read_result
 from diarize.rewriting import Written, rewrite
 
 if TYPE_CHECKING:
+    from diarize.annotation import Diarization
     from diarize.edits import Edit
     from diarize.result import Result
 
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.result)
     data = read_json(path)
     before = read_result(path)
-    result = apply_edits(before, _edits(args))
+    result = apply_edits(before, _edits(args, before.diarization))
     messages = console.Console(quiet=args.quiet)
     own = isinstance(data, dict) and isinstance(data.get("diarization"), dict)
     written = _write(result, path, args, before if own else None)
@@ -78,12 +79,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _edits(args: argparse.Namespace) -> list[Edit]:
+def _edits(args: argparse.Namespace, talk: Diarization) -> list[Edit]:
     """Return what is to be done, in the order in which it is done."""
+    from diarize.relabel import renames
+
     edits: list[Edit] = list(read_edits(args.edits)) if args.edits else []
     edits += [Merge(tuple(_names(text, "--merge"))) for text in args.merge]
     edits += [Swap(_pair(text)) for text in args.swap]
-    edits += renames(_renames(args.rename))
+    edits += renames(_renames(args.rename), talk)
     edits += [_split(text) for text in args.split]
     edits += [edit for text in args.turn for edit in _turns(text)]
     return edits

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diarize.cli.console import Console
 from diarize.cli.options import add_table
-from diarize.result_file import heard_of, read_result, recording_of
+from diarize.result_file import load_heard, read_result, recording_of
 
 EPILOG = """\
 examples:
@@ -39,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from diarize.audio.loading import load
     from diarize.samples import write_samples
 
     path = Path(args.result)
@@ -48,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     messages = Console(quiet=args.quiet)
     written = write_samples(
         result.diarization,
-        load(audio, **heard_of(result)),
+        load_heard(result, audio),
         Path(args.output_dir),
         audio=audio,
         tracks=args.tracks,

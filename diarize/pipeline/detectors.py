@@ -7,7 +7,7 @@ from pathlib import Path
 
 from diarize import plugins
 from diarize.audio.waveform import Waveform
-from diarize.errors import UsageError
+from diarize.errors import ModelError, UsageError
 from diarize.segmentation.activity import SpeechActivity
 from diarize.settings import Settings
 from diarize.timeline import Segment
@@ -33,6 +33,8 @@ def open_detector(
     if str(vad) in plugins.names("vads"):
         return plugins.load("vads", str(vad)), str(vad)
     if not Path(vad).is_file():
+        if Path(vad).name != str(vad) or Path(vad).suffix == ".onnx":
+            raise ModelError(f"{vad}: no such model file")
         raise UsageError(
             f"vad is {str(vad)!r}: auto, webrtc, neural, the path of an ONNX model, or the name of "
             "an installed plug-in is expected"

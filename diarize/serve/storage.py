@@ -16,7 +16,7 @@ from typing import Any
 from diarize.edits import Edit, edits_from_json, to_json
 from diarize.errors import OutputError
 from diarize.files import write_whole
-from diarize.relabel import apply_edits
+from diarize.relabel import apply_edits, replay
 from diarize.result import Result
 from diarize.result_file import from_json, read_json
 
@@ -86,7 +86,7 @@ class Storage:
 
     def corrected(self, id: str) -> Result:
         """Return a result with its edits made."""
-        return apply_edits(self.read_result(id), self.read_edits(id))
+        return replay(self.read_result(id), self.read_edits(id))
 
     def read_edits(self, id: str) -> tuple[Edit, ...]:
         """Return the edits of a result."""

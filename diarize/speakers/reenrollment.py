@@ -11,7 +11,7 @@ import numpy as np
 from diarize.arrays import Progress, unit
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
-from diarize.errors import AudioError, EnrollmentError, SpeakerBookError
+from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, UsageError
 from diarize.pipeline.diarizer import DiarizationPipeline
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.enrollment import as_heard, enroll
@@ -70,7 +70,7 @@ def re_enroll(
                 for name, samples in before.items():
                     mine = [sample for sample in samples if _take(sample) == take]
                     after[name] += _again(mine, waveform, diarizer)
-        except (AudioError, EnrollmentError) as error:
+        except (AudioError, EnrollmentError, UsageError) as error:  # no such channel any more
             lost[take[0]] = str(error)
     if lost and not drop_missing:
         raise SpeakerBookError(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from diarize.annotation import Diarization, alone, find_speaker
-from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Embedder
 from diarize.errors import EnrollmentError
-from diarize.result_file import heard_of, read_result, recording_of
+from diarize.result_file import load_heard, read_result, recording_of
 from diarize.speakers.enrollment import Enrollment, Take, as_heard, samples_of
 from diarize.speakers.records import Sample
 from diarize.speakers.voiceprints import embed_segments, split_into_segments
@@ -62,7 +61,7 @@ def _take_of_result(path: Path, speaker: str, audio: Path | None = None) -> Take
     """Return where a speaker of a finished result talks alone."""
     result = read_result(path)
     label = _label(result.diarization, speaker, str(path))
-    waveform = load(recording_of(path, result, audio), **heard_of(result))
+    waveform = load_heard(result, recording_of(path, result, audio))
     return _take(result.diarization, label, waveform)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from diarize import plugins
 from diarize.errors import UsageError
+from diarize.onnx.files import offline
 from diarize.transcript.faster_whisper import FasterWhisperTranscriber
 from diarize.transcript.whisper import Transcriber, WhisperOptions, WhisperTranscriber
 
@@ -61,6 +62,17 @@ def is_asked(transcriber: Transcriber) -> bool:
     """Return whether words were asked for from just this recogniser or model."""
     options = options_of(transcriber)
     return options is None or options.model is not None or options.engine is not None
+
+
+def is_ready(transcriber: Transcriber) -> bool:
+    """Return whether words can be made, as far as is known without trying: a model may be fetched.
+
+    Where downloads are forbidden, an engine needs its model here.
+    """
+    if not isinstance(transcriber, Engine):
+        return True
+    options = options_of(transcriber) or WhisperOptions()
+    return transcriber.is_installed() and (not offline() or transcriber.has_model(options.model))
 
 
 def options_of(transcriber: Transcriber) -> WhisperOptions | None:

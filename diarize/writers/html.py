@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from diarize.arrays import SAMPLE_RATE
 from diarize.display import COLOURS
-from diarize.errors import AudioError
+from diarize.errors import AudioError, UsageError
 from diarize.excerpts import clear_excerpts, excerpts
 from diarize.files import digest_of
 from diarize.formats import WriterOptions
@@ -122,8 +122,7 @@ def _audio_path(result: Result, options: WriterOptions) -> Path | None:
 def _sound(result: Result, audio: Path | None, embed: bool) -> dict[str, Any]:
     """Return what the page draws of the recording, and plays."""
     from diarize.audio.encoding import opus
-    from diarize.audio.loading import load
-    from diarize.result_file import heard_of
+    from diarize.result_file import load_heard
 
     silent = {**outline(result.diarization), "recording": None, "embedded": None}
     if audio is None:
@@ -131,8 +130,8 @@ def _sound(result: Result, audio: Path | None, embed: bool) -> dict[str, Any]:
             raise AudioError("there is no recording to embed: leave out --embed-audio")
         return silent
     try:
-        wave = load(audio, **heard_of(result))
-    except AudioError:  # the page still shows what was said
+        wave = load_heard(result, audio)
+    except (AudioError, UsageError):  # the page still shows what was said
         if embed:
             raise
         return silent

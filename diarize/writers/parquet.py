@@ -7,6 +7,7 @@ import io
 from diarize.errors import MissingExtraError
 from diarize.formats import WriterOptions
 from diarize.result import Result
+from diarize.text import printable
 from diarize.writers.cues import timed_words
 
 extension = "parquet"
@@ -35,7 +36,7 @@ def render(result: Result, options: WriterOptions) -> bytes:
     schema = pyarrow.schema([*columns, ("text", text), ("words", pyarrow.list_(inside))])
     rows = [
         {
-            "recording": result.diarization.uri,
+            "recording": printable(result.diarization.uri),
             "start": round(part.start, 3),
             "end": round(part.end, 3),
             "speaker": part.speaker,

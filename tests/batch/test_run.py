@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -16,8 +17,11 @@ import pytest
 
 from diarize import Diarizer, LabelOptions, label_recordings
 from diarize.batch import Job, Outcome, run_batch
-from diarize.batch.sidecar import ENDING
+from diarize.batch.items import Item
+from diarize.batch.sidecar import ENDING, read_sidecar
+from diarize.batch.stores import Store
 from diarize.errors import ModelError, UsageError
+from diarize.transcript.engines import ENGINES
 from tests.batch.conftest import NAMES
 from tests.batch.detectors import harmful
 from tests.command import run
@@ -128,6 +132,25 @@ def test_only_what_changed_is_done_again(talks, tmp_path):
     assert run_batch(inputs, forced, jobs=2).done == 5
 
 
+def test_words_that_could_not_be_made_are_made_when_they_can_be(talks, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIARIZE_OFFLINE", "1")
+    for name in ("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE"):
+        monkeypatch.setenv(name, str(tmp_path / "cache"))
+    recording = tmp_path / "talk.wav"
+    shutil.copy(talks / "three.wav", recording)
+    job = Job(str(tmp_path / "out"))
+    assert run_batch([str(recording)], job, jobs=1).done == 1
+    assert run_batch([str(recording)], job, jobs=1).skipped == 1
+    sidecar = read_sidecar(Store(job.output), "talk")
+    assert sidecar is not None and sidecar.lacks_words
+    item = Item(str(recording), "talk.wav")
+    assert replace(job).is_done(sidecar, item, "talk")
+    monkeypatch.delenv("DIARIZE_OFFLINE")
+    assert replace(job).is_done(sidecar, item, "talk") is not any(
+        engine.is_installed() for engine in ENGINES.values()
+    )
+
+
 def test_a_short_time_limit_is_told_as_it_is(talks, tmp_path):
     job = Job(str(tmp_path), {"vad": harmful}, label=BARE)
     summary = run_batch([str(talks / "three.wav")], job, jobs=1, timeout=0.001, retries=0)
@@ -178,7 +201,8 @@ def test_a_manifest_is_done_again_when_the_people_change_whom_it_invites(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode elsewhere")
-def test_a_name_that_is_not_utf8_stops_nothing(talks, tmp_path):
+def test_a_name_that_is_not_utf8_stops_nothing(talks, tmp_path, caplog):
+    caplog.set_level(logging.CRITICAL, "diarize")  # pytest-xdist cannot pass such names on
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(talks / "three.wav", os.fsdecode(os.fsencode(folder) + b"/caf\xe9.wav"))
@@ -193,6 +217,9 @@ def test_a_name_that_is_not_utf8_stops_nothing(talks, tmp_path):
     before = contents(tmp_path / "out")
     assert run_batch([str(folder)], replace(job, force=True), jobs=1).done == 1
     assert contents(tmp_path / "out") == before
+    job = replace(job, tables=True, formats=("json", "parquet"))
+    assert run_batch([str(folder)], job, jobs=1).done == 1
+    assert b"caf\\udce9" in (tmp_path / "out" / "recordings.parquet").read_bytes()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")

@@ -14,6 +14,9 @@ import av
 import numpy as np
 import pytest
 
+from diarize.annotation import Diarization
+from diarize.cli.console import Console
+from diarize.timeline import Turn
 from tests.command import run, run_process
 from tests.conftest import ROOT
 
@@ -386,3 +389,11 @@ def test_debug_shows_where(tmp_path):
     done = run(tmp_path / "missing.wav", "--rttm", "--debug")
     assert done.returncode == 1
     assert b"Traceback" in done.stderr
+
+
+def test_doubt_of_the_number_of_speakers_stands_below_the_table(capfd):
+    talk = Diarization([Turn(0, 2, "a"), Turn(2, 3, "b")], 3, speaker_counts={1: 0.6, 2: 0.4})
+    Console().summary(talk, 1.0, [])
+    assert "2 speakers (1 likely): if you know the number, add --num-speakers N" in (
+        capfd.readouterr().err
+    )

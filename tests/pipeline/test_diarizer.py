@@ -11,7 +11,7 @@ import pytest
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Thresholds
 from diarize.embedding.embedder import OnnxEmbedder
-from diarize.errors import UsageError
+from diarize.errors import ModelError, UsageError
 from diarize.segmentation.activity import SpeechActivity
 from diarize.speakers.diarizer import Diarizer, diarize
 from diarize.timeline import Segment
@@ -137,6 +137,9 @@ def test_an_embedder_is_not_asked_for_nothing(channels: str) -> None:
 def test_a_diarizer_of_no_known_vad_is_refused() -> None:
     with pytest.raises(UsageError, match="auto, webrtc, neural, the path"):
         Diarizer(vad="silence-o-matic")
+    for path in ("./nope.onnx", "nope.onnx", "models/nope"):
+        with pytest.raises(ModelError, match=f"{path}: no such model file"):
+            Diarizer(vad=path)
 
 
 def test_progress_is_told_in_order(tiny: Diarizer, dialogue: Waveform) -> None:

@@ -311,6 +311,12 @@ def test_re_enrollment_from_kept_recordings(diarizer, tmp_path):
         assert book.revision == revision
         assert re_enroll(book, diarizer, drop_missing=True).dropped == ("Bob",)
         assert book.names() == ["Ann"]
+        call = stereo(tmp_path / "call.wav", tone(ANN, 8), tone(BOB, 8))
+        samples = enroll(load(call, channels=1), diarizer).samples
+        book.add("Cem", samples, BookModel.of(diarizer.embedder))
+        write(call, tone(ANN, 8))  # has one channel now
+        assert re_enroll(book, newer, drop_missing=True).dropped == ("Cem",)
+        re_enroll(book, diarizer)
         ann.unlink()
         with pytest.raises(SpeakerBookError, match="no recording is left"):
             re_enroll(book, newer, drop_missing=True)

@@ -577,6 +577,13 @@ def test_srt_with_a_broken_cue_names_its_line() -> None:
         parse_transcript(broken.encode(), "x.srt")
 
 
+@pytest.mark.parametrize("line", ["10:30:00 - 11:00:00", "1:2:3, 4:5:6", "2:1:1 / 3:1:1"])
+def test_clocks_in_the_text_of_a_cue_are_text(line: str) -> None:
+    source = f"1\n00:00:01,000 --> 00:00:04,000\nThe slot is\n{line}\nand we go on\n"
+    (cue,) = parse_transcript(source.encode(), "x.srt").segments
+    assert " ".join(cue["text"].split()) == f"The slot is {line} and we go on"
+
+
 def test_vtt_with_everything_in_it() -> None:
     source = """\ufeffWEBVTT - a title
 Kind: captions
@@ -628,6 +635,11 @@ def test_csv_in_whole_seconds_is_refused() -> None:
         parse_transcript(b"start,end,speaker,text\n0,4,x,Hello\n4,14,y,Good day to you\n")
     transcript = parse_transcript(b"start,end,text\n0,4000,Hello\n4000,4000,you\n")
     assert transcript.end == 4.0
+
+
+def test_csv_with_a_time_in_brackets_inside_a_cell_is_csv() -> None:
+    raw = b'start,end,text\n0.0,1.5,"Note\n[00:01.000] hi"\n2.0,3.0,yo\n'
+    assert [one["text"] for one in parse_transcript(raw).segments] == ["Note\n[00:01.000] hi", "yo"]
 
 
 def test_csv_with_a_field_that_never_ends_is_refused() -> None:

@@ -79,9 +79,9 @@ _JSON_FORMATS: tuple[Format, ...] = (
 _TEXT_FORMATS: tuple[Format, ...] = (
     vtt.FORMAT,
     srt.FORMAT,
-    brackets.FORMAT,
     tsv.TABLE,
     tsv.CSV,
+    brackets.FORMAT,
     tsv.LABELS,
 )
 _BY_PRODUCER = {fmt.producer: fmt for fmt in (*_JSON_FORMATS, *_TEXT_FORMATS)}

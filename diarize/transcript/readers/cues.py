@@ -14,10 +14,10 @@ _TIMING = re.compile(  # text editors turn the hyphens of the arrow into dashes
     r"(?:[ \t]+(?P<settings>(?!\d+:)\S.*))?\s*$"
 )
 _STAMP = r"\d+ ?: ?\d+ ?(?:: ?\d+(?:[.,:;]\d+)?|[.,]\d{3})"
-_BROKEN = re.compile(
-    r"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d"
-    rf"|{_STAMP}[\W_]+{_STAMP}(?:\s+[A-Za-z]\w*:\S+)*\s*$)"
-)
+_BROKEN = re.compile(r"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d)")
+# Two clocks with anything between them: times where a cue begins, text elsewhere.
+_STAMPS = re.compile(rf"^\s*{_STAMP}[\W_]+{_STAMP}(?:\s+[A-Za-z]\w*:\S+)*\s*$")
+_BEGINS = re.compile(r"^\s*\d*\s*$")
 # Short repetitions between two cues: how YouTube lets a line scroll up (seconds).
 _BLINK = 0.05
 _ADJACENT = 0.1
@@ -51,9 +51,13 @@ def is_timing(line: str) -> bool:
     return _TIMING.match(line) is not None
 
 
-def is_broken_timing(line: str) -> bool:
-    """Return whether a line tries to hold a cue's times, and cannot be read."""
-    return not is_timing(line) and _BROKEN.match(line) is not None
+def is_broken_timing(line: str, before: str = "") -> bool:
+    """Return whether a line tries to hold a cue's times, and cannot be read.
+
+    ``before`` is the line above it.
+    """
+    pattern = _STAMPS if _BEGINS.match(before) else _BROKEN
+    return not is_timing(line) and bool(pattern.match(line) or _BROKEN.match(line))
 
 
 def find_cues(lines: Sequence[str], *, named: bool) -> list[Cue]:
@@ -72,7 +76,7 @@ def find_cues(lines: Sequence[str], *, named: bool) -> list[Cue]:
     for place, line in enumerate(lines):
         if is_timing(line):
             places.append(place)
-        elif is_broken_timing(line):
+        elif is_broken_timing(line, lines[place - 1] if place else ""):
             raise TranscriptError(
                 f"line {place + 1}: {line.strip()!r} are no times of a subtitle; write them like "
                 "00:01:02,500 --> 00:01:04,000, or take the subtitle out"

@@ -47,9 +47,15 @@ function load() {
   try {
     const stored = server ? { edits: server.edits, undone: [] } : JSON.parse(localStorage.getItem(STORE) ?? "null");
     if (!stored) return;
-    state = applyEdits(base, stored.edits);
-    ({ edits, undone } = stored);
-    steps = stored.steps ?? edits.map(() => 1);
+    ({ undone } = stored);
+    for (const edit of stored.edits) {
+      try { // an edit of before that is refused by now takes no other with it
+        state = applyEdits(state, [edit]);
+        edits.push(edit);
+      } catch (error) { tell(error.message); }
+    }
+    const all = edits.length === stored.edits.length;
+    steps = all && stored.steps ? stored.steps : edits.map(() => 1);
   } catch (error) { state = base; edits = []; steps = []; undone = []; }
 }
 
