@@ -80,10 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_input_options(parser.add_argument_group("input"))
     add_transcript_options(parser.add_argument_group("transcript"))
-    add_output_options(parser.add_argument_group("output"))
+    place = "DIR|URL  folder to write to; needed"
+    add_output_options(parser.add_argument_group("output"), place=place)
     add_people_options(parser.add_argument_group("speakers"))
     add_analysis_options(parser.add_argument_group("analysis"))
-    group = parser.add_argument_group("talk")
+    group = parser.add_argument_group("messages")
     add(group, "-q --quiet", "no progress, no summary")
 
 

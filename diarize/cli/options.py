@@ -72,10 +72,16 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
             action.option_strings = hidden
 
 
+_PLACE = """\
+DIR|FILE  folder to write to (default: beside the input), a file such as
+          talk.srt, or - for stdout"""
+
+
 def add_output_options(
     parser: argparse._ActionsContainer,
     *,
     singles: Sequence[str] = tuple(FORMATS),
+    place: str = _PLACE,
 ) -> None:
     """Add the options that choose output formats, folder and layout of subtitles."""
     for name in singles:
@@ -85,13 +91,13 @@ def add_output_options(
     add(
         parser,
         "-f --output-format FORMATS",
-        f"comma-separated: {', '.join(FORMATS)}, or all; --srt, --json, … do the same singly",
+        f"comma-separated: {', '.join(FORMATS)}, or all that can be written here; --srt, --json, … "
+        "do the same singly",
     )
     add_table(
         parser,
-        """
-        -o --output-dir DIR|FILE  folder to write to (default: beside the input), a file such as
-          talk.srt, or - for stdout
+        f"""
+        -o --output-dir {place}
         --overwrite               replace also files that diarize did not write, or that were
           changed since, and the transcript that it read
         --speaker-prefix          when a subtitle begins with the speaker's name (default: always)
