@@ -128,10 +128,9 @@ def turns_from_centroids(
         quietest=quietest,
         settings=settings.resegmentation,
     )
-    confident = activity.confident_overlaps
     turns += overlap.overlapped_turns(
         turns,
-        activity.overlaps if confident is None else confident,
+        overlap.second_turn_regions(activity, settings.overlap),
         extracted.windows,
         scores,
         activity.local,

@@ -9,7 +9,7 @@ import numpy as np
 from diarize.annotation import speaker_label
 from diarize.arrays import Float64
 from diarize.clustering.pairs import LocalWindow
-from diarize.segmentation.activity import LocalSpeakers
+from diarize.segmentation.activity import LocalSpeakers, SpeechActivity
 from diarize.settings import DEFAULTS, OverlapSettings
 from diarize.timeline import Segment, Turn
 
@@ -53,6 +53,28 @@ def local_windows(windows: Sequence[Segment], local: LocalSpeakers) -> list[Loca
             np.fill_diagonal(joint, 0.0)
             found.append(LocalWindow(first, alone, joint))
     return found
+
+
+def second_turn_regions(
+    activity: SpeechActivity, settings: OverlapSettings = DEFAULTS.overlap
+) -> Sequence[Segment]:
+    """Return the overlaps that get a second turn.
+
+    The certain ones; all, where people often talk at once or the source does not tell which are
+    certain.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> talk = SpeechActivity((Segment(0, 10),), (Segment(2, 3),), confident_overlaps=())
+    >>> second_turn_regions(talk), second_turn_regions(replace(talk, speech=(Segment(0, 5),)))
+    ((), (Segment(start=2, end=3),))
+    """
+    speech = sum(part.duration for part in activity.speech)
+    both = sum(part.duration for part in activity.overlaps)
+    if activity.confident_overlaps is None or both > settings.lively_share * speech:
+        return activity.overlaps
+    return activity.confident_overlaps
 
 
 def overlapped_turns(

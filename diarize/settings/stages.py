@@ -306,8 +306,12 @@ class ResegmentationSettings:
 
 @dataclass(frozen=True)
 class OverlapSettings:
-    """Which overlaps get a second turn. Table: ``examples/benchmark/ABLATION.md``."""
+    """Which overlaps get a second turn. Table: ``examples/benchmark/ABLATION.md``; of
+    ``lively_share``: ``models/EXPERIMENTS.md``."""
 
+    lively_share: float = 0.12
+    """Share of the speech in which two seem to talk at once from which all overlaps get one, and
+    not the certain ones alone: where people often talk at once, an overlap is likelier."""
     min_overlap: float = 0.4
     """Seconds of overlap below which there is no second turn."""
     max_gap: float = 3.0

@@ -89,6 +89,18 @@ def test_second_turns_are_written_where_two_voices_are_certain(
     assert [(part.start, part.end) for part in overlapping] == second
 
 
+def test_all_overlaps_get_second_turns_where_people_often_talk_at_once() -> None:
+    found = extracted([0] * 5 + [1] * 6, noise=0.0)
+    speech = sum(part.duration for part in found.activity.speech)
+    for share, second in ((0.11, 0), (0.13, 1)):
+        overlaps = (Segment(4.5, 4.5 + share * speech),)
+        activity = replace(found.activity, overlaps=overlaps, confident_overlaps=())
+        turns, _ = turns_from_centroids(
+            replace(found, activity=activity), np.eye(16, dtype=np.float32)[[0, 1]]
+        )
+        assert len(list(union(turn.segment for turn in turns if turn.overlap))) == second
+
+
 def test_the_prior_is_another_where_windows_may_hold_two_voices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
