@@ -39,10 +39,7 @@ PAGES = {
     "NAMES.md": Page("named-meetings", (*_PIPELINE, "identification")),
     "LINKING.md": Page("archive", ("linking",), ()),
 }
-_LIVELY = "made before recordings with much overlap got second turns for all of it"
-STALE: dict[str, str] = dict.fromkeys(
-    ("RESULTS.md", "STAGES.md", "ABLATION.md", "LENGTHS.md", "SPEED.md", "NAMES.md"), _LIVELY
-)
+STALE: dict[str, str] = {}
 
 
 @lru_cache
