@@ -79,8 +79,8 @@ def read_rttm(path: str | Path) -> dict[str, list[Turn]]:
                 raise DiarizeError(f"{where}: unknown record type {fields[0]!r}; is it RTTM?")
             records.append(_speaker_record(fields, where))
         numbered = _numbered_names(records)
-        for recording, start, duration, names, figures in records:
-            speaker, confidence = _name_and_confidence(names, figures, numbered)
+        for recording, start, duration, name, figures in records:
+            speaker, confidence = _name_and_confidence(name, figures, numbered)
             found = turns.setdefault(recording, [])
             if duration > 0 and start + duration > 0:
                 found.append(Turn(max(0.0, start), start + duration, speaker, confidence))

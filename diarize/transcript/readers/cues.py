@@ -56,8 +56,9 @@ def is_broken_timing(line: str, before: str = "") -> bool:
 
     ``before`` is the line above it.
     """
-    pattern = _STAMPS if _BEGINS.match(before) else _BROKEN
-    return not is_timing(line) and bool(pattern.match(line) or _BROKEN.match(line))
+    if is_timing(line):
+        return False
+    return bool(_BROKEN.match(line) or (_BEGINS.match(before) and _STAMPS.match(line)))
 
 
 def find_cues(lines: Sequence[str], *, named: bool) -> list[Cue]:
