@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.arrays import Float32
-from diarize.audio.sources import scaled
+from diarize.audio.sources import LEAST_RATE, scaled
 from diarize.audio.tracks import audio_stream
 from diarize.errors import AudioError
 
@@ -197,6 +197,11 @@ def blocks(source: InputFile) -> Iterator[tuple[int, Float32]]:
         fifo, kind = av.AudioFifo(), None
         for frame in _frames(container, stream, report):
             now = (frame.sample_rate, frame.layout.name, frame.format.name)
+            if frame.sample_rate < LEAST_RATE:
+                raise AudioError(
+                    f"{source.name}: says that it has {frame.sample_rate} samples a second, too "
+                    f"few for speech (at least {LEAST_RATE}): its header is wrong. Export it again."
+                )
             if now != kind:  # in joined files; a fifo reads what has more channels as if it had not
                 yield from _drain(fifo, report)
                 fifo, kind = av.AudioFifo(), now

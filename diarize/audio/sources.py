@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, Union, cast
 
@@ -39,6 +40,8 @@ _WANTED = (
     "pass a path, a binary file, the bytes of one, an array or tensor with sample_rate=…, "
     "(array, rate), or {'waveform': …, 'sample_rate': …}"
 )
+#: Samples per second below which there is no speech: a broken header, or a rate given in kHz.
+LEAST_RATE = 1000
 # More rows than this are no channels: a spectrogram, or a batch.
 _MOST_CHANNELS = 64
 
@@ -77,7 +80,8 @@ def opened_source(
             raise UsageError("sample_rate is for arrays only: files say their own.")
         if isinstance(source, bytes | bytearray | memoryview):
             return io.BytesIO(source), 0
-        if isinstance(source, io.TextIOBase):
+        # wrappers of text files (tempfile's, codecs') are no TextIOBase, but have an encoding
+        if isinstance(source, io.TextIOBase) or hasattr(source, "encoding"):
             raise UsageError("a file that is open for text is no recording: open it with 'rb'.")
         if isinstance(source, str | os.PathLike):
             return (source if isinstance(source, str) else Path(source)), 0
@@ -124,21 +128,24 @@ def _rate(rate: Any) -> int:
         number = 0 if isinstance(rate, str | bytes | bool) else float(rate)
     except (TypeError, ValueError):
         number = 0
-    if not 1 <= number < 1e9:
-        raise UsageError(f"sample_rate is {rate!r}: pass a number of Hz, such as 16000.")
+    if not LEAST_RATE <= number < 1e9:
+        raise UsageError(
+            f"sample_rate is {rate!r}: pass a number of Hz (not kHz), such as 16000; "
+            f"at least {LEAST_RATE}."
+        )
     return round(number)
 
 
 def _as_array(source: Any) -> NDArray[Any]:
     """Return anybody's array or tensor, from whatever device, as numpy's."""
-    for method in ("detach", "cpu"):  # torch's
-        source = getattr(source, method, lambda same=source: same)()
-    try:
-        return np.asarray(source)
-    except Exception:  # of bfloat16, say, which numpy does not have
-        if not hasattr(source, "float"):
-            raise UsageError(f"a {type(source).__name__} holds no samples: {_WANTED}.") from None
-        return np.asarray(source.float())
+    with suppress(Exception):  # sparse and meta tensors fail somewhere
+        for method in ("detach", "cpu"):  # torch's
+            source = getattr(source, method, lambda same=source: same)()
+        try:
+            return np.asarray(source)
+        except Exception:  # of bfloat16, say, which numpy does not have
+            return np.asarray(source.float())
+    raise UsageError(f"a {type(source).__name__} holds no samples: {_WANTED}.")
 
 
 def _as_channels(array: NDArray[Any]) -> Float32:

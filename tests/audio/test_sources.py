@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from hypothesis import strategies as st
 from diarize import DiarizeError
 from diarize.arrays import SAMPLE_RATE
 from diarize.audio.loading import load
-from diarize.errors import AudioError
+from diarize.errors import AudioError, UsageError
 from tests.audio.test_loading import encode, pitch, tone
 from tests.conftest import ROOT
 
@@ -129,6 +132,8 @@ def test_the_scale_of_wide_integers_is_found(bits: int, dtype: type, peak: float
         (SOUND, {"sample_rate": -16000}, "number of Hz"),
         (SOUND, {"sample_rate": float("nan")}, "number of Hz"),
         (SOUND, {"sample_rate": True}, "number of Hz"),
+        (SOUND, {"sample_rate": 1}, "number of Hz"),
+        (SOUND, {"sample_rate": 44.1}, "sample_rate is 44.1: pass a number of Hz (not kHz)"),
         ({"waveform": SOUND}, {}, "sample_rate"),
         ({"waveform": SOUND, "sample_rate": 8000}, {"sample_rate": 16000}, "leave one out"),
         ({"sound": SOUND}, {}, "'sound'"),
@@ -155,6 +160,31 @@ def test_one_error_says_what_to_pass(source: Any, options: dict[str, Any], said:
         load(source, **options)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_whose_header_says_1_hz(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 1, 0, "NONE", ""))
+        file.writeframes(bytes(400_000))
+    with pytest.raises(AudioError, match=r"a\.wav: says that it has 1 samples a second"):
+        load(path)
+
+
+def test_files_that_are_open_for_text(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.flac", SOUND[None], SAMPLE_RATE, "flac")
+    with tempfile.NamedTemporaryFile("w+") as file, pytest.raises(UsageError, match="'rb'"):
+        load(file)  # type: ignore[arg-type]
+    with codecs.open(str(path), encoding="latin-1") as file, pytest.raises(UsageError):
+        load(file)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_tensors_without_samples() -> None:
+    torch = pytest.importorskip("torch")
+    for tensor in (torch.tensor(SOUND).to_sparse(), torch.tensor(SOUND).to("meta")):
+        with pytest.raises(UsageError, match="a Tensor holds no samples"):
+            load(tensor, sample_rate=SAMPLE_RATE)
 
 
 def test_a_closed_file(tmp_path: Path) -> None:
