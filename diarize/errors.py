@@ -43,9 +43,11 @@ class MissingExtraError(DiarizeError):
     """An optional package is needed; the message holds the command that installs it."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
+        super().__init__(package, extra, purpose)  # what a pickle makes the error of again
+
+    def __str__(self) -> str:
+        package, extra, purpose = self.args
+        return (
             f"{purpose} needs {package}, which is not installed. "
             f'Install it with: pip install "autospeech-diarize[{extra}]"'
         )
-        self.package = package
-        self.extra = extra
