@@ -24,6 +24,7 @@ from diarize.settings import DEFAULTS, Settings
 from diarize.speakers.diarizer import Diarizer
 from diarize.transcript.assign import label_transcript
 from diarize.transcript.cache import Outcome
+from diarize.transcript.clock import known_offset
 from diarize.transcript.engines import Engine, get_engine
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript
@@ -72,6 +73,9 @@ class LabelOptions:
     keep_nonspeech: bool = False
     words: Literal["trust", "ignore"] = "trust"
     keep_names: bool = True
+
+    def __post_init__(self) -> None:
+        known_offset(self.offset)  # refused before the recording is analysed
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ other by the same amount everywhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from diarize.errors import UsageError
 from diarize.settings import DEFAULTS, TranscriptSettings
 from diarize.timeline import Segment
 from diarize.transcript.schema import Transcript
@@ -83,6 +85,30 @@ def _track(spans: Iterable[tuple[float, float]], size: int) -> Any:
     return track
 
 
+def known_offset(offset: Any) -> float | None:
+    """Return an offset of the user's in seconds; None where it is to be found.
+
+    Raises
+    ------
+    UsageError
+        Where it is no finite number, nor ``"auto"`` or None.
+
+    Examples
+    --------
+    >>> known_offset("auto"), known_offset(-1)
+    (None, -1.0)
+    """
+    if offset is None or (isinstance(offset, str) and offset == "auto"):
+        return None
+    try:
+        seconds = math.nan if isinstance(offset, str | bytes | bool) else float(offset)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise UsageError(f"offset is {offset!r}: a number of seconds, 'auto' or None is expected")
+    return seconds
+
+
 def on_recordings_clock(
     transcript: Transcript,
     speech: Sequence[Segment],
@@ -95,8 +121,9 @@ def on_recordings_clock(
     ``offset`` is in seconds; ``auto``: what :func:`find_offset` is sure of; None: only report it.
     Messages call the transcript ``name``.
     """
-    if isinstance(offset, (int, float)):
-        return (shifted(transcript, offset) if offset else transcript), None
+    seconds = known_offset(offset)
+    if seconds is not None:
+        return (shifted(transcript, seconds) if seconds else transcript), None
     found = find_offset(transcript, speech, settings)
     if found is None or not found.is_sure(settings) or abs(found.seconds) < settings.noticed_offset:
         message = f"{name}: no offset from the recording's clock is found; it stays as it is"

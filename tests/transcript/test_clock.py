@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.cli import main
+from diarize.errors import UsageError
+from diarize.labeler import LabelOptions
 from diarize.timeline import Segment
 from diarize.transcript.clock import find_offset, on_recordings_clock, shifted
 from diarize.transcript.hallucinations import doubts
@@ -53,6 +55,19 @@ def test_an_offset_is_found(seed: int, late: float, words: bool) -> None:
     assert found is not None
     assert found.is_sure()
     assert found.seconds == pytest.approx(-late, abs=0.15)
+
+
+@pytest.mark.parametrize("seconds", [np.float32(1.5), np.int64(2), 1.5])
+def test_numbers_of_any_type_shift(seconds: float) -> None:
+    transcript, speech = talk(0)
+    moved, _ = on_recordings_clock(transcript, speech, seconds, "a.json")
+    assert moved.data == shifted(transcript, float(seconds)).data
+
+
+@pytest.mark.parametrize("offset", ["1.5", "x", np.nan, np.inf, True, [1]])
+def test_offsets_that_are_none(offset: Any) -> None:
+    with pytest.raises(UsageError, match=r"offset is .*a number of seconds, 'auto' or None"):
+        LabelOptions(offset=offset)
 
 
 @settings(max_examples=30, deadline=None)
