@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from diarize.annotation import Diarization
@@ -13,6 +14,7 @@ from diarize.timeline import union
 from diarize.transcript.anchors import anchors
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex, as_diarization, integer_costs
+from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import Transcript, WordTime
 from diarize.transcript.segments import renumber, runs_of, split_segment
 from diarize.transcript.sentences import ends_sentence, sentences, switch_costs
@@ -43,7 +45,7 @@ class _Words:
 
 
 def label_transcript(
-    transcript: Mapping[str, Any] | Transcript,
+    transcript: Mapping[str, Any] | Sequence[Any] | Transcript,
     diarization: Any,
     *,
     options: WordSettings = DEFAULTS.words,
@@ -53,9 +55,10 @@ def label_transcript(
 
     Parameters
     ----------
-    transcript : mapping, or Transcript
+    transcript : mapping, Transcript, or what another recogniser returned
         In openai-whisper's shape: ``segments`` with ``start``, ``end``, ``text`` and possibly
-        ``words``. All other keys stay. It is not changed.
+        ``words``. All other keys stay. It is not changed. Other shapes are brought into this one,
+        as :func:`diarize.read_transcript` does.
     diarization : Diarization, pyannote Annotation, DataFrame or iterable of turns
         Who spoke when; see :func:`diarize.transcript.emissions.as_diarization`.
     options : WordSettings
@@ -149,28 +152,39 @@ def _label(
     return pieces
 
 
-def _copy(
-    transcript: Mapping[str, Any] | Transcript,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _copy(transcript: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return copies of the transcript and of its segments with their words."""
-    if isinstance(transcript, Transcript):
-        transcript = transcript.data
-    if not isinstance(transcript, Mapping) or not isinstance(
-        transcript.get("segments", []), Sequence
-    ):
+    if isinstance(transcript, str | bytes | Path) or hasattr(transcript, "read"):
         raise TranscriptError(
             f"a {type(transcript).__name__} is no transcript (a mapping with a list of segments): "
             "read the file with diarize.read_transcript first"
         )
+    data = transcript if _has_whispers_shape(transcript) else read_transcript(transcript).data
     segments = []
-    for segment in transcript.get("segments", []):
-        if not isinstance(segment, Mapping):
-            raise TranscriptError(f"a segment of the transcript is no mapping: {segment!r:.80}")
+    for segment in data["segments"]:
         copied = dict(segment)
         if copied.get("words"):
             copied["words"] = [dict(word) for word in copied["words"]]
         segments.append(copied)
-    return dict(transcript), segments
+    return dict(data), segments
+
+
+def _has_whispers_shape(source: Any) -> bool:
+    """Say whether all segments of a mapping, and their words, have the keys that Whisper's have."""
+    segments = source.get("segments") if isinstance(source, Mapping) else None
+    if not isinstance(segments, list | tuple):
+        return False
+    for segment in segments:
+        if not isinstance(segment, Mapping) or not segment.keys() & {"text", "words"}:
+            return False
+        if "start" in segment and "end" not in segment:  # vibe's, in hundredths of a second
+            return False
+        words = segment.get("words") or ()
+        if not isinstance(words, list | tuple):
+            return False
+        if not all(isinstance(word, Mapping) and "word" in word for word in words):
+            return False
+    return True
 
 
 def _collect(

@@ -35,7 +35,7 @@ def as_diarization(source: Any) -> Diarization:
 
     That is a Diarization, pyannote's Annotation or DiarizeOutput, a DataFrame with the columns
     ``start``, ``end`` and ``speaker`` (as whisperX's), or an iterable of :class:`Turn` or of
-    mappings with these keys.
+    mappings with these keys. Rows whose speaker is None or NaN are left out.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def as_diarization(source: Any) -> Diarization:
             )
         source = source[["start", "end", "speaker"]].to_dict("records")
     if isinstance(source, Iterable) and not isinstance(source, str | bytes | Mapping):
-        turns = [_as_turn(item) for item in source]
+        turns = [turn for turn in map(_as_turn, source) if turn is not None]
         return Diarization(turns, duration=max((turn.end for turn in turns), default=0.0))
     raise TranscriptError(
         f"cannot read speaker turns from a {type(source).__name__}: give a Diarization, "
@@ -65,15 +65,26 @@ def as_diarization(source: Any) -> Diarization:
     )
 
 
-def _as_turn(item: Any) -> Turn:
+def _as_turn(item: Any) -> Turn | None:
     if isinstance(item, Turn):
         return item
     try:
-        return Turn(float(item["start"]), float(item["end"]), str(item["speaker"]))
+        speaker = item["speaker"]
+        if _is_missing(speaker):
+            return None
+        return Turn(float(item["start"]), float(item["end"]), str(speaker))
     except (KeyError, TypeError, ValueError, IndexError):
         raise TranscriptError(
             f"cannot read a speaker turn from {item!r:.80}: it needs start, end and speaker"
         ) from None
+
+
+def _is_missing(speaker: Any) -> bool:
+    """Say whether a table names no speaker: None, or pandas' NaN or NA, which equal nothing."""
+    try:
+        return speaker is None or bool(speaker != speaker)
+    except TypeError:  # of NA
+        return True
 
 
 class TurnIndex:

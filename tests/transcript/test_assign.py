@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 from unicodedata import category
 
@@ -254,10 +255,52 @@ def test_lists_of_turns_are_accepted_and_nonsense_is_not() -> None:
     for nonsense in (3, "text", {"start": 0}, [1], [{"start": 0}]):
         with pytest.raises(TranscriptError):
             as_diarization(nonsense)
-    with pytest.raises(TranscriptError, match="list"):
-        label_transcript([], talk())  # type: ignore[arg-type]
-    with pytest.raises(TranscriptError, match="mapping"):
-        label_transcript({"segments": ["a"]}, talk())
+
+
+@pytest.mark.parametrize(
+    "transcript", [3, "a.json", [3], {}, {"text": "Yes."}, {"segments": ["a"]}, {"segments": 3}]
+)
+def test_what_is_no_transcript(transcript: Any) -> None:
+    with pytest.raises(TranscriptError):
+        label_transcript(transcript, talk((0, 1, A)))
+
+
+def said(transcript: Any) -> list[tuple[str, str]]:
+    labelled = label_transcript(transcript, talk((0, 2, A), (2, 4, B)))
+    return [(part["speaker"], part["text"]) for part in labelled["segments"]]
+
+
+def test_other_shapes_than_whispers() -> None:
+    expected = [(A, " Is it late?"), (B, " Yes, very late.")]
+    times = [(0.0, 1.8), (2.2, 4.0)]
+    chunks = [
+        {"text": text, "timestamp": time} for (_, text), time in zip(expected, times, strict=True)
+    ]
+    assert said({"text": "", "chunks": chunks}) == expected
+    pieces = [
+        {"text": text, "start": start, "end": end}
+        for (_, text), (start, end) in zip(expected, times, strict=True)
+    ]
+    assert said(pieces) == said([SimpleNamespace(**piece) for piece in pieces]) == expected
+    for words in (["Is", "it"], "Is it late?", [None]):  # words that are none
+        assert said({"segments": [{**piece, "words": words} for piece in pieces]}) == expected
+
+
+def test_words_under_text_have_texts() -> None:
+    words = [
+        {"text": text, "start": start, "end": start + 0.4, "confidence": 0.9}
+        for text, start in (("Is", 0.2), ("it?", 0.8), ("Yes.", 3.0))
+    ]
+    part = {"start": 0.0, "end": 4.0, "text": " Is it? Yes.", "words": words}
+    assert said({"segments": [part]}) == [(A, " Is it?"), (B, " Yes.")]
+
+
+def test_all_keys_of_a_whisper_result_stay() -> None:
+    piece = {**segment(spoken("Is it?", 0, 0.3)), "seek": 7, "tokens": [1], "mine": "x"}
+    result = {"text": " Is it?", "segments": [piece], "language": "en", "mine": {"a": 1}}
+    labelled = label_transcript(result, talk((0, 2, A)))
+    assert {**labelled, "segments": 0} == {**result, "segments": 0}
+    assert labelled["segments"][0].keys() == {*piece, "speaker"}
 
 
 def test_a_word_at_an_uncertain_edge_counts_for_both_sides() -> None:

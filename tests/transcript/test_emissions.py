@@ -48,6 +48,17 @@ def test_changes_without_a_pause_have_an_error_of_their_own() -> None:
     assert 0.1 < apart.change < 0.2  # none at all
 
 
+def test_rows_without_a_speaker_are_nobodys() -> None:
+    rows = [
+        {"start": place, "end": place + 1, "speaker": speaker}
+        for place, speaker in enumerate(["x", None, math.nan, np.float32("nan"), "None"])
+    ]
+    assert as_diarization(rows).turns == (Turn(0.0, 1.0, "x"), Turn(4.0, 5.0, "None"))
+    pandas = pytest.importorskip("pandas", reason="pip install pandas")
+    table = pandas.DataFrame(rows).astype({"speaker": "string"})  # has NA
+    assert set(as_diarization(table).labels) == {"x", "None"}
+
+
 def test_without_words_or_turns_the_expected_errors_hold() -> None:
     for found in (
         estimate_boundary_error([], [(0.0, 1.0)], [(1.0, 1.0)], OPTIONS),
