@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
+import pickle
 from collections import UserDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +158,33 @@ def test_faster_whisper_segments_keep_their_class() -> None:
     ]
     for segment, original in zip(segments, faster_segments(), strict=True):
         assert segment == original, "a dataclass compares its own fields"
+
+
+def test_faster_whisper_segments_keep_their_speakers_in_other_forms() -> None:
+    made = faster_whisper.add_speakers(faster_segments(), SILENCE, diarize=TALK)
+    later = dataclasses.replace(made[1], id=7)
+    assert (later.id, later.speaker) == (7, "SPEAKER_01")
+    for twin in (*copy.deepcopy(made), *pickle.loads(pickle.dumps(made))):
+        assert twin == made[twin.id]
+        assert type(twin) is type(made[twin.id])
+        found = dataclasses.asdict(twin)
+        assert found["speaker"] == made[twin.id].speaker
+        assert [word["speaker"] for word in found["words"]] == [found["speaker"]] * 2
+    again = faster_whisper.add_speakers(made, SILENCE, diarize=TALK)
+    assert pickle.loads(pickle.dumps(again)) == made
+    assert again[1].original_speaker == again[1].speaker == "SPEAKER_01"
+
+
+def test_segments_of_a_frozen_class_keep_it() -> None:
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Part:
+        start: float
+        end: float
+        text: str
+
+    (made,) = faster_whisper.add_speakers([Part(0.0, 1.0, " Hi.")], SILENCE, diarize=TALK)
+    assert isinstance(made, Part)
+    assert dataclasses.asdict(made)["speaker"] == "SPEAKER_00"
 
 
 def test_faster_whisper_segments_that_exist_already() -> None:

@@ -6,6 +6,7 @@ A generator is used up; what it yielded becomes the transcript's source.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -93,12 +94,39 @@ def write(labelled: Data, source: SegmentObjects) -> list[Any]:
 def _like(example: object, values: Data) -> Any:
     """Build an object of the example's class; one with plain attributes if that is not possible."""
     if dataclasses.is_dataclass(example) and not isinstance(example, type):
-        names = [field.name for field in dataclasses.fields(example) if field.init]
-        built = type(example)(**{name: values.get(name) for name in names})
-        try:
-            for name in values.keys() - set(names):
-                setattr(built, name, values[name])
-            return built
-        except AttributeError:  # frozen, or without room for more attributes
-            pass
+        return _built(getattr(example, "_kind", type(example)), values)
     return SimpleNamespace(**values)
+
+
+def _built(kind: Any, values: Data) -> Any:
+    """Build an object of a dataclass, with fields for the values that it has none for."""
+    own = [field.name for field in dataclasses.fields(kind) if field.init]
+    more = tuple(name for name in values if name not in own)
+    return _with_fields(kind, more)(**{name: values.get(name) for name in (*own, *more)})
+
+
+@functools.cache
+def _with_fields(kind: type[Any], more: tuple[str, ...]) -> type[Any]:
+    """Return a dataclass with more fields, whose objects count as those of the one given.
+
+    Attributes alone would be lost in ``dataclasses.asdict`` and ``replace``.
+    """
+
+    own = [field.name for field in dataclasses.fields(kind)]
+
+    def same(self: Any, other: Any) -> bool:  # with and without a speaker
+        return isinstance(other, kind) and all(getattr(self, n) == getattr(other, n) for n in own)
+
+    def reduce(self: Any) -> tuple[Any, ...]:  # pickle would look for the class by its name
+        return _built, (kind, {f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
+
+    made = dataclasses.make_dataclass(
+        kind.__name__,
+        [(name, Any, dataclasses.field(default=None)) for name in more],
+        bases=(kind,),
+        namespace={"__reduce__": reduce, "__eq__": same, "__hash__": kind.__hash__, "_kind": kind},
+        eq=False,
+        frozen=kind.__dataclass_params__.frozen,
+    )
+    made.__module__, made.__qualname__ = kind.__module__, kind.__qualname__
+    return made
