@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -177,7 +178,13 @@ def _open(path: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 def _raw(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,  # BookFile has a lock
+    )
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
     return connection
@@ -235,7 +242,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 def _migrated_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Return an up-to-date copy in memory of an old book on a read-only disk."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.backup(copy)
     connection.close()
     with transaction(copy):
@@ -278,6 +285,8 @@ def wipe(connection: sqlite3.Connection) -> bool:
 class BookFile:
     """An open speaker book without its meaning: rows, and values by key.
 
+    Several threads may use it: each waits until the others' reading or change is done.
+
     Parameters
     ----------
     create : bool
@@ -286,6 +295,7 @@ class BookFile:
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
+        self._lock = threading.RLock()
         self._connection, self.writable = connect(path, create=create)
 
     def require_writable(self) -> None:
@@ -295,7 +305,7 @@ class BookFile:
 
     def close(self) -> None:
         """Close the file; the last one to close it also empties SQLite's log."""
-        with guarded(self.path):
+        with self._lock, guarded(self.path):
             self._connection.close()
 
     def __enter__(self) -> Self:
@@ -307,7 +317,7 @@ class BookFile:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """One transaction that moves the revision on."""
-        with guarded(self.path):
+        with self._lock, guarded(self.path):
             self.require_writable()
             with transaction(self._connection):
                 yield
@@ -318,7 +328,8 @@ class BookFile:
     def _wipe(self) -> bool:
         """Do as :func:`wipe`; say what is done and what is not where the disk fails."""
         try:
-            return wipe(self._connection)
+            with self._lock:
+                return wipe(self._connection)
         except sqlite3.DatabaseError as error:
             raise SpeakerBookError(
                 f"{self.path}: the file could not be rewritten ({error}), so traces of what was "
@@ -329,7 +340,7 @@ class BookFile:
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """One view of the book, whatever others write meanwhile."""
-        with guarded(self.path):
+        with self._lock, guarded(self.path):
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -337,7 +348,7 @@ class BookFile:
                 self._connection.execute("ROLLBACK")
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with guarded(self.path):
+        with self._lock, guarded(self.path):
             return self._connection.execute(statement, values).fetchall()
 
     def _value(self, key: str) -> str | None:

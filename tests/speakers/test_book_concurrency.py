@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from diarize.arrays import unit
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, Sample
 
-pytestmark = pytest.mark.skipif(
+posix = pytest.mark.skipif(
     sys.platform == "win32", reason="processes are forked and killed as POSIX does"
 )
 
@@ -38,6 +39,22 @@ def enrol_many(path: Path, who: str, count: int) -> None:
             book.add(f"{who} {number}", samples(number), MODEL)
 
 
+def test_threads_share_an_open_book(tmp_path):
+    with SpeakerBook(tmp_path / "book.db", create=True) as book:
+
+        def enrol(who: str) -> int:
+            for number in range(10):
+                book.add(f"{who} {number}", samples(number), MODEL)
+                vectors, starts, names = book.vectors()
+                assert len(vectors) == starts[-1] == 5 * len(names)
+            return len(book)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert max(pool.map(enrol, ["Ann", "Ben", "Cem", "Dan"])) == 40
+        assert book.revision == 40
+
+
+@posix
 @pytest.mark.slow
 def test_two_processes_enrolling_at_once_lose_nothing(tmp_path):
     """Both start from nothing: the race for making the file is part of it."""
@@ -71,6 +88,7 @@ def write_until_killed(path: Path, first: int, acknowledged: Connection) -> None
                 acknowledged.send("-" + name)
 
 
+@posix
 @pytest.mark.slow
 def test_being_killed_never_harms_the_book(tmp_path):
     path = tmp_path / "book.db"
