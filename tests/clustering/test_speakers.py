@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -173,9 +175,14 @@ def test_labels_are_complete_whatever_comes(
         ({"min_speakers": 4, "max_speakers": 2}, "more than max_speakers"),
         ({"num_speakers": 5, "max_speakers": 3}, "outside"),
         ({"num_speakers": 2, "min_speakers": 3}, "outside"),
+        ({"num_speakers": 2.5}, "num_speakers is 2.5: a whole number"),
+        ({"num_speakers": "2"}, "num_speakers is '2': a whole number"),
+        ({"num_speakers": True}, "num_speakers is True: a whole number"),
+        ({"min_speakers": float("nan")}, "min_speakers is nan: a whole number"),
+        ({"max_speakers": float("inf")}, "max_speakers is inf: a whole number"),
     ],
 )
-def test_impossible_bounds(options: dict[str, int], word: str) -> None:
+def test_impossible_bounds(options: dict[str, Any], word: str) -> None:
     known = {"num_speakers": None, "min_speakers": None, "max_speakers": None, **options}
     with pytest.raises(UsageError, match=word):
         speaker_bounds(**known)
@@ -186,6 +193,10 @@ def test_a_large_number_may_be_asked_for() -> None:
     assert speaker_bounds(3, 3, 3) == (3, 3)
     assert speaker_bounds(None, 35, None) == (35, 35)
     assert speaker_bounds(None, 25, None) == (25, 30)
+
+
+def test_whole_numbers_of_other_types_become_ints() -> None:
+    assert repr(speaker_bounds(None, 2.0, np.int64(3))) == "(2, 3)"  # type: ignore[arg-type]
 
 
 def test_scatter_is_what_neighbouring_windows_lie_apart() -> None:
