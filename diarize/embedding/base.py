@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from diarize.arrays import Float32, Progress
+import numpy as np
+
+from diarize.arrays import Float32, Progress, unit
 from diarize.audio.waveform import Waveform
+from diarize.errors import UsageError
 from diarize.timeline import Segment
+
+# Lengths of vectors differ from one by this much from rounding, in half precision too.
+_ROUNDING = 2e-3
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,38 @@ class Embedder(Protocol):
         -------
         (len(segments), dimension) float32 array
         """
+
+
+def embed(
+    embedder: Embedder,
+    waveform: Waveform,
+    segments: Sequence[Segment],
+    on_progress: Progress | None = None,
+) -> Float32:
+    """Return an embedder's unit vectors, whoever made the embedder; zero where it has no answer.
+
+    Raises
+    ------
+    UsageError
+        Where it returns anything but (len(segments), dimension) finite numbers.
+    """
+    wanted = (len(segments), embedder.dimension)
+    if not segments:  # an embedder of the user's need not bear being given nothing
+        return np.zeros(wanted, np.float32)
+    found = embedder.embed(waveform, segments, on_progress)
+    try:
+        vectors = np.asarray(found, np.float32)
+    except (TypeError, ValueError):
+        given = f"a {type(found).__name__}"
+    else:
+        given = f"an array of shape {vectors.shape}"
+        if vectors.shape == wanted:
+            if np.isfinite(vectors).all():
+                lengths = np.linalg.norm(vectors, axis=1)
+                near = np.abs(lengths - 1) <= _ROUNDING
+                return vectors if np.all(near | (lengths == 0)) else unit(vectors)
+            given = "NaN or infinity"
+    raise UsageError(
+        f"the embedder {embedder.name!r} returned {given}: its embed() must return a unit vector "
+        f"for each segment, here a float32 array of shape {wanted}"
+    )

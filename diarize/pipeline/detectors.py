@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from diarize import plugins
@@ -42,6 +43,21 @@ def open_detector(
     return load_segmentation(Path(vad), threads, settings), Path(vad).name
 
 
-def as_activity(speech: Sequence[Segment]) -> SpeechActivity:
-    """Wrap the segments of a plain detector, which may bring numbers of its own kinds."""
-    return SpeechActivity.of(Segment(float(part.start), float(part.end)) for part in speech)
+def as_activity(speech: Iterable[Segment], name: str = "vad") -> SpeechActivity:
+    """Wrap the segments of a plain detector, which may bring numbers of its own kinds.
+
+    Raises
+    ------
+    UsageError
+        Where ``speech``, which the detector ``name`` returned, is no segments.
+    """
+    try:
+        parts = [Segment(float(part.start), float(part.end)) for part in speech]
+    except (AttributeError, TypeError, ValueError):
+        parts = None
+    if parts is None or any(math.isnan(part.start + part.end) for part in parts):
+        raise UsageError(
+            f"the detector {name!r} returned {speech!r:.60}: it must return a list of "
+            "diarize.Segment(start, end), in seconds"
+        )
+    return SpeechActivity.of(parts)

@@ -9,8 +9,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
-import numpy as np
-
 from diarize import plugins
 from diarize.annotation import Diarization
 from diarize.arrays import Progress
@@ -18,8 +16,8 @@ from diarize.audio.channels import speech_of_each
 from diarize.audio.loading import load
 from diarize.audio.sources import Source
 from diarize.audio.waveform import Waveform
-from diarize.clustering.bounds import speaker_bounds
-from diarize.embedding.base import Embedder
+from diarize.clustering.bounds import speaker_bounds, whole_number
+from diarize.embedding.base import Embedder, embed
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.embedding.windows import sliding_windows, split_at
 from diarize.pipeline.assignment import assign_speakers, doubt_of_count
@@ -220,7 +218,7 @@ class DiarizationPipeline:
                 found: Any = self.detector(waveform, tell)
             else:
                 found = self.detector(waveform)
-        activity = found if isinstance(found, SpeechActivity) else as_activity(found)
+        activity = found if isinstance(found, SpeechActivity) else as_activity(found, self.vad)
         activity = activity.within(waveform.duration)
         if sum(part.duration for part in activity.speech) < self.settings.embedding.min_speech:
             return as_activity(())
@@ -234,11 +232,7 @@ class DiarizationPipeline:
         log.debug("%r, %d windows", activity, len(cuts))
         tell("embed", 0, len(cuts))
         with timed("embedding", waveform):
-            embeddings = (  # an embedder of the user's need not bear being given nothing
-                self.embedder.embed(waveform, cuts, tell)
-                if cuts
-                else np.zeros((0, self.embedder.dimension), np.float32)
-            )
+            embeddings = embed(self.embedder, waveform, cuts, tell)
         return WindowEmbeddings(activity, tuple(cuts), embeddings)
 
     def cluster(
@@ -335,7 +329,8 @@ class DiarizationPipeline:
         given = (num_speakers, min_speakers, max_speakers)
         if given == (None, None, None):
             given = (self.num_speakers, self.min_speakers, self.max_speakers)
-        return dict(zip(("num_speakers", "min_speakers", "max_speakers"), given, strict=True))
+        names = ("num_speakers", "min_speakers", "max_speakers")
+        return {name: whole_number(name, one) for name, one in zip(names, given, strict=True)}
 
     def _parameters(
         self, threshold: float | None, bounds: Mapping[str, int | None]

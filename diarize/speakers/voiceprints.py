@@ -12,7 +12,7 @@ import numpy as np
 
 from diarize.arrays import Float32, unit
 from diarize.audio.waveform import Waveform
-from diarize.embedding.base import Embedder
+from diarize.embedding.base import Embedder, embed
 from diarize.embedding.windows import equal_segments
 from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.records import Sample
@@ -29,9 +29,7 @@ def split_into_segments(regions: Sequence[Segment], settings: Settings = DEFAULT
 
 def embed_segments(waveform: Waveform, segments: Sequence[Segment], embedder: Embedder) -> Float32:
     """Return the (n, D) unit vectors of segments, in their order; none for none."""
-    if not segments:
-        return np.empty((0, embedder.dimension), np.float32)
-    return embedder.embed(waveform, segments)
+    return embed(embedder, waveform, segments)
 
 
 def embed_means(

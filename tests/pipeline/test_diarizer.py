@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +133,64 @@ def test_an_embedder_is_not_asked_for_nothing(channels: str) -> None:
     silence = np.zeros((2, RATE), np.float32)
     diarizer = Diarizer(vad=lambda waveform: [], embedder=Picky())
     assert diarizer(silence, channels=channels, sample_rate=RATE).turns == ()
+
+
+class Wrong(Picky):
+    """An embedder that returns what it is told to."""
+
+    def __init__(self, answer: Callable[[int], Any]) -> None:
+        self.answer = answer
+
+    def embed(self, waveform: Any, segments: Any, on_progress: object = None) -> Any:
+        return self.answer(len(segments))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda n: None, r"an array of shape \(\)"),
+        (lambda n: ["x"] * n, "a list"),
+        (lambda n: np.ones((n, 3)), r"an array of shape \(39, 3\)"),
+        (lambda n: np.ones((n - 1, 2)), r"an array of shape \(38, 2\)"),
+        (lambda n: np.ones(n), r"an array of shape \(39,\)"),
+        (lambda n: np.eye(n, 2) * np.nan, "NaN or infinity"),
+    ],
+)
+def test_an_embedder_that_returns_something_else(
+    dialogue: Waveform, answer: Callable[[int], Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=f"the embedder 'picky' returned {said}: its embed"):
+        Diarizer(vad=whole, embedder=Wrong(answer))(dialogue)
+
+
+def test_vectors_of_an_embedder_are_made_unit_vectors(dialogue: Waveform) -> None:
+    def vectors(count: int) -> np.ndarray:
+        made = np.array([[1.0, 0.1], [0.1, 1.0]])[np.arange(count) * 2 // count]
+        made[3] = 0  # no answer
+        return made / np.linalg.norm(made, axis=1, keepdims=True).clip(1)
+
+    plain = Diarizer(vad=whole, embedder=Wrong(vectors)).analyse(dialogue)
+    assert len(plain.diarization.speakers) == 2
+    for factor in (0.1, 100):
+        wrong = Wrong(lambda count, factor=factor: (vectors(count) * factor).tolist())
+        found = Diarizer(vad=whole, embedder=wrong).analyse(dialogue)
+        assert found.diarization.turns == plain.diarization.turns
+        assert np.allclose(found.embeddings, plain.embeddings)
+        assert not found.embeddings[3].any()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, [(0.8, 9.7)], [{"start": 0.8, "end": 9.7}], "speech", [Segment(float("nan"), 5)], 3],
+)
+def test_a_detector_that_returns_something_else(
+    tiny: Diarizer, dialogue: Waveform, answer: Any
+) -> None:
+    def mine(waveform: Waveform) -> Any:
+        return answer
+
+    with pytest.raises(UsageError, match=r"the detector 'mine' returned .*diarize.Segment\(start"):
+        Diarizer(vad=mine, embedder=tiny.embedder)(dialogue)
 
 
 def test_a_diarizer_of_no_known_vad_is_refused() -> None:
