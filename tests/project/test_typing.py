@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "tests" / "data" / "typed_example.py"
+PLUGIN = ROOT / "tests" / "data" / "plugin" / "diarize_example_plugin.py"
 WRONG = (
     'diarize("a.mp3", nun_speakers=2)',
     'Diarizer(threads="two")',
@@ -43,6 +44,19 @@ def checker(request: pytest.FixtureRequest) -> list[str]:
 
 def test_an_example_of_the_whole_api_is_well_typed(checker: list[str]) -> None:
     done = checked(checker, EXAMPLE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_plugin_is_well_typed(checker: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "used.py"
+    shutil.copy(PLUGIN, path)
+    with path.open("a") as file:
+        file.write(
+            "\n\nfrom diarize import Diarizer, LabelOptions\n\n"
+            "Diarizer(vad=EverythingIsSpeech(), embedder=LoudnessEmbedder())\n"
+            "LabelOptions(engine=Parrot())\n"
+        )
+    done = checked(checker, path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

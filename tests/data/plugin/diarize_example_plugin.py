@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from diarize.arrays import Progress
 from diarize.audio.waveform import Waveform
 from diarize.embedding.base import Thresholds
 from diarize.formats import WriterOptions
@@ -37,7 +38,7 @@ class LoudnessEmbedder:
         self,
         waveform: Waveform,
         segments: Sequence[Segment],
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Progress | None = None,
     ) -> npt.NDArray[np.float32]:
         """Return a unit vector for each segment."""
         vectors = np.zeros((len(segments), 2), dtype=np.float32)
