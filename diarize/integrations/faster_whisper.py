@@ -52,8 +52,6 @@ def transcribe(
     waveform = load_audio(audio)
     samples = waveform.block(0, len(waveform))
     segments, info = model.transcribe(samples, **{"word_timestamps": True, **whisper_options})
-    if diarize is False:
-        return list(segments), info
     labelled = add_speakers(
         segments,
         waveform,
@@ -85,8 +83,8 @@ def add_speakers(
         As for :func:`diarize.integrations.whisper.transcribe`.
     """
     items = list(segments)
-    if not items:
-        return []
+    if not items or diarize is False:
+        return items
     labelled: list[Any] = _add_speakers(
         iter(items),
         audio,

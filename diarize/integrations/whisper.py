@@ -54,8 +54,6 @@ def transcribe(
     if "fp16" not in options:
         options["fp16"] = str(getattr(model, "device", "cpu")).startswith("cuda")
     result: dict[str, Any] = model.transcribe(waveform.block(0, len(waveform)), **options)
-    if diarize is False:
-        return result
     labelled: dict[str, Any] = add_speakers(
         result,
         waveform,
@@ -93,6 +91,8 @@ def add_speakers(
     dict or list
         A new transcript in the shape of ``result``, with ``speaker`` on segments and words.
     """
+    if diarize is False:
+        return result
     transcript = read_transcript(result)
     waveform = load_audio(audio)
     options = LabelOptions(keep_names=False)

@@ -160,6 +160,13 @@ def test_faster_whisper_segments_keep_their_class() -> None:
         assert segment == original, "a dataclass compares its own fields"
 
 
+def test_nothing_is_diarized_where_nothing_is_to_be() -> None:
+    segments = list(faster_segments())
+    assert faster_whisper.add_speakers(iter(segments), SILENCE, diarize=False) == segments
+    assert not hasattr(segments[0], "speaker")
+    assert whisper.add_speakers(WHISPER, SILENCE, diarize=False) == WHISPER
+
+
 def test_faster_whisper_segments_keep_their_speakers_in_other_forms() -> None:
     made = faster_whisper.add_speakers(faster_segments(), SILENCE, diarize=TALK)
     later = dataclasses.replace(made[1], id=7)
