@@ -72,6 +72,13 @@ class WriterOptions:
     embed_audio: bool = False
     folder: Path | None = None
 
+    def __post_init__(self) -> None:
+        speed = self.max_characters_per_second
+        if speed is not None and not speed > 0:
+            raise UsageError(
+                f"max_characters_per_second is {speed!r}: a number above 0 is expected, or None"
+            )
+
 
 class Writer(Protocol):
     """Renders a result in one format.

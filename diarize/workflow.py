@@ -26,6 +26,7 @@ from diarize.outputs import Output, plan_outputs
 from diarize.progress import OverallProgress
 from diarize.result import Result
 from diarize.speakers.diarizer import Diarizer
+from diarize.text import counted
 
 if TYPE_CHECKING:
     from diarize.speakers import SpeakerBook
@@ -88,8 +89,13 @@ def label_recording(
     >>> result = label_recording("call.wav", num_speakers=2)                 # doctest: +SKIP
     >>> result.write("call.srt", "call.json")                                # doctest: +SKIP
     """
+    sources = with_folders_opened([source], log.warning)
+    if len(sources) > 1:
+        raise UsageError(
+            f"{source!s}: holds {counted(len(sources), 'recording')}, not one: use label_recordings"
+        )
     results = label_recordings(
-        [source],
+        sources,
         transcripts=[transcript],
         diarizer=diarizer,
         speakers=speakers,

@@ -23,8 +23,10 @@ def check_names(waveform: Waveform, names: Sequence[str]) -> None:
             "names of channels need channels='split' (--channels split), which gives each channel "
             "a speaker of its own"
         )
-    if isinstance(names, str) or len(names) != count:
-        given = repr(names) if isinstance(names, str) else f"{len(names)}: {', '.join(names)}"
+    sized = not isinstance(names, str) and hasattr(names, "__len__")  # a generator is not
+    listed = sized and all(isinstance(name, str) for name in names)
+    if not listed or len(names) != count:
+        given = f"{len(names)}: {', '.join(names)}" if listed else repr(names)
         raise UsageError(
             f"{waveform.path}: has {count} channels; give a name for each of them, not {given}"
         )

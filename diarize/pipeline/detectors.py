@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -29,18 +30,24 @@ def open_detector(
         return WebRtcVad(settings.webrtc), "webrtc"
     from diarize.segmentation.segmenters import load_segmentation
 
-    if vad in ("auto", "neural"):
+    if isinstance(vad, str) and vad in ("auto", "neural"):
         return load_segmentation(None, threads, settings), "neural"
+    if not isinstance(vad, str | os.PathLike):
+        raise _unknown(vad)
     if str(vad) in plugins.names("vads"):
         return plugins.load("vads", str(vad)), str(vad)
     if not Path(vad).is_file():
         if Path(vad).name != str(vad) or Path(vad).suffix == ".onnx":
             raise ModelError(f"{vad}: no such model file")
-        raise UsageError(
-            f"vad is {str(vad)!r}: auto, webrtc, neural, the path of an ONNX model, or the name of "
-            "an installed plug-in is expected"
-        )
+        raise _unknown(str(vad))
     return load_segmentation(Path(vad), threads, settings), Path(vad).name
+
+
+def _unknown(vad: object) -> UsageError:
+    return UsageError(
+        f"vad is {vad!r}: auto, webrtc, neural, the path of an ONNX model, or the name of "
+        "an installed plug-in is expected"
+    )
 
 
 def as_activity(speech: Iterable[Segment], name: str = "vad") -> SpeechActivity:

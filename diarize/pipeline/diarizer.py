@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from diarize.clustering.bounds import speaker_bounds, whole_number
 from diarize.embedding.base import Embedder, embed
 from diarize.embedding.embedder import OnnxEmbedder
 from diarize.embedding.windows import sliding_windows, split_at
+from diarize.errors import UsageError
 from diarize.pipeline.assignment import assign_speakers, doubt_of_count
 from diarize.pipeline.channel_speakers import (
     by_channel,
@@ -70,7 +72,7 @@ class DiarizationPipeline:
         self.num_speakers = num_speakers
         self.min_speakers = min_speakers
         self.max_speakers = max_speakers
-        self.threshold = threshold
+        self.threshold = _finite(threshold)
         self.on_progress = on_progress
         self.detector, self.vad = open_detector(vad, threads, self.settings)
         if isinstance(embedder, str) and embedder in plugins.names("embedders"):
@@ -257,9 +259,9 @@ class DiarizationPipeline:
             Lets changes of speaker move to the quietest instant near them.
         """
         bounds = self._bounds(num_speakers, min_speakers, max_speakers)
+        threshold = self.threshold if threshold is None else _finite(threshold)
         if threshold is None:
-            own = self.embedder.thresholds.clustering
-            threshold = own if self.threshold is None else self.threshold
+            threshold = self.embedder.thresholds.clustering
         with timed("telling speakers apart", waveform):
             assignment = assign_speakers(
                 extracted,
@@ -367,3 +369,16 @@ def cut_windows(
 
 def _ignore(stage: str, done: float, total: float | None) -> None:
     """Nobody asked for progress."""
+
+
+def _finite(threshold: Any) -> float | None:
+    """Return a threshold of the user's as float; None where there is none."""
+    if threshold is None:
+        return None
+    try:
+        number = math.nan if isinstance(threshold, str | bytes) else float(threshold)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"threshold is {threshold!r}: a cosine distance is expected, from 0 to 2")
+    return number

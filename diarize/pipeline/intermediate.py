@@ -12,7 +12,7 @@ from diarize.segmentation.activity import SpeechActivity
 from diarize.timeline import Segment, coverage, difference
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class WindowEmbeddings:
     """Speech, windows and their embeddings, before clustering.
 
@@ -44,7 +44,7 @@ class WindowEmbeddings:
         return float(min(1.0, np.median(np.diff(starts)) / max(np.median(lengths), 1e-3)))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class DiarizationDetails:
     """A diarization and what it was made from, for naming speakers and for tuning.
 

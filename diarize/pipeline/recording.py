@@ -26,11 +26,12 @@ def completed(found: DiarizationDetails, waveform: Waveform, uri: str | None) ->
     """Add what the recording tells: its length, its name, what of it was heard, what is wrong."""
     heard = {"channels": waveform.channel, "audio_track": waveform.track}
     known = {name: number for name, number in heard.items() if number is not None}
+    name = "stdin" if waveform.path == "-" else Path(waveform.path).stem or "recording"
     diarization = replace(
         found.diarization,
         duration=waveform.duration,
         parameters={**found.diarization.parameters, **known},
-        uri=uri or ("stdin" if waveform.path == "-" else Path(waveform.path).stem or "recording"),
+        uri=str(uri or name),  # may be a Path
         warnings=(*waveform.warnings, *found.diarization.warnings),
     )
     return replace(found, diarization=diarization)

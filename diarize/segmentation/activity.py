@@ -14,7 +14,7 @@ from diarize.timeline import Segment, intersection, union
 LOCAL_SPEAKERS = 3
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class LocalSpeakers:
     """Frame-wise activity of up to three speakers in each of the overlapping windows.
 

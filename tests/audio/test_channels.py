@@ -163,7 +163,7 @@ def test_what_cannot_be_split(diarizer, meeting, people) -> None:
     with pytest.raises(AudioError, match="one channel"):
         diarizer(meeting, channels="split", sample_rate=SAMPLE_RATE)
     planes = call(meeting, people[0], people[1])
-    for names in (["Agent"], ["A", "B", "C"], "AB", ["A", "A"], ["A", " "]):
+    for names in (["A"], ["A", "B", "C"], "AB", ["A", "A"], ["A", " "], [None, "B"], iter("AB")):
         with pytest.raises(UsageError, match="name"):
             diarizer(planes, channel_names=names, sample_rate=SAMPLE_RATE)
     with pytest.raises(UsageError, match="split"):

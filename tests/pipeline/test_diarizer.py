@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,25 @@ def test_thresholds_can_be_tried_without_listening_again(
     ]
     assert counts == [2, 1]
     assert len(tiny.cluster(heard, threshold=1.9, num_speakers=2).diarization.speakers) == 2
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), "x", "0.5", [0.5]])
+def test_a_threshold_is_a_number(tiny: Diarizer, dialogue: Waveform, threshold: Any) -> None:
+    with pytest.raises(UsageError, match="threshold is "):
+        Diarizer(vad=whole, embedder=tiny.embedder, threshold=threshold)
+    with pytest.raises(UsageError, match="threshold is "):
+        tiny.cluster(tiny.extract_embeddings(dialogue), threshold=threshold)
+
+
+def test_details_can_be_compared(tiny: Diarizer, dialogue: Waveform) -> None:
+    details = tiny.analyse(dialogue)
+    assert details == details
+    assert details != copy.deepcopy(details)  # as arrays, they are equal to themselves alone
+    assert details.diarization == copy.deepcopy(details).diarization
+
+
+def test_a_path_may_be_the_uri(tiny: Diarizer, dialogue: Waveform) -> None:
+    assert tiny(dialogue, uri=Path("a/b")).to_rttm().split()[1] == "a/b"  # type: ignore[arg-type]
 
 
 def test_changes_bound_the_windows_and_the_turns(tiny: Diarizer, dialogue: Waveform) -> None:
@@ -196,6 +216,9 @@ def test_a_detector_that_returns_something_else(
 def test_a_diarizer_of_no_known_vad_is_refused() -> None:
     with pytest.raises(UsageError, match="auto, webrtc, neural, the path"):
         Diarizer(vad="silence-o-matic")
+    for none in (None, 5, b"x"):
+        with pytest.raises(UsageError, match=f"vad is {none!r}: auto, webrtc"):
+            Diarizer(vad=none)  # type: ignore[arg-type]
     for path in ("./nope.onnx", "nope.onnx", "models/nope"):
         with pytest.raises(ModelError, match=f"{path}: no such model file"):
             Diarizer(vad=path)

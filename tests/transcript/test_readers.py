@@ -857,3 +857,11 @@ def test_no_damage_to_a_file_ends_in_a_traceback(name: str, seed: list[int], jun
     assert all(0 <= s["start"] <= s["end"] for s in transcript.segments)
     assert all(isinstance(word["word"], str) for word in transcript.words())
     to_source_shape(label(transcript), transcript)
+
+
+@pytest.mark.parametrize("text", [json.dumps(WHISPER), "1\n00:00:00,000 --> 00:00:01,000\nHi.\n"])
+def test_a_text_is_no_path(text: str) -> None:
+    with pytest.raises(TranscriptError, match="is the text of a transcript, not a path") as caught:
+        read_transcript(text)
+    assert len(str(caught.value)) < 160
+    assert read_transcript(io.StringIO(text)).segments

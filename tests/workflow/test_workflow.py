@@ -154,6 +154,15 @@ def test_one_path_is_one_recording(short: Path) -> None:
             label_recordings(wrong)
 
 
+def test_a_folder_of_several_is_not_one_recording(short: Path) -> None:
+    folder = short.parent / "folder"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}{short.suffix}").write_bytes(short.read_bytes())
+    with pytest.raises(UsageError, match="folder: holds 2 recordings, not one: use label_record"):
+        label_recording(folder)
+
+
 def test_recordings_that_fail_are_told_and_left_out(short: Path) -> None:
     told: list[tuple[Any, str]] = []
     sources = ["gone.wav", short, load(short)]

@@ -13,6 +13,7 @@ pytest.importorskip("hypothesis", reason="pip install hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diarize.errors import UsageError
 from diarize.formats import WriterOptions
 from diarize.result import Utterance
 from diarize.text import one_line
@@ -284,3 +285,9 @@ def test_broadcasters_rules_lose_nothing_and_cross_nothing(
     for one, other in pairwise(shown):
         assert one.start <= other.start
         assert one.end <= other.start + 1e-9
+
+
+@pytest.mark.parametrize("speed", [0, -1, float("nan")])
+def test_a_reading_speed_is_above_0(speed: float) -> None:
+    with pytest.raises(UsageError, match=f"max_characters_per_second is {speed}"):
+        WriterOptions(max_characters_per_second=speed)

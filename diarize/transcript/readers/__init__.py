@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import TranscriptError
-from diarize.text import decode
+from diarize.text import decode, shortened
 from diarize.transcript.readers import (
     assemblyai,
     aws,
@@ -193,12 +193,21 @@ def _read_bytes(path: str | Path) -> bytes:
         return sys.stdin.buffer.read()
     try:
         return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise TranscriptError(f"{path}: no such transcript file") from None
-    except IsADirectoryError:
-        raise TranscriptError(f"{path}: is a folder, not a transcript file") from None
     except OSError as error:
-        raise TranscriptError(f"{path}: cannot be read ({error.strerror})") from None
+        raise TranscriptError(_unreadable(str(path), error)) from None
+
+
+def _unreadable(path: str, error: OSError) -> str:
+    if "\n" in path or (path.lstrip()[:1] in ("{", "[") and '"' in path):
+        return (
+            f"{shortened(path, 40)}: is the text of a transcript, not a path: give the object "
+            "(json.loads), or a file of the text (io.StringIO)"
+        )
+    if isinstance(error, FileNotFoundError):
+        return f"{path}: no such transcript file"
+    if isinstance(error, IsADirectoryError):
+        return f"{path}: is a folder, not a transcript file"
+    return f"{path}: cannot be read ({error.strerror})"
 
 
 def _looks_like_json(raw: bytes) -> bool:
