@@ -15,7 +15,7 @@ from diarize.errors import AudioError, TranscriptError, UsageError
 from diarize.files import is_url
 from diarize.result import Relabelling, Result
 from diarize.timeline import Segment, Turn
-from diarize.transcript.readers.common import time_of
+from diarize.transcript.readers.common import clock_of
 
 if TYPE_CHECKING:
     from diarize.audio.waveform import Waveform
@@ -226,7 +226,7 @@ def _checked(items: Any, what: str) -> list[dict[str, Any]]:
         copied = dict(item)
         for key in ("start", "end"):
             if copied.get(key) is not None and not isinstance(copied[key], int | float):
-                copied[key] = time_of(copied[key])
+                copied[key] = clock_of(copied[key])
                 if copied[key] is None:
                     raise TranscriptError(
                         f"{what} {number}: its {key}, {item[key]!r:.40}, is no time in seconds"

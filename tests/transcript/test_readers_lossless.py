@@ -122,6 +122,10 @@ def test_a_missing_end_is_estimated_and_told() -> None:
         "00:00:12,000 > 00:00:14,000",
         "00:00:12,000 – 00:00:14,000  X1:40 X2:600",
         "00:12.000 -- 00:14.000",
+        "xx --> 00:14.000",
+        "00:00:12,000 --> xx",
+        "00:12.000 -> xx",
+        "xx → 00:14.000 align:left",
     ],
 )
 def test_times_that_cannot_be_read_are_refused_with_their_line(clock: str) -> None:
@@ -129,8 +133,17 @@ def test_times_that_cannot_be_read_are_refused_with_their_line(clock: str) -> No
         parse_transcript(srt((FIRST, "One."), (clock, "Two.")))
 
 
-def test_times_of_day_are_text() -> None:
-    text = "10:30 - 11:45, or 12:00:00 to 13:00:00"
+@pytest.mark.parametrize("clock", ["xx --> 00:03.000", "00:01.000 --> xx"])
+def test_a_first_time_that_cannot_be_read_is_refused(clock: str) -> None:
+    with pytest.raises(TranscriptError, match="line 3"):
+        parse_transcript(f"WEBVTT\n\n{clock}\nHi.\n\n00:04.000 --> 00:05.000\nYes.\n".encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["10:30 - 11:45, or 12:00:00 to 13:00:00", "the train goes 10:30 → 11:45", "9:30 → noon"],
+)
+def test_times_of_day_are_text(text: str) -> None:
     assert said(parse_transcript(srt((FIRST, text)))) == [text]
 
 
@@ -356,6 +369,9 @@ def test_a_few_broken_bytes_do_not_garble_the_rest() -> None:
 # --- times ----------------------------------------------------------------------------------------
 
 
+WORD = {"word": "a", "start": "abc", "end": 1}
+
+
 def segments_json(*segments: dict[str, Any]) -> bytes:
     return json.dumps({"segments": segments}).encode()
 
@@ -395,6 +411,35 @@ def test_whole_numbers_that_are_no_seconds_are_refused(unit: int) -> None:
     parts = [{"start": a * unit, "end": b * unit, "text": " Hello all."} for a, b in times_of]
     with pytest.raises(TranscriptError, match="milliseconds or hundredths"):
         parse_transcript(segments_json(*parts))
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ({"segments": [{"start": 0, "end": "abc", "text": " a"}]}, r"segment 1 \('a'\): its end"),
+        (
+            {"segments": [{"start": 0, "end": 1, "text": " a", "words": [WORD]}]},
+            "the word 'a': ",
+        ),
+        ({"chunks": [{"text": " a b", "timestamp": [0, "abc"]}]}, ""),
+        ({"transcription": [{"text": " a", "offsets": {"from": 0, "to": "abc"}}]}, ""),
+        ({"transcription": [{"text": " a", "timestamps": {"from": "abc", "to": "0:1"}}]}, ""),
+        ([{"text": "a", "start": 0, "duration": "abc"}], ""),
+        ({"segments": [{"startTime": 0, "endTime": "abc", "body": "a b"}]}, ""),
+        ({"segments": [{"start": 0, "stop": "abc", "text": "a b"}]}, ""),
+        ({"words": [{"text": "a", "start": "abc", "end": 9}], "utterances": []}, ""),
+        ({"sentence_info": [{"text": "a", "start": 0, "end": "abc"}]}, ""),
+        ({"text": "a", "tokens": [" a"], "timestamps": ["abc"]}, ""),
+    ],
+)
+def test_a_text_in_json_that_is_no_time_is_refused(source: Any, place: str) -> None:
+    with pytest.raises(TranscriptError, match=f"{place}.*'abc' is no time"):
+        parse_transcript(json.dumps(source).encode())
+
+
+def test_an_empty_time_in_json_is_a_missing_one() -> None:
+    raw = segments_json({"start": "", "end": 4.0, "text": " One."})
+    assert times(parse_transcript(raw))[0][1] == 4.0
 
 
 def test_clocks_and_units_in_json() -> None:

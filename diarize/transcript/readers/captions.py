@@ -17,7 +17,6 @@ from diarize.transcript.readers.common import (
     dicts,
     finish,
     make_segment,
-    number,
     time_of,
     without,
 )
@@ -37,7 +36,7 @@ def _rest(source: Any) -> Data:
 
 def _read_vibe(source: Any) -> Data:
     items = _list(source, "start", "stop", "text")
-    values = [number(item[key]) for item in items for key in ("start", "stop")]
+    values = [time_of(item[key]) for item in items for key in ("start", "stop")]
     # A fraction anywhere means seconds: hundredths are whole.
     scale = 0.01 if all(value is None or value == int(value) for value in values) else 1.0
     times = [None if value is None else value * scale for value in values]

@@ -60,12 +60,12 @@ def number(value: object) -> float | None:
     return result if math.isfinite(result) else None
 
 
-def time_of(value: object) -> float | None:
+def clock_of(value: object) -> float | None:
     """Return a time in seconds: a number, ``1.5s`` (Google), ``PT1.5S`` (Azure) or a clock's.
 
     Examples
     --------
-    >>> time_of(1.5), time_of("1.5s"), time_of("PT1M1.5S"), time_of("01:01,500"), time_of("x")
+    >>> clock_of(1.5), clock_of("1.5s"), clock_of("PT1M1.5S"), clock_of("01:01,5"), clock_of("x")
     (1.5, 1.5, 61.5, 61.5, None)
     """
     seconds = number(value)
@@ -79,10 +79,36 @@ def time_of(value: object) -> float | None:
     return float(hours or 0) * 3600 + float(minutes or 0) * 60 + float(rest or 0)
 
 
+def time_of(value: object, place: str = "") -> float | None:
+    """Return a time as :func:`clock_of` does; None where none is given.
+
+    Raises
+    ------
+    TranscriptError
+        If a text is no time; ``place`` says where it stands.
+    """
+    return _given(value, clock_of(value), place)
+
+
 def seconds_of(value: object, per_second: float = 1000) -> float | None:
-    """Return a time given in milliseconds, or another unit of so many a second, in seconds."""
-    found = number(value)
+    """Return a time given in milliseconds, or another unit of so many a second, in seconds.
+
+    Raises
+    ------
+    TranscriptError
+        If a text is no number.
+    """
+    found = _given(value, number(value))
     return None if found is None else found / per_second
+
+
+def _given(value: object, time: float | None, place: str = "") -> float | None:
+    """Return the time that was read; refuse a text in which there is none."""
+    if time is None and isinstance(value, str) and value.strip():
+        raise TranscriptError(
+            f"{place}{value!r:.40} is no time; write the time, or take its entry out"
+        )
+    return time
 
 
 def plain(value: object) -> Any:
@@ -173,15 +199,16 @@ def make_segment(item: Mapping[str, Any], index: int, **known: Any) -> Data:
     Raises
     ------
     TranscriptError
-        If the segment begins before the recording does.
+        If a time cannot be read, or the segment begins before the recording does.
     """
     segment: Data = {"id": item.get("id", index), **item, **known}
     segment["text"] = str(segment.get("text") or "")
-    start, end = time_of(segment.get("start")), time_of(segment.get("end"))
+    place = f"segment {index + 1} ({segment['text'].strip()!r:.40})"
+    start, end = (time_of(segment.get(key), f"{place}: its {key} ") for key in ("start", "end"))
     if start is not None and start < -_ROUNDING:
         raise TranscriptError(
-            f"segment {index + 1} ({segment['text'].strip()!r:.40}) begins at {start:g} s, before "
-            "the recording: the times of the transcript are shifted"
+            f"{place} begins at {start:g} s, before the recording: the times of the transcript "
+            "are shifted"
         )
     set_times(segment, start, end)
     if start is not None and end is not None and end < start - _BACKWARDS_SECONDS:

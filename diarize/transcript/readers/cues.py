@@ -9,14 +9,21 @@ from dataclasses import dataclass
 from diarize.errors import TranscriptError
 
 _CLOCK = r"-?(?:\d+ ?: ?)?\d{1,2} ?: ?\d{1,2}(?:[.,]\d{1,9})?"
+_ARROW = r"(?:[-\u2010-\u2015\u2212]{1,3}>|→)"
+_SETTINGS = r"(?:\s+[A-Za-z]\w*:\S+)*"
 _TIMING = re.compile(  # text editors turn the hyphens of the arrow into dashes
-    rf"^\s*(?P<start>{_CLOCK})\s*(?:[-\u2010-\u2015\u2212]{{1,3}}>|→|,(?=\d+:\d+:))\s*(?P<end>{_CLOCK})?"
-    r"(?:[ \t]+(?P<settings>(?!\d+:)\S.*))?\s*$"
+    rf"^\s*(?P<start>{_CLOCK})\s*(?:{_ARROW}|,(?=\d+:\d+:))"
+    rf"(?:\s*(?P<end>{_CLOCK})(?:[ \t]+(?P<settings>(?!\d+:)\S.*))?|{_SETTINGS})\s*$"
 )
 _STAMP = r"\d+ ?: ?\d+ ?(?:: ?\d+(?:[.,:;]\d+)?|[.,]\d{3})"
-_BROKEN = re.compile(r"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d)")
-# Two clocks with anything between them: times where a cue begins, text elsewhere.
-_STAMPS = re.compile(rf"^\s*{_STAMP}[\W_]+{_STAMP}(?:\s+[A-Za-z]\w*:\S+)*\s*$")
+_BROKEN = re.compile(
+    rf"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d|\S+\s*-->\s*{_CLOCK}{_SETTINGS}\s*$)"
+)
+# A clock, and another or a word: times where a cue begins, text elsewhere.
+_STAMPS = re.compile(
+    rf"^\s*(?:{_STAMP}[\W_]+{_STAMP}|{_CLOCK}\s*{_ARROW}\s*\S+|\S+\s*{_ARROW}\s*{_CLOCK})"
+    rf"{_SETTINGS}\s*$"
+)
 _BEGINS = re.compile(r"^\s*\d*\s*$")
 # Short repetitions between two cues: how YouTube lets a line scroll up (seconds).
 _BLINK = 0.05

@@ -19,7 +19,7 @@ from diarize.transcript.readers.common import (
     finish,
     has_items,
     make_segment,
-    number,
+    time_of,
     without,
 )
 from diarize.transcript.readers.words import (
@@ -67,7 +67,7 @@ def _read_mlx(source: Data) -> Data:
     for index, item in enumerate(source["sentences"]):
         segment = make_segment(without(item, "tokens", "duration"), index)
         tokens = [(t.get("text"), t.get("start"), t.get("end")) for t in dicts(item.get("tokens"))]
-        words = _join([(str(text or ""), number(a), number(b)) for text, a, b in tokens])
+        words = _join([(str(text or ""), time_of(a), time_of(b)) for text, a, b in tokens])
         if words:
             segment["words"] = words
             set_word_texts(words, segment["text"])
@@ -93,15 +93,15 @@ def _read_tokens(source: Any) -> Data:
     tracks = []
     for item in _results(source):
         # With a voice activity detector, the tokens' clock starts at the result's own start.
-        origin, end = number(item.get("start")) or 0.0, number(item.get("end"))
-        starts = [number(stamp) for stamp in item["timestamps"]]
+        origin, end = time_of(item.get("start")) or 0.0, time_of(item.get("end"))
+        starts = [time_of(stamp) for stamp in item["timestamps"]]
         starts = [None if start is None else origin + start for start in starts]
         lengths = item.get("durations")
         lengths = lengths if isinstance(lengths, list) and len(lengths) == len(starts) else []
         tokens = []
         for place, (text, start) in enumerate(zip(item["tokens"], starts, strict=True)):
             following = starts[place + 1] if place + 1 < len(starts) else end
-            length = number(lengths[place]) if lengths else None
+            length = time_of(lengths[place]) if lengths else None
             tokens.append((text, start, _end(start, length, following)))
         words = _join(tokens)
         text = str(item.get("text") or "")

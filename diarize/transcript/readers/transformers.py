@@ -11,7 +11,7 @@ from diarize.transcript.readers.common import (
     has_items,
     is_list_of_dicts,
     make_segment,
-    number,
+    time_of,
     without,
 )
 from diarize.transcript.readers.words import are_words, make_word, phrases
@@ -36,7 +36,7 @@ def _times(chunk: Data) -> tuple[float | None, float | None]:
     stamp = chunk["timestamp"]
     if not isinstance(stamp, (list, tuple)) or len(stamp) != 2:
         return None, None
-    return number(stamp[0]), number(stamp[1])
+    return time_of(stamp[0]), time_of(stamp[1])
 
 
 def _lists_words(chunks: list[Data]) -> bool:

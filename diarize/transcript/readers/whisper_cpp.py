@@ -21,13 +21,13 @@ from diarize.transcript.readers.common import (
     make_segment,
     number,
     seconds_of,
+    time_of,
     without,
 )
 from diarize.transcript.readers.words import are_words, group_words, make_word
 from diarize.transcript.schema import is_unspaced
 
 _SPECIAL = re.compile(r"\[_[A-Z]+_?(\d+|[A-Za-z ]*\d*)?_?\]|<\|[^|]*\|>")
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+)[,.](\d+)")
 _CUT = re.compile(r"[\ufffd\udc80-\udcff]")
 _BROKEN_END = re.compile(r"[\udc80-\udcff]+$")
 _BROKEN_START = re.compile(r"[\udc80-\udcff]+")
@@ -56,16 +56,8 @@ def _times(item: Data) -> tuple[float | None, float | None]:
         if start is not None and end is not None:
             return start, end
     if isinstance(clock, dict):
-        return _seconds(clock.get("from")), _seconds(clock.get("to"))
+        return time_of(clock.get("from")), time_of(clock.get("to"))
     return None, None
-
-
-def _seconds(clock: object) -> float | None:
-    match = _CLOCK.fullmatch(clock) if isinstance(clock, str) else None
-    if match is None:
-        return None
-    hours, minutes, seconds, fraction = match.groups()
-    return int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds) + float(f"0.{fraction}")
 
 
 def _segment(entry: Data, index: int) -> Data:
