@@ -33,7 +33,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         parser,
         """
         --embedding-model NAME|PATH  another ONNX speaker model (default: the bundled AutoSpeech)
-        --vad auto|neural|webrtc|PATH  what finds speech (default: auto)
+        --vad auto|neural|webrtc|PATH  what finds speech (default: auto, which is neural)
         --threads N                 cores to use (default: all)
         """,
         vad={"default": "auto"},

@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         group,
         "--transcript FILE",
-        "Whisper JSON of any flavour, SRT, VTT or TSV (default: one of AUDIO's name beside it)",
+        "the words with their times: JSON of Whisper or a service, subtitles, a table (default: "
+        "one of AUDIO's name, beside it or in the output folder)",
     )
     add_transcript_options(group)
     add_output_options(parser.add_argument_group("output"))
@@ -90,7 +91,7 @@ def add_analysis_options(group: argparse._ArgumentGroup) -> None:
         group,
         """
         --vad auto|neural|webrtc|PATH  what finds speech; PATH: a Silero or pyannote segmentation
-          ONNX (default: auto)
+          ONNX (default: auto, which is neural)
         --embedding-model NAME|PATH    another ONNX speaker model (default: the bundled AutoSpeech)
         --threshold D                  cosine distance at which voices are different people
           (default: the model's)

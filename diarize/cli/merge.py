@@ -34,7 +34,8 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.epilog = EPILOG
-    add(parser, "--transcript FILE", "Whisper JSON of any flavour, SRT, VTT or TSV", required=True)
+    kinds = "the words with their times: JSON of Whisper or a service, subtitles, a table"
+    add(parser, "--transcript FILE", kinds, required=True)
     add_offset_option(parser)
     add_table(
         parser,
