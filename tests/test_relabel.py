@@ -120,7 +120,7 @@ def test_a_file_that_holds_the_track_alone_is_heard_whole(tmp_path: Path) -> Non
     assert load_heard(of_call, tmp_path / "call.wav").samples.any()
     assert load_heard(of_call, tmp_path / "left.wav").samples.any()
     soundfile.write(tmp_path / "call.wav", tone, 16_000)
-    with pytest.raises(UsageError, match="has 1 channels"):
+    with pytest.raises(UsageError, match="has 1 channel,"):
         load_heard(of_call, tmp_path / "call.wav")
     assert "<script" in of_call.to_html()
 

@@ -78,7 +78,7 @@ def recordings_in(path: str | Path) -> Folder:
         (recordings if has_sound(file) else others).append(file)
     found = Folder(folder, tuple(recordings), tuple(others))
     if not recordings:
-        files = f"{len(others)} other files" if others else "nothing at all"
+        files = counted(len(others), "other file") if others else "nothing at all"
         raise AudioError(f"{path}: holds no recording, but {files}. Name the recordings.")
     return found
 

@@ -12,6 +12,7 @@ from diarize.arrays import SAMPLE_RATE, Float32, Float64
 from diarize.audio.channels import LevelMeter
 from diarize.audio.waveform import FULL_SCALE
 from diarize.errors import UsageError
+from diarize.text import counted
 
 # Ninefold below what unrelated channels give: only opposite polarity cancels as much as that.
 CANCELLED = 0.1
@@ -83,7 +84,7 @@ class Mixer:
         if self.pick is not None:
             if not 0 <= self.pick < len(samples):
                 raise UsageError(
-                    f"{self._name}: has {len(samples)} channels, numbered from 0; "
+                    f"{self._name}: has {counted(len(samples), 'channel')}, numbered from 0; "
                     f"there is no {self.pick}."
                 )
             mixed = samples[self.pick]

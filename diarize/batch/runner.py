@@ -104,6 +104,7 @@ class Runner:
                     if path.name != RECORD_NAME:
                         store.write(beside(place, path.name), path.read_bytes())
         talk = result.diarization
+        said = [message.removeprefix(f"{audio}: ") for message in talk.warnings]
         made = [store.place(beside(place, name)) for name in outputs]
         sidecar = Sidecar(
             audio=audio_as_seen(item.audio, store, place),
@@ -115,7 +116,7 @@ class Runner:
             outputs=outputs,
             duration=round(talk.duration, 3),
             speakers=_speakers(talk),
-            messages=tuple(dict.fromkeys((*talk.warnings, *result.messages, *told))),
+            messages=tuple(dict.fromkeys((*said, *result.messages, *told))),
             voices=_voices(talk, earlier) if self.job.voices else None,
             lacks_words=self.job.label.transcripts == "make"
             and result.transcript is None

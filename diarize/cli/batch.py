@@ -35,6 +35,7 @@ from diarize.cli.options import (
 )
 from diarize.errors import UsageError
 from diarize.progress import TimeLeft
+from diarize.text import counted
 
 if TYPE_CHECKING:
     from diarize.batch.job import Job, Outcome
@@ -125,7 +126,8 @@ def run(args: argparse.Namespace) -> int:
         about = audios[0] if len(audios) == 1 else f"{len(audios)} recordings, such as {audios[0]}"
         talk.warn(f"{about}: {message}")
     if len(said) > MOST_MESSAGES:
-        talk.warn(f"{len(said) - MOST_MESSAGES} more messages stand in the .batch.json files")
+        more = counted(len(said) - MOST_MESSAGES, "more message")
+        talk.warn(f"{more} in the .batch.json files")
     if not args.quiet:
         print(summary.table(), file=sys.stderr)
     if summary.failures:

@@ -19,7 +19,7 @@ from diarize.cli.common import (
 )
 from diarize.cli.console import Console, emit
 from diarize.cli.options import add, add_table
-from diarize.text import one_line, table
+from diarize.text import counted, one_line, table
 
 if TYPE_CHECKING:
     from diarize.speakers.records import Person
@@ -132,7 +132,7 @@ def _list(args: argparse.Namespace) -> int:
         headings = ["name", "samples", "seconds", "consistency", "enrolled", "note"]
         emit(table(headings, [_row(person) for person in people], [1, 2, 3]) + "\n")
     say(
-        f"{len(people)} people in {path}"
+        f"{counted(len(people), 'person', 'people')} in {path}"
         + (f", model {model.name} ({model.checksum[:8]})" if model else "")
         + (f", thresholds {thresholds.note}" if thresholds else "")
         + ("" if people else "; enroll somebody: diarize enroll NAME FILE")
@@ -177,7 +177,10 @@ def _import(args: argparse.Namespace) -> int:
     data = read_export(Path(args.file))
     with open_book(args, create=True) as book:
         added = import_book(book, data)
-        say(f"{sum(added.values())} new samples of {len(added)} people in {book.path}")
+        say(
+            f"{counted(sum(added.values()), 'new sample')} of "
+            f"{counted(len(added), 'person', 'people')} in {book.path}"
+        )
     return 0
 
 

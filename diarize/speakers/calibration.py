@@ -212,7 +212,7 @@ def plot(calibration: Calibration) -> bytes:
         xycoords=("data", "axes fraction"),
         verticalalignment="top",
     )
-    axes.set(xlabel="score (mean of the highest cosines)", ylabel="% of the scores")
+    axes.set(xlabel="score (cosine)", ylabel="% of the scores")
     axes.legend(loc="upper left")
     image = BytesIO()
     figure.savefig(image, format="png", dpi=120)

@@ -59,11 +59,14 @@ def test_recordings_with_tags_in_an_old_encoding(tmp_path: Path) -> None:
     assert lengths([str(path) for path in paths]) == pytest.approx([3, 3], abs=0.1)
 
 
-@pytest.mark.parametrize("files", [[], ["notes.txt"]])
-def test_a_folder_without_recordings(tmp_path: Path, files: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("files", "held"),
+    [([], "nothing at all"), (["a.txt"], "1 other file"), (["a.txt", "b.txt"], "2 other files")],
+)
+def test_a_folder_without_recordings(tmp_path: Path, files: list[str], held: str) -> None:
     for name in files:
         (tmp_path / name).write_text("nobody speaks")
-    with pytest.raises(AudioError, match="holds no recording"):
+    with pytest.raises(AudioError, match=rf"holds no recording, but {held}\."):
         recordings_in(tmp_path)
 
 

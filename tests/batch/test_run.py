@@ -13,7 +13,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.io import wavfile
 
 from diarize import Diarizer, LabelOptions, label_recordings
 from diarize.batch import Job, Outcome, run_batch
@@ -24,6 +26,7 @@ from diarize.errors import ModelError, UsageError
 from diarize.transcript.engines import ENGINES
 from tests.batch.conftest import NAMES
 from tests.batch.detectors import harmful
+from tests.cli.test_main_job import RATE
 from tests.command import run
 from tests.conftest import ROOT
 
@@ -149,6 +152,14 @@ def test_words_that_could_not_be_made_are_made_when_they_can_be(talks, tmp_path,
     assert replace(job).is_done(sidecar, item, "talk") is not any(
         engine.is_installed() for engine in ENGINES.values()
     )
+
+
+def test_messages_name_their_recording_once(tmp_path):
+    loud = tmp_path / "loud.wav"
+    wavfile.write(loud, RATE, np.full(RATE, 30, np.float32))
+    done = run("batch", loud, "-o", tmp_path / "out", "--no-transcript", "--jobs", "1")
+    line = f"diarize: {loud}: its samples reach 30 times full scale; scaled down."
+    assert line in done.stderr.decode().splitlines()
 
 
 def test_a_short_time_limit_is_told_as_it_is(talks, tmp_path):

@@ -469,6 +469,12 @@ def test_requests_that_are_off(small, words, code, reason):
     assert small.read_bytes() == before
 
 
+def test_one_person_is_no_people(small):
+    assert f"3 people in {small}" in run("speakers", book=small).stderr
+    assert run("forget", "Ann", "Bob", book=small).returncode == 0
+    assert f"1 person in {small}" in run("speakers", book=small).stderr
+
+
 def test_a_missing_book_and_one_that_is_none(tmp_path, bundled_model):
     done = run("speakers", book=tmp_path / "none.db")
     assert (done.returncode, done.stdout) == (0, "")
