@@ -306,8 +306,7 @@ class ResegmentationSettings:
 
 @dataclass(frozen=True)
 class OverlapSettings:
-    """Which overlaps get a second turn. Table: ``examples/benchmark/ABLATION.md``; of
-    ``lively_share``: ``models/EXPERIMENTS.md``."""
+    """Which overlaps get a second turn. Tables: ``models/EXPERIMENTS.md``."""
 
     lively_share: float = 0.12
     """Share of the speech in which two seem to talk at once from which all overlaps get one, and

@@ -14,7 +14,7 @@ from diarize.cli.options import CommandParser, HelpFormatter
 COMMANDS: dict[str, tuple[str, str]] = {
     "systems": ("comparison", "accuracy, speed and memory beside other tools: RESULTS.md"),
     "stages": ("stages", "which stage of the pipeline errs: STAGES.md"),
-    "ablation": ("ablation", "each default beside its neighbors: ABLATION.md"),
+    "ablation": ("ablation", "the main defaults beside their neighbors: ABLATION.md"),
     "lengths": ("lengths", "seconds and memory from 10 minutes to 12 hours: LENGTHS.md"),
     "speed": ("speed", "how many times faster than other tools: SPEED.md"),
     "words": ("words", "words with the wrong speaker, beside other ways: WORDS.md"),
