@@ -157,7 +157,8 @@ def test_faster_whisper_segments_keep_their_class() -> None:
         ["SPEAKER_01"] * 2,
     ]
     for segment, original in zip(segments, faster_segments(), strict=True):
-        assert segment == original, "a dataclass compares its own fields"
+        own = {**dataclasses.asdict(segment), "words": None}
+        assert own == {**dataclasses.asdict(original), "words": None, "speaker": segment.speaker}
 
 
 def test_nothing_is_diarized_where_nothing_is_to_be() -> None:
@@ -178,7 +179,7 @@ def test_faster_whisper_segments_keep_their_speakers_in_other_forms() -> None:
         assert found["speaker"] == made[twin.id].speaker
         assert [word["speaker"] for word in found["words"]] == [found["speaker"]] * 2
     again = faster_whisper.add_speakers(made, SILENCE, diarize=TALK)
-    assert pickle.loads(pickle.dumps(again)) == made
+    assert pickle.loads(pickle.dumps(again)) == again != made
     assert again[1].original_speaker == again[1].speaker == "SPEAKER_01"
 
 

@@ -107,15 +107,10 @@ def _built(kind: Any, values: Data) -> Any:
 
 @functools.cache
 def _with_fields(kind: type[Any], more: tuple[str, ...]) -> type[Any]:
-    """Return a dataclass with more fields, whose objects count as those of the one given.
+    """Return a subclass of a dataclass with more fields.
 
     Attributes alone would be lost in ``dataclasses.asdict`` and ``replace``.
     """
-
-    own = [field.name for field in dataclasses.fields(kind)]
-
-    def same(self: Any, other: Any) -> bool:  # with and without a speaker
-        return isinstance(other, kind) and all(getattr(self, n) == getattr(other, n) for n in own)
 
     def reduce(self: Any) -> tuple[Any, ...]:  # pickle would look for the class by its name
         return _built, (kind, {f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
@@ -124,8 +119,7 @@ def _with_fields(kind: type[Any], more: tuple[str, ...]) -> type[Any]:
         kind.__name__,
         [(name, Any, dataclasses.field(default=None)) for name in more],
         bases=(kind,),
-        namespace={"__reduce__": reduce, "__eq__": same, "__hash__": kind.__hash__, "_kind": kind},
-        eq=False,
+        namespace={"__reduce__": reduce, "_kind": kind},
         frozen=kind.__dataclass_params__.frozen,
     )
     made.__module__, made.__qualname__ = kind.__module__, kind.__qualname__
