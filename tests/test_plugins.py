@@ -114,6 +114,19 @@ def test_the_command_line_uses_all_of_it(site: Path, talk: Path, tmp_path: Path)
     assert kept["transcriber"]["name"] == "parrot"
 
 
+def test_every_command_takes_an_embedder_by_its_name(
+    site: Path, talk: Path, tmp_path: Path
+) -> None:
+    usual = ("--speakers", str(tmp_path / "people.db"), "--embedding-model", "loudness")
+    heard = (str(talk), "--vad", "everything", *usual)
+    done = python(site, "-m", "diarize", "enroll", "Ann", *heard, "--one-voice")
+    assert done.returncode == 0, done.stderr
+    done = python(site, "-m", "diarize", "identify", *heard, "--segments", "turns")
+    assert (done.returncode, done.stdout.count("Ann 0.")) == (0, 2), done.stderr
+    done = python(site, "-m", "diarize", "calibrate", *usual)
+    assert "at least two enrolled people are needed" in done.stderr
+
+
 def test_a_broken_plugin_is_one_line(site: Path, talk: Path) -> None:
     done = python(site, "-m", "diarize", str(talk), "--embedding-model", "broken", "-o", "-")
     assert done.returncode == 1

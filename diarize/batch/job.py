@@ -13,6 +13,7 @@ from typing import Any, Literal
 from diarize.batch.items import Item
 from diarize.batch.sidecar import Sidecar, beside, stamps_beside
 from diarize.batch.stores import Store
+from diarize.embedding.embedder import open_embedder
 from diarize.errors import ModelError, SpeakerBookError
 from diarize.formats import WriterOptions, changed_options
 from diarize.labeler import LabelOptions
@@ -20,7 +21,6 @@ from diarize.onnx.bundled import bundled
 from diarize.onnx.files import locate, sha256_of
 from diarize.settings import DEFAULTS
 from diarize.speakers.book import opened
-from diarize.speakers.diarizer import Diarizer
 from diarize.transcript.engines import get_engine, is_ready
 
 
@@ -159,11 +159,7 @@ class Job:
     @property
     def link_threshold(self) -> float:
         """The average cosine from which voices of several recordings are one person."""
-        embedder = self.diarizer.get("embedder")
-        if embedder is None or isinstance(embedder, str | Path):
-            embedder = Diarizer(
-                **{**self.diarizer, "speakers": None, "participants": None}
-            ).embedder
+        embedder = open_embedder(self.diarizer.get("embedder"))
         settings = self.diarizer.get("settings") or DEFAULTS
         offset: float = settings.linking.score_offset
         return float(embedder.thresholds.verification) + offset

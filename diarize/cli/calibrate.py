@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from diarize.cli.common import add_book_option, add_model_options, open_book, say
+from diarize.cli.common import add_book_option, add_model_options, open_book, open_embedder, say
 from diarize.cli.console import emit
 from diarize.cli.options import add_table, number_from
 from diarize.files import Note, refuse_unless_own, write_whole
@@ -44,7 +44,6 @@ def _rate(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Print histograms and the suggested threshold; store it where asked to."""
-    from diarize.embedding.embedder import OnnxEmbedder
     from diarize.speakers.calibration import calibrate, histogram, plot
     from diarize.speakers.matching import MatchOptions
 
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             book.set_thresholds(None)
             say(f"{book.path}: the model's thresholds are in force again")
             return 0
-        embedder = OnnxEmbedder(args.embedding_model, threads=args.threads)
+        embedder = open_embedder(args)
         book.require(embedder)
         now = MatchOptions.of(embedder.thresholds, book)
         found = calibrate(book, margin=now.margin, false_accept_rate=args.false_accept_rate)

@@ -102,10 +102,10 @@ def open_diarizer(args: argparse.Namespace) -> Diarizer:
 
 def open_embedder(args: argparse.Namespace) -> Embedder:
     """Load the embedding model that was asked for."""
-    from diarize.embedding.embedder import OnnxEmbedder
+    from diarize.embedding import embedder
 
-    return OnnxEmbedder(
-        getattr(args, "embedding_model", None), threads=getattr(args, "threads", None)
+    return embedder.open_embedder(
+        getattr(args, "embedding_model", None), getattr(args, "threads", None)
     )
 
 

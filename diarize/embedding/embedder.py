@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from diarize import plugins
 from diarize.arrays import Float32, Float64, Progress, unit
 from diarize.audio import spectrogram
 from diarize.audio.waveform import Waveform
+from diarize.embedding.base import Embedder
 from diarize.embedding.formats import recognize
 from diarize.errors import ModelError
 from diarize.onnx.bundled import bundled
@@ -253,6 +255,19 @@ class OnnxEmbedder:
                 f"shape {output.shape}; is this a speaker embedding model?"
             )
         return int(output.shape[1])
+
+
+def open_embedder(
+    embedder: str | Path | Embedder | None,
+    threads: int | None = None,
+    settings: EmbeddingSettings = DEFAULTS.embedding,
+) -> Embedder:
+    """Return an embedder by a model's path or name, or a plug-in's; None: the bundled one."""
+    if isinstance(embedder, str) and embedder in plugins.names("embedders"):
+        embedder = cast("Embedder", plugins.load("embedders", embedder))
+    if embedder is None or isinstance(embedder, str | Path):
+        return OnnxEmbedder(embedder, threads=threads, settings=settings)
+    return embedder
 
 
 def _level(waveform: Waveform, start: int, stop: int) -> float:

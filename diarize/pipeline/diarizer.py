@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
-from diarize import plugins
 from diarize.annotation import Diarization
 from diarize.arrays import Progress
 from diarize.audio.channels import speech_of_each
@@ -19,7 +18,7 @@ from diarize.audio.sources import Source
 from diarize.audio.waveform import Waveform
 from diarize.clustering.bounds import speaker_bounds, whole_number
 from diarize.embedding.base import Embedder, embed
-from diarize.embedding.embedder import OnnxEmbedder
+from diarize.embedding.embedder import open_embedder
 from diarize.embedding.windows import sliding_windows, split_at
 from diarize.errors import UsageError
 from diarize.pipeline.assignment import assign_speakers, doubt_of_count
@@ -75,11 +74,7 @@ class DiarizationPipeline:
         self.threshold = _finite(threshold)
         self.on_progress = on_progress
         self.detector, self.vad = open_detector(vad, threads, self.settings)
-        if isinstance(embedder, str) and embedder in plugins.names("embedders"):
-            embedder = cast("Embedder", plugins.load("embedders", embedder))
-        if embedder is None or isinstance(embedder, str | Path):
-            embedder = OnnxEmbedder(embedder, threads=threads, settings=self.settings.embedding)
-        self.embedder: Embedder = embedder
+        self.embedder = open_embedder(embedder, threads, self.settings.embedding)
 
     def __setattr__(self, name: str, value: object) -> None:
         # Two calls that share a diarizer must not see each other's settings and callbacks.

@@ -258,6 +258,12 @@ def test_a_second_run_finishes_what_a_killed_one_left(talks, tmp_path):
     assert b"done before" in done.stderr
 
 
+def test_the_threshold_for_linking_needs_no_people(tmp_path):
+    made_with = {"speakers": str(tmp_path / "people.db"), "identify_segments": True}
+    job = Job(str(tmp_path / "out"), diarizer=made_with)
+    assert job.link_threshold == Job(str(tmp_path / "out")).link_threshold
+
+
 def test_what_concerns_all_recordings_is_told_at_once(talks, tmp_path):
     with pytest.raises(UsageError, match="cannot be sent"):
         run_batch([str(talks)], Job(str(tmp_path), {"vad": lambda waveform: []}, label=BARE))
