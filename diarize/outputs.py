@@ -7,11 +7,11 @@ import mimetypes
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from diarize.errors import OutputError, UsageError
 from diarize.files import (
@@ -29,6 +29,18 @@ from diarize.files import (
 from diarize.formats import WriterOptions, changed_options, get_writer, names
 
 OWN_SUFFIX = ".diarized"  # of a result beside a file that is not to be replaced
+_OWN_ENDING = re.compile(rf"{re.escape(OWN_SUFFIX)}(\.\d+)?$")
+
+
+def plain_stem(path: Path) -> str:
+    """Return a result's stem without what kept it from replacing another file.
+
+    Examples
+    --------
+    >>> plain_stem(Path("talk.json")), plain_stem(Path("talk.diarized.2.json"))
+    ('talk', 'talk')
+    """
+    return _OWN_ENDING.sub("", path.stem)
 
 
 class Renderable(Protocol):
@@ -242,9 +254,9 @@ def write_files(
     notes: dict[Path, Note] = {}
     for name in dict.fromkeys(formats):
         writer = get_writer(name)
-        words = name != "rttm" and result.has_words
+        note = note_of(result, name, recording, options)
 
-        def refused(path: Path, words: bool = words) -> str | None:
+        def refused(path: Path, words: bool = note.words) -> str | None:
             if identity(path) in protected:
                 return "is an input"
             return objection(path, record, recording=recording, words=words, overwrite=overwrite)
@@ -253,9 +265,17 @@ def write_files(
         if message and on_message:
             on_message(message)
         texts[path] = result.render(name, options, folder=folder)
-        notes[path] = Note(path.name, "", name, words, recording, changed_options(options))
+        notes[path] = note
     write_whole(texts, notes)
     return list(texts)
+
+
+def note_of(
+    result: Renderable, name: str, recording: Mapping[str, Any], options: WriterOptions
+) -> Note:
+    """Return what to note of a file of a format; its own name is filled in when it is written."""
+    words = name != "rttm" and result.has_words
+    return Note("", "", name, words, recording, changed_options(options))
 
 
 def free_place(

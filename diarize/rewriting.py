@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from diarize.errors import AudioError, TranscriptError
 from diarize.files import Note, Record, describe_recording, encoded, objection, write_whole
-from diarize.formats import WriterOptions, changed_options, get_writer, names
-from diarize.outputs import OWN_SUFFIX, Output, variants, write_files
+from diarize.formats import WriterOptions, get_writer, names
+from diarize.outputs import Output, note_of, plain_stem, variants, write_files
 from diarize.result import Result
 from diarize.result_file import read_result
 
@@ -59,7 +58,7 @@ def rewrite(
     written with, where none are given. ``overwrite`` replaces files that were changed by hand too.
     """
     folder = path.parent
-    stem = re.sub(rf"{re.escape(OWN_SUFFIX)}(\.\d+)?$", "", path.stem)
+    stem = plain_stem(path)
     record = Record(folder)
     recording = describe_recording(after.audio, folder) if after.audio else {}
     texts: dict[Path, str | bytes] = {}
@@ -69,8 +68,7 @@ def rewrite(
     def put(file: Path, name: str, known: Note | None) -> None:
         chosen = options or WriterOptions(**(known.options if known else {}))
         texts[file] = after.render(name, chosen, folder=folder)
-        words = name != "rttm" and after.has_words
-        notes[file] = Note(file.name, "", name, words, recording, changed_options(chosen))
+        notes[file] = note_of(after, name, recording, chosen)
 
     put(path, "json", record.note_of(path))
     for name in (name for name in names() if name != "json"):

@@ -203,6 +203,10 @@ def test_relabel_beside_whispers_own_file(result: Result, tmp_path: Path) -> Non
     assert theirs.read_text() == "{}"
     assert load(tmp_path / "talk.diarized.json")["segments"][0]["speaker"] == "Bo"
     assert "Bo: One." in (tmp_path / "talk.srt").read_text()
+    (tmp_path / "talk.diarized.json").rename(tmp_path / "talk.diarized.2.json")
+    rename = ["--rename", f"{S0}=Cy", "-o", tmp_path / "out"]
+    assert run("relabel", tmp_path / "talk.diarized.2.json", *rename) == 0
+    assert load(tmp_path / "out" / "talk.json")["segments"][0]["speaker"] == "Cy"
 
 
 def test_relabel_writes_what_is_asked_for(

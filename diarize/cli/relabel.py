@@ -13,7 +13,7 @@ from diarize.cli.options import add, add_output_options, add_table, formats_from
 from diarize.edits import NEW, Merge, Reassign, Split, Swap, read_edits
 from diarize.errors import UsageError
 from diarize.formats import WriterOptions
-from diarize.outputs import OWN_SUFFIX, named_file, write_files
+from diarize.outputs import named_file, plain_stem, write_files
 from diarize.result_file import read_json, read_result
 from diarize.rewriting import Written, rewrite
 
@@ -134,7 +134,7 @@ def _write(result: Result, path: Path, args: argparse.Namespace, before: Result 
         result,
         formats if file else dict.fromkeys((*formats, "json")),
         folder,
-        path.stem.removesuffix(OWN_SUFFIX),
+        plain_stem(path),
         options,
         inputs=[path],
         overwrite=args.overwrite,
