@@ -7,7 +7,6 @@ object: its kind under ``edit``, and its fields.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from diarize.errors import UsageError
+from diarize.text import json_value
 
 NEW = "+"  # as whom to give something to: a new speaker without a name
 
@@ -136,10 +136,10 @@ def read_edits(path: str | Path) -> tuple[Edit, ...]:
     """Read the edits of a file; errors as for :func:`edits_from_json`."""
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = json_value(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"{path} is not JSON ({error}): give what the page saved") from None
     return edits_from_json(data, str(path))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import json
 import logging
 import os
 import re
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from diarize.errors import OutputError
-from diarize.text import json_text
+from diarize.text import json_text, json_value
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class Record:
         for line in self._lines:
             if shown in line:
                 with contextlib.suppress(ValueError, TypeError):
-                    note = Note(**json.loads(line))
+                    note = Note(**json_value(line))
                     if note.name == name:
                         found.append(note)
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from diarize.edits import edits_from_json, to_json
 from diarize.errors import AudioError, TranscriptError, UsageError
 from diarize.files import is_url
 from diarize.result import Relabelling, Result
+from diarize.text import json_value
 from diarize.timeline import Segment, Turn
 from diarize.transcript.readers.common import clock_of
 
@@ -108,10 +108,10 @@ def read_json(path: Path) -> Any:
         If it is not there or holds no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json_value(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise TranscriptError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise TranscriptError(
             f"{path} is not JSON ({error}): give the file that `diarize … --json` wrote"
         ) from None

@@ -49,6 +49,20 @@ def json_text(value: Any, **options: Any) -> str:
     return printable(json.dumps(value, ensure_ascii=False, **options))
 
 
+def json_value(raw: str | bytes) -> Any:
+    """Return what JSON, maybe of somebody else's, holds.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, or is nested more deeply than can be read.
+    """
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def decode(raw: bytes, *, keep_broken_bytes: bool = False) -> tuple[str, tuple[str, ...]]:
     """Return the text without its mark, and warnings about its encoding.
 

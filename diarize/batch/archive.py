@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -20,15 +19,16 @@ from diarize.batch.sidecar import (
     extension_in,
     main_json,
     read_sidecar,
+    result_at,
     sha256_of_bytes,
 )
 from diarize.batch.stores import Store
 from diarize.clustering.archive import link_vectors
-from diarize.files import Note, describe_recording, encoded, is_url, write_whole
-from diarize.formats import FORMATS, WriterOptions, changed_options, get_writer
+from diarize.files import Note, describe_recording, encoded, write_whole
+from diarize.formats import FORMATS, WriterOptions, get_writer
+from diarize.outputs import note_of
 from diarize.relabel import with_labels
 from diarize.result import Result
-from diarize.result_file import from_json, locate_audio
 from diarize.settings import DEFAULTS, LinkingSettings
 from diarize.text import json_text
 
@@ -199,9 +199,14 @@ def _write(
         return
     outputs = dict(sidecar.outputs)
     name = main_json(place, outputs)
-    content = None if name is None else store.read(name)
-    result = None if name is None or content is None else _result(content, store.place(name))
-    if result is None or result.relabelling is not None:
+    result = None if name is None else result_at(store, name)
+    if result is None:
+        tell(
+            f"{store.place(name or place)}: is gone or damaged; the recording keeps its labels: "
+            "delete the file, and the next run makes it anew"
+        )
+        return
+    if result.relabelling is not None:
         tell(f"{store.place(place)}: was corrected by hand and keeps its labels")
         return
     result = with_labels(result, labels)
@@ -217,14 +222,6 @@ def _write(
     speakers = tuple((shown.get(who, who), seconds) for who, seconds in sidecar.speakers)
     done = replace(sidecar, outputs=outputs, voices=voices, speakers=speakers)
     store.write(place + ENDING, done.encoded(), private=True)
-
-
-def _result(content: bytes, path: str) -> Result:
-    """Read a result, whose recording is found from where the file lies."""
-    result = from_json(json.loads(content), path)
-    if result.audio is None or is_url(result.audio):
-        return result
-    return replace(result, audio=str(locate_audio(Path(path), result.audio)))
 
 
 def _rendered(
@@ -248,8 +245,7 @@ def _rendered(
         form = next(name for name in asked if get_writer(name).extension == ending)
         found[file] = encoded(result.render(form, options, folder=folder))
         if folder is not None:
-            words = form != "rttm" and result.has_words
-            notes[folder / file] = Note(file, "", form, words, recording, changed_options(options))
+            notes[folder / file] = note_of(result, form, recording, options)
     if folder is not None:
         write_whole({folder / file: content for file, content in found.items()}, notes)
     else:

@@ -17,7 +17,7 @@ from diarize.audio.folders import files_in, has_sound, kind_of, named_as_sound
 from diarize.batch.stores import as_place, filesystem, is_pattern, read_bytes
 from diarize.errors import UsageError
 from diarize.files import is_url
-from diarize.text import counted
+from diarize.text import counted, json_value
 
 MANIFESTS = (".csv", ".tsv", ".jsonl", ".ndjson")
 COLUMNS = ("audio", "transcript", "language", "speakers")
@@ -229,7 +229,7 @@ def _json_rows(text: str, place: str) -> Iterator[tuple[int, Mapping[str, Any]]]
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                row = json.loads(line)
+                row = json_value(line)
             except ValueError as error:
                 raise UsageError(f"{place}, line {number}: no JSON ({error})") from None
             if not isinstance(row, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,10 +17,13 @@ import numpy as np
 from diarize.arrays import Float32
 from diarize.batch.items import Item
 from diarize.batch.stores import Store, read_bytes, stamp_of, stamps_in
+from diarize.errors import TranscriptError
 from diarize.files import is_url, relative_path
 from diarize.onnx.files import sha256_of
 from diarize.outputs import OWN_SUFFIX
-from diarize.text import json_text
+from diarize.result import Result
+from diarize.result_file import from_json, locate_audio
+from diarize.text import json_text, json_value
 
 ENDING = ".batch.json"
 #: What a transcript beside a recording may be called, after the recording's name or stem.
@@ -135,7 +137,7 @@ class Sidecar:
 def decoded(content: bytes) -> Sidecar | None:
     """Read a sidecar; None where it is damaged."""
     try:
-        block = json.loads(content)
+        block = json_value(content)
         voices = block.pop("voices")
         speakers = tuple((str(name), float(seconds)) for name, seconds in block.pop("speakers"))
         messages = tuple(block.pop("messages"))
@@ -237,3 +239,15 @@ def main_json(place: str, outputs: Iterable[str]) -> str | None:
     """Return the name below the root of the result among the files of a place; None without."""
     found = (beside(place, name) for name in outputs if extension_in(place, name) == "json")
     return next(found, None)
+
+
+def result_at(store: Store, name: str) -> Result | None:
+    """Return a result as its JSON holds it today; None where there is none, or it is damaged."""
+    content = store.read(name)
+    try:
+        result = None if content is None else from_json(json_value(content), store.place(name))
+    except (TranscriptError, ValueError):
+        return None
+    if result is None or result.audio is None or is_url(result.audio):
+        return result
+    return replace(result, audio=str(locate_audio(Path(store.place(name)), result.audio)))

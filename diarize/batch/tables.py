@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from diarize.batch.sidecar import Sidecar, each_sidecar, main_json
+from diarize.batch.sidecar import Sidecar, each_sidecar, main_json, result_at
 from diarize.batch.stores import Store
-from diarize.errors import MissingExtraError, TranscriptError
+from diarize.errors import MissingExtraError
 from diarize.result import Result
-from diarize.result_file import from_json
 from diarize.text import printable
 from diarize.writers.cues import timed_words
 
@@ -107,23 +105,14 @@ def write_tables(output: str) -> dict[str, int]:
                     rows.clear()
 
         for place, sidecar in each_sidecar(store):
-            result = _result(store, place, sidecar)
+            name = main_json(place, sidecar.outputs)
+            result = None if name is None else result_at(store, name)
             if result is not None:
                 for table, rows in _rows(place, sidecar, result).items():
                     waiting[table] += rows
                 flush(_ROWS)
         flush(1)
     return counts
-
-
-def _result(store: Store, place: str, sidecar: Sidecar) -> Result | None:
-    """Return a recording's result as its JSON holds it today, corrections by hand included."""
-    name = main_json(place, sidecar.outputs)
-    content = None if name is None else store.read(name)
-    try:
-        return None if content is None else from_json(json.loads(content), place)
-    except (TranscriptError, ValueError):
-        return None
 
 
 def _rows(place: str, sidecar: Sidecar, result: Result) -> dict[str, list[dict[str, Any]]]:

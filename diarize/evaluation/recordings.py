@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from diarize.errors import DiarizeError
 from diarize.outputs import OWN_SUFFIX
 from diarize.rttm import read_rttm, rttm_field
+from diarize.text import json_value
 from diarize.timeline import Turn
 
 SUFFIXES = (".rttm", ".stm", ".json")
@@ -131,7 +131,7 @@ def _recordings(file: Path) -> dict[str, Annotated]:
     if file.suffix.lower() == ".stm":
         return _stm(file, text)
     try:
-        document = json.loads(text)
+        document = json_value(text)
     except ValueError as error:
         raise DiarizeError(f"{file}: not valid JSON ({error})") from error
     try:

@@ -15,7 +15,7 @@ from diarize.files import Note as FileNote
 from diarize.files import refuse_unless_own, write_whole
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.records import BookModel, BookThresholds, Note, Sample
-from diarize.text import decode
+from diarize.text import decode, json_value
 from diarize.timeline import Segment
 
 #: Value of the JSON's ``format`` key.
@@ -169,7 +169,7 @@ def write_export(book: SpeakerBook, path: Path, *, overwrite: bool = False) -> N
 def read_export(path: Path) -> Any:
     """Return the JSON in ``path``."""
     try:
-        return json.loads(decode(path.read_bytes())[0])
+        return json_value(decode(path.read_bytes())[0])
     except OSError as error:
         raise SpeakerBookError(f"{path}: cannot read the export: {error.strerror}") from error
     except ValueError as error:

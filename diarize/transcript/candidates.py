@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from diarize.errors import TranscriptError
 from diarize.files import Record, describe_recording, is_file, is_same_recording
+from diarize.text import json_value
 from diarize.transcript.cache import Outcome, same_length
 from diarize.transcript.readers import read_transcript
 from diarize.transcript.readers.whisper import is_own
@@ -141,6 +141,6 @@ def _holds_labels_only(transcript: Transcript) -> bool:
 def _is_result(path: Path) -> bool:
     """Return whether a file is a result of our own, with words or without."""
     try:
-        return is_own(json.loads(path.read_bytes()))
+        return is_own(json_value(path.read_bytes()))
     except (OSError, ValueError):
         return False

@@ -145,6 +145,23 @@ def test_what_was_corrected_by_hand_is_left_alone(tmp_path):
     assert "VOICE_" in (tmp_path / "b.json").read_text()
 
 
+def test_a_damaged_result_stops_no_other(tmp_path):
+    pytest.importorskip("pyarrow")
+    add(tmp_path, "a", [0, 1])
+    add(tmp_path, "b", [1, 0])
+    add(tmp_path, "c", [0, 1])
+    (tmp_path / "a.json").write_text((tmp_path / "a.json").read_text()[:200])
+    (tmp_path / "c.json").write_text("[" * 200_000)
+    told: list[str] = []
+    link_archive(str(tmp_path), 0.5, on_message=told.append)
+    assert [line.split(": is gone")[0] for line in told] == [
+        str(tmp_path / "a.json"),
+        str(tmp_path / "c.json"),
+    ]
+    assert "VOICE_" in (tmp_path / "b.json").read_text()
+    assert write_tables(str(tmp_path))["recordings"] == 1
+
+
 def test_voices_of_two_models_are_never_compared(tmp_path):
     add(tmp_path, "a", [0])
     add(tmp_path, "b", [0])

@@ -88,6 +88,7 @@ def test_manifests_of_other_programs(tmp_path, name, text):
         ("a.csv", f'audio\n"x.wav\n{"y" * 140_000}\n', "line 2: no table .field larger"),
         ("a.csv", "audio\n", "names no recording"),
         ("a.jsonl", '{"audio": "x.wav"}\n{"audio"\n', "line 2: no JSON"),
+        ("a.jsonl", "[" * 200_000, "line 1: no JSON .it is nested too deeply"),
         ("a.jsonl", '"x.wav"\n', 'line 1: write {"audio"'),
         ("b.csv", None, "cannot be read"),
     ],
