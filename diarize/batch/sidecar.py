@@ -7,8 +7,10 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,13 @@ from diarize.outputs import OWN_SUFFIX
 from diarize.result import Result
 from diarize.result_file import from_json, locate_audio
 from diarize.text import json_text, json_value
+from diarize.transcript.candidates import EXTENSIONS, cases, is_in_a_language
 
 ENDING = ".batch.json"
-#: What a transcript beside a recording may be called, after the recording's name or stem.
-TRANSCRIPTS = (".json", ".srt", ".vtt", ".tsv", ".txt")
 # Sidecars that are read at once where they lie on another machine.
 _AT_ONCE = 1000
+# Nanoseconds after which a folder's time of change tells its next change from the last.
+_SETTLED = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -190,18 +193,38 @@ def stamps_beside(item: Item, outputs: Iterable[str] = ()) -> dict[str, str]:
     folder, _, name = item.audio.replace(os.sep, "/").rpartition("/")
     stems = dict.fromkeys((name.rpartition(".")[0] or name, name))
     prefix = f"{folder}/" if folder or item.audio.startswith("/") else ""
-    names = [f"{stem}{ending}" for stem in stems for ending in TRANSCRIPTS]
+    names = [f"{stem}.{extension}" for stem in stems for extension in EXTENSIONS]
+    begin = next(iter(stems))
     if is_url(item.audio):
         around = stamps_in(folder)
+        names += [name for name in around if is_in_a_language(name, begin)]
         results = {output.rpartition("/")[2] for output in outputs if output.startswith(prefix)}
-        return {name: around[name] for name in names if name in around and name not in results}
+        found = (next((one for one in cases(name) if one in around), "") for name in names)
+        return {name: around[name] for name in found if name and name not in results}
+    names += [name for name in _subtitles_in(prefix or ".") if is_in_a_language(name, begin)]
     own = {os.path.realpath(path) for path in outputs}
-    found = {name: stamp_of(f"{prefix}{name}") for name in names}
-    return {
-        name: stamp
-        for name, stamp in found.items()
-        if stamp and os.path.realpath(f"{prefix}{name}") not in own
-    }
+    stamps = {}
+    for name in names:
+        known = ((one, stamp_of(f"{prefix}{one}")) for one in cases(name))
+        spelled, stamp = next((pair for pair in known if pair[1]), ("", ""))
+        if stamp and os.path.realpath(f"{prefix}{spelled}") not in own:
+            stamps[spelled] = stamp
+    return stamps
+
+
+def _subtitles_in(folder: str) -> Sequence[str]:
+    """Return the names in a folder that end like subtitles, from memory unless it has changed."""
+    try:
+        changed = os.stat(folder).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return ()
+    settled = time.time_ns() - changed > _SETTLED
+    return (_listed if settled else _listed.__wrapped__)(folder, changed)
+
+
+@lru_cache(maxsize=64)
+def _listed(folder: str, changed: int) -> Sequence[str]:
+    return sorted(name for name in os.listdir(folder) if name.lower().endswith((".srt", ".vtt")))  # noqa: PTH208
 
 
 def sha256_at(place: str) -> str:

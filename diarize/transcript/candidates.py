@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Subtitles and tables that may hold a recording's words; the first that can be read is taken.
 TEXT_EXTENSIONS = ("srt", "vtt", "tsv", "txt")
+EXTENSIONS = ("json", *TEXT_EXTENSIONS)
 # yt-dlp and others put the language into the name: talk.en.vtt, talk.pt-BR.srt, talk.en-orig.vtt.
 _IN_A_LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\.(srt|vtt)", re.IGNORECASE)
 # What a list of bare turns shows in the place of words.
@@ -42,7 +43,7 @@ class Candidates:
 
     def by_users(self, stems: Sequence[str]) -> Iterator[Outcome]:
         """Yield what users and other tools wrote; results of our own are put into ``results``."""
-        for extension in ("json", *TEXT_EXTENSIONS):
+        for extension in EXTENSIONS:
             for path in self._existing(stems, extension):
                 outcome = self._read(path)
                 if outcome is not None and outcome.origin == "cached":
@@ -65,13 +66,13 @@ class Candidates:
                 if outcome is not None:
                     yield replace(outcome, origin="found" if note is None else "cached")
 
-    def in_a_language(self) -> Outcome | None:
-        """Return the only subtitles that have a language in their name."""
+    def in_a_language(self, *, needed: bool) -> Outcome | None:
+        """Return the only subtitles with a language in their name; tell of several if needed."""
         paths = in_a_language(list(self._records), self._audio)
         paths = [path for path in paths if not self._wrote(path)]
         if len(paths) == 1:
             return self._read(paths[0])
-        if paths:
+        if paths and needed:
             names = ", ".join(path.name for path in paths)
             self._messages.append(
                 f"{names}: subtitles in several languages: say which with --transcript FILE"
@@ -88,7 +89,7 @@ class Candidates:
         """Yield files that are there, but for results of other recordings."""
         for folder, record in self._records.items():
             for name in dict.fromkeys(f"{stem}.{extension}" for stem in stems):
-                path = next(filter(is_file, (folder / name, folder / name.upper())), None)
+                path = next((folder / one for one in cases(name) if is_file(folder / one)), None)
                 if path is None:
                     continue
                 note = record.note_of(path)
@@ -122,13 +123,29 @@ class Candidates:
         return Outcome(transcript, origin, path, transcript.warnings)
 
 
+def cases(name: str) -> tuple[str, str]:
+    """Return how a transcript's name may be written; the first that is there is meant."""
+    return name, name.upper()
+
+
+def is_in_a_language(name: str, stem: str) -> bool:
+    """Return whether subtitles are called as a recording, with a language after it.
+
+    Examples
+    --------
+    >>> [is_in_a_language(name, "talk") for name in ("talk.pt-BR.srt", "talk.srt", "talk.v2.srt")]
+    [True, False, False]
+    """
+    return name.startswith(stem) and _IN_A_LANGUAGE.fullmatch(name[len(stem) :]) is not None
+
+
 def in_a_language(folders: Sequence[Path], audio: Path) -> list[Path]:
     """Return subtitles that are called as the recording, with a language after it."""
     return [
         path
         for folder in dict.fromkeys(folders)
         for path in sorted(folder.glob(f"{glob.escape(audio.stem)}.*"))
-        if _IN_A_LANGUAGE.fullmatch(path.name[len(audio.stem) :]) and is_file(path)
+        if is_in_a_language(path.name, audio.stem) and is_file(path)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,11 @@ def find_or_make_transcript(
 
     Looked for are, beside the recording and in ``directory``: ``STEM.json`` and ``AUDIO.json``
     of any producer, subtitles and tables of the same names (SRT, VTT, TSV, and TXT if it has
-    times), a transcript kept from an earlier run, the words in a result of an earlier run, its
-    subtitles, and last subtitles with a language in their name (``talk.en.vtt``), if there is one
-    such file. Only what was transcribed with the same options is used again, if a model, a
-    language or a task was asked for.
+    times), a transcript kept from an earlier run, subtitles with a language in their name
+    (``talk.en.vtt``), if there is one such file, and last the words in a result of an earlier run,
+    and its subtitles: before those in a language where they alone were corrected by hand. Only
+    what was transcribed with the same options is used again, if a model, a language or a task was
+    asked for.
 
     Parameters
     ----------
@@ -193,10 +195,11 @@ def _look(
     cached = read_cached(folders, stems, waveform, audio, runner, messages)
     if cached is not None or asked:
         return cached
-    for found in (*files.results, *files.by_us(stems)):
-        if _is_as_asked(found, runner):
-            return found
-    return files.in_a_language()
+    ours = chain(files.results, files.by_us(stems))
+    earlier = next((found for found in ours if _is_as_asked(found, runner)), None)
+    if earlier is not None and earlier.origin == "found":  # corrected by hand
+        return earlier
+    return files.in_a_language(needed=earlier is None) or earlier
 
 
 def _is_as_asked(outcome: Outcome, runner: Transcriber) -> bool:

@@ -188,6 +188,21 @@ def test_no_two_recordings_share_a_place(names):
     assert plan_places(items[::-1], known, Store("/out")) == places[::-1]
 
 
+def test_all_transcripts_beside_a_recording_are_stamped(tmp_path, monkeypatch):
+    touch(tmp_path, "talk.wav", "talk.en.vtt", "TALK.SRT", "talk.wav.json", "talk.notes.vtt")
+    item = Item(str(tmp_path / "talk.wav"), "talk.wav")
+    assert set(stamps_beside(item)) == {"talk.en.vtt", "TALK.SRT", "talk.wav.json"}
+    assert set(stamps_beside(item, [str(tmp_path / "TALK.SRT")])) == {
+        "talk.en.vtt",
+        "talk.wav.json",
+    }
+    before = stamps_beside(item)
+    (tmp_path / "talk.en.vtt").write_text("corrected")
+    assert stamps_beside(item) != before
+    monkeypatch.chdir(tmp_path)
+    assert stamps_beside(Item("talk.wav", "talk.wav")) == stamps_beside(item)
+
+
 def test_sidecars_come_back_as_they_were_written():
     import numpy as np
 

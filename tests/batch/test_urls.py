@@ -15,7 +15,7 @@ from diarize.batch.archive import link_archive
 from diarize.batch.items import collect
 from diarize.batch.places import plan_places
 from diarize.batch.runner import Runner
-from diarize.batch.sidecar import each_sidecar
+from diarize.batch.sidecar import each_sidecar, stamps_beside
 from diarize.batch.stores import Store, stamps_in
 from diarize.batch.tables import write_tables
 from diarize.errors import UsageError
@@ -81,6 +81,11 @@ def test_urls_in_and_out(memory, talks, tmp_path):
     if pytest.importorskip("pyarrow"):
         assert write_tables(job.output)["words"] == 2
         assert memory.exists("/out/words.parquet")
+
+
+def test_subtitles_in_a_language_elsewhere(memory):
+    memory.pipe_file("/calls/bo/one.pt-BR.srt", b"1")
+    assert list(stamps_beside(collect(["memory://calls/bo/one.wav"])[0])) == ["one.pt-BR.srt"]
 
 
 def test_what_is_not_there(memory, tmp_path):

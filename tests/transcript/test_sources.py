@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -151,14 +152,19 @@ def test_a_kept_transcript_of_another_recording_is_told(waveform: Waveform, audi
     assert "another recording" in outcome.messages[0]
 
 
-def write_result(audio: Path, transcript: dict[str, Any] | None, duration: float = 10.0) -> None:
+def write_result(
+    audio: Path,
+    transcript: dict[str, Any] | None,
+    duration: float = 10.0,
+    formats: Sequence[str] = ("json",),
+) -> None:
     from diarize.outputs import write_files
     from diarize.result import Result
     from diarize.transcript.assign import label_transcript
 
     talk = Diarization([Turn(0, 5, "SPEAKER_00"), Turn(5, 10, "SPEAKER_01")], duration=duration)
     labelled = None if transcript is None else label_transcript(transcript, talk)
-    write_files(Result(talk, labelled, str(audio)), ["json"], audio.parent, audio.stem)
+    write_files(Result(talk, labelled, str(audio)), formats, audio.parent, audio.stem)
 
 
 VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:03.000\nhello there\n"
@@ -200,6 +206,30 @@ def test_the_words_of_an_earlier_result_are_used_again(waveform: Waveform, audio
     outcome = find(waveform, audio, make=False)
     assert outcome.transcript is None
     assert "another recording" in outcome.messages[0]
+
+
+def test_corrected_subtitles_in_a_language_come_before_earlier_results(
+    waveform: Waveform, audio: Path
+) -> None:
+    write_result(audio, read_transcript(HEARD).data)
+    english = audio.with_name("talk.en.vtt")
+    english.write_text(VTT)
+    outcome = find(waveform, audio, make=False)
+    assert (outcome.origin, outcome.path) == ("found", english)
+    audio.with_name("talk.de.vtt").write_text(VTT)
+    outcome = find(waveform, audio, make=False)
+    assert (outcome.path, outcome.messages) == (audio.with_name("talk.json"), ())
+
+
+def test_subtitles_of_ours_that_were_corrected_come_before_a_languages(
+    waveform: Waveform, audio: Path
+) -> None:
+    write_result(audio, read_transcript(HEARD).data, formats=["srt"])
+    audio.with_name("talk.en.vtt").write_text(VTT)
+    assert find(waveform, audio, make=False).path == audio.with_name("talk.en.vtt")
+    ours = audio.with_name("talk.srt")
+    ours.write_text(ours.read_text().replace("Hello", "Hullo"))
+    assert find(waveform, audio, make=False).path == ours
 
 
 def test_an_earlier_result_without_words_is_no_transcript(waveform: Waveform, audio: Path) -> None:
