@@ -181,6 +181,7 @@ class Labeler:
             channels="split" if names is not None and channels == "mix" else channels,
             audio_track=self.options.audio_track,
             on_progress=progress and progress.part("load"),
+            settings=self.diarizer.settings.channels,
         )
         diarization = self.diarizer(
             waveform,

@@ -16,12 +16,13 @@ from diarize.timeline import Segment, difference, runs
 class LevelMeter:
     """Levels of a recording's channels, gathered while it is decoded."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: ChannelSettings = DEFAULTS.channels) -> None:
+        self._settings = settings
         self._parts: list[Float32] = []
 
     def add(self, samples: Float32, rate: int) -> None:
         """Take in the next samples, (channels, n) with full scale at ±1."""
-        part = levels(samples, rate)
+        part = levels(samples, rate, self._settings)
         if not self._parts or len(part) == len(self._parts[0]):
             self._parts.append(part)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import SupportsIndex, cast
 
@@ -16,6 +17,7 @@ from diarize.audio.mixing import Mixer
 from diarize.audio.sources import Source, opened_source
 from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, UsageError
+from diarize.settings import DEFAULTS, ChannelSettings
 from diarize.text import clock
 
 # Decoders overshoot full scale a little; a float file beyond this was never scaled to ±1.
@@ -29,6 +31,7 @@ def load(
     sample_rate: int | None = None,
     audio_track: int | None = None,
     on_progress: Progress | None = None,
+    settings: ChannelSettings = DEFAULTS.channels,
 ) -> Waveform:
     """Decode a recording to mono 16 kHz; a Waveform is decoded already, and is returned as it is.
 
@@ -48,6 +51,8 @@ or Waveform
         Which audio track of a file that has several, from 0; None takes the one that FFmpeg takes.
     on_progress : callable, optional
         Called as ``(stage, done, total)``: stage ``"audio"``, seconds; ``total`` may be None.
+    settings : ChannelSettings
+        When to warn of what a mix of the channels loses.
 
     Returns
     -------
@@ -74,9 +79,10 @@ or Waveform
         raise UsageError(f"audio_track={audio_track!r}: use a track's number, from 0.")
     found, rate = opened_source(source, sample_rate)
     if isinstance(found, np.ndarray):
-        return _load(lambda: _slices(found, rate), "array", channels, None)
+        return _load(lambda: _slices(found, rate), "array", channels, None, settings)
     with decoding.opened(found, track) as ready:
-        wave = _load(lambda: _watched(ready, on_progress), ready.name, channels, ready.report)
+        blocks = partial(_watched, ready, on_progress)
+        wave = _load(blocks, ready.name, channels, ready.report, settings)
     path = str(found) if isinstance(found, str | Path) else wave.path
     return replace(wave, path=path, track=track)
 
@@ -94,10 +100,11 @@ def _load(
     name: str,
     channels: str | int,
     report: decoding.DecodeReport | None,
+    settings: ChannelSettings,
 ) -> Waveform:
     """Mix and resample; decode once more where the first pass shows that its plan was wrong."""
     pick = channels if isinstance(channels, int) else None
-    mixers = _mixed(blocks(), name, pick, channels == "split")
+    mixers = _mixed(blocks(), name, pick, channels == "split", settings)
     mixer = mixers[0]
     warnings = list(_remarks(name, report)) if report else []
     loudest = mixer.cancelled()
@@ -113,14 +120,14 @@ def _load(
         gain = 1.0 / peak
         warnings.append(f"{name}: its samples reach {peak:.0f} times full scale; scaled down.")
     if pick != mixer.pick or gain != 1.0:
-        mixers = _mixed(blocks(), name, pick, channels == "split", gain)
+        mixers = _mixed(blocks(), name, pick, channels == "split", settings, gain)
     samples = [one.samples for one in mixers]
     if mixer.invalid:
         warnings.append(f"{name}: {mixer.invalid} samples were not numbers and became silence.")
     if not samples[0].size:
         raise _nothing_decoded(name, report)
     if channels == "mix":
-        warnings += _advice(name, mixer.meter.decibels)
+        warnings += _advice(name, mixer.meter.decibels, settings)
     if channels == "split" and len(samples) < 3:
         raise AudioError(
             f"{name}: has one channel, so there is nothing to split. Leave out "
@@ -138,10 +145,11 @@ def _mixed(
     name: str,
     pick: int | None,
     split: bool,
+    settings: ChannelSettings,
     gain: float = 1.0,
 ) -> list[Mixer]:
     """Decode once: what to make of all channels and, where they are split, each of them."""
-    mixers = [Mixer(name, pick, gain)]
+    mixers = [Mixer(name, pick, gain, settings=settings)]
     for rate, samples in blocks:
         while split and len(mixers) <= len(samples):  # those that join late are silent until then
             mixers.append(Mixer(name, len(mixers) - 1, gain, pad=mixers[0].track.received))
@@ -156,16 +164,16 @@ def _mixed(
     return mixers
 
 
-def _advice(name: str, decibels: Float32) -> Iterator[str]:
+def _advice(name: str, decibels: Float32, settings: ChannelSettings) -> Iterator[str]:
     """Yield a warning where a mix of the channels, (C, T) levels, loses voices."""
     from diarize.audio import channels
 
-    if channels.hold_different_voices(decibels):
+    if channels.hold_different_voices(decibels, settings):
         yield (
             f"{name}: its channels hold different voices: channels='split' (--channels split) "
             "gives each channel a speaker of its own."
         )
-    for channel, below in channels.faint_channels(decibels):
+    for channel, below in channels.faint_channels(decibels, settings):
         yield (
             f"{name}: channel {channel} is {below} dB fainter than the loudest, and who speaks "
             f"there may be missed: channels='split' (--channels split), or channels={channel}."

@@ -12,6 +12,7 @@ from diarize.arrays import SAMPLE_RATE, Float32, Float64
 from diarize.audio.channels import LevelMeter
 from diarize.audio.waveform import FULL_SCALE
 from diarize.errors import UsageError
+from diarize.settings import DEFAULTS, ChannelSettings
 from diarize.text import counted
 
 # Ninefold below what unrelated channels give: only opposite polarity cancels as much as that.
@@ -33,6 +34,8 @@ class Mixer:
         Factor on every sample.
     pad : float
         Seconds of silence in front.
+    settings : ChannelSettings
+        How levels are measured.
 
     Attributes
     ----------
@@ -46,11 +49,18 @@ class Mixer:
         With ``peak``, full scale 1, and the seconds ``received``.
     """
 
-    def __init__(self, name: str, pick: int | None, gain: float = 1.0, pad: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        pick: int | None,
+        gain: float = 1.0,
+        pad: float = 0.0,
+        settings: ChannelSettings = DEFAULTS.channels,
+    ) -> None:
         self.pick = pick
         self.gain = np.float32(gain)
         self.invalid = 0
-        self.meter = LevelMeter()
+        self.meter = LevelMeter(settings)
         self._name = name
         self.track = _ResampledChannel(pad)
         self._energies: Float64 = np.zeros(0)

@@ -171,6 +171,7 @@ class DiarizationPipeline:
             sample_rate=sample_rate,
             audio_track=audio_track,
             on_progress=tell,
+            settings=self.settings.channels,
         )
         log.debug("decoding of %s: %.2f s", waveform.path, perf_counter() - begin)
         # samples: (n,) int16 at 16 kHz, mono; its channels besides, where they are split

@@ -368,6 +368,10 @@ class SpeakerBook(BookRows):
         self._wipe()
 
 
-def opened(book: SpeakerBook | str | Path) -> AbstractContextManager[SpeakerBook]:
+def opened(
+    book: SpeakerBook | str | Path, settings: BookSettings = DEFAULTS.book
+) -> AbstractContextManager[SpeakerBook]:
     """Return the book as a context: one opened here is closed again, one handed in stays open."""
-    return nullcontext(book) if isinstance(book, SpeakerBook) else SpeakerBook(book)
+    if isinstance(book, SpeakerBook):
+        return nullcontext(book)
+    return SpeakerBook(book, settings=settings)

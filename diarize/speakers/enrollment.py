@@ -109,7 +109,8 @@ def enroll(
     if len(listed) != 1 and (regions or speaker is not None):
         raise UsageError("a part or a speaker is chosen in one recording, not in several")
     request = _Request(tuple(regions), speaker, one_voice, {"num_speakers": num_speakers})
-    takes = [_take(one, diarizer, request, on_progress) for one in _distinct(map(load, listed))]
+    waveforms = (load(one, settings=diarizer.settings.channels) for one in listed)
+    takes = [_take(one, diarizer, request, on_progress) for one in _distinct(waveforms)]
     return samples_of(takes, diarizer.embedder, one_voice=one_voice, settings=diarizer.settings)
 
 
@@ -320,7 +321,7 @@ def voice_of(
         There is no speech in it.
     """
     request = _Request(tuple(regions), None, one_voice=True)
-    take = _take(load(source), diarizer, request, on_progress)
+    take = _take(load(source, settings=diarizer.settings.channels), diarizer, request, on_progress)
     if not take.regions:
         raise EnrollmentError(f"{take.waveform.path}: no speech found")
     pieces = split_into_segments(take.regions, diarizer.settings)

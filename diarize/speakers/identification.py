@@ -69,7 +69,7 @@ def identify_speakers(
     SpeakerBookError
         The book cannot be read, belongs to another model, or holds none of the participants.
     """
-    with opened(book) as people:
+    with opened(book, settings.book) as people:
         people.require(embedder)
         options = options or MatchOptions.of(embedder.thresholds, people, settings.identification)
         gallery = Gallery.of(people)

@@ -124,10 +124,10 @@ def identify_segments(
     >>> for match in identify_segments("talk.rttm", "talk.mp3", "default"):  # doctest: +SKIP
     ...     print(match.start, match.end, match.name or "somebody", match.score)
     """
-    waveform = load(audio, on_progress=on_progress)
+    waveform = load(audio, on_progress=on_progress, settings=settings.channels)
     asked = segments_of(segments, Path(waveform.path).stem)
     embedder = embedder or OnnxEmbedder()
-    with opened(book) as people:
+    with opened(book, settings.book) as people:
         people.require(embedder)
         options = options or MatchOptions.of(embedder.thresholds, people, settings.identification)
         gallery = Gallery.of(people)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from diarize.audio.channels import hold_different_voices, levels
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
 from diarize.errors import AudioError, UsageError
+from diarize.labeler import Labeler, LabelOptions
 from diarize.rttm import read_rttm
+from diarize.settings import ChannelSettings, Settings
 from tests import command
 from tests.conftest import ROOT
 
@@ -240,6 +243,20 @@ def test_a_faint_channel_is_told(meeting, people) -> None:
     told = lines(planes)
     assert "channel 1 is 4" in told and "dB fainter" in told
     assert "fainter" in lines(np.stack([meeting, 0.01 * np.roll(meeting, 80_000)]))
+
+
+def test_the_lines_take_the_settings_of_whoever_asks(meeting, people) -> None:
+    planes = call(meeting, people[0], people[1])
+    planes[1] *= 0.01
+    settings = ChannelSettings(min_contrast=200.0, faint_below=200.0)
+    assert load(planes, sample_rate=SAMPLE_RATE, settings=settings).warnings == ()
+    deaf = Diarizer(vad=lambda _: [], settings=Settings(channels=settings))
+    assert deaf(planes, sample_rate=SAMPLE_RATE).warnings == ()
+    labeler = Labeler(deaf, options=LabelOptions(transcripts="ignore"))
+    file = io.BytesIO()
+    soundfile.write(file, planes.T, SAMPLE_RATE, format="WAV")
+    file.seek(0)
+    assert labeler.diarize(file).diarization.warnings == ()
 
 
 def test_levels() -> None:

@@ -23,6 +23,7 @@ from diarize.batch.items import Item
 from diarize.batch.sidecar import ENDING, read_sidecar
 from diarize.batch.stores import Store
 from diarize.errors import ModelError, UsageError
+from diarize.settings import LinkingSettings, Settings
 from diarize.transcript.engines import ENGINES
 from tests.batch.conftest import NAMES
 from tests.batch.detectors import harmful
@@ -262,6 +263,17 @@ def test_the_threshold_for_linking_needs_no_people(tmp_path):
     made_with = {"speakers": str(tmp_path / "people.db"), "identify_segments": True}
     job = Job(str(tmp_path / "out"), diarizer=made_with)
     assert job.link_threshold == Job(str(tmp_path / "out")).link_threshold
+
+
+def test_linking_takes_the_jobs_settings(talks, tmp_path, monkeypatch):
+    settings = Settings(linking=LinkingSettings(neighbors=3))
+    job = Job(str(tmp_path), {"vad": harmful, "settings": settings}, label=BARE, voices=True)
+    told: list[LinkingSettings] = []
+    monkeypatch.setattr(
+        "diarize.batch.run.link_archive", lambda *_, **named: told.append(named["settings"]) or []
+    )
+    run_batch([str(talks / "three.wav")], job, jobs=1)
+    assert told == [settings.linking]
 
 
 def test_what_concerns_all_recordings_is_told_at_once(talks, tmp_path):

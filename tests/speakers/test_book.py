@@ -14,10 +14,11 @@ import pytest
 
 from diarize.arrays import unit
 from diarize.errors import SpeakerBookError, UsageError
-from diarize.settings import DEFAULTS
+from diarize.settings import DEFAULTS, BookSettings
 from diarize.speakers import database, export
-from diarize.speakers.book import SpeakerBook, default_path, index_path
+from diarize.speakers.book import SpeakerBook, default_path, index_path, opened
 from diarize.speakers.identification import among
+from diarize.speakers.matching import Gallery
 from diarize.speakers.records import BookModel, BookThresholds, Sample, redundant
 from diarize.timeline import Segment
 from tests.conftest import ROOT
@@ -310,6 +311,15 @@ def test_a_book_of_version_1_is_migrated(path):
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone()[0] == database.SCHEMA_VERSION
     connection.close()
+
+
+def test_a_book_that_is_opened_for_somebody_takes_their_settings(path, book):
+    book.add("Ann", [sample(1)], MODEL)
+    settings = BookSettings(same_voice=0.9)
+    with opened(path, settings) as found:
+        assert Gallery.of(found).same_voice == 0.9
+    with opened(book, settings) as found:
+        assert found.settings == book.settings
 
 
 def test_a_book_of_a_later_version_is_left_alone(path, book):
