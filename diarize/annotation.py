@@ -351,7 +351,7 @@ def speaker_rows(diarization: Diarization) -> list[list[str]]:
     return [
         [
             shortened(speaker.display, NAME_WIDTH) + proposed(speaker),
-            clock(round(times[speaker.label])),
+            clock(times[speaker.label]),
             f"{times[speaker.label] / everything:.0%}",
             str(sum(turn.speaker == speaker.label for turn in diarization.turns)),
         ]

@@ -120,14 +120,14 @@ def _mended(raw: bytes) -> bytes:
 
 
 def clock(seconds: float) -> str:
-    """Return seconds as ``m:ss`` or ``h:mm:ss``.
+    """Return seconds as ``m:ss`` or ``h:mm:ss``, to the nearest second.
 
     Examples
     --------
-    >>> clock(75.4), clock(3725)
+    >>> clock(74.6), clock(3725)
     ('1:15', '1:02:05')
     """
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 

@@ -117,8 +117,8 @@ class Summary:
             ["done now", str(self.done)],
             ["done before", str(self.skipped)],
             ["failed", str(len(self.failures))],
-            ["audio", clock(round(self.seconds_done + self.seconds_skipped))],
-            ["time", clock(round(self.elapsed))],
+            ["audio", clock(self.seconds_done + self.seconds_skipped)],
+            ["time", clock(self.elapsed)],
             ["real-time factor", "-" if factor is None else f"{factor:.4f}"],
             ["speakers a recording", f"{self._speakers / max(1, self.done + self.skipped):.1f}"],
         ]
@@ -128,7 +128,7 @@ class Summary:
         named = list(self._named().items())
         if named:
             people = [
-                [name, str(about["recordings"]), clock(round(about["seconds"]))]
+                [name, str(about["recordings"]), clock(about["seconds"])]
                 for name, about in named[:_ROWS]
             ]
             shown += "\n\n" + table(["person", "recordings", "talks"], people, right=[1, 2])

@@ -35,7 +35,7 @@ from diarize.cli.options import (
 )
 from diarize.errors import UsageError
 from diarize.progress import TimeLeft
-from diarize.text import counted
+from diarize.text import clock, counted
 
 if TYPE_CHECKING:
     from diarize.batch.job import Job, Outcome
@@ -187,7 +187,7 @@ def _progress(talk: console.Console) -> Iterator[OnOutcome]:
         last = now
         line = state_line(summary)
         if seconds is not None:
-            line += f"; {pace.done / pace.total:.0%}, about {console.clock(seconds)} left"
+            line += f"; {pace.done / pace.total:.0%}, about {clock(seconds)} left"
         talk.warn(line)
 
     yield print_line

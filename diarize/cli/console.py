@@ -36,19 +36,6 @@ def display_name(source: str) -> str:
     return "stdin" if source == "-" else Path(source).name
 
 
-def clock(seconds: float) -> str:
-    """Return a duration as people write it, to the nearest second.
-
-    Examples
-    --------
-    >>> clock(75.4)
-    '1:15'
-    >>> clock(3725)
-    '1:02:05'
-    """
-    return text.clock(round(seconds))
-
-
 class Console:
     """Talks on stderr: a bar on a terminal, else a line now and then; only warnings when quiet."""
 
@@ -113,7 +100,7 @@ class Console:
             screen.print(f"{found}{doubt}: if you know the number, add --num-speakers N")
         factor = seconds / diarization.duration if diarization.duration else 0.0
         screen.print(
-            f"{clock(diarization.duration)} of audio in {seconds:.1f} s "
+            f"{text.clock(diarization.duration)} of audio in {seconds:.1f} s "
             f"(real-time factor {factor:.3f})"
         )
         for path in written:
@@ -174,12 +161,12 @@ class _Lines:
 
     def _line(self) -> str:
         if self._state is None:
-            return f"at work for {clock(time.monotonic() - self._begin)}"
+            return f"at work for {text.clock(time.monotonic() - self._begin)}"
         stage, done, total = self._state
         if not total:
-            return f"{stage}, at work for {clock(time.monotonic() - self._begin)}"
+            return f"{stage}, at work for {text.clock(time.monotonic() - self._begin)}"
         seconds = self._left(done, total)
-        left = "" if seconds is None else f", about {clock(seconds)} left"
+        left = "" if seconds is None else f", about {text.clock(seconds)} left"
         return f"{stage}, {done / total:.0%}{left}"
 
 

@@ -18,10 +18,10 @@ from diarize.cli.common import (
     say,
     taken,
 )
-from diarize.cli.console import Batch, Console, clock, display_name, emit
+from diarize.cli.console import Batch, Console, display_name, emit
 from diarize.cli.options import add_speaker_count_options, add_table, positive_int, speaker_counts
 from diarize.errors import UsageError
-from diarize.text import table
+from diarize.text import clock, table
 
 if TYPE_CHECKING:
     from diarize.annotation import Diarization

@@ -570,4 +570,4 @@ def test_memory_is_the_16_bit_samples_and_little_more(tmp_path: Path) -> None:
 
 
 def test_clock() -> None:
-    assert [clock(t) for t in (0, 59.9, 60, 3600)] == ["0:00", "0:59", "1:00", "1:00:00"]
+    assert [clock(t) for t in (0, 59.4, 59.9, 3600)] == ["0:00", "0:59", "1:00", "1:00:00"]
