@@ -59,7 +59,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def write_tables(output: str) -> dict[str, int]:
+def write_tables(output: str) -> None:
     """Write ``recordings``, ``turns``, ``words`` and ``speakers.parquet`` of an output folder.
 
     The JSON results are read one after the other, so that memory does not grow with the archive.
@@ -68,11 +68,6 @@ def write_tables(output: str) -> dict[str, int]:
     ----------
     output : str
         A folder that a batch wrote: a path or URL.
-
-    Returns
-    -------
-    dict of str to int
-        Rows by table.
 
     Raises
     ------
@@ -89,7 +84,6 @@ def write_tables(output: str) -> dict[str, int]:
         table: arrow.schema([(name, getattr(arrow, kind)()) for name, kind in columns.items()])
         for table, columns in COLUMNS.items()
     }
-    counts = dict.fromkeys(COLUMNS, 0)
     waiting: dict[str, list[dict[str, Any]]] = {table: [] for table in COLUMNS}
     with ExitStack() as stack:
         writers = {}
@@ -101,7 +95,6 @@ def write_tables(output: str) -> dict[str, int]:
             for table, rows in waiting.items():
                 if len(rows) >= least:
                     writers[table].write_table(arrow.Table.from_pylist(rows, schema=schemas[table]))
-                    counts[table] += len(rows)
                     rows.clear()
 
         for place, sidecar in each_sidecar(store):
@@ -112,7 +105,6 @@ def write_tables(output: str) -> dict[str, int]:
                     waiting[table] += rows
                 flush(_ROWS)
         flush(1)
-    return counts
 
 
 def _rows(place: str, sidecar: Sidecar, result: Result) -> dict[str, list[dict[str, Any]]]:

@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 def _job(args: argparse.Namespace) -> Job:
     from diarize.batch.job import Job
 
-    formats = formats_from(args, default=())
+    formats = formats_from(args)
     for option in ("embedding_model", "vad", "whisper_model"):
         path = getattr(args, option)
         # a worker may have another current folder

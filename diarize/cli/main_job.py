@@ -63,7 +63,7 @@ def _places(args: argparse.Namespace) -> tuple[list[str], dict[str, Output]]:
     """Return the formats asked for (maybe none), and where each recording's results go."""
     from diarize.outputs import Output, check_outputs, named_file, plan_outputs
 
-    file, formats = named_file(args.output_dir, formats_from(args, default=()))
+    file, formats = named_file(args.output_dir, formats_from(args))
     sources = list(dict.fromkeys(args.audio))
     if args.output_dir == "-":
         if len(sources) > 1 and formats not in ([], ["rttm"]):

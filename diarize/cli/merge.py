@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from diarize.cli import console
 
-    file, formats = named_file(args.output_dir, formats_from(args, default=()))
+    file, formats = named_file(args.output_dir, formats_from(args))
     formats = formats or (["json"] if args.output_dir == "-" else ["srt", "json"])
     if args.output_dir == "-" and len(formats) != 1:
         raise UsageError(f"-o - takes one format, not {', '.join(formats)}")

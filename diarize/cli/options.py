@@ -122,8 +122,8 @@ def add_output_options(
     )
 
 
-def formats_from(args: argparse.Namespace, default: Sequence[str]) -> list[str]:
-    """Return the formats that were asked for, without repeats, in the order given.
+def formats_from(args: argparse.Namespace) -> list[str]:
+    """Return the formats that were asked for, maybe none, without repeats, in the order given.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def formats_from(args: argparse.Namespace, default: Sequence[str]) -> list[str]:
             raise UsageError(
                 f"output format {name!r} is not known; choose from {', '.join(known)}, all"
             )
-    return list(dict.fromkeys(asked or default))
+    return list(dict.fromkeys(asked))
 
 
 def writer_options(args: argparse.Namespace) -> WriterOptions:

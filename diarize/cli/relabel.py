@@ -118,7 +118,7 @@ def _turns(text: str) -> list[Edit]:
 def _write(result: Result, path: Path, args: argparse.Namespace, before: Result | None) -> Written:
     """Write a result that was read from ``path``; before is None for another tool's file."""
     options = writer_options(args)
-    file, formats = named_file(args.output_dir, formats_from(args, default=()))
+    file, formats = named_file(args.output_dir, formats_from(args))
     stale = f"left alone: {path} (it is not changed by -o {args.output_dir})"
     if args.output_dir == "-":
         if len(formats) > 1:

@@ -69,9 +69,6 @@ class DiarizationError:
             return 1.0 if errors > 0 else 0.0
         return errors / self.total
 
-    def __float__(self) -> float:
-        return self.rate
-
     def __add__(self, other: DiarizationError) -> DiarizationError:
         return DiarizationError(*map(add, astuple(self), astuple(other)))
 
@@ -87,9 +84,6 @@ class JaccardError:
     def rate(self) -> float:
         """Mean over the reference's speakers, 0 to 1; 0 where the reference has none."""
         return self.error / self.speakers if self.speakers else 0.0
-
-    def __float__(self) -> float:
-        return self.rate
 
     def __add__(self, other: JaccardError) -> JaccardError:
         return JaccardError(*map(add, astuple(self), astuple(other)))

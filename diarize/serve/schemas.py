@@ -51,8 +51,8 @@ _KNOWN = {
 }
 
 
-def _form(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    schema = {"type": "object", "required": required, "properties": properties}
+def _form(properties: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "required": ["file"], "properties": properties}
     content = {"multipart/form-data": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 
@@ -68,8 +68,7 @@ TRANSCRIPTION = _form(
         "stream": {"type": "boolean"},
         **_KNOWN,
         **_BOUNDS,
-    },
-    ["file"],
+    }
 )
 DIARIZATION = _form(
     {
@@ -78,8 +77,7 @@ DIARIZATION = _form(
         "response_format": {"type": "string", "enum": list(shapes.DIARIZATIONS)},
         **_KNOWN,
         **_BOUNDS,
-    },
-    ["file"],
+    }
 )
 RECORDING = _form(
     {
@@ -88,6 +86,5 @@ RECORDING = _form(
         "words": {"type": "boolean", "description": "Transcribe, if there is no transcript"},
         "language": {"type": "string"},
         **_BOUNDS,
-    },
-    ["file"],
+    }
 )

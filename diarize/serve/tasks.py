@@ -55,11 +55,11 @@ class Models:
 
     def transcriber(self, language: str | None, prompt: str | None) -> Transcriber:
         """Return the recogniser with other options; a model that is loaded stays loaded."""
-        if options_of(self._transcriber) is None:
+        options, usual = options_of(self._transcriber), self._options.whisper
+        if options is None:
             return self._transcriber
-        usual = self._options.whisper
         asked = replace(
-            options_of(self._transcriber) or usual,
+            options,
             language=language or usual.language,
             initial_prompt=prompt or usual.initial_prompt,
         )

@@ -28,11 +28,6 @@ class BookRows(BookFile):
     settings: BookSettings
 
     @property
-    def id(self) -> str:
-        """A random number that identifies this book."""
-        return self._value("id") or ""
-
-    @property
     def revision(self) -> int:
         """A counter that grows with every change."""
         return int(self._value("revision") or 0)

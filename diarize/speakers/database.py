@@ -190,12 +190,12 @@ def _raw(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def _with_patience(connection: sqlite3.Connection, statement: str) -> None:
-    """Run a statement that SQLite, when others write, refuses at once instead of waiting."""
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging, which SQLite refuses at once when others write."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.execute(statement)
+            connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
@@ -223,7 +223,7 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
 def _prepare(connection: sqlite3.Connection) -> None:
     """Switch to write-ahead logging and bring the schema up to date."""
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        _with_patience(connection, "PRAGMA journal_mode = WAL")
+        _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
         with transaction(connection):

@@ -47,15 +47,14 @@ class Outcome:
         ``given``, ``found``, ``cached`` (from an earlier run), ``transcribed``, or ``none``.
     path : Path or None
         The file it came from, or is cached in.
-    messages, dropped : tuple
-        What the user should know, and the segments left out because nobody speaks there.
+    messages : tuple of str
+        What the user should know.
     """
 
     transcript: Transcript | None
     origin: str = "none"
     path: Path | None = None
     messages: tuple[str, ...] = ()
-    dropped: tuple[dict[str, Any], ...] = ()
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -84,7 +83,7 @@ def read_cached(
             continue
         note = transcript.data.get("transcriber")
         if isinstance(note, dict) and isinstance(note.get("audio"), dict):
-            other = not _is_same_recording(note["audio"], waveform, audio)
+            other = not _may_be_of(note["audio"], waveform, audio)
             if other or not is_as_asked(note, runner):
                 made = "is the transcript of another recording", "was made with other options"
                 passed_over.append(f"{path} {made[not other]}. It is passed over")
@@ -138,7 +137,7 @@ def is_as_asked(note: dict[str, Any], runner: Transcriber) -> bool:
     return all(note.get(key) == value for key, value in wanted.items() if value is not None)
 
 
-def _is_same_recording(note: dict[str, Any], waveform: Waveform, audio: Path) -> bool:
+def _may_be_of(note: dict[str, Any], waveform: Waveform, audio: Path) -> bool:
     """Compare bytes where both are known, else lengths; names and dates may change freely."""
     now = describe(waveform, audio)
     if "digest" in note and "digest" in now:

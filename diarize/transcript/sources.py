@@ -170,7 +170,7 @@ def _without_hallucinations(
         f"({examples}{more}); --keep-nonspeech keeps them"
     )
     messages = (*outcome.messages, message)
-    return replace(outcome, transcript=remaining, messages=messages, dropped=tuple(dropped))
+    return replace(outcome, transcript=remaining, messages=messages)
 
 
 # --- looking --------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def _make(
     runner: Transcriber,
     on_progress: Progress | None,
 ) -> Outcome | None:
-    """Transcribe, and keep the transcript; None where no recogniser is installed nor asked for."""
+    """Transcribe, and note how; None where no recogniser is installed nor asked for."""
     asked = is_asked(runner)
     if isinstance(runner, Engine) and not runner.is_installed():
         if asked:
