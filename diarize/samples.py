@@ -66,11 +66,7 @@ def write_samples(
                 f"{path} {reason} and is not replaced: choose another -o DIR, or add --overwrite"
             )
     for path, found in paths.items():
-        if tracks:
-            sound = _track(waveform, found)
-        else:
-            (start, stop), *_ = _bounds(found)
-            sound = waveform.samples[start:stop]
+        sound = _track(waveform, found) if tracks else waveform.within(found[0])
         note = Note(path.name, format="samples", words=True, recording=recording)
         write_whole({path: ENCODERS[kind](sound)}, {path: note})
     return list(paths)
@@ -105,18 +101,12 @@ def _plain(name: str) -> str:
 def _track(waveform: Waveform, parts: list[Segment]) -> NDArray[np.int16]:
     """Return the recording with silence outside of some parts."""
     track = np.zeros_like(waveform.samples)
-    for start, stop in _bounds(union(parts)):
-        stop = min(stop, len(waveform))
-        if start >= stop:
-            continue
-        sound = waveform.samples[start:stop].astype(np.float32)
+    for part in union(parts):
+        start = round(part.start * SAMPLE_RATE)
+        sound = waveform.within(part).astype(np.float32)
         edge = min(_FADE, sound.size // 2)
         ramp = np.linspace(0.0, 1.0, edge, endpoint=False, dtype=np.float32)
         sound[:edge] *= ramp
         sound[sound.size - edge :] *= ramp[::-1]
-        track[start:stop] = sound
+        track[start : start + sound.size] = sound
     return track
-
-
-def _bounds(parts: list[Segment]) -> list[tuple[int, int]]:
-    return [(round(part.start * SAMPLE_RATE), round(part.end * SAMPLE_RATE)) for part in parts]

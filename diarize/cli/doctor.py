@@ -14,6 +14,7 @@ from pathlib import Path
 
 from diarize.cli.options import add
 from diarize.errors import DiarizeError, ModelError
+from diarize.files import existing_folder
 from diarize.onnx import bundled, files, registry
 from diarize.version import __version__
 
@@ -234,17 +235,10 @@ def _places() -> Iterator[Finding]:
         ("fetched models", registry.cache_folder(), download),
         ("speaker book", default_path(), "" if default_path().is_file() else "nobody enrolled yet"),
     ):
-        writable = _writable(path)
+        writable = os.access(existing_folder(path), os.W_OK)
         state = "ok" if writable else "problem"
         remark = detail if writable else "its folder cannot be written to; check its permissions"
         yield Finding("place", name, state, f"{path}" + (f" ({remark})" if remark else ""))
-
-
-def _writable(path: Path) -> bool:
-    """Whether ``path``, or the nearest folder above it that exists, may be written to."""
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return os.access(path, os.W_OK)
 
 
 def _print(findings: list[Finding]) -> None:

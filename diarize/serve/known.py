@@ -73,7 +73,7 @@ def enroll_references(
     """
     demands = replace(DEFAULTS.enrollment, least_speech=_LEAST_SPEECH)
     diarizer = Diarizer(
-        vad=usual.vad, embedder=usual.embedder, settings=replace(DEFAULTS, enrollment=demands)
+        vad=usual.detector, embedder=usual.embedder, settings=replace(DEFAULTS, enrollment=demands)
     )
     for number, (name, path) in enumerate(zip(names, recordings, strict=True)):
         try:

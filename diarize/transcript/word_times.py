@@ -42,11 +42,10 @@ def energy_of(waveform: Waveform, step: float = 0.01) -> Energy:
     """Measure a recording's energy envelope (a few megabytes an hour), block by block."""
     import numpy as np
 
-    samples = waveform.samples
     size = round(step * SAMPLE_RATE)
     parts = []
-    for start in range(0, len(samples) - size + 1, size * 6000):
-        block = samples[start : start + size * 6000].astype(np.float32) / 32768.0
+    for start in range(0, len(waveform) - size + 1, size * 6000):
+        block = waveform.block(start, start + size * 6000)
         block = block[: len(block) // size * size].reshape(-1, size)
         parts.append((block**2).mean(axis=1))
     power = np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from diarize.annotation import Diarization
 from diarize.result import Result, Utterance
-from diarize.text import milliseconds, stamp
+from diarize.text import milliseconds, one_line, stamp
 from diarize.timeline import union
 
 UNKNOWN = "Unknown"
@@ -44,9 +44,9 @@ def talk_shares(diarization: Diarization) -> list[tuple[str, float, float, int]]
     ]
 
 
-def xml_text(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
-    return _NOT_XML.sub(" ", text)
+def xml_line(text: str) -> str:
+    """Return a text on one line, without the characters that XML cannot hold."""
+    return one_line(_NOT_XML.sub(" ", text))
 
 
 def tiers(result: Result) -> dict[str, list[Utterance]]:

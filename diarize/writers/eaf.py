@@ -15,8 +15,8 @@ from xml.etree.ElementTree import (
 
 from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.text import milliseconds, one_line
-from diarize.writers.base import UNKNOWN, tiers, xml_text
+from diarize.text import milliseconds
+from diarize.writers.base import UNKNOWN, tiers, xml_line
 
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
@@ -33,7 +33,7 @@ def render(result: Result, options: WriterOptions) -> str:
     root.set(f"{{{_INSTANCE}}}noNamespaceSchemaLocation", _SCHEMA)
     header = SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if result.audio is not None:
-        url = _clean(_media_url(result.audio))
+        url = xml_line(_media_url(result.audio))
         mime = mimetypes.guess_type(result.audio)[0] or "unknown"
         SubElement(
             header, "MEDIA_DESCRIPTOR", MEDIA_URL=url, MIME_TYPE=mime, RELATIVE_MEDIA_URL=url
@@ -48,7 +48,7 @@ def render(result: Result, options: WriterOptions) -> str:
         SubElement(order, "TIME_SLOT", TIME_SLOT_ID=slot, TIME_VALUE=str(instant))
     numbers = count(1)
     for name, row in rows.items():
-        shown = _clean(name)
+        shown = xml_line(name)
         tier = SubElement(
             root, "TIER", LINGUISTIC_TYPE_REF="default-lt", PARTICIPANT=shown, TIER_ID=shown
         )
@@ -61,7 +61,7 @@ def render(result: Result, options: WriterOptions) -> str:
                 TIME_SLOT_REF2=slots[milliseconds(part.end)],
             )
             value = SubElement(annotation, "ANNOTATION_VALUE")
-            value.text = _clean(part.text or part.speaker or UNKNOWN)
+            value.text = xml_line(part.text or part.speaker or UNKNOWN)
     kind = {"GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": "default-lt"}
     SubElement(root, "LINGUISTIC_TYPE", kind, TIME_ALIGNABLE="true")
     indent(root, "    ")
@@ -83,8 +83,3 @@ def _media_url(audio: str) -> str:
     if PureWindowsPath(audio).drive:
         return f"file:///{audio}"
     return audio if audio.startswith("../") else f"./{audio}"
-
-
-def _clean(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
-    return one_line(xml_text(text))

@@ -11,8 +11,8 @@ from xml.etree.ElementTree import Element, SubElement, register_namespace, tostr
 
 from diarize.formats import WriterOptions
 from diarize.result import Result
-from diarize.text import one_line, stamp
-from diarize.writers.base import xml_text
+from diarize.text import stamp
+from diarize.writers.base import xml_line
 from diarize.writers.cues import Cue, cues
 
 _TT = "http://www.w3.org/ns/ttml"
@@ -64,7 +64,7 @@ def _add_head(root: Element, speakers: list[str]) -> dict[str, str]:
         kind = {f"{_XML}id": identifier, "type": "person"}
         agent = SubElement(metadata, f"{{{_TTM}}}agent", kind)
         named = SubElement(agent, f"{{{_TTM}}}name", {"type": "full"})
-        named.text = xml_text(one_line(name))
+        named.text = xml_line(name)
     _add(_add(head, "layout"), "region", _REGION)
     return agents
 
@@ -81,6 +81,6 @@ def _add_cue(division: Element, cue: Cue, agents: dict[str, str]) -> None:
             parent = _add(paragraph, "span")
         if name:
             parent.set(f"{{{_TTM}}}agent", agents[name])
-        parent.text = xml_text(lines[0])
+        parent.text = xml_line(lines[0])
         for line in lines[1:]:
-            _add(parent, "br").tail = xml_text(line)
+            _add(parent, "br").tail = xml_line(line)

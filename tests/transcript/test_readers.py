@@ -496,7 +496,7 @@ def test_funasr_speakers_are_numbers() -> None:
 
 def test_our_own_labelled_json_is_read_as_what_it_was_made_from() -> None:
     labelled = label(read_transcript(WHISPER))
-    labelled["segments"][0]["speaker_confidence"] = 0.5
+    labelled["segments"][0]["unsure"] = labelled["segments"][0]["words"][0]["unsure"] = True
     labelled["diarization"] = {"turns": [], "speakers": []}
     transcript = read_transcript(labelled)
     assert transcript.producer == "autospeech-diarize"

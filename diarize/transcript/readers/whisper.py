@@ -23,7 +23,7 @@ from diarize.transcript.readers.words import make_word, set_word_texts
 # Seconds that phrases last at most, and letters a second that people say at least.
 _LONGEST_SEGMENT, _SLOWEST = 60, 0.5
 # What this package itself adds to a segment or a word that it labels.
-_OWN_KEYS = ("speaker", "speaker_confidence", "speaker_name", "overlap")
+_OWN_KEYS = ("speaker", "unsure")
 
 
 def _has_segments(source: object) -> bool:
