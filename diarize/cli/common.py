@@ -1,4 +1,4 @@
-"""What the commands for enrolled people share: options, the book, the models, tables."""
+"""What the commands for enrolled people share: options, the book, the models, parts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Measuring: error rates, reference files, simulated conversations and benchmarks."""
+"""Measuring: error rates, and the files of references and hypotheses."""

@@ -58,7 +58,8 @@ class Job:
     error : mapping or None
         ``message``, and ``code``: ``recording`` where the request is to blame, else ``server``.
     summary : mapping
-        ``seconds`` and ``speakers`` of the result.
+        What came of it: ``seconds`` and ``messages``, with the number of ``speakers`` and whether
+        there are ``words``; of an enrollment, the number of ``samples``.
     """
 
     id: str

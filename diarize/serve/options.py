@@ -37,8 +37,10 @@ class ServeOptions:
         Jobs in the queue.
     speakers : str or None
         The book of enrolled people, by whose names speakers are called; the page enrolls into it.
+    engine : str
+        The recogniser, as :func:`diarize.transcript.engines.get_engine` takes it.
     whisper : WhisperOptions
-        The recogniser.
+        What it is told.
     threads : int or None
         Cores for each worker.
 

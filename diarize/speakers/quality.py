@@ -12,7 +12,7 @@ from diarize.speakers.records import Sample, likeness_to_others
 from diarize.timeline import Segment, union
 
 #: Samples this near to full scale (int16) count as clipped.
-FULL_SCALE = 32_600
+CLIPPED = 32_600
 
 
 def recording_warnings(
@@ -28,7 +28,7 @@ def recording_warnings(
     clipped, power, count = 0, 0.0, 0
     for region in union(regions):
         samples = waveform.within(region)
-        clipped += int(np.count_nonzero(np.abs(samples.astype(np.int32)) >= FULL_SCALE))
+        clipped += int(np.count_nonzero(np.abs(samples.astype(np.int32)) >= CLIPPED))
         power += float(np.square(samples.astype(np.float64) / 32768.0).sum())
         count += len(samples)
     warnings = []
