@@ -48,9 +48,9 @@ def find_or_make_transcript(
     of any producer, subtitles and tables of the same names (SRT, VTT, TSV, and TXT if it has
     times), a transcript kept from an earlier run, subtitles with a language in their name
     (``talk.en.vtt``), if there is one such file, and last the words in a result of an earlier run,
-    and its subtitles: before those in a language where they alone were corrected by hand. Only
-    what was transcribed with the same options is used again, if a model, a language or a task was
-    asked for.
+    or else in its subtitles (first, if somebody corrected these and the result is gone). Only what
+    was transcribed with the same options is used again, if a model, a language or a task was asked
+    for.
 
     Parameters
     ----------
