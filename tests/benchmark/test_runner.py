@@ -13,11 +13,12 @@ import pytest
 
 from diarize.annotation import Diarization
 from diarize.errors import UsageError
-from models.benchmark import report, speed
+from models.benchmark import report, speed, systems_run
 from models.benchmark.__main__ import COMMANDS, main
 from models.benchmark.lengths import as_markdown, measure_lengths, write_long
 from models.benchmark.recordings import KINDS, Recording, further, recordings, simulated
 from models.benchmark.runner import kept_outcomes, measure, run_all
+from models.benchmark.systems import SYSTEMS
 from models.simulation.scenes import SimulationOptions
 from tests.conftest import ROOT
 
@@ -29,6 +30,10 @@ def items(speech_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Re
     pytest.importorskip("pyroomacoustics", reason="pip install pyroomacoustics")
     folder = tmp_path_factory.mktemp("work") / "audio"
     return simulated(speech_dir, folder, count=2, options=SHORT, speakers=(2,))
+
+
+def test_every_peer_has_a_runner() -> None:
+    assert set(systems_run.RUNNERS) == {name for name, one in SYSTEMS.items() if one.peers}
 
 
 def test_conversations_are_made_once(items: list[Recording], speech_dir: Path) -> None:
