@@ -208,7 +208,9 @@ def from_json(data: Any, name: str = "the file") -> Result:
         ) from None
     words = {key: value for key, value in data.items() if key != "diarization"}
     transcript = words if segments is not None else None
-    return Result(diarization, transcript, block.get("audio"), relabelling=relabelling)
+    audio = block.get("audio")
+    audio = audio if isinstance(audio, str) else None
+    return Result(diarization, transcript, audio, relabelling=relabelling)
 
 
 def _checked(items: Any, what: str) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from diarize.cli.common import (
 from diarize.cli.console import Console, display_name
 from diarize.cli.options import add, add_table, positive_int
 from diarize.errors import UsageError
+from diarize.text import counted
 
 if TYPE_CHECKING:
     from diarize.speakers.diarizer import Diarizer
@@ -92,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
         total = len(book.samples(name))
     if not args.quiet:
         say(
-            f"{name}: {found.seconds:.1f} s of speech, {added} new samples ({total} in all) "
-            f"in {path}"
+            f"{name}: {found.seconds:.1f} s of speech, {counted(added, 'new sample')} "
+            f"({total} in all) in {path}"
         )
     return 0
 

@@ -15,6 +15,7 @@ from diarize.cli.options import add
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, UsageError
 from diarize.result_file import read_result
 from diarize.rewriting import rewrite
+from diarize.text import counted
 
 if TYPE_CHECKING:
     from diarize.embedding.base import Embedder
@@ -64,7 +65,8 @@ def confirm(args: argparse.Namespace) -> int:
         _write(relabel(before, rename=named), path, before, messages)
         for name, sample in found:
             added = book.add(name, sample.samples, BookModel.of(embedder))
-            say(f"{name}: {added} new samples ({len(book.samples(name))} in all) in {book.path}")
+            total = len(book.samples(name))
+            say(f"{name}: {counted(added, 'new sample')} ({total} in all) in {book.path}")
     return 1 if refused else 0
 
 

@@ -202,8 +202,8 @@ def _re_enroll(args: argparse.Namespace) -> int:
         for name in done.dropped:
             messages.warn(f"{name} has no recording left and was deleted from the book")
         say(
-            f"{done.samples} samples of {done.people} people made anew with "
-            f"{diarizer.embedder.name} in {book.path}"
+            f"{counted(done.samples, 'sample')} of {counted(done.people, 'person', 'people')} "
+            f"made anew with {diarizer.embedder.name} in {book.path}"
         )
     return 0
 

@@ -147,21 +147,22 @@ class SpeakerBook(BookRows):
     def people(self) -> list[Person]:
         """Return everybody, by name, with how much is stored of them."""
         found = []
-        for number, name, created in self._rows("SELECT id, name, created FROM people"):
-            samples = self._samples(number)
-            vectors = np.array([sample.embedding for sample in samples])
-            rejected = self._rows("SELECT count(*) FROM rejections WHERE person = ?", number)
-            found.append(
-                Person(
-                    name,
-                    len(samples),
-                    total_seconds(samples),
-                    consistency(vectors),
-                    created,
-                    tuple(self._notes(number)),
-                    int(rejected[0][0]),
+        with self._reading():
+            for number, name, created in self._rows("SELECT id, name, created FROM people"):
+                samples = self._samples(number)
+                vectors = np.array([sample.embedding for sample in samples])
+                rejected = self._rows("SELECT count(*) FROM rejections WHERE person = ?", number)
+                found.append(
+                    Person(
+                        name,
+                        len(samples),
+                        total_seconds(samples),
+                        consistency(vectors),
+                        created,
+                        tuple(self._notes(number)),
+                        int(rejected[0][0]),
+                    )
                 )
-            )
         return sorted(found, key=lambda person: (person.name.casefold(), person.name))
 
     def samples(self, name: str) -> list[Sample]:
@@ -178,12 +179,14 @@ class SpeakerBook(BookRows):
 
     def rejected_vectors(self) -> dict[str, Float32]:
         """Return the (n, D) vectors of :meth:`rejections` of those people who have any."""
-        rows = self._rows(
-            "SELECT DISTINCT p.name FROM people p JOIN rejections r ON r.person = p.id"
-        )
-        return {
-            name: np.array([voice.embedding for voice in self.rejections(name)]) for (name,) in rows
-        }
+        with self._reading():
+            rows = self._rows(
+                "SELECT DISTINCT p.name FROM people p JOIN rejections r ON r.person = p.id"
+            )
+            return {
+                name: np.array([voice.embedding for voice in self.rejections(name)])
+                for (name,) in rows
+            }
 
     def enrolled(self, name: str) -> bool:
         """Return whether somebody is called so."""

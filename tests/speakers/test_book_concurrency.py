@@ -54,6 +54,23 @@ def test_threads_share_an_open_book(tmp_path):
         assert book.revision == 40
 
 
+def test_a_reader_in_another_thread_sees_nobody_by_half(tmp_path):
+    with SpeakerBook(tmp_path / "book.db", create=True) as book:
+
+        def come_and_go() -> None:
+            for number in range(20):
+                book.add("Ann", samples(number), MODEL)
+                book.reject("Ann", samples(number)[0], MODEL)
+                book.forget(["Ann"])
+
+        with ThreadPoolExecutor(1) as pool:
+            going = pool.submit(come_and_go)
+            while not going.done():
+                assert set(book.rejected_vectors()) <= {"Ann"}
+                assert all(person.samples for person in book.people())
+            going.result()
+
+
 @posix
 @pytest.mark.slow
 def test_two_processes_enrolling_at_once_lose_nothing(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -94,7 +95,8 @@ def write(labelled: Data, source: SegmentObjects) -> list[Any]:
 def _like(example: object, values: Data) -> Any:
     """Build an object of the example's class; one with plain attributes if that is not possible."""
     if dataclasses.is_dataclass(example) and not isinstance(example, type):
-        return _built(getattr(example, "_kind", type(example)), values)
+        with suppress(TypeError):  # of a class that allows no other below it
+            return _built(getattr(example, "_kind", type(example)), values)
     return SimpleNamespace(**values)
 
 
