@@ -30,6 +30,9 @@ from diarize.transcript.word_times import (
 )
 
 _MOST_ROUNDS = 10
+# Other tools' names (vibe's times are hundredths of a second), and Whisper's for the same.
+_SEGMENT_NAMES = {"stop": "end", "body": "text"}
+_WORD_NAMES = {"text": "word"}
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def _copy(transcript: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         )
     data = transcript if _has_whispers_shape(transcript) else read_transcript(transcript).data
     segments = []
-    for segment in data["segments"]:
+    for segment in data.get("segments", ()):
         copied = dict(segment)
         if copied.get("words"):
             copied["words"] = [dict(word) for word in copied["words"]]
@@ -170,21 +173,22 @@ def _copy(transcript: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _has_whispers_shape(source: Any) -> bool:
-    """Say whether all segments of a mapping, and their words, have the keys that Whisper's have."""
-    segments = source.get("segments") if isinstance(source, Mapping) else None
-    if not isinstance(segments, list | tuple):
+    """Say whether a mapping has segments, if anything, and calls nothing by another tool's name."""
+    if not isinstance(source, Mapping):
         return False
-    for segment in segments:
-        if not isinstance(segment, Mapping) or not segment.keys() & {"text", "words"}:
-            return False
-        if "start" in segment and "end" not in segment:  # vibe's, in hundredths of a second
-            return False
-        words = segment.get("words") or ()
-        if not isinstance(words, list | tuple):
-            return False
-        if not all(isinstance(word, Mapping) and "word" in word for word in words):
-            return False
-    return True
+    segments = source.get("segments", None if source else ())
+    return _named_as_whispers(segments, _SEGMENT_NAMES) and all(
+        _named_as_whispers(segment.get("words") or (), _WORD_NAMES) for segment in segments
+    )
+
+
+def _named_as_whispers(items: Any, names: Mapping[str, str]) -> bool:
+    """Say whether these are mappings in a row, none with another's name and without our own."""
+    return isinstance(items, Sequence) and all(
+        isinstance(item, Mapping)
+        and not any(other in item and own not in item for other, own in names.items())
+        for item in items
+    )
 
 
 def _collect(

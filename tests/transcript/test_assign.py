@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserList, deque
 from types import SimpleNamespace
 from typing import Any
 from unicodedata import category
@@ -16,6 +17,7 @@ from diarize.timeline import Turn
 from diarize.transcript.assign import _boundary_error, _collect, label_transcript
 from diarize.transcript.boundaries import BoundaryError, estimate_boundary_error
 from diarize.transcript.emissions import TurnIndex, as_diarization
+from diarize.transcript.readers import read_transcript
 from diarize.transcript.schema import WordTime
 from diarize.transcript.segments import runs_of, split_text
 from diarize.transcript.sentences import ends_sentence, sentences
@@ -258,7 +260,7 @@ def test_lists_of_turns_are_accepted_and_nonsense_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "transcript", [3, "a.json", [3], {}, {"text": "Yes."}, {"segments": ["a"]}, {"segments": 3}]
+    "transcript", [3, "a.json", [3], b"", {"text": "Yes."}, {"segments": ["a"]}, {"segments": 3}]
 )
 def test_what_is_no_transcript(transcript: Any) -> None:
     with pytest.raises(TranscriptError):
@@ -284,6 +286,27 @@ def test_other_shapes_than_whispers() -> None:
     assert said(pieces) == said([SimpleNamespace(**piece) for piece in pieces]) == expected
     for words in (["Is", "it"], "Is it late?", [None]):  # words that are none
         assert said({"segments": [{**piece, "words": words} for piece in pieces]}) == expected
+
+
+@pytest.mark.parametrize("row", [list, tuple, deque, UserList])
+def test_rows_of_any_kind_hold_segments_and_words(row: Any) -> None:
+    part = segment(spoken("Is it?", 0, 0.3))
+    labelled = label_transcript({"segments": row([{**part, "words": row(part["words"])}])}, talk())
+    assert labelled == label_transcript({"segments": [part]}, talk())
+    other = {**part, "words": row([{**w, "text": w["word"]} for w in part["words"]])}
+    for word in other["words"]:
+        del word["word"]
+    (read,) = read_transcript(row([other])).segments
+    assert [word["word"] for word in read["words"]] == [word["word"] for word in part["words"]]
+
+
+def test_segments_without_text_have_speakers_too() -> None:
+    music = {"start": 2.5, "end": 3.0, "type": "music"}
+    part = segment(spoken("Is it?", 0, 0.3))
+    labelled = label_transcript({"segments": [part, music]}, talk((0, 2, A), (2, 4, B)))
+    assert [one["speaker"] for one in labelled["segments"]] == [A, B]
+    assert labelled["segments"][1] == {**music, "speaker": B}
+    assert label_transcript({}, talk()) == {"segments": []}
 
 
 def test_words_under_text_have_texts() -> None:

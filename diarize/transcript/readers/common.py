@@ -130,7 +130,7 @@ def plain(value: object) -> Any:
         return {name: plain(getattr(value, name)) for name in getattr(value, "_fields", ())}
     if hasattr(value, "tolist"):
         return plain(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset, Iterator)):
+    if isinstance(value, (Sequence, set, frozenset, Iterator)) and not isinstance(value, bytes):
         return [plain(item) for item in value]
     return plain(_public(value)) if hasattr(value, "__dict__") else str(value)
 

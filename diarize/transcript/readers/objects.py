@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -61,7 +61,7 @@ def as_dictionary(source: object) -> object:
     for method in ("to_dict", "model_dump"):
         if callable(getattr(source, method, None)):
             return plain(getattr(source, method)())
-    if isinstance(source, (list, tuple)):
+    if isinstance(source, Sequence) and not isinstance(source, (str, bytes)):
         return plain(source)
     if hasattr(source, "segments"):
         return plain({"segments": source.segments, "language": getattr(source, "language", None)})
