@@ -141,10 +141,20 @@ def test_a_first_time_that_cannot_be_read_is_refused(clock: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["10:30 - 11:45, or 12:00:00 to 13:00:00", "the train goes 10:30 → 11:45", "9:30 → noon"],
+    [
+        "10:30 - 11:45, or 12:00:00 to 13:00:00",
+        "the train goes 10:30 → 11:45",
+        "9:30 → noon",
+        "Paris → 10:30",
+        "Chapter --> 12:30",
+    ],
 )
 def test_times_of_day_are_text(text: str) -> None:
     assert said(parse_transcript(srt((FIRST, text)))) == [text]
+    assert said(parse_transcript(srt((FIRST, f"Next:\n\n{text}")))) == [f"Next: {text}"]
+    headed = parse_transcript(f"{text}\n\n".encode() + srt((FIRST, "Hi.")))
+    assert said(headed) == ["Hi."] and "stands before any time" in headed.warnings[0]
+    assert said(parse_transcript(f"[00:01.00]{text}\n[00:03.00]Hi.\n".encode())) == [text, "Hi."]
 
 
 def test_numbers_with_gaps_and_no_blank_lines() -> None:
@@ -576,6 +586,6 @@ def test_text_in_is_text_out(kind: str, cues: Cues) -> None:
     for segment, (_, _, text) in zip(transcript.segments, cues, strict=True):
         name = segment.get("original_speaker", "")
         assert text.endswith(segment["text"])
-        assert text.removesuffix(segment["text"]).strip(" :：-[]") == name
+        assert text.removesuffix(segment["text"]).strip(" :：-[]>") == name
     assert times(transcript) == [(pytest.approx(a), pytest.approx(b)) for a, b, _ in cues]
     assert transcript.warnings == ()

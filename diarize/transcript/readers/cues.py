@@ -16,12 +16,14 @@ _TIMING = re.compile(  # text editors turn the hyphens of the arrow into dashes
     rf"(?:\s*(?P<end>{_CLOCK})(?:[ \t]+(?P<settings>(?!\d+:)\S.*))?|{_SETTINGS})\s*$"
 )
 _STAMP = r"\d+ ?: ?\d+ ?(?:: ?\d+(?:[.,:;]\d+)?|[.,]\d{3})"
+_WORD = r"[^\s\[]\S*"
 _BROKEN = re.compile(
-    rf"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d|\S+\s*-->\s*{_CLOCK}{_SETTINGS}\s*$)"
+    rf"^\s*(?:-?\d+ ?: ?\d.*-->|-->\s*-?\d+:\d|{_WORD}\s*-->\s*{_STAMP}{_SETTINGS}\s*$)"
 )
-# A clock, and another or a word: times where a cue begins, text elsewhere.
+# A clock, and another or a word: times where a cue begins, text elsewhere. Without hours and
+# milliseconds it is a time of day; in brackets, a time of another format.
 _STAMPS = re.compile(
-    rf"^\s*(?:{_STAMP}[\W_]+{_STAMP}|{_CLOCK}\s*{_ARROW}\s*\S+|\S+\s*{_ARROW}\s*{_CLOCK})"
+    rf"^\s*(?:{_STAMP}[\W_]+{_STAMP}|{_STAMP}\s*{_ARROW}\s*\S+|{_WORD}\s*{_ARROW}\s*{_STAMP})"
     rf"{_SETTINGS}\s*$"
 )
 _BEGINS = re.compile(r"^\s*\d*\s*$")
