@@ -380,6 +380,8 @@ def test_a_few_broken_bytes_do_not_garble_the_rest() -> None:
 
 
 WORD = {"word": "a", "start": "abc", "end": 1}
+SEGMENT = r"segment 1 \('a'\): "
+CLOCK = "00:00:01.500"
 
 
 def segments_json(*segments: dict[str, Any]) -> bytes:
@@ -426,24 +428,34 @@ def test_whole_numbers_that_are_no_seconds_are_refused(unit: int) -> None:
 @pytest.mark.parametrize(
     ("source", "place"),
     [
-        ({"segments": [{"start": 0, "end": "abc", "text": " a"}]}, r"segment 1 \('a'\): its end"),
+        ({"segments": [{"start": 0, "end": "abc", "text": " a"}]}, f"{SEGMENT}its end "),
         (
             {"segments": [{"start": 0, "end": 1, "text": " a", "words": [WORD]}]},
             "the word 'a': ",
         ),
-        ({"chunks": [{"text": " a b", "timestamp": [0, "abc"]}]}, ""),
-        ({"transcription": [{"text": " a", "offsets": {"from": 0, "to": "abc"}}]}, ""),
-        ({"transcription": [{"text": " a", "timestamps": {"from": "abc", "to": "0:1"}}]}, ""),
-        ([{"text": "a", "start": 0, "duration": "abc"}], ""),
-        ({"segments": [{"startTime": 0, "endTime": "abc", "body": "a b"}]}, ""),
-        ({"segments": [{"start": 0, "stop": "abc", "text": "a b"}]}, ""),
-        ({"words": [{"text": "a", "start": "abc", "end": 9}], "utterances": []}, ""),
-        ({"sentence_info": [{"text": "a", "start": 0, "end": "abc"}]}, ""),
-        ({"text": "a", "tokens": [" a"], "timestamps": ["abc"]}, ""),
+        ({"chunks": [{"text": " a", "timestamp": [0, "abc"]}]}, SEGMENT),
+        ({"transcription": [{"text": " a", "timestamps": {"from": "abc", "to": "0:1"}}]}, SEGMENT),
+        ([{"text": "a", "start": 0, "duration": "abc"}], f"{SEGMENT}its duration "),
+        ({"segments": [{"startTime": 0, "endTime": "abc", "body": "a"}]}, SEGMENT),
+        ({"segments": [{"start": 0, "stop": "abc", "text": "a"}]}, f"{SEGMENT}its end "),
+        ({"text": "a", "tokens": [" a"], "timestamps": ["abc"]}, "the word 'a': "),
     ],
 )
 def test_a_text_in_json_that_is_no_time_is_refused(source: Any, place: str) -> None:
-    with pytest.raises(TranscriptError, match=f"{place}.*'abc' is no time"):
+    with pytest.raises(TranscriptError, match=f"{place}'abc' is no time"):
+        parse_transcript(json.dumps(source).encode())
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ({"transcription": [{"text": " a", "offsets": {"from": 0, "to": CLOCK}}]}, SEGMENT),
+        ({"sentence_info": [{"text": "a", "start": 0, "end": CLOCK}]}, SEGMENT),
+        ({"words": [{"text": "a", "start": CLOCK, "end": 9}], "utterances": []}, "the word 'a': "),
+    ],
+)
+def test_a_clock_is_no_number_of_milliseconds(source: Any, place: str) -> None:
+    with pytest.raises(TranscriptError, match=f"{place}'{CLOCK}' is no number of milliseconds"):
         parse_transcript(json.dumps(source).encode())
 
 
@@ -456,8 +468,9 @@ def test_clocks_and_units_in_json() -> None:
     raw = segments_json(
         {"start": "00:00:01,500", "end": "00:01:02.250", "text": " a"},
         {"start": "63.5s", "end": "PT1M4S", "text": " b"},
+        {"start": "65,5", "end": "66", "text": " c"},
     )
-    assert times(parse_transcript(raw)) == [(1.5, 62.25), (63.5, 64.0)]
+    assert times(parse_transcript(raw)) == [(1.5, 62.25), (63.5, 64.0), (65.5, 66.0)]
 
 
 def test_tables_keep_tabs_and_name_the_line() -> None:

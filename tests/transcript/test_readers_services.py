@@ -464,6 +464,15 @@ def test_vibe_with_fractions_counts_seconds() -> None:
     assert [(s["start"], s["end"]) for s in found] == [(1.5, 3.0), (4.0, 5.0)]
 
 
+def test_vibe_with_clocks_counts_seconds() -> None:
+    segments = [
+        {"start": "00:01", "stop": "2s", "text": " a"},
+        {"start": 200, "stop": "00:03", "text": " b"},
+    ]
+    found = read_transcript({"segments": segments}).segments
+    assert [(s["start"], s["end"]) for s in found] == [(1.0, 2.0), (2.0, 3.0)]
+
+
 def test_youtube_captions_end_where_the_next_begin() -> None:
     source = [
         {"text": "a", "start": 0.0, "duration": 5.0},

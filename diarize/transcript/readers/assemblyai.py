@@ -13,6 +13,7 @@ from diarize.transcript.readers.common import (
     Format,
     dicts,
     has_items,
+    place_of,
     seconds_of,
     without,
 )
@@ -39,8 +40,8 @@ def _words(words: list[Data], speaker: object) -> list[Data]:
     return [
         spoken(
             word.get("text"),
-            seconds_of(word.get("start")),
-            seconds_of(word.get("end")),
+            seconds_of(word.get("start"), place_of(word.get("text"))),
+            seconds_of(word.get("end"), place_of(word.get("text"))),
             word.get("confidence"),
             word.get("speaker") or speaker or word.get("channel"),
         )

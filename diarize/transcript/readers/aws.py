@@ -15,6 +15,7 @@ from diarize.transcript.readers.common import (
     dicts,
     get,
     has_items,
+    place_of,
     time_of,
     without,
 )
@@ -60,7 +61,7 @@ def _words(
         if item.get("type") == "punctuation":
             append_mark(words, best.get("content"))
             continue
-        start = time_of(item.get("start_time"))
+        start = time_of(item.get("start_time"), place_of(best.get("content")))
         speaker = item.get("speaker_label", speakers.get(start, channel))
         confidence = best.get("confidence")
         words.append(spoken(best.get("content"), start, item.get("end_time"), confidence, speaker))

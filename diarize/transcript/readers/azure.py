@@ -69,8 +69,11 @@ def _times(item: Data) -> tuple[float | None, float | None]:
 
 
 def _seconds(item: Data, name: str) -> float | None:
-    for key, per_second in ((f"{name}Milliseconds", 1000), (f"{name}InTicks", _TICKS)):
-        seconds = seconds_of(item.get(key), per_second)
+    for key, unit, per_second in (
+        (f"{name}Milliseconds", "milliseconds", 1000),
+        (f"{name}InTicks", "ticks", _TICKS),
+    ):
+        seconds = seconds_of(item.get(key), f"{key}: ", unit=unit, per_second=per_second)
         if seconds is not None:
             return seconds
     return time_of(item.get(name))

@@ -14,9 +14,12 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    clock_of,
     dicts,
     finish,
     make_segment,
+    number,
+    place_of,
     time_of,
     without,
 )
@@ -36,10 +39,11 @@ def _rest(source: Any) -> Data:
 
 def _read_vibe(source: Any) -> Data:
     items = _list(source, "start", "stop", "text")
-    values = [time_of(item[key]) for item in items for key in ("start", "stop")]
-    # A fraction anywhere means seconds: hundredths are whole.
-    scale = 0.01 if all(value is None or value == int(value) for value in values) else 1.0
-    times = [None if value is None else value * scale for value in values]
+    values = [item[key] for item in items for key in ("start", "stop")]
+    # A fraction anywhere means seconds: hundredths are whole. Clocks are seconds by themselves.
+    whole = all(time is None or time == int(time) for time in map(clock_of, values))
+    scale = 0.01 if whole else 1.0
+    times = [value if (n := number(value)) is None else n * scale for value in values]
     segments = [
         make_segment(without(item, "stop"), index, start=start, end=end)
         for index, (item, start, end) in enumerate(zip(items, times[::2], times[1::2], strict=True))
@@ -51,7 +55,8 @@ def _read_youtube(source: Any) -> Data:
     items = _list(source, "start", "duration", "text")
     segments = []
     for index, item in enumerate(items):
-        start, length = time_of(item["start"]), time_of(item["duration"])
+        place = place_of(item["text"], index)
+        start, length = (time_of(item[key], f"{place}its {key} ") for key in ("start", "duration"))
         end = None if start is None or length is None else start + length
         segments.append(make_segment(without(item, "duration"), index, start=start, end=end))
     for this, following in pairwise(segments):
@@ -63,8 +68,12 @@ def _read_youtube(source: Any) -> Data:
 
 def _read_podcast(source: Any) -> Data:
     items = _list(source, "startTime", "body")
-    times = [(time_of(item["startTime"]), time_of(item.get("endTime"))) for item in items]
     texts = [str(item["body"] or "") for item in items]
+    places = [place_of(text, index) for index, text in enumerate(texts)]
+    times = [
+        (time_of(item["startTime"], place), time_of(item.get("endTime"), place))
+        for item, place in zip(items, places, strict=True)
+    ]
     extra = without(_rest(source), "version")
     if are_words(texts, times):
         words = [

@@ -65,7 +65,7 @@ def clock_of(value: object) -> float | None:
 
     Examples
     --------
-    >>> clock_of(1.5), clock_of("1.5s"), clock_of("PT1M1.5S"), clock_of("01:01,5"), clock_of("x")
+    >>> clock_of("1,5"), clock_of("1.5s"), clock_of("PT1M1.5S"), clock_of("01:01,5"), clock_of("x")
     (1.5, 1.5, 61.5, 61.5, None)
     """
     seconds = number(value)
@@ -75,7 +75,7 @@ def clock_of(value: object) -> float | None:
     if (match := _CLOCK.fullmatch(text)) or (match := _ISO.fullmatch(text)):
         hours, minutes, rest = match.groups()
     else:
-        return number(text[:-1]) if text.endswith("s") else None
+        return number(text.removesuffix("s"))
     return float(hours or 0) * 3600 + float(minutes or 0) * 60 + float(rest or 0)
 
 
@@ -90,25 +90,33 @@ def time_of(value: object, place: str = "") -> float | None:
     return _given(value, clock_of(value), place)
 
 
-def seconds_of(value: object, per_second: float = 1000) -> float | None:
-    """Return a time given in milliseconds, or another unit of so many a second, in seconds.
+def seconds_of(
+    value: object, place: str = "", *, unit: str = "milliseconds", per_second: float = 1000
+) -> float | None:
+    """Return a time given as a number of milliseconds, or of another unit, in seconds.
 
     Raises
     ------
     TranscriptError
-        If a text is no number.
+        If a text is no number; ``place`` says where it stands.
     """
-    found = _given(value, number(value))
+    found = _given(value, number(value), place, f"number of {unit}")
     return None if found is None else found / per_second
 
 
-def _given(value: object, time: float | None, place: str = "") -> float | None:
+def _given(value: object, time: float | None, place: str, kind: str = "time") -> float | None:
     """Return the time that was read; refuse a text in which there is none."""
     if time is None and isinstance(value, str) and value.strip():
         raise TranscriptError(
-            f"{place}{value!r:.40} is no time; write the time, or take its entry out"
+            f"{place}{value!r:.40} is no {kind}; write the {kind}, or take its entry out"
         )
     return time
+
+
+def place_of(text: object, index: int | None = None) -> str:
+    """Name a segment, by its index too, or else a word: how a message about it begins."""
+    quoted = f"{str(text or '').strip()!r:.40}"
+    return f"the word {quoted}: " if index is None else f"segment {index + 1} ({quoted}): "
 
 
 def plain(value: object) -> Any:
@@ -203,11 +211,11 @@ def make_segment(item: Mapping[str, Any], index: int, **known: Any) -> Data:
     """
     segment: Data = {"id": item.get("id", index), **item, **known}
     segment["text"] = str(segment.get("text") or "")
-    place = f"segment {index + 1} ({segment['text'].strip()!r:.40})"
-    start, end = (time_of(segment.get(key), f"{place}: its {key} ") for key in ("start", "end"))
+    place = place_of(segment["text"], index)
+    start, end = (time_of(segment.get(key), f"{place}its {key} ") for key in ("start", "end"))
     if start is not None and start < -_ROUNDING:
         raise TranscriptError(
-            f"{place} begins at {start:g} s, before the recording: the times of the transcript "
+            f"{place}it begins at {start:g} s, before the recording: the times of the transcript "
             "are shifted"
         )
     set_times(segment, start, end)

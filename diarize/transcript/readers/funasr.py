@@ -13,6 +13,7 @@ from diarize.transcript.readers.common import (
     finish,
     has_items,
     make_segment,
+    place_of,
     seconds_of,
     without,
 )
@@ -39,8 +40,8 @@ def _read(source: Any) -> Data:
 
 
 def _segment(item: Data, index: int) -> Data:
-    start, end = seconds_of(item.get("start")), seconds_of(item.get("end"))
     text = str(item.get("text", item.get("sentence", "")))
+    start, end = (seconds_of(item.get(key), place_of(text, index)) for key in ("start", "end"))
     own = without(item, "timestamp", "sentence", "spk")
     segment = make_segment(own, index, start=start, end=end, text=text)
     if item.get("spk") is not None:
@@ -48,7 +49,8 @@ def _segment(item: Data, index: int) -> Data:
     tokens, times = tokenize(text), item.get("timestamp")
     if isinstance(times, list) and tokens and len(tokens) == len(times):
         segment["words"] = [
-            make_word({}, token, *_times(time)) for token, time in zip(tokens, times, strict=True)
+            make_word({}, token, *_times(time, place_of(token)))
+            for token, time in zip(tokens, times, strict=True)
         ]
         set_word_texts(segment["words"], text)
     elif times is not None:
@@ -56,10 +58,10 @@ def _segment(item: Data, index: int) -> Data:
     return segment
 
 
-def _times(pair: object) -> tuple[float | None, float | None]:
+def _times(pair: object, place: str) -> tuple[float | None, float | None]:
     if not isinstance(pair, list) or len(pair) != 2:
         return None, None
-    return seconds_of(pair[0]), seconds_of(pair[1])
+    return seconds_of(pair[0], place), seconds_of(pair[1], place)
 
 
 def tokenize(text: str) -> list[str]:

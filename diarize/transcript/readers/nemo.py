@@ -19,6 +19,7 @@ from diarize.transcript.readers.common import (
     finish,
     has_items,
     make_segment,
+    place_of,
     time_of,
     without,
 )
@@ -66,8 +67,13 @@ def _read_mlx(source: Data) -> Data:
     segments = []
     for index, item in enumerate(source["sentences"]):
         segment = make_segment(without(item, "tokens", "duration"), index)
-        tokens = [(t.get("text"), t.get("start"), t.get("end")) for t in dicts(item.get("tokens"))]
-        words = _join([(str(text or ""), time_of(a), time_of(b)) for text, a, b in tokens])
+        tokens = [(t, place_of(t.get("text"))) for t in dicts(item.get("tokens"))]
+        words = _join(
+            [
+                (str(t.get("text") or ""), time_of(t.get("start"), at), time_of(t.get("end"), at))
+                for t, at in tokens
+            ]
+        )
         if words:
             segment["words"] = words
             set_word_texts(words, segment["text"])
@@ -94,7 +100,7 @@ def _read_tokens(source: Any) -> Data:
     for item in _results(source):
         # With a voice activity detector, the tokens' clock starts at the result's own start.
         origin, end = time_of(item.get("start")) or 0.0, time_of(item.get("end"))
-        starts = [time_of(stamp) for stamp in item["timestamps"]]
+        starts = list(map(time_of, item["timestamps"], map(place_of, item["tokens"])))
         starts = [None if start is None else origin + start for start in starts]
         lengths = item.get("durations")
         lengths = lengths if isinstance(lengths, list) and len(lengths) == len(starts) else []

@@ -11,6 +11,7 @@ from diarize.transcript.readers.common import (
     has_items,
     is_list_of_dicts,
     make_segment,
+    place_of,
     time_of,
     without,
 )
@@ -32,15 +33,17 @@ def _matches(source: Any) -> bool:
     return has_items(_unwrap(source), "chunks", "text", "timestamp")
 
 
-def _times(chunk: Data) -> tuple[float | None, float | None]:
+def _times(chunk: Data, place: str = "") -> tuple[float | None, float | None]:
     stamp = chunk["timestamp"]
     if not isinstance(stamp, (list, tuple)) or len(stamp) != 2:
         return None, None
-    return time_of(stamp[0]), time_of(stamp[1])
+    return time_of(stamp[0], place), time_of(stamp[1], place)
 
 
 def _lists_words(chunks: list[Data]) -> bool:
-    return are_words([str(chunk["text"] or "") for chunk in chunks], list(map(_times, chunks)))
+    texts = [str(chunk["text"] or "") for chunk in chunks]
+    places = [place_of(text, index) for index, text in enumerate(texts)]
+    return are_words(texts, list(map(_times, chunks, places)))
 
 
 def _read(source: Any) -> Data:

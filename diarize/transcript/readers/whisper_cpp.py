@@ -20,6 +20,7 @@ from diarize.transcript.readers.common import (
     has_items,
     make_segment,
     number,
+    place_of,
     seconds_of,
     time_of,
     without,
@@ -48,21 +49,21 @@ def _read(source: Data) -> Data:
     return finish(without(source, "transcription"), segments, language=language)
 
 
-def _times(item: Data) -> tuple[float | None, float | None]:
+def _times(item: Data, place: str = "") -> tuple[float | None, float | None]:
     """Return start and end in seconds, from the milliseconds or else from the clock times."""
     offsets, clock = item.get("offsets"), item.get("timestamps")
     if isinstance(offsets, dict):
-        start, end = seconds_of(offsets.get("from")), seconds_of(offsets.get("to"))
+        start, end = (seconds_of(offsets.get(key), place) for key in ("from", "to"))
         if start is not None and end is not None:
             return start, end
     if isinstance(clock, dict):
-        return time_of(clock.get("from")), time_of(clock.get("to"))
+        return time_of(clock.get("from"), place), time_of(clock.get("to"), place)
     return None, None
 
 
 def _segment(entry: Data, index: int) -> Data:
-    start, end = _times(entry)
     text = _mend(entry["text"])
+    start, end = _times(entry, place_of(text, index))
     segment = make_segment(without(entry, *_TIME_KEYS), index, start=start, end=end, text=text)
     if has_items(entry, "tokens"):
         words = words_of_tokens(entry["tokens"], text)
@@ -99,7 +100,7 @@ def words_of_tokens(tokens: Sequence[Data], text: str) -> list[Data]:
 
 
 def _word(text: str, tokens: Sequence[Data], everything: Sequence[Data]) -> Data:
-    times = [_times(token) for token in tokens]
+    times = [_times(token, place_of(text)) for token in tokens]
     starts = [start for start, _ in times if start is not None]
     ends = [end for _, end in times if end is not None]
     chances = [chance for chance in (number(token.get("p")) for token in tokens) if chance]
@@ -186,7 +187,9 @@ def _lists_words(source: Data) -> bool:
     entries = source["transcription"]
     if any("tokens" in entry for entry in entries):
         return False
-    return are_words([str(entry["text"] or "") for entry in entries], list(map(_times, entries)))
+    texts = [str(entry["text"] or "") for entry in entries]
+    places = [place_of(text, index) for index, text in enumerate(texts)]
+    return are_words(texts, list(map(_times, entries, places)))
 
 
 def _words_of_entries(entries: Sequence[Data]) -> list[Data]:

@@ -15,6 +15,7 @@ from diarize.transcript.readers.common import (
     Data,
     finish,
     number,
+    place_of,
     set_speaker_aside,
     set_times,
     time_of,
@@ -37,7 +38,7 @@ def make_word(
 ) -> Data:
     """Return a whisper-shaped word that keeps ``item``'s other keys."""
     word: Data = {**item, "word": text}
-    begin, stop = (time_of(time, f"the word {text.strip()!r:.40}: ") for time in (start, end))
+    begin, stop = (time_of(time, place_of(text)) for time in (start, end))
     set_times(word, begin, begin if stop is None else stop)
     if begin is None:
         word.pop("end", None)
