@@ -66,13 +66,17 @@ class Candidates:
                 if outcome is not None:
                     yield replace(outcome, origin="found" if note is None else "cached")
 
-    def in_a_language(self, *, needed: bool) -> Outcome | None:
-        """Return the only subtitles with a language in their name; tell of several if needed."""
+    def in_a_language(self, earlier: Outcome | None) -> Outcome | None:
+        """Return the only subtitles with a language in their name, if newer than an earlier result.
+
+        Of several it is told, where there is no such result.
+        """
         paths = in_a_language(list(self._records), self._audio)
         paths = [path for path in paths if not self._wrote(path)]
         if len(paths) == 1:
-            return self._read(paths[0])
-        if paths and needed:
+            older = earlier is not None and not _is_newer(paths[0], earlier.path)
+            return None if older else self._read(paths[0])
+        if paths and earlier is None:
             names = ", ".join(path.name for path in paths)
             self._messages.append(
                 f"{names}: subtitles in several languages: say which with --transcript FILE"
@@ -147,6 +151,11 @@ def in_a_language(folders: Sequence[Path], audio: Path) -> list[Path]:
         for path in sorted(folder.glob(f"{glob.escape(audio.stem)}.*"))
         if is_in_a_language(path.name, audio.stem) and is_file(path)
     ]
+
+
+def _is_newer(path: Path, other: Path | None) -> bool:
+    """Return whether a file was changed after another."""
+    return other is None or path.stat().st_mtime_ns > other.stat().st_mtime_ns
 
 
 def _holds_labels_only(transcript: Transcript) -> bool:

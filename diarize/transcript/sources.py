@@ -47,10 +47,10 @@ def find_or_make_transcript(
     Looked for are, beside the recording and in ``directory``: ``STEM.json`` and ``AUDIO.json``
     of any producer, subtitles and tables of the same names (SRT, VTT, TSV, and TXT if it has
     times), a transcript kept from an earlier run, subtitles with a language in their name
-    (``talk.en.vtt``), if there is one such file, and last the words in a result of an earlier run,
-    or else in its subtitles (first, if somebody corrected these and the result is gone). Only what
-    was transcribed with the same options is used again, if a model, a language or a task was asked
-    for.
+    (``talk.en.vtt``), if there is one such file and no newer result, and last the words in a result
+    of an earlier run, or else in its subtitles (first, if somebody corrected these and the result
+    is gone). Only what was transcribed with the same options is used again, if a model, a language
+    or a task was asked for.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def _look(
     earlier = next((found for found in ours if _is_as_asked(found, runner)), None)
     if earlier is not None and earlier.origin == "found":  # corrected by hand
         return earlier
-    return files.in_a_language(needed=earlier is None) or earlier
+    return files.in_a_language(earlier) or earlier
 
 
 def _is_as_asked(outcome: Outcome, runner: Transcriber) -> bool:

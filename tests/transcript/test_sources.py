@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -208,14 +209,20 @@ def test_the_words_of_an_earlier_result_are_used_again(waveform: Waveform, audio
     assert "another recording" in outcome.messages[0]
 
 
-def test_corrected_subtitles_in_a_language_come_before_earlier_results(
+def test_subtitles_in_a_language_come_before_older_results_alone(
     waveform: Waveform, audio: Path
 ) -> None:
-    write_result(audio, read_transcript(HEARD).data)
     english = audio.with_name("talk.en.vtt")
     english.write_text(VTT)
-    outcome = find(waveform, audio, make=False)
-    assert (outcome.origin, outcome.path) == ("found", english)
+    for formats in (["srt"], ["json"]):
+        write_result(audio, read_transcript(HEARD).data, formats=formats)
+        ours = audio.with_name(f"talk.{formats[0]}")
+        os.utime(english, (1, 1))
+        outcome = find(waveform, audio, make=False)
+        assert (outcome.origin, outcome.path, outcome.messages) == ("cached", ours, ())
+        os.utime(ours, (0, 0))
+        outcome = find(waveform, audio, make=False)
+        assert (outcome.origin, outcome.path) == ("found", english)
     audio.with_name("talk.de.vtt").write_text(VTT)
     outcome = find(waveform, audio, make=False)
     assert (outcome.path, outcome.messages) == (audio.with_name("talk.json"), ())
@@ -226,8 +233,9 @@ def test_subtitles_of_ours_that_were_corrected_come_before_a_languages(
 ) -> None:
     write_result(audio, read_transcript(HEARD).data, formats=["srt"])
     audio.with_name("talk.en.vtt").write_text(VTT)
-    assert find(waveform, audio, make=False).path == audio.with_name("talk.en.vtt")
     ours = audio.with_name("talk.srt")
+    os.utime(ours, (0, 0))
+    assert find(waveform, audio, make=False).path == audio.with_name("talk.en.vtt")
     ours.write_text(ours.read_text().replace("Hello", "Hullo"))
     assert find(waveform, audio, make=False).path == ours
 
