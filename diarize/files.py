@@ -88,6 +88,14 @@ class Record:
                         found.append(note)
         return found
 
+    def names(self) -> set[str]:
+        """Return the names of all files that were written at some time."""
+        found = set()
+        for line in self._lines:
+            with contextlib.suppress(ValueError, TypeError):
+                found.add(Note(**json_value(line)).name)
+        return found
+
     def knows(self, name: str) -> bool:
         """Return whether a file of this name was written at some time."""
         return bool(self._notes(name))

@@ -14,7 +14,7 @@ from diarize.batch.items import Item, collect
 from diarize.batch.job import Job, Outcome, outcome_of
 from diarize.batch.local import Task, default_jobs, run_here
 from diarize.batch.places import plan_places
-from diarize.batch.sidecar import each_sidecar
+from diarize.batch.sidecar import each_sidecar, forget_folders
 from diarize.batch.stores import Store
 from diarize.batch.summary import FAILURES, SUMMARY, Summary
 from diarize.batch.tables import write_tables
@@ -187,6 +187,7 @@ def _with_states(
     items: Sequence[Item], job: Job, store: Store
 ) -> Iterator[tuple[Item, str, Outcome | None]]:
     """Yield recordings with their places, and with the outcome of those that are done."""
+    forget_folders()
     sidecars = dict(each_sidecar(store))
     for item, place in zip(items, plan_places(items, sidecars, store), strict=True):
         sidecar = sidecars.get(place)

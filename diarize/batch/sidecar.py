@@ -20,19 +20,19 @@ from diarize.arrays import Float32
 from diarize.batch.items import Item
 from diarize.batch.stores import Store, read_bytes, stamp_of, stamps_in
 from diarize.errors import TranscriptError
-from diarize.files import is_url, relative_path
+from diarize.files import Record, is_url, relative_path
 from diarize.onnx.files import sha256_of
 from diarize.outputs import OWN_SUFFIX
 from diarize.result import Result
 from diarize.result_file import from_json, locate_audio
 from diarize.text import json_text, json_value
-from diarize.transcript.candidates import EXTENSIONS, cases, is_in_a_language
+from diarize.transcript.candidates import EXTENSIONS, before_language, cases
 
 ENDING = ".batch.json"
 # Sidecars that are read at once where they lie on another machine.
 _AT_ONCE = 1000
-# Nanoseconds after which a folder's time of change tells its next change from the last.
-_SETTLED = 2_000_000_000
+# Nanoseconds for which a folder that is being written to is not listed again.
+_PERIOD = 10_000_000_000
 
 
 @dataclass(frozen=True)
@@ -194,14 +194,12 @@ def stamps_beside(item: Item, outputs: Iterable[str] = ()) -> dict[str, str]:
     stems = dict.fromkeys((name.rpartition(".")[0] or name, name))
     prefix = f"{folder}/" if folder or item.audio.startswith("/") else ""
     names = [f"{stem}.{extension}" for stem in stems for extension in EXTENSIONS]
-    begin = next(iter(stems))
+    names += _subtitles_in(folder if is_url(item.audio) else prefix).get(next(iter(stems)), ())
     if is_url(item.audio):
         around = stamps_in(folder)
-        names += [name for name in around if is_in_a_language(name, begin)]
         results = {output.rpartition("/")[2] for output in outputs if output.startswith(prefix)}
         found = (next((one for one in cases(name) if one in around), "") for name in names)
         return {name: around[name] for name in found if name and name not in results}
-    names += [name for name in _subtitles_in(prefix or ".") if is_in_a_language(name, begin)]
     own = {os.path.realpath(path) for path in outputs}
     stamps = {}
     for name in names:
@@ -212,19 +210,39 @@ def stamps_beside(item: Item, outputs: Iterable[str] = ()) -> dict[str, str]:
     return stamps
 
 
-def _subtitles_in(folder: str) -> Sequence[str]:
-    """Return the names in a folder that end like subtitles, from memory unless it has changed."""
+def forget_folders() -> None:
+    """Have folders listed again, as a new run does."""
+    stamps_in.cache_clear()
+    _listed.cache_clear()
+
+
+def _subtitles_in(folder: str) -> Mapping[str, Sequence[str]]:
+    """Return subtitles with a language in their names, by what precedes it; mostly from memory."""
+    if is_url(folder):
+        return _listed(folder, 0)
+    folder = os.path.abspath(folder)  # noqa: PTH100
+    now = time.time_ns()
     try:
         changed = os.stat(folder).st_mtime_ns  # noqa: PTH116
+        return _listed(folder, changed if now - changed > _PERIOD else now // _PERIOD)
     except OSError:
-        return ()
-    settled = time.time_ns() - changed > _SETTLED
-    return (_listed if settled else _listed.__wrapped__)(folder, changed)
+        return {}
 
 
 @lru_cache(maxsize=64)
-def _listed(folder: str, changed: int) -> Sequence[str]:
-    return sorted(name for name in os.listdir(folder) if name.lower().endswith((".srt", ".vtt")))  # noqa: PTH208
+def _listed(folder: str, state: int) -> Mapping[str, Sequence[str]]:
+    """List a folder; results of other recordings (talk.raw.srt beside talk.wav) are left out."""
+    around = stamps_in(folder) if is_url(folder) else os.listdir(folder)  # noqa: PTH208
+    found = [(stem, name) for name in sorted(around) if (stem := before_language(name)) is not None]
+    if is_url(folder):
+        ours = {name for _, name in found if name[:-4] + ENDING in around}
+    else:
+        ours = Record(Path(folder)).names() if found else set()
+    subtitles: dict[str, list[str]] = {}
+    for stem, name in found:
+        if name not in ours:
+            subtitles.setdefault(stem, []).append(name)
+    return subtitles
 
 
 def sha256_at(place: str) -> str:

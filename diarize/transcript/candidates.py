@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TEXT_EXTENSIONS = ("srt", "vtt", "tsv", "txt")
 EXTENSIONS = ("json", *TEXT_EXTENSIONS)
 # yt-dlp and others put the language into the name: talk.en.vtt, talk.pt-BR.srt, talk.en-orig.vtt.
-_IN_A_LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\.(srt|vtt)", re.IGNORECASE)
+_IN_A_LANGUAGE = re.compile(r"\.[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\.(srt|vtt)\Z", re.IGNORECASE)
 # What a list of bare turns shows in the place of words.
 _LABEL_ONLY = re.compile(r"(SPEAKER_\d+|Unknown)?:?")
 
@@ -132,15 +132,16 @@ def cases(name: str) -> tuple[str, str]:
     return name, name.upper()
 
 
-def is_in_a_language(name: str, stem: str) -> bool:
-    """Return whether subtitles are called as a recording, with a language after it.
+def before_language(name: str) -> str | None:
+    """Return what precedes the language in the name of subtitles; None where there is none.
 
     Examples
     --------
-    >>> [is_in_a_language(name, "talk") for name in ("talk.pt-BR.srt", "talk.srt", "talk.v2.srt")]
-    [True, False, False]
+    >>> [before_language(name) for name in ("talk.pt-BR.srt", "talk.srt", "talk.v2.srt")]
+    ['talk', None, None]
     """
-    return name.startswith(stem) and _IN_A_LANGUAGE.fullmatch(name[len(stem) :]) is not None
+    found = _IN_A_LANGUAGE.search(name)
+    return None if found is None else name[: found.start()]
 
 
 def in_a_language(folders: Sequence[Path], audio: Path) -> list[Path]:
@@ -149,7 +150,7 @@ def in_a_language(folders: Sequence[Path], audio: Path) -> list[Path]:
         path
         for folder in dict.fromkeys(folders)
         for path in sorted(folder.glob(f"{glob.escape(audio.stem)}.*"))
-        if is_in_a_language(path.name, audio.stem) and is_file(path)
+        if before_language(path.name) == audio.stem and is_file(path)
     ]
 
 

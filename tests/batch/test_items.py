@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from diarize.batch.items import Item, collect, read_manifest
 from diarize.batch.local import Task, default_jobs, next_task
 from diarize.batch.places import plan_places
-from diarize.batch.sidecar import Sidecar, Voice, decoded, stamps_beside
+from diarize.batch.sidecar import Sidecar, Voice, decoded, forget_folders, stamps_beside
 from diarize.batch.stores import Store
 from diarize.errors import UsageError
+from diarize.files import Note, Record
 
 
 def touch(folder, *names):
@@ -201,6 +204,31 @@ def test_all_transcripts_beside_a_recording_are_stamped(tmp_path, monkeypatch):
     assert stamps_beside(item) != before
     monkeypatch.chdir(tmp_path)
     assert stamps_beside(Item("talk.wav", "talk.wav")) == stamps_beside(item)
+
+
+def test_a_folder_that_is_written_to_is_listed_once_for_many_recordings(tmp_path, monkeypatch):
+    listed = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: listed.append(folder) or listdir(folder))
+    touch(tmp_path, *(f"{number}.en.srt" for number in range(5)))
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    for number in range(5):
+        item = Item(str(tmp_path / f"{number}.wav"), f"{number}.wav")
+        assert list(stamps_beside(item)) == [f"{number}.en.srt"]
+        touch(tmp_path, f"{number}.json")
+    assert listed == [str(tmp_path)]
+    touch(tmp_path, "0.de.srt")
+    forget_folders()
+    assert set(stamps_beside(Item(str(tmp_path / "0.wav"), "0.wav"))) == {
+        *("0.json", "0.en.srt", "0.de.srt"),
+    }
+
+
+def test_what_was_written_for_another_recording_is_no_transcript(tmp_path):
+    touch(tmp_path, "talk.raw.srt", "talk.en.srt")
+    Record(tmp_path).add([Note("talk.raw.srt")])
+    assert list(stamps_beside(Item(str(tmp_path / "talk.wav"), "talk.wav"))) == ["talk.en.srt"]
 
 
 def test_sidecars_come_back_as_they_were_written():

@@ -136,6 +136,14 @@ def test_only_what_changed_is_done_again(talks, tmp_path):
     assert run_batch(inputs, forced, jobs=2).done == 5
 
 
+def test_results_in_place_are_no_transcripts_of_other_recordings(talks, tmp_path):
+    for name in ("talk", "talk.raw"):
+        shutil.copy(talks / "three.wav", tmp_path / f"{name}.wav")
+    job = Job(str(tmp_path), {"vad": harmful}, label=BARE, formats=("srt",))
+    assert run_batch([str(tmp_path)], job, jobs=1).done == 2
+    assert run_batch([str(tmp_path)], job, jobs=1).skipped == 2
+
+
 def test_words_that_could_not_be_made_are_made_when_they_can_be(talks, tmp_path, monkeypatch):
     monkeypatch.setenv("DIARIZE_OFFLINE", "1")
     for name in ("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE"):

@@ -15,8 +15,8 @@ from diarize.batch.archive import link_archive
 from diarize.batch.items import collect
 from diarize.batch.places import plan_places
 from diarize.batch.runner import Runner
-from diarize.batch.sidecar import each_sidecar, stamps_beside
-from diarize.batch.stores import Store, stamps_in
+from diarize.batch.sidecar import each_sidecar, forget_folders, stamps_beside
+from diarize.batch.stores import Store
 from diarize.batch.tables import write_tables
 from diarize.errors import UsageError
 from diarize.labeler import LabelOptions
@@ -36,7 +36,7 @@ def memory(talks: Path) -> Iterator[Any]:
         system.pipe_file(f"/calls/{name}.wav", (talks / f"{name}.wav").read_bytes())
     words = {"language": "en", "segments": [{"start": 0, "end": 3, "text": "Good morning."}]}
     system.pipe_file("/calls/ann/one.json", json.dumps(words).encode())
-    stamps_in.cache_clear()
+    forget_folders()
     yield system
     system.rm("/", recursive=True)
 
@@ -88,6 +88,8 @@ def test_urls_in_and_out(memory, talks, tmp_path):
 
 def test_subtitles_in_a_language_elsewhere(memory):
     memory.pipe_file("/calls/bo/one.pt-BR.srt", b"1")
+    for name in ("one.raw.srt", "one.raw.batch.json"):  # of a recording one.raw.wav
+        memory.pipe_file(f"/calls/bo/{name}", b"1")
     assert list(stamps_beside(collect(["memory://calls/bo/one.wav"])[0])) == ["one.pt-BR.srt"]
 
 
