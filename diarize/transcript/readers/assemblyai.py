@@ -11,9 +11,9 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    Place,
     dicts,
     has_items,
-    place_of,
     seconds_of,
     without,
 )
@@ -40,8 +40,8 @@ def _words(words: list[Data], speaker: object) -> list[Data]:
     return [
         spoken(
             word.get("text"),
-            seconds_of(word.get("start"), place_of(word.get("text"))),
-            seconds_of(word.get("end"), place_of(word.get("text"))),
+            seconds_of(word.get("start"), Place(word.get("text"))),
+            seconds_of(word.get("end"), Place(word.get("text"))),
             word.get("confidence"),
             word.get("speaker") or speaker or word.get("channel"),
         )

@@ -12,10 +12,10 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    Place,
     dicts,
     get,
     has_items,
-    place_of,
     time_of,
     without,
 )
@@ -61,7 +61,7 @@ def _words(
         if item.get("type") == "punctuation":
             append_mark(words, best.get("content"))
             continue
-        start = time_of(item.get("start_time"), place_of(best.get("content")))
+        start = time_of(item.get("start_time"), Place(best.get("content")))
         speaker = item.get("speaker_label", speakers.get(start, channel))
         confidence = best.get("confidence")
         words.append(spoken(best.get("content"), start, item.get("end_time"), confidence, speaker))

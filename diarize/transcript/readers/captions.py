@@ -14,12 +14,12 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    Place,
     clock_of,
     dicts,
     finish,
     make_segment,
     number,
-    place_of,
     time_of,
     without,
 )
@@ -55,7 +55,7 @@ def _read_youtube(source: Any) -> Data:
     items = _list(source, "start", "duration", "text")
     segments = []
     for index, item in enumerate(items):
-        place = place_of(item["text"], index)
+        place = Place(item["text"], index)
         start, length = (time_of(item[key], f"{place}its {key} ") for key in ("start", "duration"))
         end = None if start is None or length is None else start + length
         segments.append(make_segment(without(item, "duration"), index, start=start, end=end))
@@ -69,7 +69,7 @@ def _read_youtube(source: Any) -> Data:
 def _read_podcast(source: Any) -> Data:
     items = _list(source, "startTime", "body")
     texts = [str(item["body"] or "") for item in items]
-    places = [place_of(text, index) for index, text in enumerate(texts)]
+    places = [Place(text, index) for index, text in enumerate(texts)]
     times = [
         (time_of(item["startTime"], place), time_of(item.get("endTime"), place))
         for item, place in zip(items, places, strict=True)

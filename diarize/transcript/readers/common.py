@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from diarize.errors import TranscriptError
 from diarize.transcript.schema import join_texts
@@ -79,7 +79,7 @@ def clock_of(value: object) -> float | None:
     return float(hours or 0) * 3600 + float(minutes or 0) * 60 + float(rest or 0)
 
 
-def time_of(value: object, place: str = "") -> float | None:
+def time_of(value: object, place: object = "") -> float | None:
     """Return a time as :func:`clock_of` does; None where none is given.
 
     Raises
@@ -91,7 +91,7 @@ def time_of(value: object, place: str = "") -> float | None:
 
 
 def seconds_of(
-    value: object, place: str = "", *, unit: str = "milliseconds", per_second: float = 1000
+    value: object, place: object = "", *, unit: str = "milliseconds", per_second: float = 1000
 ) -> float | None:
     """Return a time given as a number of milliseconds, or of another unit, in seconds.
 
@@ -104,7 +104,7 @@ def seconds_of(
     return None if found is None else found / per_second
 
 
-def _given(value: object, time: float | None, place: str, kind: str = "time") -> float | None:
+def _given(value: object, time: float | None, place: object, kind: str = "time") -> float | None:
     """Return the time that was read; refuse a text in which there is none."""
     if time is None and isinstance(value, str) and value.strip():
         raise TranscriptError(
@@ -113,10 +113,17 @@ def _given(value: object, time: float | None, place: str, kind: str = "time") ->
     return time
 
 
-def place_of(text: object, index: int | None = None) -> str:
-    """Name a segment, by its index too, or else a word: how a message about it begins."""
-    quoted = f"{str(text or '').strip()!r:.40}"
-    return f"the word {quoted}: " if index is None else f"segment {index + 1} ({quoted}): "
+class Place(NamedTuple):
+    """A segment, by its index too, or else a word; put into words only where a message needs it."""
+
+    text: object
+    segment: int | None = None
+
+    def __str__(self) -> str:
+        quoted = f"{str(self.text or '').strip()!r:.40}"
+        if self.segment is None:
+            return f"the word {quoted}: "
+        return f"segment {self.segment + 1} ({quoted}): "
 
 
 def plain(value: object) -> Any:
@@ -211,7 +218,7 @@ def make_segment(item: Mapping[str, Any], index: int, **known: Any) -> Data:
     """
     segment: Data = {"id": item.get("id", index), **item, **known}
     segment["text"] = str(segment.get("text") or "")
-    place = place_of(segment["text"], index)
+    place = Place(segment["text"], index)
     start, end = (time_of(segment.get(key), f"{place}its {key} ") for key in ("start", "end"))
     if start is not None and start < -_ROUNDING:
         raise TranscriptError(

@@ -10,10 +10,10 @@ from diarize.text import milliseconds
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    Place,
     finish,
     has_items,
     make_segment,
-    place_of,
     seconds_of,
     without,
 )
@@ -41,7 +41,7 @@ def _read(source: Any) -> Data:
 
 def _segment(item: Data, index: int) -> Data:
     text = str(item.get("text", item.get("sentence", "")))
-    start, end = (seconds_of(item.get(key), place_of(text, index)) for key in ("start", "end"))
+    start, end = (seconds_of(item.get(key), Place(text, index)) for key in ("start", "end"))
     own = without(item, "timestamp", "sentence", "spk")
     segment = make_segment(own, index, start=start, end=end, text=text)
     if item.get("spk") is not None:
@@ -49,7 +49,7 @@ def _segment(item: Data, index: int) -> Data:
     tokens, times = tokenize(text), item.get("timestamp")
     if isinstance(times, list) and tokens and len(tokens) == len(times):
         segment["words"] = [
-            make_word({}, token, *_times(time, place_of(token)))
+            make_word({}, token, *_times(time, Place(token)))
             for token, time in zip(tokens, times, strict=True)
         ]
         set_word_texts(segment["words"], text)
@@ -58,7 +58,7 @@ def _segment(item: Data, index: int) -> Data:
     return segment
 
 
-def _times(pair: object, place: str) -> tuple[float | None, float | None]:
+def _times(pair: object, place: object) -> tuple[float | None, float | None]:
     if not isinstance(pair, list) or len(pair) != 2:
         return None, None
     return seconds_of(pair[0], place), seconds_of(pair[1], place)

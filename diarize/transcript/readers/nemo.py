@@ -15,11 +15,11 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    Place,
     dicts,
     finish,
     has_items,
     make_segment,
-    place_of,
     time_of,
     without,
 )
@@ -67,7 +67,7 @@ def _read_mlx(source: Data) -> Data:
     segments = []
     for index, item in enumerate(source["sentences"]):
         segment = make_segment(without(item, "tokens", "duration"), index)
-        tokens = [(t, place_of(t.get("text"))) for t in dicts(item.get("tokens"))]
+        tokens = [(t, Place(t.get("text"))) for t in dicts(item.get("tokens"))]
         words = _join(
             [
                 (str(t.get("text") or ""), time_of(t.get("start"), at), time_of(t.get("end"), at))
@@ -100,7 +100,7 @@ def _read_tokens(source: Any) -> Data:
     for item in _results(source):
         # With a voice activity detector, the tokens' clock starts at the result's own start.
         origin, end = time_of(item.get("start")) or 0.0, time_of(item.get("end"))
-        starts = list(map(time_of, item["timestamps"], map(place_of, item["tokens"])))
+        starts = list(map(time_of, item["timestamps"], map(Place, item["tokens"])))
         starts = [None if start is None else origin + start for start in starts]
         lengths = item.get("durations")
         lengths = lengths if isinstance(lengths, list) and len(lengths) == len(starts) else []

@@ -7,11 +7,11 @@ from typing import Any
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    Place,
     finish,
     has_items,
     is_list_of_dicts,
     make_segment,
-    place_of,
     time_of,
     without,
 )
@@ -33,7 +33,7 @@ def _matches(source: Any) -> bool:
     return has_items(_unwrap(source), "chunks", "text", "timestamp")
 
 
-def _times(chunk: Data, place: str = "") -> tuple[float | None, float | None]:
+def _times(chunk: Data, place: object = "") -> tuple[float | None, float | None]:
     stamp = chunk["timestamp"]
     if not isinstance(stamp, (list, tuple)) or len(stamp) != 2:
         return None, None
@@ -42,7 +42,7 @@ def _times(chunk: Data, place: str = "") -> tuple[float | None, float | None]:
 
 def _lists_words(chunks: list[Data]) -> bool:
     texts = [str(chunk["text"] or "") for chunk in chunks]
-    places = [place_of(text, index) for index, text in enumerate(texts)]
+    places = [Place(text, index) for index, text in enumerate(texts)]
     return are_words(texts, list(map(_times, chunks, places)))
 
 

@@ -15,12 +15,12 @@ from diarize.text import milliseconds, stamp
 from diarize.transcript.readers.common import (
     Data,
     Format,
+    Place,
     finish,
     get,
     has_items,
     make_segment,
     number,
-    place_of,
     seconds_of,
     time_of,
     without,
@@ -49,7 +49,7 @@ def _read(source: Data) -> Data:
     return finish(without(source, "transcription"), segments, language=language)
 
 
-def _times(item: Data, place: str = "") -> tuple[float | None, float | None]:
+def _times(item: Data, place: object = "") -> tuple[float | None, float | None]:
     """Return start and end in seconds, from the milliseconds or else from the clock times."""
     offsets, clock = item.get("offsets"), item.get("timestamps")
     if isinstance(offsets, dict):
@@ -63,7 +63,7 @@ def _times(item: Data, place: str = "") -> tuple[float | None, float | None]:
 
 def _segment(entry: Data, index: int) -> Data:
     text = _mend(entry["text"])
-    start, end = _times(entry, place_of(text, index))
+    start, end = _times(entry, Place(text, index))
     segment = make_segment(without(entry, *_TIME_KEYS), index, start=start, end=end, text=text)
     if has_items(entry, "tokens"):
         words = words_of_tokens(entry["tokens"], text)
@@ -100,7 +100,7 @@ def words_of_tokens(tokens: Sequence[Data], text: str) -> list[Data]:
 
 
 def _word(text: str, tokens: Sequence[Data], everything: Sequence[Data]) -> Data:
-    times = [_times(token, place_of(text)) for token in tokens]
+    times = [_times(token, Place(text)) for token in tokens]
     starts = [start for start, _ in times if start is not None]
     ends = [end for _, end in times if end is not None]
     chances = [chance for chance in (number(token.get("p")) for token in tokens) if chance]
@@ -188,7 +188,7 @@ def _lists_words(source: Data) -> bool:
     if any("tokens" in entry for entry in entries):
         return False
     texts = [str(entry["text"] or "") for entry in entries]
-    places = [place_of(text, index) for index, text in enumerate(texts)]
+    places = [Place(text, index) for index, text in enumerate(texts)]
     return are_words(texts, list(map(_times, entries, places)))
 
 

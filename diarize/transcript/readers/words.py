@@ -13,9 +13,9 @@ from typing import Any
 from diarize.errors import TranscriptError
 from diarize.transcript.readers.common import (
     Data,
+    Place,
     finish,
     number,
-    place_of,
     set_speaker_aside,
     set_times,
     time_of,
@@ -38,7 +38,8 @@ def make_word(
 ) -> Data:
     """Return a whisper-shaped word that keeps ``item``'s other keys."""
     word: Data = {**item, "word": text}
-    begin, stop = (time_of(time, place_of(text)) for time in (start, end))
+    place = Place(text)
+    begin, stop = time_of(start, place), time_of(end, place)
     set_times(word, begin, begin if stop is None else stop)
     if begin is None:
         word.pop("end", None)
