@@ -93,10 +93,14 @@ def read_result(path: str | Path) -> Result:
     TranscriptError
         If the file is not there, or holds no result.
     """
-    result = from_json(read_json(Path(path)), str(path))
+    return with_audio_found(from_json(read_json(Path(path)), str(path)), Path(path))
+
+
+def with_audio_found(result: Result, path: Path) -> Result:
+    """Return a result with its recording as it is found from ``path``, the result's file."""
     if result.audio is None or is_url(result.audio):
         return result
-    return replace(result, audio=str(locate_audio(Path(path), result.audio)))
+    return replace(result, audio=str(locate_audio(path, result.audio)))
 
 
 def read_json(path: Path) -> Any:

@@ -29,6 +29,7 @@ from diarize.formats import FORMATS, WriterOptions, get_writer
 from diarize.outputs import note_of
 from diarize.relabel import with_labels
 from diarize.result import Result
+from diarize.result_file import with_audio_found
 from diarize.settings import DEFAULTS, LinkingSettings
 from diarize.text import json_text
 
@@ -200,7 +201,7 @@ def _write(
     outputs = dict(sidecar.outputs)
     name = main_json(place, outputs)
     result = None if name is None else result_at(store, name)
-    if result is None:
+    if name is None or result is None:
         tell(
             f"{store.place(name or place)}: is gone or damaged; the recording keeps its labels: "
             "delete the file, and the next run makes it anew"
@@ -209,7 +210,7 @@ def _write(
     if result.relabelling is not None:
         tell(f"{store.place(place)}: was corrected by hand and keeps its labels")
         return
-    result = with_labels(result, labels)
+    result = with_labels(with_audio_found(result, Path(store.place(name))), labels)
     for file, written in _rendered(result, sidecar, store, place, tell).items():
         outputs[file] = sha256_of_bytes(written)
     shown = {old: result.diarization.display(new) for old, new in labels.items()}

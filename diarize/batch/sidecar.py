@@ -24,7 +24,7 @@ from diarize.files import Record, is_url, relative_path
 from diarize.onnx.files import sha256_of
 from diarize.outputs import OWN_SUFFIX
 from diarize.result import Result
-from diarize.result_file import from_json, locate_audio
+from diarize.result_file import from_json
 from diarize.text import json_text, json_value
 from diarize.transcript.candidates import EXTENSIONS, before_language, cases
 
@@ -286,9 +286,6 @@ def result_at(store: Store, name: str) -> Result | None:
     """Return a result as its JSON holds it today; None where there is none, or it is damaged."""
     content = store.read(name)
     try:
-        result = None if content is None else from_json(json_value(content), store.place(name))
+        return None if content is None else from_json(json_value(content), store.place(name))
     except (TranscriptError, ValueError):
         return None
-    if result is None or result.audio is None or is_url(result.audio):
-        return result
-    return replace(result, audio=str(locate_audio(Path(store.place(name)), result.audio)))
