@@ -19,7 +19,7 @@ from diarize.formats import WriterOptions, changed_options
 from diarize.labeler import LabelOptions
 from diarize.onnx.bundled import bundled
 from diarize.onnx.files import locate, sha256_of
-from diarize.settings import DEFAULTS
+from diarize.settings import DEFAULTS, LinkingSettings, Settings
 from diarize.speakers.book import opened
 from diarize.transcript.engines import get_engine, is_ready
 
@@ -160,9 +160,13 @@ class Job:
     def link_threshold(self) -> float:
         """The average cosine from which voices of several recordings are one person."""
         embedder = open_embedder(self.diarizer.get("embedder"))
-        settings = self.diarizer.get("settings") or DEFAULTS
-        offset: float = settings.linking.score_offset
-        return float(embedder.thresholds.verification) + offset
+        return float(embedder.thresholds.verification) + self.linking.score_offset
+
+    @property
+    def linking(self) -> LinkingSettings:
+        """How voices of several recordings are joined."""
+        settings: Settings = self.diarizer.get("settings") or DEFAULTS
+        return settings.linking
 
     def is_done(self, sidecar: Sidecar, item: Item, place: str) -> bool:
         """Return whether an output is there, and nothing that made it has changed."""

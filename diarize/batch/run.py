@@ -20,7 +20,6 @@ from diarize.batch.summary import FAILURES, SUMMARY, Summary
 from diarize.batch.tables import write_tables
 from diarize.errors import MissingExtraError, UsageError
 from diarize.files import is_url
-from diarize.settings import DEFAULTS
 from diarize.settings.batch import BATCH, BatchSettings
 
 log = logging.getLogger(__name__)
@@ -118,9 +117,8 @@ def run_batch(
             book.expect(arrived)
     summary = book.summary
     if job.voices:
-        linking = (job.diarizer.get("settings") or DEFAULTS).linking
         summary.people = link_archive(
-            job.output, job.link_threshold, settings=linking, on_message=on_message
+            job.output, job.link_threshold, settings=job.linking, on_message=on_message
         )
     if job.tables:
         write_tables(job.output)
