@@ -78,23 +78,18 @@ class Record:
 
     def _notes(self, name: str) -> list[Note]:
         """Return the notes of one file; the lines of others are not parsed, which may be many."""
-        found = []
-        shown = json_text(name)
+        return [note for note in self._with(json_text(name)) if note.name == name]
+
+    def _with(self, text: str = "") -> Iterator[Note]:
+        """Yield the notes of the lines that hold a text."""
         for line in self._lines:
-            if shown in line:
+            if text in line:
                 with contextlib.suppress(ValueError, TypeError):
-                    note = Note(**json_value(line))
-                    if note.name == name:
-                        found.append(note)
-        return found
+                    yield Note(**json_value(line))
 
     def names(self) -> set[str]:
         """Return the names of all files that were written at some time."""
-        found = set()
-        for line in self._lines:
-            with contextlib.suppress(ValueError, TypeError):
-                found.add(Note(**json_value(line)).name)
-        return found
+        return {note.name for note in self._with()}
 
     def knows(self, name: str) -> bool:
         """Return whether a file of this name was written at some time."""
