@@ -197,12 +197,13 @@ def blocks(source: InputFile) -> Iterator[tuple[int, Float32]]:
         fifo, kind = av.AudioFifo(), None
         for frame in _frames(container, stream, report):
             now = (frame.sample_rate, frame.layout.name, frame.format.name)
-            if frame.sample_rate < LEAST_RATE:
-                raise AudioError(
-                    f"{source.name}: says that it has {frame.sample_rate} samples a second, too "
-                    f"few for speech (at least {LEAST_RATE}): its header is wrong. Export it again."
-                )
             if now != kind:  # in joined files; a fifo reads what has more channels as if it had not
+                if frame.sample_rate < LEAST_RATE:
+                    raise AudioError(
+                        f"{source.name}: says that it has {frame.sample_rate} samples a second, "
+                        f"too few for speech (at least {LEAST_RATE}): its header is wrong. Export "
+                        "it again."
+                    )
                 yield from _drain(fifo, report)
                 fifo, kind = av.AudioFifo(), now
             fifo.write(frame)

@@ -80,8 +80,7 @@ def opened_source(
             raise UsageError("sample_rate is for arrays only: files say their own.")
         if isinstance(source, bytes | bytearray | memoryview):
             return io.BytesIO(source), 0
-        # wrappers of text files (tempfile's, codecs') are no TextIOBase, but have an encoding
-        if isinstance(source, io.TextIOBase) or hasattr(source, "encoding"):
+        if hasattr(source, "encoding"):  # text files, and their wrappers (tempfile's, codecs')
             raise UsageError("a file that is open for text is no recording: open it with 'rb'.")
         if isinstance(source, str | os.PathLike):
             return (source if isinstance(source, str) else Path(source)), 0
