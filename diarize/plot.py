@@ -44,8 +44,9 @@ class EmbeddingMap:
 
 def embedding_map(diarization: Diarization, waveform: Waveform, embedder: Embedder) -> EmbeddingMap:
     """Embed what each speaker says alone, and project it to two dimensions by PCA."""
+    from diarize.embedding.base import embed
     from diarize.settings import DEFAULTS
-    from diarize.speakers.voiceprints import embed_segments, split_into_segments
+    from diarize.speakers.voiceprints import split_into_segments
 
     pieces, labels = [], []
     for label in diarization.labels:
@@ -55,7 +56,7 @@ def embedding_map(diarization: Diarization, waveform: Waveform, embedder: Embedd
         labels += [label] * len(mine)
     if not pieces:
         return EmbeddingMap(np.zeros((0, 2), np.float32), (), 0.0)
-    points, share = projected(embed_segments(waveform, pieces, embedder))
+    points, share = projected(embed(embedder, waveform, pieces))
     return EmbeddingMap(points, tuple(labels), share)
 
 

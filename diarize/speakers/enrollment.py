@@ -14,14 +14,14 @@ from diarize.annotation import Diarization, find_speaker
 from diarize.arrays import Float32, Progress, unit
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform, signal_to_noise
-from diarize.embedding.base import Embedder
+from diarize.embedding.base import Embedder, embed
 from diarize.errors import EnrollmentError, UsageError
 from diarize.pipeline.diarizer import DiarizationPipeline
 from diarize.pipeline.intermediate import WindowEmbeddings
 from diarize.settings import DEFAULTS, EnrollmentSettings, Settings
 from diarize.speakers.quality import recording_warnings, unlike_others
 from diarize.speakers.records import NAMELESS, Sample, centroid_of
-from diarize.speakers.voiceprints import embed_segments, split_into_segments, voice_samples
+from diarize.speakers.voiceprints import split_into_segments, voice_samples
 from diarize.speakers.voices import Voice, answering, speakers_of, table_of, voices_of
 from diarize.timeline import Segment, union
 
@@ -269,7 +269,7 @@ def _check_seconds(takes: Sequence[Take], settings: EnrollmentSettings) -> None:
 def _samples(take: Take, embedder: Embedder, settings: Settings) -> list[Sample]:
     """Return the samples of one recording, made of its typical pieces."""
     pieces = split_into_segments(take.regions, settings)
-    vectors = embed_segments(take.waveform, pieces, embedder)
+    vectors = embed(embedder, take.waveform, pieces)
     rows = typical(vectors, settings.enrollment)
     samples = voice_samples([pieces[row] for row in rows], vectors[rows], settings.enrollment)
     return [as_heard(sample, take.waveform) for sample in samples]
@@ -325,7 +325,7 @@ def voice_of(
     if not take.regions:
         raise EnrollmentError(f"{take.waveform.path}: no speech found")
     pieces = split_into_segments(take.regions, diarizer.settings)
-    vectors = embed_segments(take.waveform, pieces, diarizer.embedder)
+    vectors = embed(diarizer.embedder, take.waveform, pieces)
     return unit(vectors.mean(axis=0)), take.waveform.warnings
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from diarize.arrays import Progress, unit
 from diarize.audio.loading import load
 from diarize.audio.waveform import Waveform
+from diarize.embedding.base import embed
 from diarize.errors import AudioError, EnrollmentError, SpeakerBookError, UsageError
 from diarize.pipeline.diarizer import DiarizationPipeline
 from diarize.speakers.book import SpeakerBook
 from diarize.speakers.enrollment import as_heard, enroll
 from diarize.speakers.records import BookModel, Sample
-from diarize.speakers.voiceprints import embed_segments, split_into_segments
+from diarize.speakers.voiceprints import split_into_segments
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _again(
 
 def _embedded(sample: Sample, waveform: Waveform, diarizer: DiarizationPipeline) -> Sample:
     pieces = split_into_segments(sample.regions, diarizer.settings)
-    vectors = embed_segments(waveform, pieces, diarizer.embedder)
+    vectors = embed(diarizer.embedder, waveform, pieces)
     mean = unit(vectors.sum(axis=0))
     if not np.any(mean):
         raise EnrollmentError(f"{sample.source}: nothing is left to hear where the sample was")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from diarize.annotation import Diarization, alone, find_speaker
 from diarize.audio.waveform import Waveform
-from diarize.embedding.base import Embedder
+from diarize.embedding.base import Embedder, embed
 from diarize.errors import EnrollmentError
 from diarize.result_file import load_heard, read_result, recording_of
 from diarize.speakers.enrollment import Enrollment, Take, as_heard, samples_of
 from diarize.speakers.records import Sample
-from diarize.speakers.voiceprints import embed_segments, split_into_segments
+from diarize.speakers.voiceprints import split_into_segments
 
 
 def enroll_from_result(
@@ -53,7 +53,7 @@ def rejected_voice(
     take = _take_of_result(path, speaker, audio)
     if not take.regions:
         raise EnrollmentError(f"{path}: {speaker} never speaks alone: there is no voice to know")
-    vectors = embed_segments(take.waveform, split_into_segments(take.regions), embedder)
+    vectors = embed(embedder, take.waveform, split_into_segments(take.regions))
     return as_heard(Sample.of(vectors, "", take.regions), take.waveform)
 
 

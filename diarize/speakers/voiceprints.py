@@ -27,17 +27,12 @@ def split_into_segments(regions: Sequence[Segment], settings: Settings = DEFAULT
     return segments or sorted(regions, key=lambda region: -region.duration)[:1]
 
 
-def embed_segments(waveform: Waveform, segments: Sequence[Segment], embedder: Embedder) -> Float32:
-    """Return the (n, D) unit vectors of segments, in their order; none for none."""
-    return embed(embedder, waveform, segments)
-
-
 def embed_means(
     waveform: Waveform, turns: Sequence[Segment], embedder: Embedder, settings: Settings = DEFAULTS
 ) -> Float32:
     """Return one (D,) unit vector for each of n turns, long ones by the mean of their segments."""
     parts = [equal_segments([turn], settings.embedding.max_segment, 0.0) for turn in turns]
-    vectors = embed_segments(waveform, [part for mine in parts for part in mine], embedder)
+    vectors = embed(embedder, waveform, [part for mine in parts for part in mine])
     ends = np.cumsum([len(mine) for mine in parts])
     means = [unit(rows.mean(axis=0)) for rows in np.split(vectors, ends[:-1])] if parts else []
     return np.array(means, np.float32).reshape(len(turns), embedder.dimension)

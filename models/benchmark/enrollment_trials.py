@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from diarize.arrays import Float32, unit
+from diarize.embedding.base import embed
 from diarize.errors import DiarizeError
-from diarize.speakers.voiceprints import embed_segments, split_into_segments
+from diarize.speakers.voiceprints import split_into_segments
 from diarize.timeline import Segment
 
 if TYPE_CHECKING:
@@ -155,4 +156,4 @@ def embed_piece(
 
     waveform = Waveform(samples)
     parts = split_into_segments([Segment(0.0, waveform.duration)])
-    return parts, embed_segments(waveform, parts, embedder)
+    return parts, embed(embedder, waveform, parts)

@@ -8,9 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from diarize.audio.waveform import Waveform
+from diarize.embedding.base import embed
 from diarize.embedding.windows import equal_segments
 from diarize.settings import DEFAULTS
-from diarize.speakers.voiceprints import embed_means, embed_segments, split_into_segments
+from diarize.speakers.voiceprints import embed_means, split_into_segments
 from diarize.timeline import Segment
 
 LONGEST, SHORTEST = DEFAULTS.embedding.max_segment, DEFAULTS.identification.min_segment
@@ -30,7 +31,7 @@ class Angles:
 def test_short_speech_alone_is_embedded_nevertheless():
     assert split_into_segments([Segment(0, 0.2), Segment(1, 1.4)]) == [Segment(1, 1.4)]
     assert split_into_segments([]) == []
-    assert embed_segments(SILENCE, [], Angles()).shape == (0, 2)
+    assert embed(Angles(), SILENCE, []).shape == (0, 2)
 
 
 def test_embed_means_gives_each_turn_one_unit_vector():
