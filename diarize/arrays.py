@@ -1,7 +1,8 @@
-"""What every stage shares: types of arrays and callbacks, the sample rate, unit vectors."""
+"""What every stage shares: types of arrays and callbacks, the sample rate, numbers, vectors."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, overload
 
@@ -19,6 +20,21 @@ SAMPLE_RATE = 16_000
 #: Called with (stage, done, total): seconds of audio, from 0 to the recording's length over all
 #: stages together; the total is None while nobody knows it. (Downloads count bytes.)
 Progress = Callable[[str, float, "float | None"], None]
+
+
+def finite_number(value: Any) -> float | None:
+    """Return a number of the user's, of whatever type, as float; None where it is no finite one.
+
+    Examples
+    --------
+    >>> finite_number(np.float32(1.5)), finite_number("1.5"), finite_number(math.inf)
+    (1.5, None, None)
+    """
+    try:
+        number = math.nan if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 @overload

@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol, Union, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.arrays import Float32
+from diarize.arrays import Float32, finite_number
 from diarize.audio.waveform import Waveform
 from diarize.errors import UsageError
 
@@ -123,11 +123,8 @@ def _rate(rate: Any) -> int:
     """Return a sample rate of the user's as whole Hz."""
     if rate is None:
         raise UsageError("an array needs its sample_rate in Hz, such as sample_rate=16000.")
-    try:
-        number = 0 if isinstance(rate, str | bytes | bool) else float(rate)
-    except (TypeError, ValueError):
-        number = 0
-    if not LEAST_RATE <= number < 1e9:
+    number = None if isinstance(rate, bool) else finite_number(rate)
+    if number is None or not LEAST_RATE <= number < 1e9:
         raise UsageError(
             f"sample_rate is {rate!r}: pass a number of Hz (not kHz), such as 16000; "
             f"at least {LEAST_RATE}."

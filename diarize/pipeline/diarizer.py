@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from diarize.annotation import Diarization
-from diarize.arrays import Progress
+from diarize.arrays import Progress, finite_number
 from diarize.audio.channels import speech_of_each
 from diarize.audio.loading import load
 from diarize.audio.sources import Source
@@ -371,10 +370,7 @@ def _finite(threshold: Any) -> float | None:
     """Return a threshold of the user's as float; None where there is none."""
     if threshold is None:
         return None
-    try:
-        number = math.nan if isinstance(threshold, str | bytes) else float(threshold)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
+    number = finite_number(threshold)
+    if number is None:
         raise UsageError(f"threshold is {threshold!r}: a cosine distance is expected, from 0 to 2")
     return number

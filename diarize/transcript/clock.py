@@ -7,11 +7,11 @@ other by the same amount everywhere.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from diarize.arrays import finite_number
 from diarize.errors import UsageError
 from diarize.settings import DEFAULTS, TranscriptSettings
 from diarize.timeline import Segment
@@ -100,11 +100,8 @@ def known_offset(offset: Any) -> float | None:
     """
     if offset is None or (isinstance(offset, str) and offset == "auto"):
         return None
-    try:
-        seconds = math.nan if isinstance(offset, str | bytes | bool) else float(offset)
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not math.isfinite(seconds):
+    seconds = None if isinstance(offset, bool) else finite_number(offset)
+    if seconds is None:
         raise UsageError(f"offset is {offset!r}: a number of seconds, 'auto' or None is expected")
     return seconds
 
