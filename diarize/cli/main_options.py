@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from diarize.cli.options import (
+    TRANSCRIPT,
     add,
     add_input_options,
     add_offset_option,
@@ -49,8 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         group,
         "--transcript FILE",
-        "the words with their times: JSON of Whisper or a service, subtitles, a table (default: "
-        "one of AUDIO's name, beside it or in the output folder)",
+        f"{TRANSCRIPT} (default: one of AUDIO's name, beside it or in the output folder)",
     )
     add_transcript_options(group)
     add_output_options(parser.add_argument_group("output"))

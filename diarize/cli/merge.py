@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from diarize.annotation import Diarization
 from diarize.cli.options import (
+    TRANSCRIPT,
     add,
     add_offset_option,
     add_output_options,
@@ -34,8 +35,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     parser.epilog = EPILOG
-    kinds = "the words with their times: JSON of Whisper or a service, subtitles, a table"
-    add(parser, "--transcript FILE", kinds, required=True)
+    add(parser, "--transcript FILE", TRANSCRIPT, required=True)
     add_offset_option(parser)
     add_table(
         parser,

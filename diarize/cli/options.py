@@ -72,6 +72,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
             action.option_strings = hidden
 
 
+TRANSCRIPT = "the words with their times: JSON of Whisper or a service, subtitles, a table"
 _PLACE = """\
 DIR|FILE  folder to write to (default: beside the input), a file such as
           talk.srt, or - for stdout"""
