@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from diarize.errors import OutputError
-from diarize.text import json_text, json_value
+from diarize.text import json_text, json_value, printable
 
 log = logging.getLogger(__name__)
 
@@ -276,7 +276,7 @@ def encoded(content: str | bytes) -> bytes:
 
     A byte of a file's name that is no character is written so that JSON reads it as it was.
     """
-    return content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
+    return content if isinstance(content, bytes) else printable(content).encode()
 
 
 def write_whole(
